@@ -1,0 +1,1 @@
+//! Larder: a cache-fronting Thrift gateway.
