@@ -1,1 +1,4 @@
 //! Larder: a cache-fronting Thrift gateway.
+
+pub mod call;
+pub mod wire;
