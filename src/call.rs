@@ -213,19 +213,14 @@ impl Fault {
     /// What the caller did wrong must reach the caller: an unknown method stays one during an outage.
     pub fn allows_stale(&self) -> bool {
         match self {
-            Self::Exception { kind, .. } => match kind {
+            Self::Exception { kind, .. } => matches!(
+                kind,
                 ApplicationErrorKind::Unknown
-                | ApplicationErrorKind::BadSequenceId
-                | ApplicationErrorKind::MissingResult
-                | ApplicationErrorKind::InternalError
-                | ApplicationErrorKind::ProtocolError => true,
-                ApplicationErrorKind::UnknownMethod
-                | ApplicationErrorKind::InvalidMessageType
-                | ApplicationErrorKind::WrongMethodName
-                | ApplicationErrorKind::InvalidTransform
-                | ApplicationErrorKind::InvalidProtocol
-                | ApplicationErrorKind::UnsupportedClientType => false,
-            },
+                    | ApplicationErrorKind::BadSequenceId
+                    | ApplicationErrorKind::MissingResult
+                    | ApplicationErrorKind::InternalError
+                    | ApplicationErrorKind::ProtocolError
+            ),
             Self::Unreachable { .. }
             | Self::Down { .. }
             | Self::Busy { .. }
