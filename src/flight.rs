@@ -121,6 +121,11 @@ impl<T: Landing> Flights<T> {
         }
     }
 
+    /// Calls that may wait for one flight.
+    pub fn waiters_max(&self) -> usize {
+        self.bounds.waiters_max
+    }
+
     fn take_off<F>(
         self: &Arc<Self>,
         key: &[u8],
