@@ -1,1 +1,3 @@
 //! Larder: a cache-fronting Thrift gateway.
+
+pub mod idl;
