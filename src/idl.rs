@@ -160,4 +160,4 @@ const FILES: usize = 1000;
 const PROBLEMS: usize = 100;
 
 /// The most parts a type may have when written out: typedefs of maps of typedefs double at every step.
-const TYPE_PARTS: usize = 256;
+const TYPE_PARTS: usize = 64;

@@ -19,7 +19,12 @@ impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let mut lexer = Lexer::new(text);
         let ahead = lexer.next();
-        Self { lexer, ahead, taken: 0, parentheses: 0 }
+        Self {
+            lexer,
+            ahead,
+            taken: 0,
+            parentheses: 0,
+        }
     }
 
     pub(super) fn end(&self) -> bool {
@@ -132,7 +137,10 @@ impl<'a> Cursor<'a> {
         let line = self.ahead.line;
         if let Lexeme::Name(text) = self.ahead.lexeme {
             self.take();
-            return Ok(Name { text: text.to_owned(), line });
+            return Ok(Name {
+                text: text.to_owned(),
+                line,
+            });
         }
         Err(self.unexpected(expected))
     }
@@ -141,7 +149,10 @@ impl<'a> Cursor<'a> {
         let line = self.ahead.line;
         if let Lexeme::Text(text) = self.ahead.lexeme {
             self.take();
-            return Ok(Name { text: text.to_owned(), line });
+            return Ok(Name {
+                text: text.to_owned(),
+                line,
+            });
         }
         Err(self.unexpected(expected))
     }
@@ -152,13 +163,19 @@ impl<'a> Cursor<'a> {
 
     /// Takes an integer if one is ahead.
     pub(super) fn number(&mut self) -> Option<i64> {
-        let Lexeme::Integer(number) = self.ahead.lexeme else { return None };
+        let Lexeme::Integer(number) = self.ahead.lexeme else {
+            return None;
+        };
         self.take();
         Some(number)
     }
 
     pub(super) fn expect(&mut self, symbol: char, expected: &'static str) -> Result<(), Slip> {
-        if self.eat(symbol) { Ok(()) } else { Err(self.unexpected(expected)) }
+        if self.eat(symbol) {
+            Ok(())
+        } else {
+            Err(self.unexpected(expected))
+        }
     }
 
     pub(super) fn eat(&mut self, symbol: char) -> bool {
@@ -190,7 +207,10 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn unexpected(&self, expected: &'static str) -> Slip {
         let found = self.ahead.lexeme.describe();
-        Slip { line: self.ahead.line, mistake: Mistake::Unexpected { expected, found } }
+        Slip {
+            line: self.ahead.line,
+            mistake: Mistake::Unexpected { expected, found },
+        }
     }
 
     pub(super) fn note(&mut self, slip: Slip) {
@@ -202,6 +222,15 @@ impl<'a> Cursor<'a> {
 
 /// The words a definition starts with.
 pub(super) const DEFINITIONS: [&str; 11] = [
-    "include", "cpp_include", "namespace", "typedef", "const", "enum", "senum", "struct", "union", "exception",
+    "include",
+    "cpp_include",
+    "namespace",
+    "typedef",
+    "const",
+    "enum",
+    "senum",
+    "struct",
+    "union",
+    "exception",
     "service",
 ];
