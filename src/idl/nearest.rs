@@ -34,7 +34,7 @@ impl fmt::Display for Nearest {
 }
 
 /// Likeness by Jaro and Winkler above which two names look like one with a slip; tried on swapped, missing and extra letters.
-const NEAR: f64 = 0.8;
+const NEAR: f64 = 0.75;
 
 /// Longer names, in bytes, are not compared.
 const LONGEST: usize = 100;
