@@ -31,7 +31,7 @@ pub(super) fn read<R>(root: &Path, read: R) -> (Vec<Source>, Vec<Problem>)
 where
     R: FnMut(&Path) -> io::Result<String>,
 {
-    let folder = root.parent().unwrap_or(Path::new("")).to_owned();
+    let folder = root.parent().map(Path::to_owned).unwrap_or_default();
     let mut shelf = Shelf {
         read,
         folder,
@@ -68,7 +68,7 @@ struct Shelf<R> {
 impl<R: FnMut(&Path) -> io::Result<String>> Shelf<R> {
     /// The number of an included file.
     fn include(&mut self, from: &Path, name: &Name) -> Option<usize> {
-        let beside = from.parent().unwrap_or(Path::new("")).join(&name.text);
+        let beside = from.with_file_name(&name.text);
         let beside_root = self.folder.join(&name.text);
         let first = match self.open(&beside) {
             Ok(number) => return Some(number),

@@ -60,7 +60,8 @@ fn shown(schema: &Schema, ty: &Type) -> String {
         Type::List(element) => format!("list<{}>", shown(schema, element)),
         Type::Set(element) => format!("set<{}>", shown(schema, element)),
         Type::Map(key, value) => format!("map<{},{}>", shown(schema, key), shown(schema, value)),
-        _ => schema.type_name(ty),
+        Type::Bool | Type::Byte | Type::I16 | Type::I32 | Type::I64 | Type::Double => schema.type_name(ty),
+        Type::String | Type::Binary | Type::Uuid | Type::Enum(_) | Type::Struct(_) => schema.type_name(ty),
     }
 }
 

@@ -9,6 +9,8 @@ use super::nearest::Nearest;
 use super::schema::{Enum, Field, Method, Requirement, Schema, Structure, StructureKind, Type};
 use super::{DEPTH, base64};
 
+#[cfg(test)]
+mod tests;
 mod wire;
 
 /// How Thrift values look as bytes.
@@ -90,7 +92,7 @@ pub fn encode(
     out: &mut dyn TOutputProtocol,
 ) -> Result<(), ValueProblem> {
     let value = Reading { schema }.value(ty, json, 0)?;
-    wire::value(schema, ty, &value, out).map_err(unwritable)
+    wire::value(schema, ty, &value, out).map_err(|error| unwritable(&error))
 }
 
 /// The bytes of the result of a method that returns that value: a struct with the value as field 0, or an empty one for a
@@ -116,7 +118,7 @@ pub fn result(
         Encoding::Binary => write(&mut TBinaryOutputProtocol::new(&mut bytes, true)),
         Encoding::Compact => write(&mut TCompactOutputProtocol::new(&mut bytes)),
     }
-    .map_err(unwritable)?;
+    .map_err(|error| unwritable(&error))?;
     Ok(bytes)
 }
 
@@ -344,7 +346,7 @@ fn unexpected(expected: &str, json: &Json) -> ValueProblem {
     })
 }
 
-fn unwritable(error: thrift::Error) -> ValueProblem {
+fn unwritable(error: &thrift::Error) -> ValueProblem {
     problem(ValueMistake::Unwritable(error.to_string()))
 }
 
@@ -384,7 +386,7 @@ fn constant(known: &Enum, json: &Json) -> Result<Value, ValueProblem> {
     let owner = format!("enum {}", known.name);
     let Some(name) = name
         .map(str::to_owned)
-        .or(number.map(|number| number.to_string()))
+        .or_else(|| number.map(|number| number.to_string()))
     else {
         return Err(unexpected(&owner, json));
     };
