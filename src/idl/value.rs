@@ -6,9 +6,10 @@ use serde_json::Value as Json;
 use thrift::protocol::{TBinaryOutputProtocol, TCompactOutputProtocol, TOutputProtocol};
 
 use super::nearest::Nearest;
-use super::schema::{Enum, Field, Method, Requirement, Schema, Structure, StructureKind, Type};
+use super::schema::{Field, Method, Requirement, Schema, Structure, StructureKind, Type};
 use super::{DEPTH, base64};
 
+mod scalar;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -154,15 +155,15 @@ impl Reading<'_> {
         }
         let value = match ty {
             Type::Bool => json.as_bool().map(Value::Bool),
-            Type::Byte => integer(json).map(Value::Byte),
-            Type::I16 => integer(json).map(Value::I16),
-            Type::I32 => integer(json).map(Value::I32),
-            Type::I64 => integer(json).map(Value::I64),
-            Type::Double => double(json).map(|number| Value::Double(number.to_bits())),
+            Type::Byte => scalar::integer(json).map(Value::Byte),
+            Type::I16 => scalar::integer(json).map(Value::I16),
+            Type::I32 => scalar::integer(json).map(Value::I32),
+            Type::I64 => scalar::integer(json).map(Value::I64),
+            Type::Double => scalar::double(json).map(|number| Value::Double(number.to_bits())),
             Type::String => json.as_str().map(|text| Value::Bytes(text.into())),
             Type::Binary => json.as_str().and_then(base64::decode).map(Value::Bytes),
-            Type::Uuid => json.as_str().and_then(uuid).map(Value::Uuid),
-            Type::Enum(id) => return constant(self.schema.enumeration(*id), json),
+            Type::Uuid => json.as_str().and_then(scalar::uuid).map(Value::Uuid),
+            Type::Enum(id) => return scalar::constant(self.schema.enumeration(*id), json),
             Type::Struct(id) => {
                 let structure = self.schema.structure(*id);
                 return self.fields(ty, structure, json, depth);
@@ -279,7 +280,8 @@ impl Reading<'_> {
         if let Some(object) = json.as_object() {
             let entries = object.iter().map(|(name, value)| {
                 let place = format!("[{name:?}]");
-                let key = key_of(key, name).ok_or_else(|| self.misfit(key, &Json::from(name.as_str())));
+                let key =
+                    scalar::key_of(key, name).ok_or_else(|| self.misfit(key, &Json::from(name.as_str())));
                 key.map(|key| (place.clone(), key, value))
                     .map_err(|problem| problem.within(&place))
             });
@@ -348,61 +350,6 @@ fn unexpected(expected: &str, json: &Json) -> ValueProblem {
 
 fn unwritable(error: &thrift::Error) -> ValueProblem {
     problem(ValueMistake::Unwritable(error.to_string()))
-}
-
-fn integer<N: TryFrom<i64>>(json: &Json) -> Option<N> {
-    json.as_i64().and_then(|number| N::try_from(number).ok())
-}
-
-fn double(json: &Json) -> Option<f64> {
-    match json.as_str() {
-        Some("NaN") => Some(f64::NAN),
-        Some("Infinity") => Some(f64::INFINITY),
-        Some("-Infinity") => Some(f64::NEG_INFINITY),
-        Some(_) => None,
-        None => json.as_f64(),
-    }
-}
-
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    let hyphens = text.match_indices('-').map(|(at, _)| at);
-    let digits: String = text.chars().filter(|c| *c != '-').collect();
-    let plain = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if !plain || !(text.len() == 32 || hyphens.eq([8, 13, 18, 23])) {
-        return None;
-    }
-    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
-}
-
-fn constant(known: &Enum, json: &Json) -> Result<Value, ValueProblem> {
-    let (name, number) = (json.as_str(), integer::<i32>(json));
-    let found = known
-        .constants
-        .iter()
-        .find(|(its, value)| name == Some(its) || number == Some(*value));
-    if let Some((_, value)) = found {
-        return Ok(Value::I32(*value));
-    }
-    let owner = format!("enum {}", known.name);
-    let Some(name) = name
-        .map(str::to_owned)
-        .or_else(|| number.map(|number| number.to_string()))
-    else {
-        return Err(unexpected(&owner, json));
-    };
-    let nearest = Nearest::of(&name, known.constants.iter().map(|(name, _)| name.as_str()));
-    Err(problem(ValueMistake::Unknown { owner, name, nearest }))
-}
-
-/// The JSON value a name in an object is as a key of that type; none if such keys have no form as a name.
-fn key_of(ty: &Type, name: &str) -> Option<Json> {
-    match ty {
-        Type::String | Type::Binary | Type::Uuid => Some(Json::from(name)),
-        Type::Bool => name.parse::<bool>().ok().map(Json::from),
-        Type::Byte | Type::I16 | Type::I32 | Type::I64 => name.parse::<i64>().ok().map(Json::from),
-        Type::Enum(_) => Some(name.parse::<i32>().map_or_else(|_| Json::from(name), Json::from)),
-        Type::Double | Type::Struct(_) | Type::List(_) | Type::Set(_) | Type::Map(..) => None,
-    }
 }
 
 /// Characters of a wrong value that a message shows.
