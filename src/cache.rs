@@ -1,0 +1,4 @@
+//! Where replies are kept.
+
+pub mod envelope;
+//pub mod shared;
