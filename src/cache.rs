@@ -1,4 +1,4 @@
 //! Where replies are kept.
 
 pub mod envelope;
-//pub mod shared;
+pub mod shared;
