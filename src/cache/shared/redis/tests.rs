@@ -1,5 +1,6 @@
 //! The shared tier against real Redis servers that are killed, stopped and filled with other things.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -357,7 +358,7 @@ impl Server {
             .spawn()
             .unwrap();
         while child.try_wait().unwrap().is_none() {
-            if std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            if answers(port, child.id()) {
                 return Some(Self { port, child });
             }
             std::thread::yield_now();
@@ -399,6 +400,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether the Redis on `port` is the process `id`, and not another test's that was faster.
+fn answers(port: u16, id: u32) -> bool {
+    let Ok(mut stream) = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
+        return false;
+    };
+    let mut told = String::new();
+    stream.write_all(b"INFO server\r\nQUIT\r\n").is_ok()
+        && stream.read_to_string(&mut told).is_ok()
+        && told.contains(&format!("process_id:{id}\r\n"))
 }
 
 fn free_port() -> u16 {
