@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod held;
 pub mod inbox;
+pub mod line;
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,17 +1,20 @@
 //! What a client has sent and nobody has read: tells its transport and protocol, and its messages apart.
 
+use std::ops::Range;
+
 use bytes::{Buf, BytesMut};
 
 use super::Settings;
+use super::line::Speech;
 use crate::wire::boundary::{Boundary, Found};
 use crate::wire::detect::detect;
-use crate::wire::{Protocol, Transport, WireError};
+use crate::wire::WireError;
 
 /// Bytes received, and how they are to be understood.
 #[derive(Debug)]
 pub struct Inbox {
     bytes: BytesMut,
-    speech: Option<(Transport, Protocol)>,
+    speech: Option<Speech>,
     boundary: Option<Boundary>,
     first: First,
 }
@@ -21,19 +24,20 @@ pub struct Inbox {
 enum First {
     Unknown,
     Needs(usize),
-    Whole { start: usize, end: usize },
+    Whole(Range<usize>),
 }
 
 impl Inbox {
     /// An empty inbox. What the listener fixes is not told from bytes.
     pub fn new(settings: &Settings) -> Self {
-        let speech = settings.transport.zip(settings.protocol);
-        let boundary = speech.map(|(transport, protocol)| Boundary::new(transport, protocol, settings.bounds));
+        let fixed = settings.transport.zip(settings.protocol);
+        let speech = fixed.map(|(transport, protocol)| Speech { transport, protocol });
+        let boundary = speech.map(|speech| Boundary::new(speech.transport, speech.protocol, settings.bounds));
         Self { bytes: BytesMut::new(), speech, boundary, first: First::Unknown }
     }
 
     /// The transport and protocol, once they are known.
-    pub fn speech(&self) -> Option<(Transport, Protocol)> {
+    pub fn speech(&self) -> Option<Speech> {
         self.speech
     }
 
@@ -43,7 +47,7 @@ impl Inbox {
     pub fn room(&mut self) -> &mut BytesMut {
         let wanted = match self.first {
             First::Needs(total) => total.saturating_sub(self.bytes.len()).clamp(ROOM_LEAST, ROOM_MOST),
-            First::Unknown | First::Whole { .. } => ROOM_LEAST,
+            First::Unknown | First::Whole(_) => ROOM_LEAST,
         };
         if self.bytes.is_empty() && self.bytes.capacity() > ROOM_MOST {
             self.bytes = BytesMut::new();
@@ -62,28 +66,33 @@ impl Inbox {
         self.bytes.is_empty()
     }
 
-    /// The first message, if it is whole. It stays until [`Self::take`].
+    /// Where the first message lies, if it is whole. It stays until [`Self::take`].
     #[inline]
-    pub fn first(&mut self, settings: &Settings) -> Result<Option<&[u8]>, WireError> {
+    pub fn first(&mut self, settings: &Settings) -> Result<Option<Range<usize>>, WireError> {
         if let First::Needs(total) = self.first
             && self.bytes.len() < total
         {
             return Ok(None);
         }
-        if !matches!(self.first, First::Whole { .. }) {
+        if !matches!(self.first, First::Whole(_)) {
             self.look(settings)?;
         }
-        match self.first {
-            First::Whole { start, end } => Ok(self.bytes.get(start..end)),
+        match &self.first {
+            First::Whole(message) => Ok(Some(message.clone())),
             First::Unknown | First::Needs(_) => Ok(None),
         }
     }
 
+    /// Bytes of the buffer.
+    #[inline]
+    pub fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.bytes.get(range).unwrap_or_default()
+    }
+
     /// Takes the first message away.
     pub fn take(&mut self) {
-        if let First::Whole { end, .. } = self.first {
-            self.bytes.advance(end);
-            self.first = First::Unknown;
+        if let First::Whole(message) = std::mem::replace(&mut self.first, First::Unknown) {
+            self.bytes.advance(message.end);
         }
     }
 
@@ -97,7 +106,7 @@ impl Inbox {
             return Ok(());
         };
         self.first = match boundary {
-            Found::Message(extent) => First::Whole { start: extent.message.start, end: extent.message.end },
+            Found::Message(extent) => First::Whole(extent.message),
             Found::Needs(total) => First::Needs(total),
         };
         Ok(())
@@ -106,9 +115,10 @@ impl Inbox {
     fn boundary(&mut self, settings: &Settings) -> Result<Option<Found>, WireError> {
         if self.boundary.is_none() {
             let Some((transport, protocol)) = detect(&self.bytes)? else { return Ok(None) };
-            let speech = (settings.transport.unwrap_or(transport), settings.protocol.unwrap_or(protocol));
-            self.speech = Some(speech);
-            self.boundary = Some(Boundary::new(speech.0, speech.1, settings.bounds));
+            let transport = settings.transport.unwrap_or(transport);
+            let protocol = settings.protocol.unwrap_or(protocol);
+            self.speech = Some(Speech { transport, protocol });
+            self.boundary = Some(Boundary::new(transport, protocol, settings.bounds));
         }
         self.boundary.as_mut().map(|boundary| boundary.find(&self.bytes)).transpose()
     }
