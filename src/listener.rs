@@ -1,0 +1,3 @@
+//! Accepts the connections of clients.
+
+pub mod options;
