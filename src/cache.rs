@@ -1,0 +1,3 @@
+//! What is remembered of backends' replies, in the local and the shared tier.
+
+pub mod options;
