@@ -1,9 +1,12 @@
 //! The configuration file: one section per module, each section's type owned by the module that obeys it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 pub mod check;
+mod governed;
+mod links;
 mod load;
 pub mod problem;
 pub mod reference;
@@ -13,11 +16,12 @@ mod text;
 
 pub use problem::{Place, Problem};
 
+use crate::idl::Schema;
 use crate::rule::pattern::Pattern;
 use crate::{admin, backend, cache, flight, limits, listener, log, rule, server};
 
 /// A configuration that was checked as a whole.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The file it stands in.
     pub file: PathBuf,
@@ -41,11 +45,35 @@ pub struct Config {
     pub rules: Vec<Rule>,
 }
 
+impl Config {
+    /// Reads and checks the file at `path`. Files that it names are read by `read_file`, relative to its own place;
+    /// variables by `env`.
+    pub fn load(
+        path: &Path,
+        read_file: &dyn Fn(&Path) -> io::Result<String>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Loaded {
+        load::load(path, &load::Outside { read_file, env })
+    }
+
+    /// The config that ships inside the program: `config/larder.toml`, with the sample service's IDL.
+    pub fn embedded() -> Loaded {
+        let read = |path: &Path| match path.file_name().and_then(|name| name.to_str()) {
+            Some("larder.toml") => Ok(EMBEDDED.to_owned()),
+            Some("users.thrift") => Ok(EMBEDDED_IDL.to_owned()),
+            Some(_) | None => Err(io::Error::from(io::ErrorKind::NotFound)),
+        };
+        Self::load(Path::new(EMBEDDED_NAME), &read, &|_| None)
+    }
+}
+
 /// A listener.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Listener {
     /// What the file says.
     pub options: listener::options::Options,
+    /// What its `idl` declares, if it names one.
+    pub schema: Option<Schema>,
 }
 
 /// The two tiers.
@@ -78,7 +106,7 @@ pub struct Rule {
 }
 
 /// What became of a file: a config unless there are problems.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Loaded {
     /// The config; nothing if there are problems.
     pub config: Option<Config>,
@@ -87,3 +115,10 @@ pub struct Loaded {
     /// What is legal and unwise, in the order of the file.
     pub warnings: Vec<Problem>,
 }
+
+const EMBEDDED: &str = include_str!("../config/larder.toml");
+const EMBEDDED_IDL: &str = include_str!("../idl/users.thrift");
+const EMBEDDED_NAME: &str = "config/larder.toml";
+
+#[cfg(test)]
+mod tests;

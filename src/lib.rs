@@ -5,6 +5,7 @@ pub mod backend;
 pub mod cache;
 pub mod config;
 pub mod flight;
+pub mod idl;
 pub mod limits;
 pub mod listener;
 pub mod log;

@@ -1,6 +1,5 @@
 //! What the sections say of each other: names that must exist, addresses that must differ, bounds that must agree.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -153,13 +152,4 @@ fn between(
         let message = format!("{whole} is shorter than attempt_timeout of {}, {attempt}", backend.place.path);
         sides.warning(&rule.place, Finding::new("timeout", message));
     }
-}
-
-/// Names of things by what they are called, for suggestions.
-pub(super) fn services(draft: &Draft) -> BTreeMap<&str, Vec<&str>> {
-    let mut services: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, listener) in &draft.listeners {
-        services.entry(listener.options.service.as_str()).or_default().push(name);
-    }
-    services
 }

@@ -36,7 +36,7 @@ impl Shape {
     }
 
     /// The options and their schemas, in the order of the type's fields.
-    pub(super) fn options(&self) -> impl Iterator<Item = (&str, OptionShape<'_>)> {
+    pub(super) fn options(&self) -> impl Iterator<Item = (&str, OptionShape<'_>)> + Clone {
         let properties = self.0.get("properties").and_then(Value::as_object);
         properties.into_iter().flatten().map(|(name, shape)| (name.as_str(), OptionShape(shape)))
     }

@@ -64,7 +64,7 @@ impl<'i> Text<'i> {
 
     /// Adds a problem, unless its line is no TOML, which says enough.
     pub(super) fn add(&mut self, problem: Problem) {
-        if !self.broken.contains(&problem.line) {
+        if problem.file != self.file || !self.broken.contains(&problem.line) {
             self.problems.push(problem);
         }
     }
@@ -95,7 +95,7 @@ impl<'i> Text<'i> {
 
     /// All that was found wrong, in the order of the file.
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|problem| problem.line);
+        self.problems.sort_by(|a, b| (a.file != self.file, &a.file, a.line).cmp(&(b.file != self.file, &b.file, b.line)));
         self.problems
     }
 }
