@@ -29,8 +29,8 @@ pub(super) fn read<'i, T: Section>(text: &mut Text<'i>, path: &str, offset: usiz
             }
         }
     }
-    let missing: Vec<_> = shape.required().filter(|name| !place.gives(name)).collect();
-    for name in missing.into_iter().filter(|_| !text.is_broken()) {
+    let broken = text.is_broken();
+    for name in shape.required().filter(|name| !broken && !place.gives(name)) {
         let accepts = shape.option(name).map(OptionShape::accepts).unwrap_or_default();
         let problem = format!("missing: expected {accepts}");
         text.report(offset, format!("{path}.{name}"), problem, None);
