@@ -2,6 +2,7 @@
 
 pub mod envelope;
 pub mod local;
+pub mod options;
 pub mod shared;
 
 use std::sync::Arc;

@@ -12,6 +12,8 @@
 //!     +----------------------- paused --- join: flies again ---> flying
 //! ```
 
+pub mod options;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::BuildHasher;

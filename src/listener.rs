@@ -4,6 +4,7 @@ pub mod connection;
 pub mod held;
 pub mod inbox;
 pub mod line;
+pub mod options;
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,6 +1,8 @@
 //! A rule in force for one method: what its calls may be answered with, and how old that may be.
 
+pub mod options;
 pub mod pattern;
+pub mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
