@@ -29,14 +29,19 @@ fn load(text: &str) -> Loaded {
         Some("secret") => Ok("sesame\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
-    Config::load(Path::new("larder.toml"), &read, &|name| (name == "SECRET").then(|| "sesame".to_owned()))
+    Config::load(Path::new("larder.toml"), &read, &|name| {
+        (name == "SECRET").then(|| "sesame".to_owned())
+    })
 }
 
 #[track_caller]
 fn said(found: &[super::Problem], expected: &[&str]) {
     let found: Vec<_> = found.iter().map(ToString::to_string).collect();
     let alike = found.len() == expected.len()
-        && found.iter().zip(expected).all(|(found, expected)| found.starts_with(&format!("larder.toml:{expected}")));
+        && found
+            .iter()
+            .zip(expected)
+            .all(|(found, expected)| found.starts_with(&format!("larder.toml:{expected}")));
     assert!(alike, "found {found:#?}\nexpected {expected:#?}");
 }
 
@@ -51,8 +56,14 @@ fn refused(text: &str, expected: &[&str]) {
 /// What is added to a good file has these problems; lines count from what is added.
 #[track_caller]
 fn added_refused(added: &str, expected: &[(usize, &str)]) {
-    let expected: Vec<_> = expected.iter().map(|(line, text)| format!("{}: {text}", line + BASE_LINES)).collect();
-    refused(&format!("{BASE}{added}"), &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(line, text)| format!("{}: {text}", line + BASE_LINES))
+        .collect();
+    refused(
+        &format!("{BASE}{added}"),
+        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
 }
 
 /// What is added to a good file is accepted with these warnings.
@@ -60,8 +71,14 @@ fn added_refused(added: &str, expected: &[(usize, &str)]) {
 fn added_warned(added: &str, expected: &[(usize, &str)]) {
     let loaded = load(&format!("{BASE}{added}"));
     assert!(loaded.config.is_some(), "{:#?}", loaded.problems);
-    let expected: Vec<_> = expected.iter().map(|(line, text)| format!("{}: {text}", line + BASE_LINES)).collect();
-    said(&loaded.warnings, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(line, text)| format!("{}: {text}", line + BASE_LINES))
+        .collect();
+    said(
+        &loaded.warnings,
+        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -70,7 +87,14 @@ fn a_small_file_is_enough() {
     assert_eq!((loaded.problems, loaded.warnings), (vec![], vec![]));
     let config = loaded.config.unwrap();
     assert_eq!(config.limits.frame.bytes(), 16_384_000);
-    assert!(config.listeners["users"].schema.as_ref().unwrap().service("UserService").is_some());
+    assert!(
+        config.listeners["users"]
+            .schema
+            .as_ref()
+            .unwrap()
+            .service("UserService")
+            .is_some()
+    );
 }
 
 #[test]
@@ -78,8 +102,14 @@ fn unknown_names_find_the_nearest() {
     added_refused(
         "[rules.\"UserService.getUser\"]\ntll = \"5s\"\ncolour = 1\n[limit]\n[cache.shred]\n",
         &[
-            (2, "rules.\"UserService.getUser\".tll: unknown option, did you mean ttl?"),
-            (3, "rules.\"UserService.getUser\".colour: unknown option: there are "),
+            (
+                2,
+                "rules.\"UserService.getUser\".tll: unknown option, did you mean ttl?",
+            ),
+            (
+                3,
+                "rules.\"UserService.getUser\".colour: unknown option: there are ",
+            ),
             (4, "limit: unknown section, did you mean limits?"),
             (5, "cache.shred: unknown option, did you mean shared?"),
         ],
@@ -91,21 +121,54 @@ fn a_wrong_value_names_what_is_accepted() {
     let rule = |line: &str| format!("[rules.\"UserService.getUser\"]\nstale_if_error = \"1h\"\n{line}\n");
     let path = "rules.\"UserService.getUser\"";
     let check = |line: &str, message: &str| added_refused(&rule(line), &[(3, &format!("{path}.{message}"))]);
-    check("ttl = 30", "ttl: 30 is not accepted: expected a duration such as \"30s\", \"250ms\" or \"5m\"");
-    check("ttl = \"soon\"", "ttl: \"soon\" is not accepted: expected a duration");
-    check("ttl = \"20years\"", "ttl: \"20years\" is over the limit of 87600h");
-    check("max_reply = \"1 parsec\"", "max_reply: \"1 parsec\" is not accepted: expected a size such as \"16MiB\"");
+    check(
+        "ttl = 30",
+        "ttl: 30 is not accepted: expected a duration such as \"30s\", \"250ms\" or \"5m\"",
+    );
+    check(
+        "ttl = \"soon\"",
+        "ttl: \"soon\" is not accepted: expected a duration",
+    );
+    check(
+        "ttl = \"20years\"",
+        "ttl: \"20years\" is over the limit of 87600h",
+    );
+    check(
+        "max_reply = \"1 parsec\"",
+        "max_reply: \"1 parsec\" is not accepted: expected a size such as \"16MiB\"",
+    );
     check("max_reply = 0", "max_reply: 0 is less than the least, 1");
     check("max_reply = -1", "max_reply: -1 is not accepted: expected a size");
-    check("ttl_jitter = 0.6", "ttl_jitter: 0.6 is out of bounds: expected a number from 0 to 0.5");
+    check(
+        "ttl_jitter = 0.6",
+        "ttl_jitter: 0.6 is out of bounds: expected a number from 0 to 0.5",
+    );
     check("ttl_jitter = nan", "ttl_jitter: nan is out of bounds");
-    check("revision = -1", "revision: -1 is not accepted: expected a whole number from 0");
-    check("oneway = \"yes\"", "oneway: \"yes\" is not accepted: expected true or false");
-    check("mode = \"observed\"", "mode: \"observed\" is not accepted: expected \"on\" or \"observe\" or \"off\", did you mean \"observe\"?");
-    check("tiers = [\"lokal\"]", "tiers: \"lokal\" is not accepted: expected a list of \"local\" or \"shared\", did you mean \"local\"?");
+    check(
+        "revision = -1",
+        "revision: -1 is not accepted: expected a whole number from 0",
+    );
+    check(
+        "oneway = \"yes\"",
+        "oneway: \"yes\" is not accepted: expected true or false",
+    );
+    check(
+        "mode = \"observed\"",
+        "mode: \"observed\" is not accepted: expected \"on\" or \"observe\" or \"off\", did you mean \"observe\"?",
+    );
+    check(
+        "tiers = [\"lokal\"]",
+        "tiers: \"lokal\" is not accepted: expected a list of \"local\" or \"shared\", did you mean \"local\"?",
+    );
     check("tiers = []", "tiers: [] is too short");
-    check("ignore = [3]", "ignore: 3 is not accepted: expected a list of strings");
-    check("ignore = \"trace_id\"", "ignore: \"trace_id\" is not accepted: expected a list of strings");
+    check(
+        "ignore = [3]",
+        "ignore: 3 is not accepted: expected a list of strings",
+    );
+    check(
+        "ignore = \"trace_id\"",
+        "ignore: \"trace_id\" is not accepted: expected a list of strings",
+    );
 }
 
 #[test]
@@ -113,11 +176,20 @@ fn every_number_has_bounds() {
     added_refused(
         "[limits]\ndepth = 65\nconnections = 0\nframe = \"2GiB\"\nmessage_time = \"1ms\"\n[runtime]\nthreads = 1025\n",
         &[
-            (2, "limits.depth: 65 is out of bounds: expected a whole number from 1 to 64"),
-            (3, "limits.connections: 0 is out of bounds: expected a whole number from 1 to 1000000"),
+            (
+                2,
+                "limits.depth: 65 is out of bounds: expected a whole number from 1 to 64",
+            ),
+            (
+                3,
+                "limits.connections: 0 is out of bounds: expected a whole number from 1 to 1000000",
+            ),
             (4, "limits.frame: \"2GiB\" is over the limit of 1GiB"),
             (5, "limits.message_time: \"1ms\" is less than the least, 10ms"),
-            (7, "runtime.threads: 1025 is out of bounds: expected a whole number from 1 to 1024"),
+            (
+                7,
+                "runtime.threads: 1025 is out of bounds: expected a whole number from 1 to 1024",
+            ),
         ],
     );
 }
@@ -133,7 +205,13 @@ fn what_is_missing_is_said_at_its_section() {
             "3: backends.users.endpoints: missing: expected a list of hosts with ports such as [\"10.0.0.1:9191\"",
         ],
     );
-    refused("listeners = 1\n", &[" no listener", "1: listeners: 1 is no section: expected [listeners]"]);
+    refused(
+        "listeners = 1\n",
+        &[
+            " no listener",
+            "1: listeners: 1 is no section: expected [listeners]",
+        ],
+    );
 }
 
 #[test]
@@ -142,9 +220,18 @@ fn names_and_addresses_must_agree() {
         "[listeners.two]\nbind = \"0.0.0.0:9090\"\nservice = \"Other\"\nbackend = \"user\"\n[listeners.three]\n\
          bind = \"127.0.0.1:9099\"\nservice = \"a b\"\nbackend = \"users\"\n",
         &[
-            (2, "listeners.two.bind: 0.0.0.0:9090 is already taken by listeners.users"),
-            (4, "listeners.two.backend: there is no backend \"user\", did you mean users?"),
-            (6, "listeners.three.bind: 127.0.0.1:9099 is already taken by admin"),
+            (
+                2,
+                "listeners.two.bind: 0.0.0.0:9090 is already taken by listeners.users",
+            ),
+            (
+                4,
+                "listeners.two.backend: there is no backend \"user\", did you mean users?",
+            ),
+            (
+                6,
+                "listeners.three.bind: 127.0.0.1:9099 is already taken by admin",
+            ),
             (7, "listeners.three.service: \"a b\" is no service name"),
         ],
     );
@@ -153,9 +240,15 @@ fn names_and_addresses_must_agree() {
          bind = \"1.2.3.4\"\nservice = \"UserService\"\nbackend = \"b\"\n",
         &[
             (2, "backends.b.endpoints: h:1 is listed twice"),
-            (4, "backends.c.endpoints: \"h\" is not accepted: expected a list of hosts with ports"),
+            (
+                4,
+                "backends.c.endpoints: [\"h\"] is not accepted (a port from 1 to 65535 is missing): expected a list of hosts",
+            ),
             (5, "listeners.\"a b\": is no name"),
-            (6, "listeners.\"a b\".bind: \"1.2.3.4\" is not accepted: expected an address and port such as"),
+            (
+                6,
+                "listeners.\"a b\".bind: \"1.2.3.4\" is not accepted: expected an address and port such as",
+            ),
         ],
     );
 }
@@ -169,6 +262,7 @@ fn what_is_no_toml_is_said_with_the_rest() {
             (3, "ttl: given twice"),
             (4, "no TOML: "),
             (5, "\"UserService.getUser\": given twice"),
+            (6, "ttl: given twice"),
             (8, "log.levle: unknown option, did you mean level?"),
         ],
     );
@@ -176,17 +270,31 @@ fn what_is_no_toml_is_said_with_the_rest() {
 
 #[test]
 fn a_secret_stays_out_of_the_file_and_of_messages() {
-    let loaded = load(&format!("{BASE}[cache.shared]\nurl = \"redis://:sesame@127.0.0.1\"\n"));
-    said(&loaded.problems, &["9: cache.shared.url: must not hold a name or a password: use username and password_file"]);
+    let loaded = load(&format!(
+        "{BASE}[cache.shared]\nurl = \"redis://:sesame@127.0.0.1\"\n"
+    ));
+    said(
+        &loaded.problems,
+        &["9: cache.shared.url: must not hold a name or a password: use username and password_file"],
+    );
     assert!(!loaded.problems[0].to_string().contains("sesame"));
     for source in ["password_file = \"secret\"", "password_env = \"SECRET\""] {
-        let loaded = load(&format!("{BASE}[cache.shared]\nurl = \"redis://127.0.0.1\"\n{source}\n"));
+        let loaded = load(&format!(
+            "{BASE}[cache.shared]\nurl = \"redis://127.0.0.1\"\n{source}\n"
+        ));
         let config = loaded.config.unwrap();
-        assert_eq!(config.cache.shared.unwrap().password.unwrap().reveal(), "sesame", "{source}");
+        assert_eq!(
+            config.cache.shared.unwrap().password.unwrap().reveal(),
+            "sesame",
+            "{source}"
+        );
     }
     added_refused(
         "[cache.shared]\nurl = \"redis://127.0.0.1\"\npassword_env = \"NOTHING\"\n",
-        &[(3, "cache.shared.password_env: NOTHING is not set in the environment")],
+        &[(
+            3,
+            "cache.shared.password_env: NOTHING is not set in the environment",
+        )],
     );
     added_refused(
         "[cache.shared]\nurl = \"redis://127.0.0.1\"\npassword_file = \"nothing\"\n",
@@ -198,78 +306,214 @@ fn a_secret_stays_out_of_the_file_and_of_messages() {
 fn rules_are_held_against_the_idl() {
     let rule = |pattern: &str, line: &str| format!("[rules.\"{pattern}\"]\n{line}\n");
     let check = |pattern: &str, line: &str, at, message: &str| {
-        added_refused(&rule(pattern, line), &[(at, &format!("rules.\"{pattern}\"{message}"))]);
+        added_refused(
+            &rule(pattern, line),
+            &[(at, &format!("rules.\"{pattern}\"{message}"))],
+        );
     };
     check("getUser", "", 1, ": names no service");
-    check("UserService.getUsr", "", 1, ": UserService has no method getUsr, did you mean getUser?");
-    check("UserService.got*", "", 1, ": UserService has no method that begins with got");
-    check("UserServce.getUser", "", 1, ": no listener serves UserServce, did you mean UserService?");
-    check("UserService.getUser", "ignore = [\"trac_id\"]", 2, ".ignore: method getUser has no field trac_id, did you mean trace_id?");
-    check("UserService.getUser", "failure_exceptions = [\"Unavailabel\"]", 2, ".failure_exceptions: method getUser declares no");
-    check("UserService.getUser", "fallback = '{\"id\": \"x\"}'", 2, ".fallback: does not fit what getUser returns: .id");
+    check(
+        "UserService.getUsr",
+        "",
+        1,
+        ": UserService has no method getUsr, did you mean getUser?",
+    );
+    check(
+        "UserService.got*",
+        "",
+        1,
+        ": UserService has no method that begins with got",
+    );
+    check(
+        "UserServce.getUser",
+        "",
+        1,
+        ": no listener serves UserServce, did you mean UserService?",
+    );
+    check(
+        "UserService.getUser",
+        "ignore = [\"trac_id\"]",
+        2,
+        ".ignore: method getUser has no field trac_id, did you mean trace_id?",
+    );
+    check(
+        "UserService.getUser",
+        "failure_exceptions = [\"Unavailabel\"]",
+        2,
+        ".failure_exceptions: method getUser declares no",
+    );
+    check(
+        "UserService.getUser",
+        "fallback = '{\"id\": \"x\"}'",
+        2,
+        ".fallback: does not fit what getUser returns: .id",
+    );
     check("UserService.getUser", "fallback = '{'", 2, ".fallback: no JSON: ");
     check("UserService.touch", "ttl = \"1s\"", 2, ".ttl: touch is oneway");
-    check("UserService.getUser", "ttl = \"1s\"\nidempotent = false", 3, ".idempotent: a method with ttl is idempotent");
-    check("UserService.*", "ignore = [\"nothing\"]", 2, ".ignore: method getUser has no field nothing");
-    added_warned(&rule("UserService.*", "ttl = \"1s\"\nstale_if_error = \"1s\"\nignore = [\"trace_id\"]").replace(".*", ".get*"), &[]);
+    check(
+        "UserService.getUser",
+        "ttl = \"1s\"\nidempotent = false",
+        3,
+        ".idempotent: a method with ttl is idempotent",
+    );
+    check(
+        "UserService.*",
+        "ignore = [\"nothing\"]",
+        2,
+        ".ignore: method getUser has no field nothing",
+    );
+    added_warned(
+        &rule(
+            "UserService.*",
+            "ttl = \"1s\"\nstale_if_error = \"1s\"\nignore = [\"trace_id\"]",
+        )
+        .replace(".*", ".get*"),
+        &[],
+    );
 }
 
 #[test]
 fn an_unquoted_pattern_is_no_pattern() {
-    added_refused("[rules.UserService.getUser]\nttl = \"1s\"\n", &[(1, "rules.\"UserService\": names no service: expected")]);
+    added_refused(
+        "[rules.UserService.getUser]\nttl = \"1s\"\n",
+        &[(1, "rules.\"UserService\": names no service: expected")],
+    );
 }
 
 #[test]
 fn idl_problems_stand_where_they_are() {
     let listener = |idl: &str| BASE.replace("users.thrift", idl);
     let found = load(&listener("bad.thrift")).problems;
-    assert!(found[0].to_string().starts_with("bad.thrift:2: unknown type Usr"), "{found:?}");
-    said(&load(&listener("none.thrift")).problems, &["5: listeners.users.idl: cannot read none.thrift"]);
+    assert!(
+        found[0].to_string().starts_with("bad.thrift:2: unknown type Usr"),
+        "{found:?}"
+    );
+    said(
+        &load(&listener("none.thrift")).problems,
+        &["5: listeners.users.idl: cannot read none.thrift"],
+    );
     let other = BASE.replace("\"UserService\"", "\"UsersService\"");
-    said(&load(&other).problems, &["3: listeners.users.service: the idl declares no service UsersService, did you mean UserService?"]);
+    said(
+        &load(&other).problems,
+        &["3: listeners.users.service: the idl declares no service UsersService, did you mean UserService?"],
+    );
 }
 
 #[test]
 fn without_idl_rules_use_ids() {
     let base = BASE.replace("idl = \"users.thrift\"", "");
-    let with = |line: &str| load(&format!("{base}[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n{line}\n"));
+    let with = |line: &str| {
+        load(&format!(
+            "{base}[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n{line}\n"
+        ))
+    };
     assert_eq!(with("ignore = [\"2\"]\ncache_exceptions = [\"1\"]").problems, []);
-    said(&with("ignore = [\"trace_id\"]").problems, &["11: rules.\"UserService.getUser\".ignore: \"trace_id\" is a name, which needs"]);
-    said(&with("fallback = \"{}\"").problems, &["11: rules.\"UserService.getUser\".fallback: needs the listener's idl"]);
+    said(
+        &with("ignore = [\"trace_id\"]").problems,
+        &["11: rules.\"UserService.getUser\".ignore: \"trace_id\" is a name, which needs"],
+    );
+    said(
+        &with("fallback = \"{}\"").problems,
+        &["11: rules.\"UserService.getUser\".fallback: needs the listener's idl"],
+    );
 }
 
 #[test]
 fn the_legal_and_unwise_is_warned_of() {
     let rule = |lines: &str| format!("[rules.\"UserService.getUser\"]\n{lines}\n");
     let check = |lines: &str, line, message: &str| {
-        added_warned(&rule(lines), &[(line, &format!("rules.\"UserService.getUser\"{message}"))]);
+        added_warned(
+            &rule(lines),
+            &[(line, &format!("rules.\"UserService.getUser\"{message}"))],
+        );
     };
     check("ttl = \"1s\"", 2, ".ttl: without stale_if_error nothing answers");
-    check("stale_if_error = \"1s\"", 2, ".stale_if_error: without ttl nothing is cached");
-    check("stale_while_revalidate = \"1s\"", 2, ".stale_while_revalidate: without ttl");
-    check("exception_ttl = \"1s\"", 2, ".exception_ttl: without cache_exceptions");
-    check("fallback = '{\"id\": 0}'", 2, ".fallback: without ttl or idempotent");
-    check("ttl = \"1s\"\nstale_if_error = \"1s\"\nmax_reply = \"512MiB\"", 4, ".max_reply: 512MiB is larger than");
-    check("ttl = \"1s\"\nstale_if_error = \"1s\"\ntiers = [\"shared\"]", 4, ".tiers: without a section [cache.shared]");
-    added_warned("[admin]\nbind = \"0.0.0.0:9099\"\n", &[(2, "admin.bind: 0.0.0.0 is not a loopback address")]);
-    added_warned("idle_timeout = \"3s\"\n", &[(1, "backends.users.idle_timeout: 3s is not below 3s")]);
-    added_warned("timeout = \"1s\"\nattempt_timeout = \"2s\"\n", &[(2, "backends.users.attempt_timeout: 2s is longer")]);
-    added_warned("[backends.spare]\nendpoints = [\"h:1\"]\n", &[(1, "backends.spare: no listener names this backend")]);
-    added_warned("[rules.\"Weather.now\"]\n", &[(1, "rules.\"Weather.now\": no listener serves Weather")]);
+    check(
+        "stale_if_error = \"1s\"",
+        2,
+        ".stale_if_error: without ttl nothing is cached",
+    );
+    check(
+        "stale_while_revalidate = \"1s\"",
+        2,
+        ".stale_while_revalidate: without ttl",
+    );
+    check(
+        "exception_ttl = \"1s\"",
+        2,
+        ".exception_ttl: without cache_exceptions",
+    );
+    check(
+        "fallback = '{\"id\": 0}'",
+        2,
+        ".fallback: without ttl or idempotent",
+    );
+    check(
+        "ttl = \"1s\"\nstale_if_error = \"1s\"\nmax_reply = \"512MiB\"",
+        4,
+        ".max_reply: 512MiB is larger than",
+    );
+    check(
+        "ttl = \"1s\"\nstale_if_error = \"1s\"\ntiers = [\"shared\"]",
+        4,
+        ".tiers: without a section [cache.shared]",
+    );
+    added_warned(
+        "[admin]\nbind = \"0.0.0.0:9099\"\n",
+        &[(2, "admin.bind: 0.0.0.0 is not a loopback address")],
+    );
+    added_warned(
+        "idle_timeout = \"3s\"\n",
+        &[(1, "backends.users.idle_timeout: 3s is not below 3s")],
+    );
+    added_warned(
+        "timeout = \"1s\"\nattempt_timeout = \"2s\"\n",
+        &[(2, "backends.users.attempt_timeout: 2s is longer")],
+    );
+    added_warned(
+        "[backends.spare]\nendpoints = [\"h:1\"]\n",
+        &[(1, "backends.spare: no listener names this backend")],
+    );
+    added_warned(
+        "[rules.\"Weather.now\"]\n",
+        &[(1, "rules.\"Weather.now\": no listener serves Weather")],
+    );
     added_warned(
         "connections = \"per_client\"\n[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n",
-        &[(3, "rules.\"UserService.getUser\".ttl: nothing of backends.users is cached")],
+        &[(
+            3,
+            "rules.\"UserService.getUser\".ttl: nothing of backends.users is cached",
+        )],
     );
     let impatient = BASE.replace("idl =", "client_timeout = \"1s\"\nidl =");
-    let loaded = load(&format!("{impatient}timeout = \"2s\"\n[rules.\"UserService.getUser\"]\ntimeout = \"3s\"\n"));
-    said(&loaded.warnings, &["9: backends.users.timeout: 2s is longer than client_timeout", "11: rules.\"UserService.getUser\".timeout: 3s"]);
+    let loaded = load(&format!(
+        "{impatient}timeout = \"2s\"\n[rules.\"UserService.getUser\"]\ntimeout = \"3s\"\n"
+    ));
+    said(
+        &loaded.warnings,
+        &[
+            "9: backends.users.timeout: 2s is longer than client_timeout",
+            "11: rules.\"UserService.getUser\".timeout: 3s",
+        ],
+    );
 }
 
 #[test]
 fn the_most_specific_rule_comes_first() {
-    let config = load(&format!("{BASE}[rules.\"UserService.*\"]\n[rules.\"UserService.get*\"]\n[rules.\"UserService.getUser\"]\n")).config;
-    let order: Vec<_> = config.unwrap().rules.iter().map(|rule| rule.pattern.to_string()).collect();
-    assert_eq!(order, ["UserService.getUser", "UserService.get*", "UserService.*"]);
+    let config = load(&format!(
+        "{BASE}[rules.\"UserService.*\"]\n[rules.\"UserService.get*\"]\n[rules.\"UserService.getUser\"]\n"
+    ))
+    .config;
+    let order: Vec<_> = config
+        .unwrap()
+        .rules
+        .iter()
+        .map(|rule| rule.pattern.to_string())
+        .collect();
+    assert_eq!(
+        order,
+        ["UserService.getUser", "UserService.get*", "UserService.*"]
+    );
 }
 
 #[test]
@@ -279,7 +523,12 @@ fn the_embedded_file_is_good_and_says_every_default() {
     let uncommented: String = super::EMBEDDED
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(name, _)| !name.contains(' ')) => {
+            Some(rest)
+                if rest.starts_with('[')
+                    || rest
+                        .split_once(" = ")
+                        .is_some_and(|(name, _)| !name.contains(' ')) =>
+            {
                 format!("{}\n", rest.replace("redis.secret", "secret"))
             }
             _ => format!("{}\n", line.replace("../idl/", "")),
@@ -288,7 +537,10 @@ fn the_embedded_file_is_good_and_says_every_default() {
     let loaded = load(&uncommented);
     assert_eq!(loaded.problems, [], "{uncommented}");
     let (named, default) = (loaded.config.unwrap(), load(BASE).config.unwrap());
-    assert_eq!((named.limits, named.log, named.admin, named.flights), (default.limits, default.log, default.admin, default.flights));
+    assert_eq!(
+        (named.limits, named.log, named.admin, named.flights),
+        (default.limits, default.log, default.admin, default.flights)
+    );
     assert_eq!(named.cache.local, default.cache.local);
 }
 
@@ -300,7 +552,13 @@ fn check_says_all_and_fails() {
         larder.toml: cannot be used; 1 problem and no warnings\n";
     assert_eq!((text.as_str(), code), (expected, 78));
     let (text, code) = check::report(Path::new("larder.toml"), &load(BASE));
-    assert_eq!((text.as_str(), code), ("larder.toml: good, with 1 listener, 1 backend, no rules; no problems and no warnings\n", 0));
+    assert_eq!(
+        (text.as_str(), code),
+        (
+            "larder.toml: good, with 1 listener, 1 backend, no rules; no problems and no warnings\n",
+            0
+        )
+    );
 }
 
 /// Rewrites a generated file that is out of date, and fails so that somebody looks at it.
