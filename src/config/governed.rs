@@ -81,17 +81,19 @@ fn service_fault(listener: &Placed<Listener>, schema: &Schema) -> Option<Finding
 /// A problem in an IDL file stands where that file says; one of the way to the file stands in the listener.
 fn idl_problem(file: &Path, listener: &Placed<Listener>, problem: idl::Problem) -> Problem {
     let root = listener.options.idl.as_ref().map(|idl| beside(file, idl));
-    match &problem.mistake {
-        idl::Mistake::Unreadable { path, .. } if Some(path) == root.as_ref() => listener
+    if let idl::Mistake::Unreadable { path, .. } = &problem.mistake
+        && Some(path) == root.as_ref()
+    {
+        return listener
             .place
-            .problem(file, Finding::new("idl", problem.mistake.to_string())),
-        mistake => Problem {
-            message: mistake.to_string(),
-            line: problem.line as usize,
-            file: problem.file,
-            path: String::new(),
-            suggestion: None,
-        },
+            .problem(file, Finding::new("idl", problem.mistake.to_string()));
+    }
+    Problem {
+        message: problem.mistake.to_string(),
+        line: problem.line as usize,
+        file: problem.file,
+        path: String::new(),
+        suggestion: None,
     }
 }
 

@@ -265,7 +265,7 @@ fn assemble(path: &Path, draft: Draft, mut schemas: links::Schemas, password: Op
 
 /// A path that stands in a configuration file, seen from where that file was found.
 pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
-    file.parent().unwrap_or(Path::new("")).join(path)
+    file.parent().unwrap_or_else(|| Path::new("")).join(path)
 }
 
 /// The password that the shared section points to.

@@ -19,7 +19,7 @@ pub fn page() -> String {
         for (name, option) in section.shape.options() {
             let default = match required.contains(&name) {
                 true => "must be given".to_owned(),
-                false => option.default().unwrap_or_default(),
+                false => option.default(),
             };
             let row = [
                 format!("`{name}`"),
@@ -102,7 +102,7 @@ fn accepts(option: OptionShape<'_>) -> String {
         (None, None) => String::new(),
     };
     let words = match option.format() {
-        Some("duration") => "duration".to_owned(),
+        Some("period") => "duration".to_owned(),
         Some("size") => "size".to_owned(),
         Some(_) | None => option.accepts(),
     };

@@ -67,18 +67,17 @@ impl<'a> OptionShape<'a> {
     }
 
     /// What holds where it is not given, as TOML or in words.
-    pub(super) fn default(self) -> Option<String> {
+    pub(super) fn default(self) -> String {
         if let Some(words) = text(self.0, "x-default") {
-            return Some(words.to_owned());
+            return words.to_owned();
         }
         match self.0.get("default") {
-            None => None,
-            Some(Value::Null) => Some("none".to_owned()),
-            Some(value) => Some(format!("`{value}`")),
+            None | Some(Value::Null) => "none".to_owned(),
+            Some(value) => format!("`{value}`"),
         }
     }
 
-    /// `duration`, `size`, or nothing in particular.
+    /// `period`, `size`, or nothing in particular.
     pub(super) fn format(self) -> Option<&'a str> {
         text(self.0, "format")
     }
@@ -147,7 +146,7 @@ impl<'a> OptionShape<'a> {
                 .join(" or ");
         }
         match self.format() {
-            Some("duration") => "a duration such as \"30s\", \"250ms\" or \"5m\"".to_owned(),
+            Some("period") => "a duration such as \"30s\", \"250ms\" or \"5m\"".to_owned(),
             Some("size") => "a size such as \"16MiB\", or a number of bytes".to_owned(),
             Some(_) | None => self.accepts_plain(),
         }

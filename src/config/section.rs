@@ -153,7 +153,7 @@ fn out_of_bounds(option: OptionShape<'_>, value: &DeValue<'_>) -> Option<String>
         },
         DeValue::Float(number) => number_fault(option, number.as_str()),
         DeValue::String(text) => match option.format() {
-            Some("duration") => quantity::<Period>(option, text),
+            Some("period") => quantity::<Period>(option, text),
             Some("size") => quantity::<Size>(option, text),
             Some(_) | None => None,
         },

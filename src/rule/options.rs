@@ -90,7 +90,7 @@ impl Options {
 
     /// Whether a call that may have run may be sent again.
     pub fn repeats(&self) -> bool {
-        self.idempotent.unwrap_or(self.ttl.is_some())
+        self.idempotent.unwrap_or_else(|| self.ttl.is_some())
     }
 
     /// Whether replies are kept in `tier` while the rule is on.

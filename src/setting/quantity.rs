@@ -161,7 +161,7 @@ impl JsonSchema for Period {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "duration" })
+        json_schema!({ "type": "string", "format": "period" })
     }
 }
 
