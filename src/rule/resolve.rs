@@ -89,10 +89,8 @@ pub fn resolve_known(options: &Options, method: Option<(&Schema, &Method)>) -> (
             .map_err(|message| findings.push(Finding::new("fallback", message)))
             .ok()
     });
-    let replies = replies(options, method).unwrap_or_else(|finding| {
-        findings.push(finding);
-        Replies::Unknown
-    });
+    findings.extend(oneway_fault(options, method));
+    let replies = replies(options, method);
     (
         Resolved {
             ignore,
@@ -161,29 +159,27 @@ fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, 
     })
 }
 
-fn replies(options: &Options, method: Option<(&Schema, &Method)>) -> Result<Replies, Finding> {
-    let Some((_, method)) = method else {
-        return Ok(if options.oneway {
-            Replies::Nothing
-        } else {
-            Replies::Unknown
-        });
-    };
+/// What the IDL says of a method wins over what the rule does.
+fn replies(options: &Options, method: Option<(&Schema, &Method)>) -> Replies {
+    match method {
+        None if options.oneway => Replies::Nothing,
+        None => Replies::Unknown,
+        Some((_, Method { oneway: true, .. })) => Replies::Nothing,
+        Some((_, Method { returns: Some(_), .. })) => Replies::Value,
+        Some((_, Method { returns: None, .. })) => Replies::Void,
+    }
+}
+
+fn oneway_fault(options: &Options, method: Option<(&Schema, &Method)>) -> Option<Finding> {
+    let (_, method) = method?;
     if method.oneway && options.ttl.is_some() {
-        return Err(Finding::new(
+        return Some(Finding::new(
             "ttl",
             format!("{} is oneway: it has no reply to keep", method.name),
         ));
     }
-    match (method.oneway, &method.returns) {
-        (true, _) => Ok(Replies::Nothing),
-        (false, _) if options.oneway => Err(Finding::new(
-            "oneway",
-            format!("the idl declares {} without oneway: it has a reply", method.name),
-        )),
-        (false, Some(_)) => Ok(Replies::Value),
-        (false, None) => Ok(Replies::Void),
-    }
+    let message = || format!("the idl declares {} without oneway: it has a reply", method.name);
+    (options.oneway && !method.oneway).then(|| Finding::new("oneway", message()))
 }
 
 #[cfg(test)]
