@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::backend::{Backend, Private};
+use crate::backend::{Backend, Private, Sharing};
 use crate::cache::Cache;
 use crate::call::{Answer, Answering, Call, Fault, Outcome};
 use crate::clock::{Clock, Millis};
@@ -24,7 +24,7 @@ use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::rule::{Action, Caching, Freshness, Keeping, entry_kind};
 use crate::wire::Protocol;
-use crate::wire::message::{Header, Kind as MessageKind};
+use crate::wire::message::Header;
 
 use observed::Observed;
 use reply::Reply;
@@ -348,7 +348,10 @@ impl Gateway {
 
     /// A client connection's own connection to the backend, if the backend wants one for each.
     pub fn session(&self) -> Option<Session> {
-        self.backend.private().map(|private| Arc::new(Mutex::new(private)))
+        match self.backend.sharing() {
+            Sharing::Shared => None,
+            Sharing::PerClient => Some(Arc::new(Mutex::new(self.backend.private()))),
+        }
     }
 
     /// The rules and the time for the calls of one read.

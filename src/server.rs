@@ -1,7 +1,6 @@
 //! The running gateway: builds its parts from a checked configuration, starts them, replaces the rules, and drains.
 
 mod build;
-pub mod options;
 mod subject;
 
 use std::collections::BTreeMap;

@@ -17,7 +17,7 @@ use crate::setting::{Finding, Section};
 /// What a file says, before its sections are held against each other.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    pub(super) runtime: Placed<crate::server::options::Options>,
+    pub(super) runtime: Placed<crate::runtime::options::Options>,
     pub(super) log: Placed<crate::log::options::Options>,
     pub(super) admin: Placed<crate::admin::options::Options>,
     pub(super) limits: Placed<crate::limits::Options>,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::schema::{OptionShape, Shape};
-use crate::{admin, backend, cache, flight, limits, listener, log, rule, server};
+use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
 
 /// `config/REFERENCE.md`.
 pub fn page() -> String {
@@ -81,7 +81,7 @@ struct Section {
 fn sections() -> [Section; 10] {
     let section = |header, shape| Section { header, shape };
     [
-        section("runtime", Shape::of::<server::options::Options>()),
+        section("runtime", Shape::of::<runtime::options::Options>()),
         section("log", Shape::of::<log::options::Options>()),
         section("admin", Shape::of::<admin::options::Options>()),
         section("limits", Shape::of::<limits::Options>()),

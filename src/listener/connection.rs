@@ -25,6 +25,7 @@ use crate::wire::walk::Walk;
 use crate::wire::{Protocol, Transport, WireError};
 
 /// A connection and what it has under way.
+#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
 pub struct Connection<S> {
     stream: S,
     settings: Arc<Settings>,

@@ -117,7 +117,7 @@ impl Overview {
         for (name, backend) in &self.parts.backends {
             self.gauges.down.get_or_create(&Named { backend: name.clone() }).set(backend.is_down().into());
             for endpoint in backend.endpoints() {
-                let (endpoint, state) = (endpoint.address.to_string(), endpoint.state.as_str());
+                let (endpoint, state) = (endpoint.address.to_string(), endpoint.standing.as_str());
                 self.gauges.endpoints.get_or_create(&Endpoint { backend: name.clone(), endpoint, state }).set(1);
             }
         }
@@ -164,7 +164,7 @@ impl Subject for Overview {
 fn backend_status(name: &str, backend: &Backend) -> BackendStatus {
     let endpoints = backend.endpoints().into_iter().map(|endpoint| EndpointStatus {
         address: endpoint.address.to_string(),
-        state: endpoint.state.as_str().to_owned(),
+        state: endpoint.standing.as_str().to_owned(),
         in_flight: endpoint.in_flight as u64,
         connections: endpoint.connections as u64,
     });
