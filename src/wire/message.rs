@@ -1,0 +1,293 @@
+//! A message's header: what it is, whose method it names, and which call it belongs to.
+
+use bytes::{BufMut, BytesMut};
+
+use super::cursor::{Cursor, U32_VARINT};
+use super::walk::{Walk, Walked};
+use super::{Protocol, Transport, WireError};
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A call that expects a reply.
+    Call = 1,
+    /// A reply with a result or a declared exception.
+    Reply = 2,
+    /// A `TApplicationException`.
+    Exception = 3,
+    /// A call that expects no reply.
+    Oneway = 4,
+}
+
+/// How a binary header is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Version first. The compact protocol has this form only.
+    Strict,
+    /// Name first, as before Thrift 0.2 and by `strict_write = false`.
+    Lenient,
+}
+
+/// A message's header, its name in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// What the message is.
+    pub kind: Kind,
+    /// The method as named on the wire, with the prefix `Service:` of a multiplexed call.
+    pub name: &'a [u8],
+    /// The caller's number for this call.
+    pub seqid: i32,
+    /// How the header was written.
+    pub form: Form,
+}
+
+/// A whole message.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Its header.
+    pub header: Header<'a>,
+    /// Its struct of arguments or results.
+    pub body: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message that must fill `bytes` exactly.
+    pub fn parse(protocol: Protocol, bytes: &'a [u8], walk: &mut Walk) -> Result<Self, WireError> {
+        let (header, start) = Header::parse(protocol, bytes)?;
+        walk.restart(protocol, start, bytes.len());
+        match walk.advance(bytes) {
+            Ok(Walked::Done(end)) if end == bytes.len() => {}
+            Ok(Walked::Done(end)) => {
+                return Err(WireError::Trailing {
+                    left: bytes.len() - end,
+                });
+            }
+            Ok(Walked::Needs(_)) | Err(WireError::TooLong { .. }) => return Err(WireError::Short),
+            Err(error) => return Err(error),
+        }
+        Ok(Self {
+            header,
+            body: bytes.get(start..).unwrap_or_default(),
+        })
+    }
+
+    /// Reads a message whose body is known to be whole.
+    pub fn parse_walked(protocol: Protocol, bytes: &'a [u8]) -> Result<Self, WireError> {
+        let (header, start) = Header::parse(protocol, bytes)?;
+        Ok(Self {
+            header,
+            body: bytes.get(start..).unwrap_or_default(),
+        })
+    }
+}
+
+impl<'a> Header<'a> {
+    /// Reads the header at the start of `bytes`, and says where it ends.
+    ///
+    /// # Errors
+    /// [`WireError::Short`] where more bytes are needed, any other where they would not help.
+    #[inline]
+    pub fn parse(protocol: Protocol, bytes: &'a [u8]) -> Result<(Self, usize), WireError> {
+        let mut at = Cursor::new(protocol, bytes, 0);
+        let header = match protocol {
+            Protocol::Binary if bytes.first().is_some_and(|first| first & 0x80 != 0) => strict(&mut at)?,
+            Protocol::Binary => lenient(&mut at)?,
+            Protocol::Compact => compact(&mut at)?,
+        };
+        Ok((header, at.pos()))
+    }
+
+    /// The name without the prefix of a multiplexed call.
+    pub fn method(&self) -> &'a [u8] {
+        split_name(self.name).1
+    }
+
+    fn length(&self, protocol: Protocol) -> usize {
+        self.name.len()
+            + match (protocol, self.form) {
+                (Protocol::Binary, Form::Strict) => 12,
+                (Protocol::Binary, Form::Lenient) => 9,
+                (Protocol::Compact, _) => {
+                    2 + varint_length(self.seqid as u32) + varint_length(self.name.len() as u32)
+                }
+            }
+    }
+
+    fn put(&self, protocol: Protocol, out: &mut BytesMut) {
+        match (protocol, self.form) {
+            (Protocol::Binary, Form::Strict) => {
+                out.put_u32(0x8001_0000 | u32::from(self.kind as u8));
+                out.put_u32(self.name.len() as u32);
+                out.put_slice(self.name);
+                out.put_i32(self.seqid);
+            }
+            (Protocol::Binary, Form::Lenient) => {
+                out.put_u32(self.name.len() as u32);
+                out.put_slice(self.name);
+                out.put_u8(self.kind as u8);
+                out.put_i32(self.seqid);
+            }
+            (Protocol::Compact, _) => {
+                out.put_u8(0x82);
+                out.put_u8(1 | (self.kind as u8) << 5);
+                put_varint(self.seqid as u32, out);
+                put_varint(self.name.len() as u32, out);
+                out.put_slice(self.name);
+            }
+        }
+    }
+}
+
+/// Appends a message: its frame's length where the transport has one, `header` and `body`.
+pub fn put_message(
+    out: &mut BytesMut,
+    transport: Transport,
+    protocol: Protocol,
+    header: &Header<'_>,
+    body: &[u8],
+) {
+    let length = header.length(protocol) + body.len();
+    out.reserve(4 + length);
+    match transport {
+        Transport::Framed => out.put_u32(length as u32),
+        Transport::Unframed => {}
+    }
+    header.put(protocol, out);
+    out.put_slice(body);
+}
+
+/// Splits a multiplexed name `Service:method`; a plain one has no service.
+pub fn split_name(name: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    match name.iter().position(|&byte| byte == b':') {
+        Some(colon) => (name.get(..colon), name.get(colon + 1..).unwrap_or_default()),
+        None => (None, name),
+    }
+}
+
+/// The longest method name that is read, in bytes. Thrift has no limit; names are identifiers that people type.
+pub const NAME_MAX: usize = 1024;
+
+fn strict<'a>(at: &mut Cursor<'a>) -> Result<Header<'a>, WireError> {
+    let version = u32::from_be_bytes(at.array()?);
+    // The third byte is unused by the specification and ignored by every library.
+    if version & 0xffff_0000 != 0x8001_0000 {
+        return Err(WireError::Header { header: version });
+    }
+    let kind = kind(version as u8, version)?;
+    let length = at.size()?;
+    let name = name(at, length)?;
+    let seqid = i32::from_be_bytes(at.array()?);
+    Ok(Header {
+        kind,
+        name,
+        seqid,
+        form: Form::Strict,
+    })
+}
+
+fn lenient<'a>(at: &mut Cursor<'a>) -> Result<Header<'a>, WireError> {
+    let length = at.size()?;
+    let name = name(at, length)?;
+    let code = at.byte()?;
+    let kind = kind(code, u32::from(code))?;
+    let seqid = i32::from_be_bytes(at.array()?);
+    Ok(Header {
+        kind,
+        name,
+        seqid,
+        form: Form::Lenient,
+    })
+}
+
+fn compact<'a>(at: &mut Cursor<'a>) -> Result<Header<'a>, WireError> {
+    let [id, version] = at.array()?;
+    let header = u32::from_be_bytes([0, 0, id, version]);
+    if id != 0x82 || version & 0x1f != 1 {
+        return Err(WireError::Header { header });
+    }
+    let kind = kind(version >> 5, header)?;
+    let seqid = at.varint(U32_VARINT)? as u32 as i32;
+    let length = at.size()?;
+    let name = name(at, length)?;
+    Ok(Header {
+        kind,
+        name,
+        seqid,
+        form: Form::Strict,
+    })
+}
+
+fn name<'a>(at: &mut Cursor<'a>, length: usize) -> Result<&'a [u8], WireError> {
+    if length > NAME_MAX {
+        return Err(WireError::Name { length });
+    }
+    at.take(length)
+}
+
+fn kind(code: u8, header: u32) -> Result<Kind, WireError> {
+    match code {
+        1 => Ok(Kind::Call),
+        2 => Ok(Kind::Reply),
+        3 => Ok(Kind::Exception),
+        4 => Ok(Kind::Oneway),
+        _ => Err(WireError::Header { header }),
+    }
+}
+
+fn varint_length(value: u32) -> usize {
+    (38 - (value | 1).leading_zeros() as usize) / 7
+}
+
+fn put_varint(mut value: u32, out: &mut BytesMut) {
+    while value >= 0x80 {
+        out.put_u8(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.put_u8(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn returns(protocol: Protocol, form: Form, seqid: i32) {
+        let header = Header {
+            kind: Kind::Call,
+            name: b"Users:getUser",
+            seqid,
+            form,
+        };
+        let mut out = BytesMut::new();
+        put_message(&mut out, Transport::Framed, protocol, &header, &[0]);
+        assert_eq!(
+            out.len() - 4,
+            u32::from_be_bytes(out[..4].try_into().unwrap()) as usize
+        );
+        let mut walk = Walk::new(protocol, 0, 0, 64);
+        let message = Message::parse(protocol, &out[4..], &mut walk).unwrap();
+        assert_eq!((message.header, message.body), (header, &[0_u8][..]));
+        for end in 4..out.len() {
+            assert!(Message::parse(protocol, &out[4..end], &mut walk).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for seqid in [0, 1, 127, 128, i32::MAX, i32::MIN, -1] {
+            returns(Protocol::Binary, Form::Strict, seqid);
+            returns(Protocol::Binary, Form::Lenient, seqid);
+            returns(Protocol::Compact, Form::Strict, seqid);
+        }
+    }
+
+    #[test]
+    fn varints_are_as_long_as_they_say() {
+        for value in [0, 1, 127, 128, 16383, 16384, u32::MAX] {
+            let mut out = BytesMut::new();
+            put_varint(value, &mut out);
+            assert_eq!(out.len(), varint_length(value), "{value}");
+        }
+    }
+}
