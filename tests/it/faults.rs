@@ -50,7 +50,10 @@ impl Row {
     fn blames_the_endpoint(self) -> Self {
         let backend = backend();
         backend.does("getUser", self.act.clone());
-        let gateway = impatient().backend("ejection_failures = 2\nejection_time = '60s'").endpoint(backend.address()).start();
+        let gateway = impatient()
+            .backend("ejection_failures = 2\nejection_time = '60s'")
+            .endpoint(backend.address())
+            .start();
         let mut client = gateway.client();
         for id in 0..4 {
             client.get_user(id);
@@ -64,7 +67,10 @@ impl Row {
     fn blames_nobody(self) -> Self {
         let backend = backend();
         backend.does("getUser", self.act.clone());
-        let gateway = impatient().backend("ejection_failures = 2\nejection_time = '60s'").endpoint(backend.address()).start();
+        let gateway = impatient()
+            .backend("ejection_failures = 2\nejection_time = '60s'")
+            .endpoint(backend.address())
+            .start();
         let mut client = gateway.client();
         for id in 0..6 {
             client.get_user(id);
@@ -97,7 +103,10 @@ impl Row {
             backend.does("getUser", self.act.clone());
             backend.does("renameUser", self.act.clone());
         }
-        let gateway = impatient().endpoint(backends[0].address()).endpoint(backends[1].address()).start();
+        let gateway = impatient()
+            .endpoint(backends[0].address())
+            .endpoint(backends[1].address())
+            .start();
         gateway.client().call(call);
         backends.iter().map(Backend::calls).sum()
     }
@@ -118,7 +127,9 @@ impl Row {
 /// A gateway whose calls take at most 400 ms, tries included, and whose entries are fresh for 50 ms.
 fn impatient() -> Builder {
     gateway()
-        .get_user("ttl = '50ms'\nstale_if_error = '60s'\ntimeout = '400ms'\nfailure_exceptions = ['Unavailable']")
+        .get_user(
+            "ttl = '50ms'\nstale_if_error = '60s'\ntimeout = '400ms'\nfailure_exceptions = ['Unavailable']",
+        )
         .rule("UserService.renameUser", "timeout = '400ms'")
 }
 
@@ -135,7 +146,10 @@ fn unreachable() {
     assert!(text.contains("users") && text.contains("unreachable"), "{text}");
     assert_eq!(alone.faults("unreachable"), 1);
     // No byte of it was sent, so even a call that is not idempotent goes to another endpoint.
-    let both = impatient().endpoint(gone.address()).endpoint(there.address()).start();
+    let both = impatient()
+        .endpoint(gone.address())
+        .endpoint(there.address())
+        .start();
     let mut client = both.client();
     for _ in 0..10 {
         assert!(!client.call(rename_user(7, "x")).is_exception());
@@ -146,7 +160,10 @@ fn unreachable() {
 #[test]
 fn down() {
     let mut gone = backend();
-    let gateway = impatient().backend("ejection_failures = 1\nejection_time = '60s'").endpoint(gone.address()).start();
+    let gateway = impatient()
+        .backend("ejection_failures = 1\nejection_time = '60s'")
+        .endpoint(gone.address())
+        .start();
     let mut client = gateway.client();
     let known = client.get_user(7).email();
     gone.kill();
@@ -175,7 +192,12 @@ fn busy() {
     let replies: Vec<_> = (0..4).map(|_| client.receive()).collect();
     let refused: Vec<_> = replies.iter().filter(|reply| reply.is_exception()).collect();
     assert_eq!(refused.len(), 2, "{replies:?}");
-    assert!(refused.iter().all(|reply| reply.exception_text().contains("busy")), "{refused:?}");
+    assert!(
+        refused
+            .iter()
+            .all(|reply| reply.exception_text().contains("busy")),
+        "{refused:?}"
+    );
     assert_eq!(backend.connections(), 1);
 }
 
@@ -242,7 +264,10 @@ fn garbage(act: Act) {
 #[test]
 fn garbage_longer_than_any_frame() {
     let backend = backend();
-    let gateway = impatient().section("limits", "frame = '4KiB'").endpoint(backend.address()).start();
+    let gateway = impatient()
+        .section("limits", "frame = '4KiB'")
+        .endpoint(backend.address())
+        .start();
     backend.does("getUser", Act::Reply(user(7, &"x".repeat(8192))));
     let mut client = gateway.client();
     assert!(client.get_user(7).is_exception());
@@ -255,7 +280,9 @@ fn garbage_longer_than_any_frame() {
 fn exception_of_the_service() {
     row("exception", Act::Exception(INTERNAL_ERROR, "out of disk"))
         .lets_old_entries_answer()
-        .says(|reply| reply.exception_kind() == INTERNAL_ERROR && reply.exception_text().contains("out of disk"))
+        .says(|reply| {
+            reply.exception_kind() == INTERNAL_ERROR && reply.exception_text().contains("out of disk")
+        })
         .blames_nobody()
         .is_never_tried_again();
 }
@@ -264,7 +291,9 @@ fn exception_of_the_service() {
 fn exception_of_the_caller() {
     row("exception", Act::Exception(UNKNOWN_METHOD, "unheard of"))
         .reaches_the_client()
-        .says(|reply| reply.exception_kind() == UNKNOWN_METHOD && reply.exception_text().contains("unheard of"))
+        .says(|reply| {
+            reply.exception_kind() == UNKNOWN_METHOD && reply.exception_text().contains("unheard of")
+        })
         .blames_nobody()
         .is_never_tried_again();
 }
@@ -272,7 +301,9 @@ fn exception_of_the_caller() {
 #[test]
 fn missing_result() {
     let row = row("missing_result", Act::Reply(vec![]));
-    let row = row.lets_old_entries_answer().says(|reply| reply.kind == Kind::Reply && reply.fields.is_empty());
+    let row = row
+        .lets_old_entries_answer()
+        .says(|reply| reply.kind == Kind::Reply && reply.fields.is_empty());
     row.blames_nobody();
 }
 

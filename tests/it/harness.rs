@@ -17,11 +17,12 @@ mod users;
 pub(crate) use backend::{Act, Backend, backend, backend_speaking};
 pub(crate) use client::Client;
 pub(crate) use gateway::{Builder, Gateway, check, gateway, larder};
-pub(crate) use process::{Signal, signal};
 pub(crate) use python::{Library, PythonClient, multiplexed_python_backend, python_backend};
 pub(crate) use redis::{Redis, redis};
-pub(crate) use thrift::{Fields, Kind, Message, Protocol, Transport, Value, Wire, frame, string};
-pub(crate) use users::{get_user, get_user_traced, list_users, not_found, rename_user, touch, unavailable, user};
+pub(crate) use thrift::{Kind, Message, Protocol, Transport, Value, Wire, frame, string};
+pub(crate) use users::{
+    get_user, get_user_traced, list_users, not_found, rename_user, touch, unavailable, user,
+};
 
 /// `TApplicationException` kinds.
 pub(crate) const UNKNOWN_METHOD: i32 = 1;
@@ -31,7 +32,10 @@ pub(crate) const INTERNAL_ERROR: i32 = 6;
 /// Waits until the condition holds; a test that waits longer than any machine needs fails there.
 #[track_caller]
 pub(crate) fn eventually(condition: impl FnMut() -> bool) {
-    assert!(holds_within(PATIENCE, condition), "the condition never came to hold");
+    assert!(
+        holds_within(PATIENCE, condition),
+        "the condition never came to hold"
+    );
 }
 
 /// Waits until `look` finds something.

@@ -6,7 +6,11 @@ use crate::harness::*;
 
 fn limited(limits: &str) -> (Backend, Gateway) {
     let backend = backend();
-    let gateway = gateway().section("limits", limits).get_user("ttl = '60s'").endpoint(backend.address()).start();
+    let gateway = gateway()
+        .section("limits", limits)
+        .get_user("ttl = '60s'")
+        .endpoint(backend.address())
+        .start();
     (backend, gateway)
 }
 
@@ -149,7 +153,11 @@ fn a_size_beyond_what_is_left_is_refused_before_anything_is_allocated() {
     let (backend, gateway) = limited("");
     let mut body = Message::call("getUser", 1, vec![]).body(Protocol::Binary);
     body.pop();
-    for claim in [&[11, 0, 2, 0x7f, 0xff, 0xff, 0xff][..], &[15, 0, 2, 8, 0x7f, 0xff, 0xff, 0xff], &[11, 0, 2, 0xff, 0xff, 0xff, 0xff]] {
+    for claim in [
+        &[11, 0, 2, 0x7f, 0xff, 0xff, 0xff][..],
+        &[15, 0, 2, 8, 0x7f, 0xff, 0xff, 0xff],
+        &[11, 0, 2, 0xff, 0xff, 0xff, 0xff],
+    ] {
         let mut client = gateway.client();
         client.send_bytes(&frame(&[&body, claim, &[0]].concat()));
         if let Ok(Some(reply)) = client.try_receive() {
@@ -163,7 +171,10 @@ fn a_size_beyond_what_is_left_is_refused_before_anything_is_allocated() {
 fn a_reply_is_no_call() {
     let (backend, gateway) = limited("");
     let mut client = gateway.client();
-    client.send(Message { kind: Kind::Reply, ..get_user(7) });
+    client.send(Message {
+        kind: Kind::Reply,
+        ..get_user(7)
+    });
     if let Ok(Some(reply)) = client.try_receive() {
         assert!(reply.is_exception(), "{reply:?}");
     }
@@ -193,16 +204,24 @@ fn one_connection_too_many_is_closed() {
 fn calls_beyond_the_bound_of_a_connection_wait_unread() {
     let backend = backend();
     backend.does("getUser", Act::Held);
-    let patient = gateway().section("limits", "calls_per_connection = 2").get_user("ttl = '60s'\ntimeout = '20s'");
+    let patient = gateway()
+        .section("limits", "calls_per_connection = 2")
+        .get_user("ttl = '60s'\ntimeout = '20s'");
     let gateway = patient.endpoint(backend.address()).start();
     let mut client = gateway.client();
     client.send_together((0..5).map(get_user).collect());
     eventually(|| backend.calls() == 2);
-    assert_eq!(gateway.client().call(Message::call("ping", 0, vec![])).kind, Kind::Reply);
+    assert_eq!(
+        gateway.client().call(Message::call("ping", 0, vec![])).kind,
+        Kind::Reply
+    );
     assert_eq!(backend.calls(), 3);
     backend.does("getUser", Act::User);
     backend.release();
-    assert_eq!((0..5).map(|_| client.receive().user_id()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(
+        (0..5).map(|_| client.receive().user_id()).collect::<Vec<_>>(),
+        [0, 1, 2, 3, 4]
+    );
 }
 
 #[test]

@@ -14,18 +14,37 @@ fn a_day_at_work(client: &mut PythonClient) {
     let email = client.email(7);
     assert_eq!(client.email(7), email, "the second answer comes from the cache");
     let known = client.call("getUser", json!([404, "t"]));
-    assert_eq!((&known["exception"], &known["fields"]), (&json!("NotFound"), &json!({"id": 404})));
-    assert_eq!(client.call("getUser", json!([503, "t"]))["exception"], "Unavailable");
-    assert_eq!(client.call("getUser", json!([500, "t"]))["exception"], "TApplicationException");
+    assert_eq!(
+        (&known["exception"], &known["fields"]),
+        (&json!("NotFound"), &json!({"id": 404}))
+    );
+    assert_eq!(
+        client.call("getUser", json!([503, "t"]))["exception"],
+        "Unavailable"
+    );
+    assert_eq!(
+        client.call("getUser", json!([500, "t"]))["exception"],
+        "TApplicationException"
+    );
     let missing = client.call("getUser", json!([204, "t"]));
-    assert_eq!((&missing["exception"], &missing["type"]), (&json!("TApplicationException"), &json!(MISSING_RESULT)));
+    assert_eq!(
+        (&missing["exception"], &missing["type"]),
+        (&json!("TApplicationException"), &json!(MISSING_RESULT))
+    );
     assert_eq!(client.call("ping", json!([])), json!({"value": null}));
-    assert_eq!(client.call("renameUser", json!([9, "Ada"])), json!({"value": null}));
+    assert_eq!(
+        client.call("renameUser", json!([9, "Ada"])),
+        json!({"value": null})
+    );
     assert_eq!(client.call("touch", json!([10])), json!({"value": null}));
     assert_eq!(client.call("getUser", json!([9, "t"]))["value"]["name"], "Ada");
     let listed = client.call("listUsers", json!([[3, 1], {"b": "2", "a": "1"}]));
     assert_eq!(listed["value"].as_array().map(Vec::len), Some(2), "{listed}");
-    assert_eq!(client.call("listUsers", json!([[1, 3], {"a": "1", "b": "2"}])), listed, "in another order, the same key");
+    assert_eq!(
+        client.call("listUsers", json!([[1, 3], {"a": "1", "b": "2"}])),
+        listed,
+        "in another order, the same key"
+    );
 }
 
 /// Both libraries' clients in both transports, in front of one real server.
@@ -34,8 +53,16 @@ fn everyone_speaks_to(server: Library, wire: Wire) {
     let caching = gateway().get_user(CACHED).rule("UserService.list*", CACHED);
     for client in [Library::Thriftpy2, Library::Apache] {
         for transport in [Transport::Framed, Transport::Unframed] {
-            let gateway = caching.clone().endpoint(server.address()).backend_speaks(wire).start();
-            a_day_at_work(&mut PythonClient::connect(gateway.address(), client, Wire { transport, ..wire }));
+            let gateway = caching
+                .clone()
+                .endpoint(server.address())
+                .backend_speaks(wire)
+                .start();
+            a_day_at_work(&mut PythonClient::connect(
+                gateway.address(),
+                client,
+                Wire { transport, ..wire },
+            ));
         }
     }
 }
@@ -57,7 +84,10 @@ fn thriftpy2_server_framed_compact() {
 
 #[test]
 fn thriftpy2_server_unframed_compact() {
-    everyone_speaks_to(Library::Thriftpy2, Wire::of(Transport::Unframed, Protocol::Compact));
+    everyone_speaks_to(
+        Library::Thriftpy2,
+        Wire::of(Transport::Unframed, Protocol::Compact),
+    );
 }
 
 #[test]
@@ -85,7 +115,11 @@ fn multiplexed_clients_reach_multiplexed_servers() {
     for wire in Wire::ALL {
         for library in [Library::Thriftpy2, Library::Apache] {
             let server = multiplexed_python_backend(library, wire);
-            let gateway = gateway().get_user(CACHED).endpoint(server.address()).backend_speaks(wire).start();
+            let gateway = gateway()
+                .get_user(CACHED)
+                .endpoint(server.address())
+                .backend_speaks(wire)
+                .start();
             let mut client = PythonClient::connect_with(gateway.address(), library, wire, &["--multiplexed"]);
             assert_eq!(client.email(7), client.email(7));
             assert_eq!(gateway.outcomes("hit_local"), 1);
@@ -100,7 +134,15 @@ fn a_multiplexed_reply_has_no_prefix() {
     let gateway = gateway().get_user(CACHED).endpoint(backend.address()).start();
     let mut client = gateway.client();
     for _ in 0..2 {
-        assert_eq!(client.call(Message { name: "UserService:getUser".to_owned(), ..get_user(7) }).user_id(), 7);
+        assert_eq!(
+            client
+                .call(Message {
+                    name: "UserService:getUser".to_owned(),
+                    ..get_user(7)
+                })
+                .user_id(),
+            7
+        );
         assert_eq!(client.get_user(7).user_id(), 7);
     }
 }
@@ -109,7 +151,11 @@ fn a_multiplexed_reply_has_no_prefix() {
 fn sequence_ids_are_echoed_whatever_they_are() {
     for wire in Wire::ALL {
         let backend = backend_speaking(wire);
-        let gateway = gateway().get_user(CACHED).endpoint(backend.address()).backend_speaks(wire).start();
+        let gateway = gateway()
+            .get_user(CACHED)
+            .endpoint(backend.address())
+            .backend_speaks(wire)
+            .start();
         let mut client = gateway.client_speaking(wire);
         for seqid in [0, 1, i32::MAX, i32::MIN, -1] {
             client.send_as(seqid, get_user(7));
@@ -133,7 +179,11 @@ fn a_lenient_client_is_answered() {
 fn messages_may_come_byte_by_byte() {
     for wire in Wire::ALL {
         let backend = backend_speaking(wire);
-        let gateway = gateway().get_user(CACHED).endpoint(backend.address()).backend_speaks(wire).start();
+        let gateway = gateway()
+            .get_user(CACHED)
+            .endpoint(backend.address())
+            .backend_speaks(wire)
+            .start();
         let mut client = gateway.client_speaking(wire);
         for byte in get_user(7).bytes(wire) {
             client.send_bytes(&[byte]);
@@ -145,7 +195,10 @@ fn messages_may_come_byte_by_byte() {
 #[test]
 fn sets_and_maps_in_any_order_share_a_key() {
     let backend = backend();
-    let gateway = gateway().rule("UserService.listUsers", CACHED).endpoint(backend.address()).start();
+    let gateway = gateway()
+        .rule("UserService.listUsers", CACHED)
+        .endpoint(backend.address())
+        .start();
     let mut client = gateway.client();
     client.call(list_users(&[1, 2, 3], &[("a", "1"), ("b", "2")]));
     client.call(list_users(&[3, 1, 2], &[("b", "2"), ("a", "1")]));
@@ -187,7 +240,9 @@ fn a_call_that_two_readers_may_read_differently_passes() {
 fn unknown_methods_pass() {
     let backend = backend();
     let gateway = gateway().endpoint(backend.address()).start();
-    let reply = gateway.client().call(Message::call("unheardOf", 0, vec![(5, string("x"))]));
+    let reply = gateway
+        .client()
+        .call(Message::call("unheardOf", 0, vec![(5, string("x"))]));
     assert_eq!(reply.exception_kind(), UNKNOWN_METHOD);
     assert_eq!(gateway.metric("larder_calls_total", &[("method", "_OTHER")]), 1);
 }
@@ -202,20 +257,35 @@ fn pipelined_calls_are_answered_in_order() {
     client.send_together(vec![get_user(2), get_user(1), get_user(3), get_user(1)]);
     eventually(|| backend.calls() == 3);
     backend.release();
-    let replies: Vec<_> = (0..4).map(|_| client.receive()).map(|reply| (reply.seqid, reply.user_id())).collect();
+    let replies: Vec<_> = (0..4)
+        .map(|_| client.receive())
+        .map(|reply| (reply.seqid, reply.user_id()))
+        .collect();
     assert_eq!(replies, [(1, 2), (2, 1), (3, 3), (4, 1)]);
 }
 
 #[test]
 fn a_call_that_is_not_idempotent_keeps_its_place() {
     let backend = backend();
-    let gateway = gateway().get_user("ttl = '0s'\nstale_if_error = '1s'").endpoint(backend.address()).start();
+    let gateway = gateway()
+        .get_user("ttl = '0s'\nstale_if_error = '1s'")
+        .endpoint(backend.address())
+        .start();
     let mut client = gateway.client();
     backend.does("renameUser", Act::Late(ms(50), Box::new(Act::Reply(vec![]))));
     backend.does("getUser", Act::Late(ms(20), Box::new(Act::User)));
-    client.send_together(vec![get_user(1), rename_user(1, "x"), get_user(2), rename_user(2, "y"), get_user(3)]);
+    client.send_together(vec![
+        get_user(1),
+        rename_user(1, "x"),
+        get_user(2),
+        rename_user(2, "y"),
+        get_user(3),
+    ]);
     let answered: Vec<_> = (0..5).map(|_| client.receive().name).collect();
-    assert_eq!(answered, ["getUser", "renameUser", "getUser", "renameUser", "getUser"]);
+    assert_eq!(
+        answered,
+        ["getUser", "renameUser", "getUser", "renameUser", "getUser"]
+    );
     let asked: Vec<_> = backend.seen().into_iter().map(|call| call.name).collect();
     assert_eq!(asked, answered);
 }
@@ -223,7 +293,10 @@ fn a_call_that_is_not_idempotent_keeps_its_place() {
 #[test]
 fn real_clients_may_pipeline() {
     let backend = backend();
-    let gateway = gateway().listener("duplicate_seqid = 'allow'").endpoint(backend.address()).start();
+    let gateway = gateway()
+        .listener("duplicate_seqid = 'allow'")
+        .endpoint(backend.address())
+        .start();
     for library in [Library::Thriftpy2, Library::Apache] {
         let mut client = PythonClient::connect(gateway.address(), library, Wire::framed());
         for id in [1, 2, 3] {
@@ -268,10 +341,17 @@ fn oneway_calls_get_no_reply_and_block_nothing() {
 fn a_oneway_method_sent_as_a_call_gets_no_reply() {
     let backend = backend();
     let by_idl = gateway().endpoint(backend.address()).start();
-    let by_rule = gateway().without_idl().rule("UserService.touch", "oneway = true").endpoint(backend.address()).start();
+    let by_rule = gateway()
+        .without_idl()
+        .rule("UserService.touch", "oneway = true")
+        .endpoint(backend.address())
+        .start();
     for gateway in [by_idl, by_rule] {
         let mut client = gateway.client();
-        client.send(Message { kind: Kind::Call, ..touch(7) });
+        client.send(Message {
+            kind: Kind::Call,
+            ..touch(7)
+        });
         assert_eq!(client.get_user(8).user_id(), 8);
     }
 }
@@ -284,7 +364,10 @@ fn a_method_with_a_reply_sent_as_oneway_poisons_nothing() {
         let gateway = builder.endpoint(backend.address()).start();
         let mut client = gateway.client();
         for id in 0..20 {
-            client.send(Message { kind: Kind::Oneway, ..get_user(1000 + id) });
+            client.send(Message {
+                kind: Kind::Oneway,
+                ..get_user(1000 + id)
+            });
             assert_eq!(client.get_user(id).user_id(), id);
         }
     }
@@ -297,8 +380,12 @@ fn a_client_that_gave_up_never_gets_the_late_reply() {
         let backend = backend();
         backend.does("getUser", Act::Late(ms(600), Box::new(Act::User)));
         let gateway = gateway().endpoint(backend.address()).start();
-        let mut client =
-            PythonClient::connect_with(gateway.address(), library, Wire::unframed(), &["--timeout-ms", "300"]);
+        let mut client = PythonClient::connect_with(
+            gateway.address(),
+            library,
+            Wire::unframed(),
+            &["--timeout-ms", "300"],
+        );
         assert!(client.call("getUser", json!([7, "t"])).get("exception").is_some());
         for _ in 0..4 {
             own_answer_or_error(&client.call("listUsers", json!([[1], {}])));
@@ -313,9 +400,16 @@ fn a_reply_beyond_the_clients_patience_is_not_written() {
     for library in [Library::Thriftpy2, Library::Apache] {
         let backend = backend();
         backend.does("getUser", Act::Late(ms(600), Box::new(Act::User)));
-        let gateway = gateway().listener("client_timeout = '300ms'").endpoint(backend.address()).start();
-        let mut client =
-            PythonClient::connect_with(gateway.address(), library, Wire::framed(), &["--timeout-ms", "300"]);
+        let gateway = gateway()
+            .listener("client_timeout = '300ms'")
+            .endpoint(backend.address())
+            .start();
+        let mut client = PythonClient::connect_with(
+            gateway.address(),
+            library,
+            Wire::framed(),
+            &["--timeout-ms", "300"],
+        );
         assert!(client.call("getUser", json!([7, "t"])).get("exception").is_some());
         pass(ms(600));
         own_answer_or_error(&client.call("listUsers", json!([[1], {}])));
@@ -328,7 +422,10 @@ fn own_answer_or_error(answer: &Json) {
     let own = answer["value"] == json!([]);
     let error = answer["exception"] == "TTransportException" || answer.to_string().contains("Error");
     // A late getUser reply shows as a missing result or as a user.
-    assert!(own || error || answer["exception"] == "timeout", "another call's answer: {answer}");
+    assert!(
+        own || error || answer["exception"] == "timeout",
+        "another call's answer: {answer}"
+    );
 }
 
 #[test]
@@ -350,8 +447,12 @@ fn the_tracking_handshake_is_answered_by_the_gateway() {
     let gateway = gateway().endpoint(backend.address()).start();
     let handshake = Message::call("__thriftpy_tracing_method_name__v2", 0, vec![]);
     assert_eq!(gateway.client().call(handshake).exception_kind(), UNKNOWN_METHOD);
-    let mut client =
-        PythonClient::connect_with(gateway.address(), Library::Thriftpy2, Wire::framed(), &["--tracking"]);
+    let mut client = PythonClient::connect_with(
+        gateway.address(),
+        Library::Thriftpy2,
+        Wire::framed(),
+        &["--tracking"],
+    );
     client.email(7);
     assert!(backend.seen().iter().all(|call| call.name == "getUser"));
 }

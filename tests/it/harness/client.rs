@@ -15,10 +15,15 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr, wire: Wire) -> Self {
-        let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address} cannot be reached: {error}"));
+        let stream = TcpStream::connect(address)
+            .unwrap_or_else(|error| panic!("{address} cannot be reached: {error}"));
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
-        Self { stream, wire, next_seqid: 1 }
+        Self {
+            stream,
+            wire,
+            next_seqid: 1,
+        }
     }
 
     /// Makes a call and reads its reply, which must have the call's seqid and the call's name.
@@ -27,7 +32,11 @@ impl Client {
         let name = call.name.rsplit(':').next().unwrap().to_owned();
         let seqid = self.send(call);
         let reply = self.receive();
-        assert_eq!((reply.seqid, reply.name.as_str()), (seqid, name.as_str()), "the reply is to another call");
+        assert_eq!(
+            (reply.seqid, reply.name.as_str()),
+            (seqid, name.as_str()),
+            "the reply is to another call"
+        );
         reply
     }
 
@@ -50,7 +59,9 @@ impl Client {
     /// Sends several calls in one write, under seqids from 1.
     #[track_caller]
     pub(crate) fn send_together(&mut self, calls: Vec<Message>) {
-        let numbered = (1..).zip(calls).map(|(seqid, call)| Message { seqid, ..call }.bytes(self.wire));
+        let numbered = (1..)
+            .zip(calls)
+            .map(|(seqid, call)| Message { seqid, ..call }.bytes(self.wire));
         self.send_bytes(&numbered.flatten().collect::<Vec<_>>());
     }
 
@@ -83,7 +94,10 @@ impl Client {
     pub(crate) fn is_closed_unanswered(&mut self) -> bool {
         match self.stream.read(&mut [0]) {
             Ok(count) => count == 0,
-            Err(error) => matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe),
+            Err(error) => matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            ),
         }
     }
 

@@ -120,14 +120,7 @@ impl Builder {
 
     /// Starts the gateway and waits until it is ready.
     pub(crate) fn start(&self) -> Gateway {
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("larder.toml");
-        std::fs::write(&config, self.text()).unwrap();
-        let mut process = Process::start(larder().arg("serve").arg("--config").arg(&config));
-        let listener = process.says(|line| address(line, "listening"));
-        let admin = process.says(|line| address(line, "admin listening"));
-        process.says(|line| message(line, "ready"));
-        Gateway { process, listener, admin, folder }
+        Gateway::start(&self.text())
     }
 
     fn base(&self, section: &str) -> String {
@@ -136,13 +129,20 @@ impl Builder {
             "log" => "format = 'json'\ncalls_per_second = 1000".to_owned(),
             "admin" => "bind = '127.0.0.1:0'".to_owned(),
             "listeners.users" => {
-                let idl = if self.idl { format!("idl = '{}'", idl().display()) } else { String::new() };
+                let idl = if self.idl {
+                    format!("idl = '{}'", idl().display())
+                } else {
+                    String::new()
+                };
                 format!("bind = '127.0.0.1:0'\nservice = 'UserService'\nbackend = 'users'\n{idl}")
             }
             "backends.users" => {
                 let wire = self.backend_wire;
                 let (transport, protocol) = (wire.transport_name(), wire.protocol_name());
-                format!("endpoints = {:?}\ntransport = '{transport}'\nprotocol = '{protocol}'", self.endpoints)
+                format!(
+                    "endpoints = {:?}\ntransport = '{transport}'\nprotocol = '{protocol}'",
+                    self.endpoints
+                )
             }
             _ => String::new(),
         }
@@ -150,6 +150,23 @@ impl Builder {
 }
 
 impl Gateway {
+    /// Starts a gateway with this configuration and waits until it is ready.
+    pub(crate) fn start(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("larder.toml");
+        std::fs::write(&config, text).unwrap();
+        let mut process = Process::start(larder().arg("serve").arg("--config").arg(&config));
+        let listener = process.says(|line| address(line, "listening"));
+        let admin = process.says(|line| address(line, "admin listening"));
+        process.says(|line| message(line, "ready"));
+        Self {
+            process,
+            listener,
+            admin,
+            folder,
+        }
+    }
+
     /// A connection that speaks framed binary.
     pub(crate) fn client(&self) -> Client {
         self.client_speaking(Wire::framed())
@@ -242,7 +259,11 @@ impl Gateway {
     /// Waits until it has logged a line with all these words.
     #[track_caller]
     pub(crate) fn logs(&self, words: &[&str]) {
-        eventually(|| self.log().iter().any(|line| words.iter().all(|word| line.contains(word))));
+        eventually(|| {
+            self.log()
+                .iter()
+                .any(|line| words.iter().all(|word| line.contains(word)))
+        });
     }
 }
 

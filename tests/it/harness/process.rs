@@ -27,7 +27,11 @@ impl Process {
     /// Starts the command, with what it writes (to either stream) kept as lines.
     pub(crate) fn start(command: &mut Command) -> Self {
         let named = format!("{command:?}");
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{named} does not start: {error}"));
         let lines = Arc::new(Mutex::new(Vec::new()));
         collect(child.stdout.take().unwrap(), &lines);
@@ -57,7 +61,18 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, which: Signal) {
-        signal(self.child.id(), which);
+        let name = match which {
+            Signal::Terminate => "-TERM",
+            Signal::HangUp => "-HUP",
+            Signal::Stop => "-STOP",
+            Signal::Continue => "-CONT",
+        };
+        // The shell's own kill: a program of that name is not installed everywhere.
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill {name} {}", self.child.id())])
+            .status()
+            .unwrap();
+        assert!(status.success(), "kill {name} failed");
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
@@ -83,19 +98,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// Sends the signal to the process with this id.
-pub(crate) fn signal(process: u32, which: Signal) {
-    let name = match which {
-        Signal::Terminate => "-TERM",
-        Signal::HangUp => "-HUP",
-        Signal::Stop => "-STOP",
-        Signal::Continue => "-CONT",
-    };
-    // The shell's own kill: a program of that name is not installed everywhere.
-    let status = Command::new("sh").args(["-c", &format!("kill {name} {process}")]).status().unwrap();
-    assert!(status.success(), "kill {name} {process} failed");
 }
 
 fn collect(stream: impl Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {

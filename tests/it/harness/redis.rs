@@ -12,7 +12,11 @@ use super::{backend, eventually};
 /// Starts a Redis.
 pub(crate) fn redis() -> Redis {
     let (reserved, address) = backend::reserve();
-    let mut redis = Redis { process: server(address), address, _reserved: reserved };
+    let mut redis = Redis {
+        process: server(address),
+        address,
+        _reserved: reserved,
+    };
     redis.comes_up();
     redis
 }
@@ -77,12 +81,19 @@ impl Redis {
     }
 
     fn try_connection(&self) -> Option<Connection> {
-        Client::open(self.url()).ok()?.get_connection_with_timeout(super::PATIENCE).ok()
+        Client::open(self.url())
+            .ok()?
+            .get_connection_with_timeout(super::PATIENCE)
+            .ok()
     }
 
     fn comes_up(&mut self) {
         eventually(|| {
-            assert!(!self.process.has_ended(), "redis-server ended:\n{}", self.process.lines().join("\n"));
+            assert!(
+                !self.process.has_ended(),
+                "redis-server ended:\n{}",
+                self.process.lines().join("\n")
+            );
             self.try_connection().is_some()
         });
     }
@@ -91,6 +102,17 @@ impl Redis {
 fn server(address: SocketAddr) -> Process {
     let port = address.port().to_string();
     let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no", "--loglevel", "warning"]);
+    command.args([
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--loglevel",
+        "warning",
+    ]);
     Process::start(&mut command)
 }
