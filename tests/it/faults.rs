@@ -82,7 +82,7 @@ impl Row {
 
     /// An idempotent call is tried on another endpoint, once; one that is not, is not.
     #[track_caller]
-    fn is_tried_again_if_idempotent(self) -> Self {
+    fn tried_again_if_idempotent(self) -> Self {
         assert_eq!(self.tries(get_user(7)), 2);
         assert_eq!(self.tries(rename_user(7, "x")), 1);
         self
@@ -90,7 +90,7 @@ impl Row {
 
     /// Nothing is tried again.
     #[track_caller]
-    fn is_never_tried_again(self) -> Self {
+    fn never_tried_again(self) -> Self {
         assert_eq!(self.tries(get_user(7)), 1);
         assert_eq!(self.tries(rename_user(7, "x")), 1);
         self
@@ -207,7 +207,7 @@ fn timeout() {
         .lets_old_entries_answer()
         .says(text_has(&["users", "did not answer"]))
         .blames_the_endpoint()
-        .is_tried_again_if_idempotent();
+        .tried_again_if_idempotent();
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn closed() {
         .lets_old_entries_answer()
         .says(text_has(&["users", "closed the connection"]))
         .blames_nobody()
-        .is_tried_again_if_idempotent();
+        .tried_again_if_idempotent();
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn garbage(act: Act) {
         .lets_old_entries_answer()
         .says(text_has(&["users", "no proper reply"]))
         .blames_the_endpoint()
-        .is_tried_again_if_idempotent();
+        .tried_again_if_idempotent();
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn exception_of_the_service() {
             reply.exception_kind() == INTERNAL_ERROR && reply.exception_text().contains("out of disk")
         })
         .blames_nobody()
-        .is_never_tried_again();
+        .never_tried_again();
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn exception_of_the_caller() {
             reply.exception_kind() == UNKNOWN_METHOD && reply.exception_text().contains("unheard of")
         })
         .blames_nobody()
-        .is_never_tried_again();
+        .never_tried_again();
 }
 
 #[test]

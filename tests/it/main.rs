@@ -2,6 +2,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::needless_pass_by_value,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     reason = "a test that meets what it does not expect ends there"

@@ -46,7 +46,7 @@ pub(crate) enum Act {
     /// Replies with a `TApplicationException`.
     Exception(i32, &'static str),
     /// Answers after this time as the other act says.
-    Late(Duration, Box<Act>),
+    Late(Duration, Box<Self>),
     /// Answers when it is released.
     Held,
     /// Never answers.

@@ -76,9 +76,9 @@ pub(crate) enum Value {
     I64(i64),
     String(String),
     Struct(Fields),
-    List(Vec<Value>),
-    Set(Vec<Value>),
-    Map(Vec<(Value, Value)>),
+    List(Vec<Self>),
+    Set(Vec<Self>),
+    Map(Vec<(Self, Self)>),
 }
 
 /// A struct's fields, in the order they are sent.
