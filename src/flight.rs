@@ -12,6 +12,8 @@
 //!     +----------------------- paused --- join: flies again ---> flying
 //! ```
 
+pub mod options;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -119,6 +121,11 @@ impl<T: Landing> Flights<T> {
         if !seats.contains_key(key) {
             self.take_off(key, Purpose::Refresh, &mut seats, work());
         }
+    }
+
+    /// Calls that may wait for one flight.
+    pub fn waiters_max(&self) -> usize {
+        self.bounds.waiters_max
     }
 
     fn take_off<F>(

@@ -88,7 +88,7 @@ impl Ignored {
 }
 
 /// What the key of a call begins with: all but its arguments.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Prefix {
     bytes: Vec<u8>,
 }

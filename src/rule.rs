@@ -1,6 +1,8 @@
 //! A rule in force for one method: what its calls may be answered with, and how old that may be.
 
+pub mod options;
 pub mod pattern;
+pub mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::call::{Returns, Terms};
+use crate::call::{Returns, Said, Terms};
 use crate::clock::Millis;
 use crate::entry::{Entry, Kind};
 use crate::key::Ignored;
@@ -39,6 +41,16 @@ pub enum Action {
     Observe(Caching),
     /// They are no calls for a backend.
     Refuse,
+}
+
+impl Action {
+    /// How replies are kept, or would be.
+    pub fn caching(&self) -> Option<&Caching> {
+        match self {
+            Self::Cache(caching) | Self::Observe(caching) => Some(caching),
+            Self::Pass | Self::Refuse => None,
+        }
+    }
 }
 
 /// How the replies of a method are kept.
@@ -183,12 +195,12 @@ impl Caching {
 }
 
 /// What kind of entry an answer makes, if it may be kept at all.
-pub fn entry_kind(said: crate::call::Said, returns: Returns) -> Option<Kind> {
+pub fn entry_kind(said: Said, returns: Returns) -> Option<Kind> {
     match said {
-        crate::call::Said::Result => Some(Kind::Result),
-        crate::call::Said::Nothing if returns == Returns::Void => Some(Kind::Empty),
-        crate::call::Said::Nothing => None,
-        crate::call::Said::Declared(id) => Some(Kind::Exception(id)),
+        Said::Result => Some(Kind::Result),
+        Said::Nothing if returns == Returns::Void => Some(Kind::Empty),
+        Said::Nothing => None,
+        Said::Declared(id) => Some(Kind::Exception(id)),
     }
 }
 

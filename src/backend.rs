@@ -1,0 +1,3 @@
+//! Asks the service that a method belongs to.
+
+pub mod options;

@@ -1,0 +1,3 @@
+//! What the gateway says on standard error.
+
+pub mod options;

@@ -1,0 +1,3 @@
+//! The running gateway.
+
+pub mod options;
