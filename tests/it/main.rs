@@ -22,6 +22,10 @@ mod peers;
 mod promise;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;
+// Which calls share a reply.
+mod keys;
+// Replies that must not be.
+mod replies;
 // One test for each line of the outage matrix.
 mod outage;
 // One test for each row of the fault table.

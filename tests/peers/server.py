@@ -57,7 +57,7 @@ class Users:
     def user(self, id, call):
         name = self.names.get(id, "user-%d" % id)
         email = "call-%d@backend-%d" % (call, self.port)
-        address = self.types.Address(street="1 High Street", city="Ostend")
+        address = self.types.Address(street="1 High Street", city="Ostend", country="Belgium")
         return self.types.User(id=id, name=name, email=email, attributes={"shoe": "42", "hat": "58"}, address=address)
 
 

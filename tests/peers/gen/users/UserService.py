@@ -21,6 +21,8 @@ all_structs = []
 class Iface(object):
     def getUser(self, id, trace_id):
         """
+        One user. The trace_id names the call in logs and does not change the answer, so a cache should ignore it.
+
         Parameters:
          - id
          - trace_id
@@ -30,6 +32,8 @@ class Iface(object):
 
     def listUsers(self, ids, filter):
         """
+        The users with these ids that have all these attributes.
+
         Parameters:
          - ids
          - filter
@@ -38,10 +42,16 @@ class Iface(object):
         pass
 
     def ping(self):
+        """
+        Does nothing, and says so.
+
+        """
         pass
 
     def renameUser(self, id, name):
         """
+        Gives a user another name: a write, never cached and never sent twice.
+
         Parameters:
          - id
          - name
@@ -51,6 +61,8 @@ class Iface(object):
 
     def touch(self, id):
         """
+        Marks a user as seen. Nobody waits for it.
+
         Parameters:
          - id
 
@@ -67,6 +79,8 @@ class Client(Iface):
 
     def getUser(self, id, trace_id):
         """
+        One user. The trace_id names the call in logs and does not change the answer, so a cache should ignore it.
+
         Parameters:
          - id
          - trace_id
@@ -105,6 +119,8 @@ class Client(Iface):
 
     def listUsers(self, ids, filter):
         """
+        The users with these ids that have all these attributes.
+
         Parameters:
          - ids
          - filter
@@ -138,6 +154,10 @@ class Client(Iface):
         raise TApplicationException(TApplicationException.MISSING_RESULT, "listUsers failed: unknown result")
 
     def ping(self):
+        """
+        Does nothing, and says so.
+
+        """
         self.send_ping()
         self.recv_ping()
 
@@ -163,6 +183,8 @@ class Client(Iface):
 
     def renameUser(self, id, name):
         """
+        Gives a user another name: a write, never cached and never sent twice.
+
         Parameters:
          - id
          - name
@@ -195,6 +217,8 @@ class Client(Iface):
 
     def touch(self, id):
         """
+        Marks a user as seen. Nobody waits for it.
+
         Parameters:
          - id
 

@@ -18,16 +18,20 @@ all_structs = []
 
 class Address(object):
     """
+    Where somebody lives.
+
     Attributes:
      - street
      - city
+     - country: Two letters, as in ISO 3166.
 
     """
 
 
-    def __init__(self, street=None, city=None,):
+    def __init__(self, street=None, city=None, country=None,):
         self.street = street
         self.city = city
+        self.country = country
 
     def read(self, iprot):
         if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
@@ -48,6 +52,11 @@ class Address(object):
                     self.city = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
                 else:
                     iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRING:
+                    self.country = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
             else:
                 iprot.skip(ftype)
             iprot.readFieldEnd()
@@ -65,6 +74,10 @@ class Address(object):
         if self.city is not None:
             oprot.writeFieldBegin('city', TType.STRING, 2)
             oprot.writeString(self.city.encode('utf-8') if sys.version_info[0] == 2 else self.city)
+            oprot.writeFieldEnd()
+        if self.country is not None:
+            oprot.writeFieldBegin('country', TType.STRING, 3)
+            oprot.writeString(self.country.encode('utf-8') if sys.version_info[0] == 2 else self.country)
             oprot.writeFieldEnd()
         oprot.writeFieldStop()
         oprot.writeStructEnd()
@@ -86,11 +99,13 @@ class Address(object):
 
 class User(object):
     """
+    A person.
+
     Attributes:
      - id
      - name
      - email
-     - attributes
+     - attributes: Whatever else is known, such as "team" or "language".
      - address
 
     """
@@ -198,6 +213,8 @@ class User(object):
 
 class NotFound(TException):
     """
+    Nobody has this id. An answer like any other: it may be cached, for a short while.
+
     Attributes:
      - id
 
@@ -271,6 +288,8 @@ class NotFound(TException):
 
 class Unavailable(TException):
     """
+    The users cannot be looked up at present. A failure: an older answer is better.
+
     Attributes:
      - reason
 
@@ -345,6 +364,7 @@ Address.thrift_spec = (
     None,  # 0
     (1, TType.STRING, 'street', 'UTF8', None, ),  # 1
     (2, TType.STRING, 'city', 'UTF8', None, ),  # 2
+    (3, TType.STRING, 'country', 'UTF8', None, ),  # 3
 )
 all_structs.append(User)
 User.thrift_spec = (
