@@ -55,9 +55,11 @@ pub enum Joined<T> {
 }
 
 /// A flight under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Flight<T> {
     landed: watch::Receiver<Option<T>>,
+    /// Counts the handles of this flight.
+    handles: Arc<()>,
 }
 
 /// What a landing means for the seat of a refresh.
@@ -74,7 +76,7 @@ struct Seat<T> {
 
 #[derive(Debug)]
 enum State<T> {
-    Flying(watch::Receiver<Option<T>>),
+    Flying(Flight<T>),
     Paused,
 }
 
@@ -103,11 +105,11 @@ impl<T: Landing> Flights<T> {
         if let Some(Seat { began, state: State::Flying(landed) }) = seats.get(key)
             && began.elapsed() < oldest
         {
-            // One receiver stays in the seat.
-            if landed.receiver_count() > self.bounds.waiters_max {
+            // One of the flight's handles stays in the seat and one with its task.
+            if Arc::strong_count(&landed.handles) >= self.bounds.waiters_max + 2 {
                 return Joined::Crowded;
             }
-            return Joined::Followed(Flight { landed: landed.clone() });
+            return Joined::Followed(landed.clone());
         }
         Joined::Led(self.take_off(key, Purpose::Ask, &mut seats, work()))
     }
@@ -139,10 +141,10 @@ impl<T: Landing> Flights<T> {
         F: Future<Output = T> + Send + 'static,
     {
         let (land, landed) = watch::channel(None);
-        let began = Instant::now();
+        let flight = Flight { landed, handles: Arc::default() };
         let key: Box<[u8]> = key.into();
-        seats.insert(key.clone(), Seat { began, state: State::Flying(landed.clone()) });
-        let leave = Leave { flights: Arc::clone(self), key, landed: landed.clone() };
+        seats.insert(key.clone(), Seat { began: Instant::now(), state: State::Flying(flight.clone()) });
+        let leave = Leave { flights: Arc::clone(self), key, flight: flight.clone() };
         self.tasks.spawn(async move {
             let brought = work.await;
             let pauses = purpose == Purpose::Refresh && brought.failed();
@@ -151,7 +153,7 @@ impl<T: Landing> Flights<T> {
                 tokio::time::sleep(leave.flights.bounds.refresh_pause).await;
             }
         });
-        Flight { landed }
+        flight
     }
 
     fn seats(&self, key: &[u8]) -> std::sync::MutexGuard<'_, HashMap<Box<[u8]>, Seat<T>>> {
@@ -174,7 +176,7 @@ impl<T: Landing> Flight<T> {
 struct Leave<T: Landing> {
     flights: Arc<Flights<T>>,
     key: Box<[u8]>,
-    landed: watch::Receiver<Option<T>>,
+    flight: Flight<T>,
 }
 
 impl<T: Landing> Leave<T> {
@@ -182,7 +184,7 @@ impl<T: Landing> Leave<T> {
     fn pause(&self) -> bool {
         let mut seats = self.flights.seats(&self.key);
         match seats.get_mut(&self.key) {
-            Some(seat) if seat.holds(&self.landed) => {
+            Some(seat) if seat.holds(&self.flight) => {
                 seat.state = State::Paused;
                 true
             }
@@ -194,7 +196,7 @@ impl<T: Landing> Leave<T> {
 impl<T: Landing> Drop for Leave<T> {
     fn drop(&mut self) {
         let mut seats = self.flights.seats(&self.key);
-        if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.landed)) {
+        if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.flight)) {
             seats.remove(&self.key);
         }
     }
@@ -202,9 +204,9 @@ impl<T: Landing> Drop for Leave<T> {
 
 impl<T> Seat<T> {
     /// Whether it is the seat of this flight. A paused one is its own: an asking flight that took it flies.
-    fn holds(&self, flight: &watch::Receiver<Option<T>>) -> bool {
+    fn holds(&self, flight: &Flight<T>) -> bool {
         match &self.state {
-            State::Flying(landed) => landed.same_channel(flight),
+            State::Flying(landed) => Arc::ptr_eq(&landed.handles, &flight.handles),
             State::Paused => true,
         }
     }

@@ -15,11 +15,12 @@ use tokio::time::timeout;
 
 use crate::backend::{Backend, Private};
 use crate::cache::Cache;
-use crate::call::{Answer, Answering, Call, Fault, Outcome, Repeat, Said};
+use crate::call::{Answer, Answering, Call, Fault, Outcome};
 use crate::clock::{Clock, Millis};
 use crate::entry::{Entry, Kind};
 use crate::flight::{Flights, Joined, Landing};
 use crate::key::canonical::Canonical;
+use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::rule::{Action, Caching, Freshness, Keeping, entry_kind};
 use crate::wire::Protocol;
@@ -44,6 +45,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// What is counted.
     pub counts: ListenerCounts,
+    /// Bounds what is logged of calls.
+    pub lines: Lines,
     /// The rules in force, by the method's name on the wire.
     pub routes: ArcSwap<Routes>,
 }
@@ -81,6 +84,7 @@ pub struct Scratch {
 pub type Session = Arc<Mutex<Private>>;
 
 /// An answer: at once, or later.
+#[expect(missing_debug_implementations, reason = "a future shows nothing")]
 pub enum Turn {
     /// It is here.
     Now(Reply),
@@ -129,8 +133,11 @@ impl Gateway {
     ) -> Turn {
         // 1. Is there a rule that caches, and does it give this call a key?
         let caching = match &route.rule.action {
-            Action::Pass => return self.pass(call, route, session, Outcome::Passed),
             Action::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
+            _ if session.is_some() || route.is_silent(call.header.kind) => {
+                return self.pass(call, route, session, Outcome::Passed);
+            }
+            Action::Pass => return self.pass(call, route, session, Outcome::Passed),
             Action::Observe(caching) => {
                 let outcome = self.observe(call, route, caching, now, scratch);
                 return self.pass(call, route, session, outcome);
@@ -292,16 +299,19 @@ impl Gateway {
         let (this, route, session) = (Arc::clone(self), Arc::clone(route), session.cloned());
         let call = call.to_call();
         Turn::Later(Box::pin(async move {
-            let terms = &route.rule.terms;
+            let terms = &*route.terms(call.kind);
             let timeout = route.rule.timeout;
             let asked = match session {
                 None => this.backend.ask(&call, terms, timeout).await,
                 Some(session) => session.lock().await.ask(&this.backend, &call, terms, timeout).await,
             };
             match asked {
-                Ok(_) | Err(_) if terms.answer != Answering::Reply => Reply::silence(asked.err()),
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),
+                Err(fault) if terms.answer != Answering::Reply => {
+                    route.counts.fault(&fault);
+                    Reply::silence(Some(fault))
+                }
                 Err(fault) => this.instead(fault, &route, &[], [None, None], call.protocol),
             }
         }))
@@ -334,6 +344,11 @@ impl Gateway {
 
     fn overdue(&self, route: &Route) -> Fault {
         Fault::Timeout { backend: Arc::clone(self.backend.name()), after: route.rule.timeout.unwrap_or_default() }
+    }
+
+    /// A client connection's own connection to the backend, if the backend wants one for each.
+    pub fn session(&self) -> Option<Session> {
+        self.backend.private().map(|private| Arc::new(Mutex::new(private)))
     }
 
     /// The rules and the time for the calls of one read.

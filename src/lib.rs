@@ -4,6 +4,7 @@ pub mod admin;
 pub mod backend;
 pub mod cache;
 pub mod call;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dial;

@@ -18,7 +18,7 @@ use crate::clock::Millis;
 pub use recent::{Recent, Window};
 
 /// The families of all that happens to calls and connections.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     calls: Family<Calls, Counter>,
     faults: Family<Faults, Counter>,
@@ -82,9 +82,14 @@ impl Metrics {
     /// Families that `registry` shows.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
+            calls: Family::default(),
+            faults: Family::default(),
             seconds: Family::new_with_constructor(call_seconds),
             ages: Family::new_with_constructor(age_seconds),
-            ..Self::default()
+            closed: Family::default(),
+            limits: Family::default(),
+            connections: Family::default(),
+            unkeyable: Family::default(),
         };
         registry.register("calls", "Calls by what became of them", metrics.calls.clone());
         registry.register("faults", "Faults that calls met, also where an entry or fallback answered", metrics.faults.clone());
