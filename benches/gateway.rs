@@ -4,7 +4,11 @@
     clippy::disallowed_methods,
     reason = "a benchmark reads the real clock and connects by itself"
 )]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table and its progress")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its table and its progress"
+)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -58,10 +58,17 @@ impl Speech {
     pub(crate) fn read(self, bytes: &[u8]) -> Fallible<Option<Reply>> {
         match self {
             Self::Thrift(method) => {
-                let Some(frame) = frame(bytes) else { return Ok(None) };
+                let Some(frame) = frame(bytes) else {
+                    return Ok(None);
+                };
                 let (seqid, id, size) = read_thrift(method, frame)
                     .ok_or_else(|| format!("no reply to {method}: {:?}", String::from_utf8_lossy(frame)))?;
-                Ok(Some(Reply { length: frame.len() + 4, seqid: Some(seqid), id, size }))
+                Ok(Some(Reply {
+                    length: frame.len() + 4,
+                    seqid: Some(seqid),
+                    id,
+                    size,
+                }))
             }
             Self::Redis => read_redis(bytes),
         }
@@ -157,13 +164,22 @@ fn read_body(mut body: &[u8]) -> Option<u64> {
 }
 
 fn read_redis(bytes: &[u8]) -> Fallible<Option<Reply>> {
-    let Some(line) = bytes.iter().take(16).position(|byte| *byte == b'\n') else { return Ok(None) };
+    let Some(line) = bytes.iter().take(16).position(|byte| *byte == b'\n') else {
+        return Ok(None);
+    };
     let digits = bytes.get(1..line.saturating_sub(1)).unwrap_or_default();
     let size: usize = std::str::from_utf8(digits)?.parse()?;
     let length = line + 1 + size + 2;
-    let Some(body) = bytes.get(line + 1..length - 2).filter(|_| bytes.len() >= length) else { return Ok(None) };
+    let Some(body) = bytes.get(line + 1..length - 2).filter(|_| bytes.len() >= length) else {
+        return Ok(None);
+    };
     let id = read_body(body).ok_or("Redis answered another value")?;
-    Ok(Some(Reply { length, seqid: None, id, size }))
+    Ok(Some(Reply {
+        length,
+        seqid: None,
+        id,
+        size,
+    }))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
