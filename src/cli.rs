@@ -30,7 +30,11 @@ enum Command {
 }
 
 /// Runs the command that the arguments name, and returns the exit code: 0 fine, 64 bad usage, 78 bad configuration, 1 anything else.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to people")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "commands speak to people"
+)]
 pub fn run() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -43,7 +47,11 @@ pub fn run() -> u8 {
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Check { file } => {
             let (report, code) = crate::config::check::check(&file);
-            if code == 0 { print!("{report}") } else { eprint!("{report}") }
+            if code == 0 {
+                print!("{report}")
+            } else {
+                eprint!("{report}")
+            }
             code
         }
     }

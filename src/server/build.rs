@@ -20,9 +20,9 @@ use crate::cache::shared::redis::{Redis, Secret, Settings as RedisSettings};
 use crate::cache::shared::{self, Store};
 use crate::config::{self, Config};
 use crate::flight::{self, Flights};
+use crate::gateway::Gateway;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
-use crate::gateway::Gateway;
 use crate::listener::held::Held;
 use crate::listener::{self, Shared};
 use crate::log::Lines;
@@ -51,7 +51,11 @@ impl Parts {
         let redis = redis(config, surroundings, &mut registry).map(Arc::new);
         let store = redis.clone().map(|redis| redis as Arc<dyn Store>);
         let local = Local::new(config.cache.local.capacity.bytes());
-        let keep = config.cache.shared.as_ref().map(|shared| shared.options.keep.duration());
+        let keep = config
+            .cache
+            .shared
+            .as_ref()
+            .map(|shared| shared.options.keep.duration());
         let cache = Arc::new(Cache::new(local, store, keep.unwrap_or_default()));
         let backends = backends(config, surroundings, &mut registry);
         let recent = Arc::new(Recent::default());
@@ -70,16 +74,29 @@ impl Parts {
             }))
         };
         let gateways = config.listeners.iter();
-        let gateways = gateways.filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?))).collect();
+        let gateways = gateways
+            .filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?)))
+            .collect();
         let services = config.listeners.iter();
-        let services = services.map(|(name, listener)| (name.clone(), listener.options.backend.clone())).collect();
+        let services = services
+            .map(|(name, listener)| (name.clone(), listener.options.backend.clone()))
+            .collect();
         let shared = Shared {
             places: Arc::new(Semaphore::new(config.limits.connections as usize)),
             held: Held::new(config.limits.buffered.length()),
             tasks: TaskTracker::new(),
             stop,
         };
-        Self { gateways, backends, cache, redis, shared, recent, registry: Mutex::new(registry), services }
+        Self {
+            gateways,
+            backends,
+            cache,
+            redis,
+            shared,
+            recent,
+            registry: Mutex::new(registry),
+            services,
+        }
     }
 
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there.
@@ -92,7 +109,10 @@ impl Parts {
     /// Puts other rules in force.
     pub(super) fn replace_rules(&self, config: &Config) {
         for (name, listener) in &config.listeners {
-            let backend = self.services.get(name).and_then(|backend| self.backends.get(backend));
+            let backend = self
+                .services
+                .get(name)
+                .and_then(|backend| self.backends.get(backend));
             if let (Some(gateway), Some(backend)) = (self.gateways.get(name), backend) {
                 gateway.routes.store(Arc::new(routes(config, listener, backend)));
             }
@@ -103,7 +123,11 @@ impl Parts {
 /// The sections, other than rules, in which two configurations differ.
 pub(super) fn differences(old: &Config, new: &Config) -> Vec<&'static str> {
     let listeners = |config: &Config| {
-        config.listeners.iter().map(|(name, listener)| (name.clone(), listener.options.clone())).collect::<Vec<_>>()
+        config
+            .listeners
+            .iter()
+            .map(|(name, listener)| (name.clone(), listener.options.clone()))
+            .collect::<Vec<_>>()
     };
     [
         ("runtime", old.runtime != new.runtime),
@@ -124,7 +148,10 @@ pub(super) fn differences(old: &Config, new: &Config) -> Vec<&'static str> {
 pub(super) fn listener(config: &Config, name: &str) -> listener::Settings {
     use listener::options as raw;
     let defaults = raw::Options::default();
-    let options = config.listeners.get(name).map_or(&defaults, |listener| &listener.options);
+    let options = config
+        .listeners
+        .get(name)
+        .map_or(&defaults, |listener| &listener.options);
     listener::Settings {
         transport: match options.transport {
             raw::Transport::Detect => None,
@@ -163,23 +190,44 @@ fn flight_bounds(config: &Config) -> flight::Bounds {
 }
 
 fn routes(config: &Config, listener: &config::Listener, backend: &Backend) -> Routes {
-    let rules = config.rules.iter().map(|rule| (rule.pattern.clone(), rule.options.clone())).collect();
+    let rules = config
+        .rules
+        .iter()
+        .map(|rule| (rule.pattern.clone(), rule.options.clone()))
+        .collect();
     let options = config.backends.get(&listener.options.backend);
     let methods = Methodology {
         rules: Arc::new(rules),
         schema: listener.schema.clone(),
-        timeout: options.and_then(|options| options.timeout).map(|timeout| timeout.duration()),
+        timeout: options
+            .and_then(|options| options.timeout)
+            .map(|timeout| timeout.duration()),
     };
-    Routes::new(Arc::clone(backend.name()), listener.options.service.clone(), methods)
+    Routes::new(
+        Arc::clone(backend.name()),
+        listener.options.service.clone(),
+        methods,
+    )
 }
 
-fn backends(config: &Config, surroundings: &Surroundings, registry: &mut Registry) -> BTreeMap<String, Arc<Backend>> {
+fn backends(
+    config: &Config,
+    surroundings: &Surroundings,
+    registry: &mut Registry,
+) -> BTreeMap<String, Arc<Backend>> {
     let counts = backend::Counts::default();
     counts.register(registry);
-    let built = config.backends.iter().zip(surroundings.seed..).map(|((name, options), seed)| {
-        let settings = backend_settings(name, options, bounds(config));
-        (name.clone(), Backend::new(settings, Arc::clone(&surroundings.dial), seed, &counts))
-    });
+    let built = config
+        .backends
+        .iter()
+        .zip(surroundings.seed..)
+        .map(|((name, options), seed)| {
+            let settings = backend_settings(name, options, bounds(config));
+            (
+                name.clone(),
+                Backend::new(settings, Arc::clone(&surroundings.dial), seed, &counts),
+            )
+        });
     built.collect()
 }
 
@@ -187,7 +235,11 @@ fn backend_settings(name: &str, options: &backend::options::Options, bounds: Bou
     use backend::options as raw;
     backend::Settings {
         name: name.into(),
-        endpoints: options.endpoints.iter().map(|endpoint| (endpoint.host.clone(), endpoint.port)).collect(),
+        endpoints: options
+            .endpoints
+            .iter()
+            .map(|endpoint| (endpoint.host.clone(), endpoint.port))
+            .collect(),
         protocol: match options.protocol {
             raw::Protocol::Binary => Protocol::Binary,
             raw::Protocol::Compact => Protocol::Compact,
@@ -222,7 +274,10 @@ fn redis(config: &Config, surroundings: &Surroundings, registry: &mut Registry) 
     // The url was read once already when the configuration was checked.
     let settings = RedisSettings {
         username: options.username.clone(),
-        password: shared.password.as_ref().map(|password| Secret::new(password.reveal().to_owned())),
+        password: shared
+            .password
+            .as_ref()
+            .map(|password| Secret::new(password.reveal().to_owned())),
         prefix: options.prefix.clone(),
         read_timeout: options.read_timeout.duration(),
         connect_timeout: options.connect_timeout.duration(),
@@ -238,6 +293,9 @@ fn version(registry: &mut Registry) {
     let labels = vec![("version".into(), env!("CARGO_PKG_VERSION").into())];
     let build = Gauge::<i64>::default();
     build.set(1);
-    registry.sub_registry_with_labels(labels.into_iter()).register("build_info", "The program's version", build);
+    registry.sub_registry_with_labels(labels.into_iter()).register(
+        "build_info",
+        "The program's version",
+        build,
+    );
 }
-
