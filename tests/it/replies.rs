@@ -28,10 +28,7 @@ fn a_oneway_method_sent_as_a_call_gets_no_reply() {
         .start();
     for gateway in [by_idl, by_rule] {
         let mut client = gateway.client();
-        client.send(Message {
-            kind: Kind::Call,
-            ..touch(7)
-        });
+        client.send(Message { kind: Kind::Call, ..touch(7) });
         assert_eq!(client.get_user(8).user_id(), 8);
     }
 }
@@ -43,10 +40,7 @@ fn a_method_with_a_reply_sent_as_oneway_poisons_nothing() {
         let gateway = builder.endpoint(backend.address()).start();
         let mut client = gateway.client();
         for id in 0..20 {
-            client.send(Message {
-                kind: Kind::Oneway,
-                ..get_user(1000 + id)
-            });
+            client.send(Message { kind: Kind::Oneway, ..get_user(1000 + id) });
             assert_eq!(client.get_user(id).user_id(), id);
         }
     }
@@ -77,16 +71,9 @@ fn a_reply_beyond_the_clients_patience_is_not_written() {
     for library in [Library::Thriftpy2, Library::Apache] {
         let backend = backend();
         backend.does("getUser", Act::Late(ms(600), Box::new(Act::User)));
-        let gateway = gateway()
-            .listener("client_timeout = '300ms'")
-            .endpoint(backend.address())
-            .start();
-        let mut client = PythonClient::connect_with(
-            gateway.address(),
-            library,
-            Wire::framed(),
-            &["--timeout-ms", "300"],
-        );
+        let gateway = gateway().listener("client_timeout = '300ms'").endpoint(backend.address()).start();
+        let mut client =
+            PythonClient::connect_with(gateway.address(), library, Wire::framed(), &["--timeout-ms", "300"]);
         assert!(client.call("getUser", json!([7, "t"])).get("exception").is_some());
         pass(ms(600));
         own_answer_or_error(&client.call("listUsers", json!([[1], {}])));
@@ -99,10 +86,7 @@ fn own_answer_or_error(answer: &Json) {
     let own = answer["value"] == json!([]);
     let error = answer["exception"] == "TTransportException" || answer.to_string().contains("Error");
     // A late getUser reply shows as a missing result or as a user.
-    assert!(
-        own || error || answer["exception"] == "timeout",
-        "another call's answer: {answer}"
-    );
+    assert!(own || error || answer["exception"] == "timeout", "another call's answer: {answer}");
 }
 
 #[test]
@@ -123,12 +107,8 @@ fn the_tracking_handshake_is_answered_by_the_gateway() {
     let gateway = gateway().endpoint(backend.address()).start();
     let handshake = Message::call("__thriftpy_tracing_method_name__v2", 0, vec![]);
     assert_eq!(gateway.client().call(handshake).exception_kind(), UNKNOWN_METHOD);
-    let mut client = PythonClient::connect_with(
-        gateway.address(),
-        Library::Thriftpy2,
-        Wire::framed(),
-        &["--tracking"],
-    );
+    let mut client =
+        PythonClient::connect_with(gateway.address(), Library::Thriftpy2, Wire::framed(), &["--tracking"]);
     client.email(7);
     assert!(backend.seen().iter().all(|call| call.name == "getUser"));
 }
