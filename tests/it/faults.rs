@@ -51,7 +51,7 @@ impl Row {
         let backend = backend();
         backend.does("getUser", self.act.clone());
         let gateway = impatient()
-            .backend("ejection_failures = 2\nejection_time = '60s'")
+            .backend("ejection_failures = 2\nejection_time = '20s'")
             .endpoint(backend.address())
             .start();
         let mut client = gateway.client();
@@ -68,7 +68,7 @@ impl Row {
         let backend = backend();
         backend.does("getUser", self.act.clone());
         let gateway = impatient()
-            .backend("ejection_failures = 2\nejection_time = '60s'")
+            .backend("ejection_failures = 2\nejection_time = '20s'")
             .endpoint(backend.address())
             .start();
         let mut client = gateway.client();
@@ -161,7 +161,7 @@ fn unreachable() {
 fn down() {
     let mut gone = backend();
     let gateway = impatient()
-        .backend("ejection_failures = 1\nejection_time = '60s'")
+        .backend("ejection_failures = 1\nejection_time = '20s'")
         .endpoint(gone.address())
         .start();
     let mut client = gateway.client();

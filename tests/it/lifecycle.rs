@@ -191,7 +191,7 @@ fn nagios_is_content_with_a_healthy_gateway() {
 fn nagios_is_alarmed_by_a_dead_backend() {
     let mut backend = backend();
     let gateway = gateway()
-        .backend("ejection_failures = 1\nejection_time = '60s'")
+        .backend("ejection_failures = 1\nejection_time = '20s'")
         .endpoint(backend.address())
         .start();
     backend.kill();

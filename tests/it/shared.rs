@@ -4,7 +4,14 @@ use crate::harness::*;
 
 const KEPT: &str = "ttl = '60s'\nstale_if_error = '120s'";
 
+/// A gateway that has found its Redis.
 fn sharing(backend: &Backend, redis: &Redis, rule: &str) -> Gateway {
+    let gateway = started(backend, redis, rule);
+    gateway.finds_redis();
+    gateway
+}
+
+fn started(backend: &Backend, redis: &Redis, rule: &str) -> Gateway {
     gateway()
         .endpoint(backend.address())
         .shared(redis)
@@ -103,7 +110,7 @@ fn a_stopped_redis_is_missed_by_nobody_and_used_again_when_it_goes_on() {
 fn a_gateway_starts_without_its_redis() {
     let (backend, mut redis) = (backend(), redis());
     redis.kill();
-    let gateway = sharing(&backend, &redis, KEPT);
+    let gateway = started(&backend, &redis, KEPT);
     let mut client = gateway.client();
     let known = client.get_user(7).email();
     assert_eq!(client.get_user(7).email(), known);
@@ -120,7 +127,8 @@ fn a_gateway_starts_without_its_redis() {
 #[track_caller]
 fn is_a_miss(spoil: impl Fn(Vec<u8>) -> Vec<u8>) {
     let (backend, redis) = (backend(), redis());
-    sharing(&backend, &redis, KEPT).client().get_user(7);
+    let writer = sharing(&backend, &redis, KEPT);
+    writer.client().get_user(7);
     let key = redis.only_key();
     let spoilt = spoil(redis.value(&key));
     redis.set(&key, &spoilt);
@@ -200,6 +208,7 @@ fn a_rule_may_keep_out_of_redis() {
         .get_user(local)
         .rule("UserService.list*", KEPT);
     let gateway = listing.start();
+    gateway.finds_redis();
     let mut client = gateway.client();
     assert_eq!(client.get_user(7).email(), client.get_user(7).email());
     client.call(list_users(&[1], &[]));
@@ -235,6 +244,7 @@ fn two_prefixes_share_nothing() {
         let gateway = prefixed
             .section("cache.shared", &format!("prefix = '{prefix}'"))
             .start();
+        gateway.finds_redis();
         gateway.client().get_user(7);
         eventually(|| redis.keys().iter().any(|key| key.starts_with(prefix)));
     }
