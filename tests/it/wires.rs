@@ -217,11 +217,6 @@ fn a_half_closed_client_still_gets_its_replies() {
     assert!(client.is_closed_unanswered());
 }
 
-/// Clients from before oneway messages send such methods as calls; nobody answers those.
-/// Servers answer such a call, and that answer must be nobody's.
-/// After a timeout a ThriftPy client takes whatever comes for the answer to its next call.
-/// With the client's patience known, a reply beyond it is not written at all.
-/// The tracking handshake would change what every later byte of the connection means.
 #[test]
 fn bytes_that_are_no_text_pass_unchanged() {
     let backend = backend();

@@ -215,6 +215,12 @@ impl Gateway {
         self.metric("larder_connections_closed_total", &[])
     }
 
+    /// Waits until it has connected to its Redis; until then it answers without.
+    #[track_caller]
+    pub(crate) fn finds_redis(&self) {
+        eventually(|| self.metric("larder_shared_up", &[]) == 1);
+    }
+
     /// The status and body of an admin page.
     pub(crate) fn page(&self, path: &str) -> Option<(u16, String)> {
         http::get(self.admin, path)
