@@ -12,7 +12,7 @@ use super::settings::Settings;
 use crate::call::Call;
 use crate::dial::Stream;
 use crate::wire::boundary::{Boundary, Found};
-use crate::wire::message::{Header, Form, Kind, Message, put_message, split_name};
+use crate::wire::message::{Form, Header, Kind, Message, put_message, split_name};
 use crate::wire::walk::Walk;
 use crate::wire::{Bounds, Protocol, Transport};
 
@@ -62,6 +62,15 @@ pub(super) enum Broken {
     Closed,
     /// What came is no reply to the call.
     Garbage(Arc<str>),
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Connection")
+            .field("seqid", &self.seqid)
+            .field("idle_since", &self.idle_since)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What an idle connection has to say.
@@ -130,7 +139,13 @@ impl Connection {
             form: Form::Strict,
         };
         self.outbound.clear();
-        put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
+        put_message(
+            &mut self.outbound,
+            self.transport,
+            self.protocol,
+            &header,
+            &call.body,
+        );
         let sent = self.write().await;
         if self.outbound.capacity() > OUTBOUND_KEPT {
             self.outbound = BytesMut::new();
@@ -161,6 +176,19 @@ impl Connection {
             None => Idle::Quiet,
             Some(Ok(0) | Err(_)) => Idle::Closed,
             Some(Ok(_)) => Idle::Unsolicited,
+        }
+    }
+
+    /// Drops what came while no call was on it, without waiting; says whether anything did.
+    pub(super) fn discard(&mut self) -> Idle {
+        let mut seen = Idle::Quiet;
+        let mut bytes = [0; 512];
+        loop {
+            match tokio::task::unconstrained(self.stream.read(&mut bytes)).now_or_never() {
+                None => return seen,
+                Some(Ok(0) | Err(_)) => return Idle::Closed,
+                Some(Ok(_)) => seen = Idle::Unsolicited,
+            }
         }
     }
 

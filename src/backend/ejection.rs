@@ -139,14 +139,18 @@ impl Ejection {
     }
 
     /// Takes a ticket back. `share` in 0..=1 places the end of an ejection between half and all of its time.
-    pub(super) fn settle(&self, ticket: Ticket, verdict: Verdict, now: Instant, share: f64) -> Effect {
-        if verdict != Verdict::Failed && ticket.role == Role::Call && self.calm.load(Ordering::Acquire) == CALM {
+    pub(super) fn settle(&self, ticket: Ticket, verdict: Verdict, share: impl FnOnce() -> f64) -> Effect {
+        if verdict != Verdict::Failed
+            && ticket.role == Role::Call
+            && self.calm.load(Ordering::Acquire) == CALM
+        {
             return Effect::Unchanged;
         }
         let mut inner = self.lock();
         if ticket.epoch != self.epoch.load(Ordering::Acquire) {
             return Effect::Unchanged;
         }
+        let (now, share) = (Instant::now(), share());
         let effect = match ticket.role {
             Role::Call => inner.called(verdict, self.limits, now, share),
             Role::Probe => inner.probed(verdict, self.limits, now, share),
@@ -258,77 +262,80 @@ mod tests {
         probe: Duration::from_millis(500),
     };
 
-    fn fail(ejection: &Ejection, times: u32, now: Instant) -> Effect {
+    fn fail(ejection: &Ejection, times: u32) -> Effect {
         let mut effect = Effect::Unchanged;
         for _ in 0..times {
             let ticket = ejection.admit().expect("it rotates");
-            effect = ejection.settle(ticket, Verdict::Failed, now, 1.0);
+            effect = ejection.settle(ticket, Verdict::Failed, || 1.0);
         }
         effect
     }
 
-    #[test]
-    fn consecutive_failures_eject_and_a_success_between_them_does_not() {
-        let (ejection, now) = (Ejection::new(LIMITS), Instant::now());
-        fail(&ejection, 2, now);
-        ejection.settle(ejection.admit().unwrap(), Verdict::Healthy, now, 1.0);
-        assert_eq!(fail(&ejection, 2, now), Effect::Unchanged);
-        ejection.settle(ejection.admit().unwrap(), Verdict::Neutral, now, 1.0);
-        assert_eq!(fail(&ejection, 1, now), Effect::Ejected);
+    #[tokio::test(start_paused = true)]
+    async fn consecutive_failures_eject_and_a_success_between_them_does_not() {
+        let ejection = Ejection::new(LIMITS);
+        fail(&ejection, 2);
+        ejection.settle(ejection.admit().unwrap(), Verdict::Healthy, || 1.0);
+        assert_eq!(fail(&ejection, 2), Effect::Unchanged);
+        ejection.settle(ejection.admit().unwrap(), Verdict::Neutral, || 1.0);
+        assert_eq!(fail(&ejection, 1), Effect::Ejected);
         assert_eq!(ejection.admit(), None);
     }
 
-    #[test]
-    fn one_probe_at_a_time_and_each_failed_one_doubles_the_ejection() {
-        let (ejection, mut now) = (Ejection::new(LIMITS), Instant::now());
-        fail(&ejection, 3, now);
+    #[tokio::test(start_paused = true)]
+    async fn one_probe_at_a_time_and_each_failed_one_doubles_the_ejection() {
+        let ejection = Ejection::new(LIMITS);
+        fail(&ejection, 3);
         for seconds in [1, 2, 4, 4] {
-            assert!(!ejection.is_due(now + Duration::from_millis(seconds * 1000 - 1), Duration::ZERO));
-            now += Duration::from_secs(seconds);
-            let probe = ejection.admit_probe(now, Duration::ZERO).unwrap();
-            assert_eq!(ejection.admit_probe(now, Duration::ZERO), None);
-            assert_eq!(ejection.settle(probe, Verdict::Failed, now, 1.0), Effect::Ejected);
+            assert!(!ejection.is_due(
+                Instant::now() + Duration::from_millis(seconds * 1000 - 1),
+                Duration::ZERO
+            ));
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            let probe = ejection.admit_probe(Instant::now(), Duration::ZERO).unwrap();
+            assert_eq!(ejection.admit_probe(Instant::now(), Duration::ZERO), None);
+            assert_eq!(ejection.settle(probe, Verdict::Failed, || 1.0), Effect::Ejected);
         }
-        now += Duration::from_secs(4);
-        let probe = ejection.admit_probe(now, Duration::ZERO).unwrap();
-        assert_eq!(ejection.settle(probe, Verdict::Healthy, now, 1.0), Effect::Returned);
+        tokio::time::advance(Duration::from_secs(4)).await;
+        let probe = ejection.admit_probe(Instant::now(), Duration::ZERO).unwrap();
+        assert_eq!(ejection.settle(probe, Verdict::Healthy, || 1.0), Effect::Returned);
         assert!(ejection.is_rotating());
     }
 
-    #[test]
-    fn a_probe_that_tells_nothing_makes_room_for_the_next() {
-        let (ejection, now) = (Ejection::new(LIMITS), Instant::now());
-        fail(&ejection, 3, now);
-        let now = now + LIMITS.time;
-        let probe = ejection.admit_probe(now, Duration::ZERO).unwrap();
-        ejection.settle(probe, Verdict::Neutral, now, 1.0);
-        let forgotten = ejection.admit_probe(now, Duration::ZERO).unwrap();
-        let now = now + LIMITS.probe;
-        assert!(ejection.admit_probe(now, Duration::ZERO).is_some());
-        ejection.settle(forgotten, Verdict::Healthy, now, 1.0);
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_tells_nothing_makes_room_for_the_next() {
+        let ejection = Ejection::new(LIMITS);
+        fail(&ejection, 3);
+        tokio::time::advance(LIMITS.time).await;
+        let probe = ejection.admit_probe(Instant::now(), Duration::ZERO).unwrap();
+        ejection.settle(probe, Verdict::Neutral, || 1.0);
+        let forgotten = ejection.admit_probe(Instant::now(), Duration::ZERO).unwrap();
+        tokio::time::advance(LIMITS.probe).await;
+        assert!(ejection.admit_probe(Instant::now(), Duration::ZERO).is_some());
+        ejection.settle(forgotten, Verdict::Healthy, || 1.0);
         assert_eq!(ejection.standing(), Standing::Probing);
     }
 
-    #[test]
-    fn failures_from_before_an_ejection_do_not_count_after_it() {
-        let (ejection, now) = (Ejection::new(LIMITS), Instant::now());
+    #[tokio::test(start_paused = true)]
+    async fn failures_from_before_an_ejection_do_not_count_after_it() {
+        let ejection = Ejection::new(LIMITS);
         let late = ejection.admit().unwrap();
-        fail(&ejection, 3, now);
-        let now = now + LIMITS.time;
-        let probe = ejection.admit_probe(now, Duration::ZERO).unwrap();
-        ejection.settle(probe, Verdict::Healthy, now, 1.0);
+        fail(&ejection, 3);
+        tokio::time::advance(LIMITS.time).await;
+        let probe = ejection.admit_probe(Instant::now(), Duration::ZERO).unwrap();
+        ejection.settle(probe, Verdict::Healthy, || 1.0);
         for _ in 0..3 {
-            ejection.settle(late, Verdict::Failed, now, 1.0);
+            ejection.settle(late, Verdict::Failed, || 1.0);
         }
         assert!(ejection.is_rotating());
     }
 
-    #[test]
-    fn jitter_takes_up_to_half_of_the_time() {
-        let (ejection, now) = (Ejection::new(LIMITS), Instant::now());
+    #[tokio::test(start_paused = true)]
+    async fn jitter_takes_up_to_half_of_the_time() {
+        let ejection = Ejection::new(LIMITS);
         for _ in 0..3 {
-            ejection.settle(ejection.admit().unwrap(), Verdict::Failed, now, 0.0);
+            ejection.settle(ejection.admit().unwrap(), Verdict::Failed, || 0.0);
         }
-        assert!(ejection.is_due(now + LIMITS.time / 2, Duration::ZERO));
+        assert!(ejection.is_due(Instant::now() + LIMITS.time / 2, Duration::ZERO));
     }
 }

@@ -69,7 +69,10 @@ impl Pool {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
-            let Some(index) = idle.iter().rposition(|one| one.rests_until.is_none_or(|until| until <= now)) else {
+            let Some(index) = idle
+                .iter()
+                .rposition(|one| one.rests_until.is_none_or(|until| until <= now))
+            else {
                 let rested = idle.iter().filter_map(|one| one.rests_until).min();
                 // Under the lock, so that no two see the same room.
                 return match Open::reserve(&self.open, self.max_connections) {
@@ -100,7 +103,10 @@ impl Pool {
             if let Some(open) = Open::reserve(&self.open, self.max_connections) {
                 return Some(open);
             }
-            idle.pop()?;
+            if idle.is_empty() {
+                return None;
+            }
+            drop(idle.remove(0));
         }
     }
 
