@@ -1,6 +1,5 @@
 //! Asks the service that a method belongs to: which endpoint, over which connection, and what if that fails.
 
-pub mod options;
 mod balance;
 mod connection;
 mod counts;
@@ -8,6 +7,7 @@ mod ejection;
 mod endpoint;
 mod lease;
 mod lookup;
+pub mod options;
 mod pool;
 mod private;
 mod settings;
