@@ -37,6 +37,11 @@ impl<'a> Cursor<'a> {
         self.pos
     }
 
+    /// The byte just read.
+    pub fn previous(&self) -> Option<u8> {
+        self.bytes.get(self.pos.checked_sub(1)?).copied()
+    }
+
     /// The same cursor at another offset, which may lie beyond the bytes.
     pub fn at(self, pos: usize) -> Self {
         Self { pos, ..self }

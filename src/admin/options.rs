@@ -1,0 +1,38 @@
+//! What the config may say of the admin endpoint.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Finding, Section};
+
+/// The HTTP endpoint with `/metrics`, `/livez`, `/readyz` and `/status`. It asks nobody for a password.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The address to listen on; port 0 takes a free one, which the log names.
+    #[schemars(with = "String", extend("x-accepts" = "an address and port such as \"127.0.0.1:9099\""))]
+    pub bind: SocketAddr,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 9099)),
+        }
+    }
+}
+
+impl Section for Options {
+    fn warnings(&self) -> Vec<Finding> {
+        if self.bind.ip().is_loopback() {
+            return Vec::new();
+        }
+        let message = format!(
+            "{} is not a loopback address: whoever reaches it sees the whole gateway",
+            self.bind.ip()
+        );
+        vec![Finding::new("bind", message)]
+    }
+}

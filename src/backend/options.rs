@@ -1,0 +1,255 @@
+//! What the config may say of a backend.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Finding, Period, Section};
+
+/// A service to ask: one or more endpoints that all give the same answers. The name is free.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["endpoints"]))]
+pub struct Options {
+    /// Where the service listens: addresses or host names, each with its port. A host name stands for all
+    /// addresses it has.
+    #[schemars(with = "Vec<String>", length(min = 1, max = 1024), extend(
+        "x-accepts" = "a list of hosts with ports such as [\"10.0.0.1:9191\", \"db.example:9191\"]"))]
+    pub endpoints: Vec<Endpoint>,
+    /// How the service encodes messages. A client that speaks the other protocol is refused with an exception.
+    pub protocol: Protocol,
+    /// How the service delimits messages; its clients may do otherwise.
+    pub transport: Transport,
+    /// Whether clients share connections. `per_client`: each client has its own, its calls go one after another
+    /// and nothing is cached; for services that keep something in mind for a connection.
+    pub connections: Connections,
+    /// How long a whole call may take, further tries included, where its rule does not say.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1h",
+        "x-default" = "1s for methods with a rule, none for others"))]
+    pub timeout: Option<Period>,
+    /// How long opening a connection may take.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1m"))]
+    pub connect_timeout: Period,
+    /// How long one try of a call may take.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1h",
+        "x-default" = "half the call's timeout if a second try is possible, else all of it"))]
+    pub attempt_timeout: Option<Period>,
+    /// Connections to one endpoint. A server with a pool of threads needs one thread for each.
+    #[schemars(range(min = 1, max = 65536))]
+    pub max_connections: u32,
+    /// Calls that may wait for a connection to one endpoint; further ones fail at once.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub max_waiting: u32,
+    /// How long an idle connection is kept. A thriftpy2 server closes its connections after 3 s, so it stays below.
+    #[schemars(extend("x-least" = "0s", "x-most" = "24h"))]
+    pub idle_timeout: Period,
+    /// How often host names are looked up again.
+    #[schemars(extend("x-least" = "100ms", "x-most" = "24h"))]
+    pub resolve_interval: Period,
+    /// Failures in a row after which an endpoint is left alone.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub ejection_failures: u32,
+    /// How long a failed endpoint is left alone the first time; each further time twice as long.
+    #[schemars(extend("x-least" = "10ms", "x-most" = "1h"))]
+    pub ejection_time: Period,
+    /// The longest that a failed endpoint is left alone.
+    #[schemars(extend("x-least" = "10ms", "x-most" = "24h"))]
+    pub ejection_time_max: Period,
+}
+
+/// A host and its port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Endpoint {
+    /// An address (an IPv6 one without brackets) or a host name.
+    pub host: String,
+    /// Never 0.
+    pub port: u16,
+}
+
+/// How the service encodes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// Binary, strict.
+    Binary,
+    /// Compact.
+    Compact,
+}
+
+/// How the service delimits messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// A length goes before each message.
+    Framed,
+    /// A message ends where its last field does.
+    Unframed,
+}
+
+/// Whether clients share connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connections {
+    /// All clients' calls go over the same few.
+    Shared,
+    /// Each client has its own.
+    PerClient,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            protocol: Protocol::Binary,
+            transport: Transport::Framed,
+            connections: Connections::Shared,
+            timeout: None,
+            connect_timeout: Period::from_millis(250),
+            attempt_timeout: None,
+            max_connections: 64,
+            max_waiting: 1024,
+            idle_timeout: Period::from_millis(2500),
+            resolve_interval: Period::from_secs(10),
+            ejection_failures: 5,
+            ejection_time: Period::from_secs(1),
+            ejection_time_max: Period::from_secs(30),
+        }
+    }
+}
+
+impl Section for Options {
+    fn problems(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for (at, endpoint) in self.endpoints.iter().enumerate() {
+            if self.endpoints.iter().take(at).any(|earlier| earlier == endpoint) {
+                found.push(Finding::new("endpoints", format!("{endpoint} is listed twice")));
+            }
+        }
+        if self.ejection_time_max < self.ejection_time {
+            let message = format!(
+                "{} is less than ejection_time, {}",
+                self.ejection_time_max, self.ejection_time
+            );
+            found.push(Finding::new("ejection_time_max", message));
+        }
+        found
+    }
+
+    fn warnings(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        if self.idle_timeout >= THRIFTPY2_TIMEOUT {
+            let message = format!(
+                "{} is not below 3s, after which a thriftpy2 server closes a connection that a call \
+                may just be using",
+                self.idle_timeout
+            );
+            found.push(Finding::new("idle_timeout", message));
+        }
+        if let (Some(attempt), Some(whole)) = (self.attempt_timeout, self.timeout)
+            && attempt > whole
+        {
+            let message = format!("{attempt} is longer than timeout, {whole}, which ends the call before");
+            found.push(Finding::new("attempt_timeout", message));
+        }
+        found
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let (host, port) = text.rsplit_once(':').ok_or(EndpointError::Port)?;
+        let port = port
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or(EndpointError::Port)?;
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let valid = match bracketed {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => {
+                !host.is_empty()
+                    && host
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+            }
+        };
+        match valid {
+            true => Ok(Self {
+                host: bracketed.unwrap_or(host).to_owned(),
+                port,
+            }),
+            false => Err(EndpointError::Host),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl From<Endpoint> for String {
+    fn from(endpoint: Endpoint) -> Self {
+        endpoint.to_string()
+    }
+}
+
+/// Why a text is no endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// It does not end in a colon and a number.
+    #[error("a port from 1 to 65535 is missing")]
+    Port,
+    /// What goes before the port is no host.
+    #[error("the host is neither an address nor a name")]
+    Host,
+}
+
+/// thriftpy2's default for the time that a server waits for a connection's next call.
+const THRIFTPY2_TIMEOUT: Period = Period::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_host_and_a_port() {
+        let check = |text: &str, expected: Result<(&str, u16), EndpointError>| {
+            let read = text.parse::<Endpoint>();
+            let pair = read
+                .as_ref()
+                .map(|endpoint| (endpoint.host.as_str(), endpoint.port))
+                .map_err(|error| *error);
+            assert_eq!(pair, expected, "{text}");
+            if let Ok(endpoint) = read {
+                assert_eq!(endpoint.to_string(), text);
+            }
+        };
+        check("10.0.0.1:9191", Ok(("10.0.0.1", 9191)));
+        check("db.example:9191", Ok(("db.example", 9191)));
+        check("[::1]:9191", Ok(("::1", 9191)));
+        check("db.example", Err(EndpointError::Port));
+        check("db.example:0", Err(EndpointError::Port));
+        check("db.example:http", Err(EndpointError::Port));
+        check(":9191", Err(EndpointError::Host));
+        check("http://db:9191", Err(EndpointError::Host));
+        check("::1:9191", Err(EndpointError::Host));
+    }
+}

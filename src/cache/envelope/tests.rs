@@ -1,0 +1,135 @@
+//! Envelopes come back as they went, and nothing else passes for one.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn entries() -> impl Strategy<Value = Entry> {
+    let kind = prop_oneof![
+        Just(Kind::Result),
+        Just(Kind::Empty),
+        any::<i16>().prop_map(Kind::Exception)
+    ];
+    let protocol = prop_oneof![Just(Protocol::Binary), Just(Protocol::Compact)];
+    let body = prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
+    (any::<u64>(), any::<u64>(), kind, protocol, body).prop_map(|(born, version, kind, protocol, body)| {
+        Entry {
+            born: Millis(born),
+            version,
+            kind,
+            protocol,
+            body,
+        }
+    })
+}
+
+fn keys() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..60)
+}
+
+fn sample() -> Entry {
+    Entry {
+        born: Millis(1_700_000_000_123),
+        version: 7,
+        kind: Kind::Exception(2),
+        protocol: Protocol::Compact,
+        body: Bytes::from_static(b"reply"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_entry_comes_back_as_it_went(key in keys(), entry in entries()) {
+        let envelope = Bytes::from(encode(&key, &entry).unwrap());
+        prop_assert_eq!(decode(&key, &envelope), Ok(entry));
+    }
+
+    #[test]
+    fn a_changed_byte_is_noticed(key in keys(), entry in entries(), at in any::<prop::sample::Index>(), by in 1..=255_u8) {
+        let mut envelope = encode(&key, &entry).unwrap();
+        let at = at.index(envelope.len());
+        envelope[at] ^= by;
+        prop_assert!(decode(&key, &envelope.into()).is_err());
+    }
+
+    #[test]
+    fn a_cut_is_noticed(key in keys(), entry in entries(), at in any::<prop::sample::Index>()) {
+        let envelope = Bytes::from(encode(&key, &entry).unwrap());
+        prop_assert!(decode(&key, &envelope.slice(..at.index(envelope.len()))).is_err());
+    }
+
+    #[test]
+    fn added_bytes_are_noticed(key in keys(), entry in entries(), more in prop::collection::vec(any::<u8>(), 1..20)) {
+        let mut envelope = encode(&key, &entry).unwrap();
+        envelope.extend(more);
+        prop_assert!(decode(&key, &envelope.into()).is_err());
+    }
+
+    #[test]
+    fn noise_is_no_envelope(noise in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(decode(b"key", &noise.clone().into()).is_err());
+        let begun = [&MAGIC[..], &noise].concat();
+        prop_assert!(decode(b"key", &begun.into()).is_err());
+    }
+}
+
+#[test]
+fn the_body_is_not_copied() {
+    let envelope = Bytes::from(encode(b"key", &sample()).unwrap());
+    let entry = decode(b"key", &envelope).unwrap();
+    assert!(envelope.as_ptr_range().contains(&entry.body.as_ptr()));
+}
+
+#[test]
+fn the_format_is_as_described() {
+    let envelope = encode(b"key", &sample()).unwrap();
+    assert_eq!(envelope[..4], MAGIC);
+    assert_eq!(envelope[4..12], 1_700_000_000_123_u64.to_be_bytes());
+    let header = [
+        &7_u64.to_le_bytes()[..],
+        &0_u64.to_le_bytes(),
+        &2_u32.to_le_bytes(),
+        &2_i16.to_le_bytes(),
+        &1_u32.to_le_bytes(),
+        &3_u64.to_le_bytes(),
+        b"key",
+        &5_u64.to_le_bytes(),
+    ]
+    .concat();
+    assert_eq!(
+        envelope[12..16],
+        u32::try_from(header.len()).unwrap().to_be_bytes()
+    );
+    assert_eq!(envelope[16..16 + header.len()], header);
+    assert_eq!(&envelope[16 + header.len()..16 + header.len() + 5], b"reply");
+    assert_eq!(envelope.len(), 16 + header.len() + 5 + 8);
+}
+
+#[test]
+fn each_reason_has_its_case() {
+    let whole = encode(b"key", &sample()).unwrap();
+    let mut older = whole.clone();
+    older[3] = 0;
+    let mut changed = whole.clone();
+    let last = changed.len() - 1;
+    changed[last] ^= 1;
+    // A length of 2^40 where the tags' count lies must neither be believed nor allocated.
+    let mut hostile = whole.clone();
+    hostile[24..32].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    let read = |bytes: Vec<u8>| decode(b"key", &bytes.into()).unwrap_err();
+    assert_eq!(read(b"somebody else's".to_vec()), Unreadable::Foreign);
+    assert_eq!(read(older), Unreadable::Format(0));
+    assert_eq!(read(whole[..whole.len() - 3].to_vec()), Unreadable::Truncated);
+    assert_eq!(read(changed), Unreadable::Checksum);
+    assert_eq!(read(hostile), Unreadable::Header);
+    assert_eq!(read(vec![0; MAX_ENVELOPE + 1]), Unreadable::TooLarge);
+    assert_eq!(decode(b"other", &whole.into()), Err(Unreadable::OtherKey));
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let mut entry = sample();
+    assert_eq!(encode(&vec![0; MAX_KEY + 1], &entry), Err(TooLarge));
+    entry.body = Bytes::from(vec![0; MAX_ENVELOPE]);
+    assert_eq!(encode(b"key", &entry), Err(TooLarge));
+}

@@ -1,0 +1,169 @@
+//! What the config may say of the two tiers.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Finding, Period, Section, Size};
+
+/// The tier in this process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Local {
+    /// The memory it may take, keys and overhead included.
+    #[schemars(extend("x-least" = "1MiB", "x-most" = "1TiB"))]
+    pub capacity: Size,
+}
+
+/// The tier in Redis that all gateways share. Without this section there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["url"]))]
+pub struct Shared {
+    /// Where Redis listens, without a password, such as `redis://127.0.0.1:6379/0`.
+    pub url: String,
+    /// The name to log in with, where Redis has users.
+    pub username: Option<String>,
+    /// The file whose first line is the password, relative to this file.
+    pub password_file: Option<PathBuf>,
+    /// The environment variable that holds the password.
+    pub password_env: Option<String>,
+    /// What every key in Redis begins with.
+    pub prefix: String,
+    /// How long a call waits for Redis before it goes on without it.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "10s"))]
+    pub read_timeout: Period,
+    /// How long opening a connection may take.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1m"))]
+    pub connect_timeout: Period,
+    /// How long Redis keeps an entry at least; the windows of its rule may ask for longer. A longer
+    /// `stale_if_error`, set in the middle of an outage, finds what is kept.
+    #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
+    pub keep: Period,
+    /// Writes in flight; further ones are dropped and counted.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_writes: u32,
+}
+
+/// A password; it shows itself to nobody by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Default for Local {
+    fn default() -> Self {
+        Self {
+            capacity: Size::from_mib(256),
+        }
+    }
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            username: None,
+            password_file: None,
+            password_env: None,
+            prefix: "larder".to_owned(),
+            read_timeout: Period::from_millis(50),
+            connect_timeout: Period::from_millis(250),
+            keep: Period::from_secs(24 * 3600),
+            max_writes: 1024,
+        }
+    }
+}
+
+impl Section for Local {}
+
+impl Section for Shared {
+    fn problems(&self) -> Vec<Finding> {
+        let mut found: Vec<_> = url_fault(&self.url)
+            .map(|fault| Finding::new("url", fault))
+            .into_iter()
+            .collect();
+        if self.password_file.is_some() && self.password_env.is_some() {
+            found.push(Finding::new(
+                "password_env",
+                "password_file is given too: only one of them can hold the password",
+            ));
+        }
+        if self.username.is_some() && self.password_file.is_none() && self.password_env.is_none() {
+            found.push(Finding::new("username", "needs password_file or password_env"));
+        }
+        if self.prefix.is_empty() || self.prefix.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            let message = format!(
+                "{:?} is no prefix: expected at least one character, and no spaces",
+                self.prefix
+            );
+            found.push(Finding::new("prefix", message));
+        }
+        found
+    }
+}
+
+impl Password {
+    /// The given text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one who logs in.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// What is wrong with a Redis URL. The URL itself is never repeated: it may hold a password.
+fn url_fault(url: &str) -> Option<&'static str> {
+    let Some(rest) = url.strip_prefix("redis://") else {
+        return Some("expected a url such as \"redis://127.0.0.1:6379/0\"");
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if authority.contains('@') || url.contains("password=") {
+        return Some("must not hold a name or a password: use username and password_file or password_env");
+    }
+    if authority.is_empty() || redis::parse_redis_url(url).is_none() {
+        return Some("has no host: expected a url such as \"redis://127.0.0.1:6379/0\"");
+    }
+    if path.chars().all(|c| c.is_ascii_digit()) {
+        None
+    } else {
+        Some("ends in something that is no database number")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_a_host_and_no_secret() {
+        let check = |url: &str, expected: Option<&str>| match (url_fault(url), expected) {
+            (None, None) => {}
+            (Some(fault), Some(part)) => assert!(fault.contains(part), "{url}: {fault}"),
+            (fault, _) => panic!("{url}: {fault:?}"),
+        };
+        check("redis://127.0.0.1:6379/0", None);
+        check("redis://127.0.0.1", None);
+        check("redis://[::1]:6379", None);
+        check("redis://:secret@127.0.0.1", Some("password_file"));
+        check("redis://me:secret@127.0.0.1/1", Some("password_file"));
+        check("redis://127.0.0.1/one", Some("database"));
+        check("redis://", Some("no host"));
+        check("127.0.0.1:6379", Some("expected a url"));
+        check("http://127.0.0.1", Some("expected a url"));
+    }
+
+    #[test]
+    fn a_password_hides_from_logs() {
+        assert_eq!(format!("{:?}", Password::new("secret")), "Password(..)");
+    }
+}

@@ -1,0 +1,195 @@
+//! What became of reads from the shared tier and writes to it.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::cache::envelope::Unreadable;
+
+/// The shared tier's metrics. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// 1 while the store is up, else 0.
+    pub up: Gauge,
+    reads: Family<Label, Counter>,
+    writes: Family<Label, Counter>,
+}
+
+impl Counts {
+    /// Adds the metrics to `registry`, with every result that can occur at 0.
+    pub fn register(&self, registry: &mut Registry) {
+        for read in Read::ALL {
+            drop(self.reads.get_or_create(&read.into()));
+        }
+        for write in Write::ALL {
+            drop(self.writes.get_or_create(&write.into()));
+        }
+        registry.register(
+            "larder_shared_up",
+            "Whether the shared tier is up",
+            self.up.clone(),
+        );
+        registry.register(
+            "larder_shared_reads",
+            "Reads from the shared tier by result",
+            self.reads.clone(),
+        );
+        registry.register(
+            "larder_shared_writes",
+            "Writes to the shared tier by result",
+            self.writes.clone(),
+        );
+    }
+
+    /// Counts a read.
+    pub fn read(&self, read: Read) {
+        self.reads.get_or_create(&read.into()).inc();
+    }
+
+    /// Counts a write.
+    pub fn write(&self, write: Write) {
+        self.writes.get_or_create(&write.into()).inc();
+    }
+
+    /// How many reads ended so.
+    pub fn reads(&self, read: Read) -> u64 {
+        self.reads.get_or_create(&read.into()).get()
+    }
+
+    /// How many writes ended so.
+    pub fn writes(&self, write: Write) -> u64 {
+        self.writes.get_or_create(&write.into()).get()
+    }
+}
+
+/// How a read ended. All but `Hit` are a miss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// An entry came.
+    Hit,
+    /// Nothing is kept under the key.
+    Miss,
+    /// No answer within the read timeout.
+    Timeout,
+    /// The store answered with an error, or the connection died.
+    Error,
+    /// Not asked: the store is down.
+    Skipped,
+    /// The entry was born too far ahead of our clock.
+    Future,
+    /// What came is not an entry of this key.
+    Unreadable(Unreadable),
+}
+
+impl Read {
+    const ALL: [Self; 13] = [
+        Self::Hit,
+        Self::Miss,
+        Self::Timeout,
+        Self::Error,
+        Self::Skipped,
+        Self::Future,
+        Self::Unreadable(Unreadable::Foreign),
+        Self::Unreadable(Unreadable::Format(0)),
+        Self::Unreadable(Unreadable::Truncated),
+        Self::Unreadable(Unreadable::TooLarge),
+        Self::Unreadable(Unreadable::Header),
+        Self::Unreadable(Unreadable::Checksum),
+        Self::Unreadable(Unreadable::OtherKey),
+    ];
+}
+
+/// How a write ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// The entry is kept.
+    Written,
+    /// The key is empty, as asked.
+    Removed,
+    /// A younger entry lies there and stays.
+    Older,
+    /// Not begun: too many writes, or too many bytes of them, were in flight.
+    Dropped,
+    /// Not begun: the entry is above the bounds of [`envelope`](crate::cache::envelope).
+    TooLarge,
+    /// Not begun: the store is down.
+    Skipped,
+    /// No answer in time. The entry may be kept or not.
+    Timeout,
+    /// The store refused it, or the connection died. In the second case, the entry may be kept or not.
+    Error,
+}
+
+impl Write {
+    const ALL: [Self; 8] = [
+        Self::Written,
+        Self::Removed,
+        Self::Older,
+        Self::Dropped,
+        Self::TooLarge,
+        Self::Skipped,
+        Self::Timeout,
+        Self::Error,
+    ];
+}
+
+type Label = [(&'static str, &'static str); 1];
+
+impl From<Read> for Label {
+    fn from(read: Read) -> Self {
+        let result = match read {
+            Read::Hit => "hit",
+            Read::Miss => "miss",
+            Read::Timeout => "timeout",
+            Read::Error => "error",
+            Read::Skipped => "skipped",
+            Read::Future => "future",
+            Read::Unreadable(reason) => reason.label(),
+        };
+        [("result", result)]
+    }
+}
+
+impl From<Write> for Label {
+    fn from(write: Write) -> Self {
+        let result = match write {
+            Write::Written => "written",
+            Write::Removed => "removed",
+            Write::Older => "older",
+            Write::Dropped => "dropped",
+            Write::TooLarge => "too_large",
+            Write::Skipped => "skipped",
+            Write::Timeout => "timeout",
+            Write::Error => "error",
+        };
+        [("result", result)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_result_is_there_from_the_start() {
+        let (counts, mut registry) = (Counts::default(), Registry::default());
+        counts.register(&mut registry);
+        counts.read(Read::Unreadable(Unreadable::Format(9)));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(text.contains("larder_shared_up 0"), "{text}");
+        assert!(
+            text.contains("larder_shared_reads_total{result=\"hit\"} 0"),
+            "{text}"
+        );
+        assert!(
+            text.contains("larder_shared_reads_total{result=\"unreadable_format\"} 1"),
+            "{text}"
+        );
+        assert!(
+            text.contains("larder_shared_writes_total{result=\"dropped\"} 0"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! What the sections say of each other: names that must exist, addresses that must differ, bounds that must agree.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::load::{Draft, Outside, Placed, password, whole_file};
+use super::{Place, Problem, governed};
+use crate::backend::options::Connections;
+use crate::cache::options::Password;
+use crate::rule::options::Tier;
+use crate::setting::{Finding, nearest};
+
+pub(super) use super::governed::Schemas;
+
+/// What was found, and what was read on the way.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) schemas: Schemas,
+    pub(super) password: Option<Password>,
+}
+
+/// Holds the sections against each other.
+pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checked {
+    let mut checked = Checked::default();
+    if draft.listeners.is_empty() {
+        checked.problems.push(whole_file(
+            file,
+            "no listener: expected a section [listeners.NAME]".to_owned(),
+        ));
+    }
+    let mut sides = Sides {
+        file,
+        checked: &mut checked,
+    };
+    addresses(draft, &mut sides);
+    backends(draft, &mut sides);
+    listeners(draft, &mut sides);
+    rules(draft, &mut sides);
+    if let Some(shared) = &draft.shared {
+        match password(&shared.options, file, outside) {
+            Ok(found) => sides.checked.password = found,
+            Err(finding) => sides.problem(&shared.place, finding),
+        }
+    }
+    governed::check(draft, file, outside, &mut checked);
+    checked
+}
+
+/// Where findings go.
+struct Sides<'a> {
+    file: &'a Path,
+    checked: &'a mut Checked,
+}
+
+impl Sides<'_> {
+    fn problem(&mut self, place: &Place, finding: Finding) {
+        self.checked.problems.push(place.problem(self.file, finding));
+    }
+
+    fn warning(&mut self, place: &Place, finding: Finding) {
+        self.checked.warnings.push(place.problem(self.file, finding));
+    }
+}
+
+/// No two sockets can listen on one address.
+fn addresses(draft: &Draft, sides: &mut Sides<'_>) {
+    let mut taken: Vec<(SocketAddr, String)> = vec![(draft.admin.options.bind, "admin".to_owned())];
+    let mut in_order: Vec<_> = draft
+        .listeners
+        .values()
+        .filter(|listener| listener.place.gives("bind"))
+        .collect();
+    in_order.sort_by_key(|listener| listener.place.line);
+    for listener in in_order {
+        let bind = listener.options.bind;
+        if let Some((_, other)) = taken.iter().find(|(other, _)| overlap(*other, bind)) {
+            sides.problem(
+                &listener.place,
+                Finding::new("bind", format!("{bind} is already taken by {other}")),
+            );
+        }
+        taken.push((bind, listener.place.path.clone()));
+    }
+}
+
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let meet = one.ip() == other.ip() || (everywhere && one.is_ipv4() == other.is_ipv4());
+    one.port() != 0 && one.port() == other.port() && meet
+}
+
+fn backends(draft: &Draft, sides: &mut Sides<'_>) {
+    for listener in draft
+        .listeners
+        .values()
+        .filter(|listener| listener.place.gives("backend"))
+    {
+        let name = &listener.options.backend;
+        if !draft.backends.contains_key(name) {
+            let known = draft.backends.keys().map(String::as_str);
+            let finding = Finding::new("backend", format!("there is no backend {name:?}"));
+            sides.problem(&listener.place, finding.suggesting(nearest(name, known)));
+        }
+    }
+    for (name, backend) in &draft.backends {
+        if !draft
+            .listeners
+            .values()
+            .any(|listener| listener.options.backend == *name)
+        {
+            sides.warning(&backend.place, Finding::new("", "no listener names this backend"));
+        }
+    }
+}
+
+fn listeners(draft: &Draft, sides: &mut Sides<'_>) {
+    for listener in draft.listeners.values() {
+        let Some(client) = listener.options.client_timeout else {
+            continue;
+        };
+        let Some(backend) = draft.backends.get(&listener.options.backend) else {
+            continue;
+        };
+        let Some(timeout) = backend.options.timeout.filter(|timeout| *timeout > client) else {
+            continue;
+        };
+        let message = format!(
+            "{timeout} is longer than client_timeout of {}, {client}, after which nobody reads the reply",
+            listener.place.path
+        );
+        sides.warning(&backend.place, Finding::new("timeout", message));
+    }
+}
+
+fn rules(draft: &Draft, sides: &mut Sides<'_>) {
+    for rule in &draft.rules {
+        let (place, options) = (&rule.place, &rule.options);
+        let capacity = draft.local.options.capacity;
+        if options.keeps_in(Tier::Local) && options.max_reply > capacity {
+            let message = format!(
+                "{} is larger than the whole local tier, {capacity}",
+                options.max_reply
+            );
+            sides.warning(place, Finding::new("max_reply", message));
+        }
+        if options.ttl.is_some() && options.tiers == [Tier::Shared] && draft.shared.is_none() {
+            sides.warning(
+                place,
+                Finding::new("tiers", "without a section [cache.shared] nothing is kept"),
+            );
+        }
+        for listener in draft
+            .listeners
+            .values()
+            .filter(|one| one.options.service == rule.pattern.service())
+        {
+            between(rule, listener, draft, sides);
+        }
+    }
+}
+
+/// A rule and a listener whose calls it governs.
+fn between(
+    rule: &super::Rule,
+    listener: &Placed<crate::listener::options::Options>,
+    draft: &Draft,
+    sides: &mut Sides<'_>,
+) {
+    if let (Some(timeout), Some(client)) = (rule.options.timeout, listener.options.client_timeout)
+        && timeout > client
+    {
+        let message = format!(
+            "{timeout} is longer than client_timeout of {}, {client}, after which nobody reads the reply",
+            listener.place.path
+        );
+        sides.warning(&rule.place, Finding::new("timeout", message));
+    }
+    let Some(backend) = draft.backends.get(&listener.options.backend) else {
+        return;
+    };
+    if rule.options.ttl.is_some() && backend.options.connections == Connections::PerClient {
+        let message = format!(
+            "nothing of {} is cached: its connections are per_client",
+            backend.place.path
+        );
+        sides.warning(&rule.place, Finding::new("ttl", message));
+    }
+    let whole = rule.options.timeout.or(backend.options.timeout);
+    if let (Some(attempt), Some(whole)) = (backend.options.attempt_timeout, rule.options.timeout.and(whole))
+        && attempt > whole
+    {
+        let message = format!(
+            "{whole} is shorter than attempt_timeout of {}, {attempt}",
+            backend.place.path
+        );
+        sides.warning(&rule.place, Finding::new("timeout", message));
+    }
+}

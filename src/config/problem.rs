@@ -1,0 +1,92 @@
+//! One thing to say about a configuration file, and where.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::setting::Finding;
+
+/// Something wrong, or unwise, in a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The file as it was named.
+    pub file: PathBuf,
+    /// The line, counted from 1; 0 stands for the file as a whole.
+    pub line: usize,
+    /// The section and option, such as `rules."UserService.getUser".ttl`; may be empty.
+    pub path: String,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// The nearest right name, where there is one.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if self.line > 0 {
+            write!(f, "{}:", self.line)?;
+        }
+        if !self.path.is_empty() {
+            write!(f, " {}:", self.path)?;
+        }
+        write!(f, " {}", self.message)?;
+        match &self.suggestion {
+            Some(name) => write!(f, ", did you mean {name}?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where a section stands: its path in the file, its line, and those of its options.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its path, such as `rules."UserService.getUser"`.
+    pub path: String,
+    /// The line of its header.
+    pub line: usize,
+    /// The options that it gives, and their lines.
+    pub lines: Vec<(String, usize)>,
+}
+
+impl Place {
+    /// Whether the file gives this option.
+    pub fn gives(&self, option: &str) -> bool {
+        self.lines.iter().any(|(name, _)| name == option)
+    }
+
+    /// The line of an option, or of the section where the option is not given.
+    pub fn line_of(&self, option: &str) -> usize {
+        self.lines
+            .iter()
+            .find(|(name, _)| name == option)
+            .map_or(self.line, |(_, line)| *line)
+    }
+
+    /// What a finding about this section is in its file.
+    pub fn problem(&self, file: &std::path::Path, finding: Finding) -> Problem {
+        let path = match finding.option {
+            "" => self.path.clone(),
+            option => format!("{}.{option}", self.path),
+        };
+        Problem {
+            file: file.to_owned(),
+            line: self.line_of(finding.option),
+            path,
+            message: finding.message,
+            suggestion: finding.suggestion,
+        }
+    }
+}
+
+/// A key as TOML writes it: quoted where it must be.
+pub(super) fn key(name: &str) -> String {
+    let bare = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if bare {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    }
+}

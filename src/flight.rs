@@ -1,0 +1,351 @@
+//! One run of some work per key: all who ask meanwhile share what it brings.
+//!
+//! A flight is a task of its own and outlives whoever started it: a client that hangs up harms nobody who waits. Its seat is free again
+//! as soon as it has landed, so a fault is shared with those who wait and remembered for nobody. Only a refresh that failed keeps its
+//! seat for a pause, during which no other refresh of that key takes off:
+//!
+//! ```text
+//!            join / refresh                    landed
+//!   (free) ------------------> flying --------------------------> (free)
+//!     ^                           |  a refresh landed with a fault
+//!     |        pause is over      v
+//!     +----------------------- paused --- join: flies again ---> flying
+//! ```
+
+pub mod options;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+/// All flights of a gateway process, by key.
+#[derive(Debug)]
+pub struct Flights<T> {
+    shards: Vec<Mutex<HashMap<Box<[u8]>, Seat<T>>>>,
+    hasher: RandomState,
+    tasks: TaskTracker,
+    bounds: Bounds,
+}
+
+/// Bounds on flights.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Calls that may wait for one flight.
+    pub waiters_max: usize,
+    /// How long no refresh takes off after one that failed.
+    pub refresh_pause: Duration,
+}
+
+/// How a caller came to its flight.
+#[derive(Debug)]
+pub enum Joined<T> {
+    /// It started it.
+    Led(Flight<T>),
+    /// It was under way.
+    Followed(Flight<T>),
+    /// It was under way with as many waiting as may.
+    Crowded,
+}
+
+/// A flight under way.
+#[derive(Clone, Debug)]
+pub struct Flight<T> {
+    landed: watch::Receiver<Option<T>>,
+    /// Counts the handles of this flight.
+    handles: Arc<()>,
+}
+
+/// What a landing means for the seat of a refresh.
+pub trait Landing: Clone + Send + Sync + 'static {
+    /// Whether the flight brought nothing.
+    fn failed(&self) -> bool;
+}
+
+#[derive(Debug)]
+struct Seat<T> {
+    began: Instant,
+    state: State<T>,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    Flying(Flight<T>),
+    Paused,
+}
+
+/// Who takes off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Ask,
+    Refresh,
+}
+
+impl<T: Landing> Flights<T> {
+    /// No flights yet. Those to come run in `tasks`.
+    pub fn new(bounds: Bounds, tasks: TaskTracker) -> Arc<Self> {
+        let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
+        Arc::new(Self {
+            shards,
+            hasher: RandomState::default(),
+            tasks,
+            bounds,
+        })
+    }
+
+    /// Joins the flight for `key` if it is younger than `oldest`, or starts `work` as one.
+    ///
+    /// An older flight may have asked so long ago that its reply would be older than a fresh entry may be.
+    pub fn join<F>(self: &Arc<Self>, key: &[u8], oldest: Duration, work: impl FnOnce() -> F) -> Joined<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut seats = self.seats(key);
+        if let Some(Seat {
+            began,
+            state: State::Flying(landed),
+        }) = seats.get(key)
+            && began.elapsed() < oldest
+        {
+            // One of the flight's handles stays in the seat and one with its task.
+            if Arc::strong_count(&landed.handles) >= self.bounds.waiters_max + 2 {
+                return Joined::Crowded;
+            }
+            return Joined::Followed(landed.clone());
+        }
+        Joined::Led(self.take_off(key, Purpose::Ask, &mut seats, work()))
+    }
+
+    /// Starts `work` as a flight unless one is under way or a failed one has its pause.
+    pub fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce() -> F)
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut seats = self.seats(key);
+        if !seats.contains_key(key) {
+            self.take_off(key, Purpose::Refresh, &mut seats, work());
+        }
+    }
+
+    /// Calls that may wait for one flight.
+    pub fn waiters_max(&self) -> usize {
+        self.bounds.waiters_max
+    }
+
+    fn take_off<F>(
+        self: &Arc<Self>,
+        key: &[u8],
+        purpose: Purpose,
+        seats: &mut HashMap<Box<[u8]>, Seat<T>>,
+        work: F,
+    ) -> Flight<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let (land, landed) = watch::channel(None);
+        let flight = Flight {
+            landed,
+            handles: Arc::default(),
+        };
+        let key: Box<[u8]> = key.into();
+        seats.insert(
+            key.clone(),
+            Seat {
+                began: Instant::now(),
+                state: State::Flying(flight.clone()),
+            },
+        );
+        let leave = Leave {
+            flights: Arc::clone(self),
+            key,
+            flight: flight.clone(),
+        };
+        self.tasks.spawn(async move {
+            let brought = work.await;
+            let pauses = purpose == Purpose::Refresh && brought.failed();
+            land.send_replace(Some(brought));
+            if pauses && leave.pause() {
+                tokio::time::sleep(leave.flights.bounds.refresh_pause).await;
+            }
+        });
+        flight
+    }
+
+    fn seats(&self, key: &[u8]) -> std::sync::MutexGuard<'_, HashMap<Box<[u8]>, Seat<T>>> {
+        let shard = self.hasher.hash_one(key) as usize % SHARDS;
+        let shard = self.shards.get(shard).or(self.shards.first());
+        let seats = shard.expect("there is at least one shard");
+        seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Landing> Flight<T> {
+    /// What the flight brought, or `None` if it ended without landing.
+    pub async fn land(mut self) -> Option<T> {
+        let landed = self.landed.wait_for(Option::is_some).await.ok()?;
+        landed.clone()
+    }
+}
+
+/// Frees a flight's seat when its task ends, however it ends.
+struct Leave<T: Landing> {
+    flights: Arc<Flights<T>>,
+    key: Box<[u8]>,
+    flight: Flight<T>,
+}
+
+impl<T: Landing> Leave<T> {
+    /// Keeps the seat for the pause; a younger flight may have taken it meanwhile.
+    fn pause(&self) -> bool {
+        let mut seats = self.flights.seats(&self.key);
+        match seats.get_mut(&self.key) {
+            Some(seat) if seat.holds(&self.flight) => {
+                seat.state = State::Paused;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+}
+
+impl<T: Landing> Drop for Leave<T> {
+    fn drop(&mut self) {
+        let mut seats = self.flights.seats(&self.key);
+        if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.flight)) {
+            seats.remove(&self.key);
+        }
+    }
+}
+
+impl<T> Seat<T> {
+    /// Whether it is the seat of this flight. A paused one is its own: an asking flight that took it flies.
+    fn holds(&self, flight: &Flight<T>) -> bool {
+        match &self.state {
+            State::Flying(landed) => Arc::ptr_eq(&landed.handles, &flight.handles),
+            State::Paused => true,
+        }
+    }
+}
+
+const SHARDS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    impl Landing for Result<u32, ()> {
+        fn failed(&self) -> bool {
+            self.is_err()
+        }
+    }
+
+    type Work = Flights<Result<u32, ()>>;
+
+    fn flights() -> Arc<Work> {
+        let bounds = Bounds {
+            waiters_max: 2,
+            refresh_pause: Duration::from_secs(1),
+        };
+        Flights::new(bounds, TaskTracker::new())
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn slow(value: Result<u32, ()>) -> Result<u32, ()> {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        value
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_who_ask_meanwhile_share_one_run() {
+        let flights = flights();
+        let runs = AtomicUsize::new(0);
+        let mut join = || {
+            flights.join(b"k", LONG, || {
+                runs.fetch_add(1, Ordering::Relaxed);
+                slow(Ok(7))
+            })
+        };
+        let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else {
+            unreachable!()
+        };
+        assert_eq!(
+            (first.land().await, second.land().await),
+            (Some(Ok(7)), Some(Ok(7)))
+        );
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flight_outlives_who_started_it() {
+        let flights = flights();
+        drop(flights.join(b"k", LONG, || slow(Ok(7))));
+        let Joined::Followed(second) = flights.join(b"k", LONG, || slow(Ok(8))) else {
+            unreachable!()
+        };
+        assert_eq!(second.land().await, Some(Ok(7)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_flight_is_not_joined() {
+        let flights = flights();
+        drop(flights.join(b"k", LONG, || slow(Ok(7))));
+        let younger = flights.join(b"k", Duration::ZERO, || slow(Ok(8)));
+        let Joined::Led(younger) = younger else {
+            unreachable!()
+        };
+        assert_eq!(younger.land().await, Some(Ok(8)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_is_not_remembered() {
+        let flights = flights();
+        let Joined::Led(first) = flights.join(b"k", LONG, || slow(Err(()))) else {
+            unreachable!()
+        };
+        assert_eq!(first.land().await, Some(Err(())));
+        tokio::task::yield_now().await;
+        assert!(matches!(flights.join(b"k", LONG, || slow(Ok(1))), Joined::Led(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_refresh_pauses_before_the_next() {
+        let flights = flights();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let refresh = || {
+            let runs = Arc::clone(&runs);
+            flights.refresh(b"k", || async move {
+                runs.fetch_add(1, Ordering::Relaxed);
+                Err(())
+            });
+        };
+        refresh();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        refresh();
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
+        refresh();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiters_are_bounded() {
+        let flights = flights();
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            held.push(flights.join(b"k", LONG, || slow(Ok(1))));
+        }
+        assert!(matches!(
+            flights.join(b"k", LONG, || slow(Ok(1))),
+            Joined::Crowded
+        ));
+    }
+}

@@ -1,0 +1,481 @@
+//! The decision: what answers a call.
+
+pub mod observed;
+pub mod reply;
+pub mod route;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::backend::{Backend, Private, Sharing};
+use crate::cache::Cache;
+use crate::call::{Answer, Answering, Call, Fault, Outcome};
+use crate::clock::{Clock, Millis};
+use crate::entry::{Entry, Kind};
+use crate::flight::{Flights, Joined, Landing};
+use crate::key::canonical::Canonical;
+use crate::log::Lines;
+use crate::metrics::ListenerCounts;
+use crate::rule::{Action, Caching, Freshness, Keeping, entry_kind};
+use crate::wire::Protocol;
+use crate::wire::message::Header;
+
+use observed::Observed;
+use reply::Reply;
+use route::{Names, Route, Routes};
+
+/// What stands between the clients of one listener and their backend.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The calls' way out.
+    pub backend: Arc<Backend>,
+    /// What all gateways of the process keep.
+    pub cache: Arc<Cache>,
+    /// What all gateways of the process ask.
+    pub flights: Arc<Flights<Landed>>,
+    /// What observed rules would keep.
+    pub observed: Observed,
+    /// The only clock.
+    pub clock: Clock,
+    /// What is counted.
+    pub counts: ListenerCounts,
+    /// Bounds what is logged of calls.
+    pub lines: Lines,
+    /// The rules in force, by the method's name on the wire.
+    pub routes: ArcSwap<Routes>,
+}
+
+/// One call where it lies in its client's buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct CallRef<'a> {
+    /// The protocol it stands in.
+    pub protocol: Protocol,
+    /// Its header.
+    pub header: Header<'a>,
+    /// Its struct of arguments, walked to its end.
+    pub body: &'a [u8],
+}
+
+/// What the calls of one read have in common: the rules and the time are looked up once for all of them.
+#[derive(Debug)]
+pub struct Batch {
+    /// The rules in force.
+    pub routes: Arc<Routes>,
+    /// The names known under them.
+    pub names: Arc<Names>,
+    /// The time.
+    pub now: Millis,
+}
+
+/// Memory that a connection lends to its calls.
+#[derive(Debug)]
+pub struct Scratch {
+    key: Vec<u8>,
+    canonical: Canonical,
+}
+
+/// A client connection's own connection to its backend, where the backend keeps state on connections.
+pub type Session = Arc<Mutex<Private>>;
+
+/// An answer: at once, or later.
+#[expect(missing_debug_implementations, reason = "a future shows nothing")]
+pub enum Turn {
+    /// It is here.
+    Now(Reply),
+    /// It will be.
+    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
+}
+
+/// What a flight brought.
+#[derive(Clone, Debug)]
+pub struct Landed {
+    found: Result<(Arc<Entry>, Source), Fault>,
+    /// An entry of the shared tier that may answer if nothing else does.
+    spare: Option<Arc<Entry>>,
+}
+
+/// Where a flight found its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Local,
+    Shared,
+    SharedStale,
+    Backend,
+}
+
+impl Landing for Landed {
+    fn failed(&self) -> bool {
+        self.found.is_err()
+    }
+}
+
+impl Gateway {
+    /// Answers one call. The README's promise is this function and [`Self::seek`], sentence by sentence:
+    ///
+    /// 1. A call that no rule caches goes to a backend, and its reply is not kept.
+    /// 2. A fresh entry answers at once.
+    /// 3. A stale entry answers at once too, while one call refreshes it.
+    /// 4. Otherwise one call asks a backend, and all who ask the same meanwhile share its reply.
+    /// 5. If that fails, an old entry answers where the rule allows it; else the rule's fallback; else the fault does.
+    pub fn answer(
+        self: &Arc<Self>,
+        call: &CallRef<'_>,
+        route: &Arc<Route>,
+        now: Millis,
+        scratch: &mut Scratch,
+        session: Option<&Session>,
+    ) -> Turn {
+        // 1. Is there a rule that caches, and does it give this call a key?
+        let caching = match &route.rule.action {
+            Action::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
+            _ if session.is_some() || route.is_silent(call.header.kind) => {
+                return self.pass(call, route, session, Outcome::Passed);
+            }
+            Action::Pass => return self.pass(call, route, session, Outcome::Passed),
+            Action::Observe(caching) => {
+                let outcome = self.observe(call, route, caching, now, scratch);
+                return self.pass(call, route, session, outcome);
+            }
+            Action::Cache(caching) => caching,
+        };
+        if route.key(call, caching, scratch).is_err() {
+            route.counts.unkeyable();
+            return self.pass(call, route, session, Outcome::PassedUnkeyable);
+        }
+        let key = scratch.key.as_slice();
+
+        let spare = match self.cache.near(caching.tiers, key) {
+            None => None,
+            Some(entry) => match caching.judge(&entry, key, now) {
+                // 2.
+                Freshness::Fresh => return Turn::Now(Reply::kept(entry, Outcome::HitLocal, now)),
+                // 3. The refresh is a flight like any other, so a thousand callers start one.
+                Freshness::StaleWhileRevalidate => {
+                    self.refresh(call, route, key);
+                    return Turn::Now(Reply::kept(entry, Outcome::Stale, now));
+                }
+                // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
+                Freshness::StaleIfError if self.backend.is_down() => {
+                    self.refresh(call, route, key);
+                    return Turn::Now(Reply::kept(entry, Outcome::StaleIfError, now));
+                }
+                Freshness::StaleIfError => Some(entry),
+                Freshness::Expired => None,
+            },
+        };
+        let this = Arc::clone(self);
+        Turn::Later(Box::pin(this.seek(
+            call.to_call(),
+            Arc::clone(route),
+            key.into(),
+            spare,
+        )))
+    }
+
+    /// Sentences 4 and 5 of the promise.
+    async fn seek(
+        self: Arc<Self>,
+        call: Call,
+        route: Arc<Route>,
+        key: Box<[u8]>,
+        spare: Option<Arc<Entry>>,
+    ) -> Reply {
+        let Some(caching) = route.rule.action.caching() else {
+            return Reply::unknown_method(call.protocol);
+        };
+        // 4. The flight outlives this caller: a client that hangs up harms nobody who waits.
+        let joined = self
+            .flights
+            .join(&key, caching.ttl, || self.work(call.clone(), &route, &key));
+        let (flight, outcome) = match joined {
+            Joined::Led(flight) => (flight, Outcome::Miss),
+            Joined::Followed(flight) => (flight, Outcome::Coalesced),
+            Joined::Crowded => {
+                let fault = Fault::Crowded {
+                    waiting: self.flights.waiters_max(),
+                };
+                return self.instead(fault, &route, &key, [spare, None], call.protocol);
+            }
+        };
+        let landed = within(route.rule.timeout, flight.land()).await.flatten();
+        let landed = landed.unwrap_or_else(|| Landed {
+            found: Err(self.overdue(&route)),
+            spare: None,
+        });
+        match landed.found {
+            Ok((entry, source)) => {
+                if source == Source::SharedStale {
+                    self.flights
+                        .refresh(&key, || self.work(call.clone(), &route, &key));
+                }
+                Reply::kept(entry, source.outcome(outcome), self.clock.now())
+            }
+            // 5.
+            Err(fault) => self.instead(fault, &route, &key, [spare, landed.spare], call.protocol),
+        }
+    }
+
+    /// What answers in place of a fault: the youngest old entry that the rule allows, else the fallback, else the fault.
+    fn instead(
+        &self,
+        fault: Fault,
+        route: &Route,
+        key: &[u8],
+        spares: [Option<Arc<Entry>>; 2],
+        protocol: Protocol,
+    ) -> Reply {
+        route.counts.fault(&fault);
+        if !fault.allows_stale() {
+            return Reply::fault(fault, protocol);
+        }
+        let now = self.clock.now();
+        let caching = route.rule.action.caching();
+        let servable = |entry: &Arc<Entry>| {
+            caching.is_some_and(|caching| caching.judge(entry, key, now) != Freshness::Expired)
+        };
+        let youngest = spares
+            .into_iter()
+            .flatten()
+            .filter(servable)
+            .max_by_key(|entry| entry.born);
+        match (youngest, &route.rule.fallback) {
+            (Some(entry), _) => Reply::kept(entry, Outcome::StaleIfError, now).because(fault),
+            (None, Some(fallback)) => Reply::fallback(fallback.body(protocol)).because(fault),
+            (None, None) => Reply::fault(fault, protocol),
+        }
+    }
+
+    /// Refreshes `key` unless that is under way.
+    fn refresh(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, key: &[u8]) {
+        self.flights
+            .refresh(key, || self.work(call.to_call(), route, key));
+    }
+
+    fn work(
+        self: &Arc<Self>,
+        call: Call,
+        route: &Arc<Route>,
+        key: &[u8],
+    ) -> impl Future<Output = Landed> + use<> {
+        let (this, route, key) = (Arc::clone(self), Arc::clone(route), Box::<[u8]>::from(key));
+        async move {
+            match route.rule.action.caching() {
+                Some(caching) => this.fetch(&call, &route, caching, &key).await,
+                None => Landed {
+                    found: Err(this.overdue(&route)),
+                    spare: None,
+                },
+            }
+        }
+    }
+
+    /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
+    async fn fetch(&self, call: &Call, route: &Route, caching: &Caching, key: &[u8]) -> Landed {
+        // A flight that landed between the caller's look and this one's take-off has stored what is sought.
+        let near = self.cache.near(caching.tiers, key);
+        if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
+            return Landed {
+                found: Ok((entry, Source::Local)),
+                spare: None,
+            };
+        }
+        let mut spare = None;
+        if let Some(entry) = self.cache.far(caching.tiers, key).await {
+            match self.freshness(caching, &entry, key) {
+                Freshness::Fresh => {
+                    return Landed {
+                        found: Ok((entry, Source::Shared)),
+                        spare: None,
+                    };
+                }
+                // One that this process knew already is being refreshed by this flight.
+                Freshness::StaleWhileRevalidate if !self.refreshes(caching, key, &entry) => {
+                    return Landed {
+                        found: Ok((entry, Source::SharedStale)),
+                        spare: None,
+                    };
+                }
+                Freshness::StaleWhileRevalidate | Freshness::StaleIfError => spare = Some(entry),
+                Freshness::Expired => {}
+            }
+        }
+        let born = self.clock.now();
+        let asked = self
+            .backend
+            .ask(call, &route.rule.terms, route.rule.timeout)
+            .await;
+        let found = match asked {
+            Ok(Some(answer)) => Ok((
+                self.learn(answer, born, call.protocol, route, caching, key),
+                Source::Backend,
+            )),
+            Ok(None) => Err(self.overdue(route)),
+            Err(fault) => Err(fault),
+        };
+        Landed { found, spare }
+    }
+
+    /// Keeps an answer as the rule says, or forgets what it proves wrong.
+    fn learn(
+        &self,
+        answer: Answer,
+        born: Millis,
+        protocol: Protocol,
+        route: &Route,
+        caching: &Caching,
+        key: &[u8],
+    ) -> Arc<Entry> {
+        let kind = entry_kind(answer.said, route.rule.terms.returns);
+        // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
+        let body = Bytes::copy_from_slice(&answer.body);
+        let entry = Arc::new(Entry {
+            born,
+            version: 0,
+            kind: kind.unwrap_or(Kind::Empty),
+            protocol,
+            body,
+        });
+        match kind.map(|_| caching.keeping(&entry)) {
+            Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
+            Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born),
+            Some(Keeping::Leave) | None => {}
+        }
+        entry
+    }
+
+    /// Sends the call through untouched.
+    fn pass(
+        self: &Arc<Self>,
+        call: &CallRef<'_>,
+        route: &Arc<Route>,
+        session: Option<&Session>,
+        outcome: Outcome,
+    ) -> Turn {
+        let (this, route, session) = (Arc::clone(self), Arc::clone(route), session.cloned());
+        let call = call.to_call();
+        Turn::Later(Box::pin(async move {
+            let terms = &*route.terms(call.kind);
+            let timeout = route.rule.timeout;
+            let asked = match session {
+                None => this.backend.ask(&call, terms, timeout).await,
+                Some(session) => {
+                    session
+                        .lock()
+                        .await
+                        .ask(&this.backend, &call, terms, timeout)
+                        .await
+                }
+            };
+            match asked {
+                Ok(Some(answer)) => Reply::passed(answer.body, outcome),
+                Ok(None) => Reply::silence(None),
+                Err(fault) if terms.answer != Answering::Reply => {
+                    route.counts.fault(&fault);
+                    Reply::silence(Some(fault))
+                }
+                Err(fault) => this.instead(fault, &route, &[], [None, None], call.protocol),
+            }
+        }))
+    }
+
+    /// What an observed rule would have done with the call.
+    fn observe(
+        &self,
+        call: &CallRef<'_>,
+        route: &Route,
+        caching: &Caching,
+        now: Millis,
+        scratch: &mut Scratch,
+    ) -> Outcome {
+        match route.key(call, caching, scratch) {
+            Err(_) => Outcome::PassedUnkeyable,
+            Ok(()) if self.observed.hit(&scratch.key, caching.ttl, now) => Outcome::ObservedHit,
+            Ok(()) => Outcome::ObservedMiss,
+        }
+    }
+
+    fn freshness(&self, caching: &Caching, entry: &Entry, key: &[u8]) -> Freshness {
+        caching.judge(entry, key, self.clock.now())
+    }
+
+    /// Whether this process served `entry`, or a younger one, before the flight took off.
+    fn refreshes(&self, caching: &Caching, key: &[u8], entry: &Entry) -> bool {
+        !caching.tiers.local()
+            || self
+                .cache
+                .near(caching.tiers, key)
+                .is_some_and(|near| near.born > entry.born)
+    }
+
+    fn overdue(&self, route: &Route) -> Fault {
+        Fault::Timeout {
+            backend: Arc::clone(self.backend.name()),
+            after: route.rule.timeout.unwrap_or_default(),
+        }
+    }
+
+    /// A client connection's own connection to the backend, if the backend wants one for each.
+    pub fn session(&self) -> Option<Session> {
+        match self.backend.sharing() {
+            Sharing::Shared => None,
+            Sharing::PerClient => Some(Arc::new(Mutex::new(self.backend.private()))),
+        }
+    }
+
+    /// The rules and the time for the calls of one read.
+    pub fn batch(&self, now: Millis) -> Batch {
+        let routes = self.routes.load_full();
+        let names = routes.names();
+        Batch { routes, names, now }
+    }
+}
+
+impl Scratch {
+    /// Memory for calls of at most `depth_max` levels.
+    pub fn new(depth_max: usize) -> Self {
+        Self {
+            key: Vec::new(),
+            canonical: Canonical::new(depth_max),
+        }
+    }
+}
+
+impl CallRef<'_> {
+    /// The call as something to keep.
+    pub fn to_call(&self) -> Call {
+        let whole = [self.header.name, self.body].concat();
+        let mut name = Bytes::from(whole);
+        let body = name.split_off(self.header.name.len());
+        Call {
+            protocol: self.protocol,
+            name,
+            kind: self.header.kind,
+            body,
+        }
+    }
+}
+
+impl Source {
+    /// The outcome for a caller who would have caused `asked` had a backend been asked.
+    fn outcome(self, asked: Outcome) -> Outcome {
+        match self {
+            Self::Local => Outcome::HitLocal,
+            Self::Shared => Outcome::HitShared,
+            Self::SharedStale => Outcome::Stale,
+            Self::Backend => asked,
+        }
+    }
+}
+
+async fn within<T>(bound: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
+    match bound {
+        None => Some(work.await),
+        Some(bound) => timeout(bound, work).await.ok(),
+    }
+}

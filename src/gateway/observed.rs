@@ -1,0 +1,42 @@
+//! What observed rules would have kept: when each key was asked last, and nothing else.
+
+use std::time::Duration;
+
+use moka::sync::Cache;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::clock::Millis;
+
+/// The keys that observed rules met.
+#[derive(Debug)]
+pub struct Observed {
+    asked: Cache<u128, Millis>,
+}
+
+impl Observed {
+    /// Remembers up to [`KEYS_MAX`] keys.
+    pub fn new() -> Self {
+        Self {
+            asked: Cache::new(KEYS_MAX),
+        }
+    }
+
+    /// Whether an entry under `key` would be fresh; if not, one would be kept from `now` on.
+    pub fn hit(&self, key: &[u8], ttl: Duration, now: Millis) -> bool {
+        let key = xxh3_128(key);
+        let fresh = self.asked.get(&key).is_some_and(|asked| now.since(asked) < ttl);
+        if !fresh {
+            self.asked.insert(key, now);
+        }
+        fresh
+    }
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Keys remembered per listener: about 25 MiB at the most.
+pub const KEYS_MAX: u64 = 100_000;

@@ -1,0 +1,166 @@
+//! A reply, and what became of its call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use thrift::ApplicationErrorKind;
+
+use crate::call::{Fault, Outcome};
+use crate::clock::Millis;
+use crate::entry::Entry;
+use crate::wire::message::Kind;
+use crate::wire::{Protocol, exception};
+
+/// What a client gets, and how that came about.
+#[derive(Debug)]
+pub struct Reply {
+    /// What is written.
+    pub body: Body,
+    /// What became of the call.
+    pub outcome: Outcome,
+    /// How old the entry is that answered.
+    pub age: Option<Duration>,
+    /// The fault that was met, also where something else answered.
+    pub fault: Option<Fault>,
+}
+
+/// What is written to the client.
+#[derive(Debug)]
+pub enum Body {
+    /// A kept reply.
+    Kept(Arc<Entry>),
+    /// The struct of a message of this kind.
+    Struct(Kind, Bytes),
+    /// Nothing: the call has no reply.
+    Silence,
+}
+
+impl Reply {
+    /// A reply from an entry.
+    #[inline]
+    pub fn kept(entry: Arc<Entry>, outcome: Outcome, now: Millis) -> Self {
+        let age = Some(now.since(entry.born));
+        Self {
+            body: Body::Kept(entry),
+            outcome,
+            age,
+            fault: None,
+        }
+    }
+
+    /// A backend's reply that is not kept.
+    pub fn passed(body: Bytes, outcome: Outcome) -> Self {
+        Self {
+            body: Body::Struct(Kind::Reply, body),
+            outcome,
+            age: None,
+            fault: None,
+        }
+    }
+
+    /// The rule's last answer.
+    pub fn fallback(body: Bytes) -> Self {
+        Self {
+            body: Body::Struct(Kind::Reply, body),
+            outcome: Outcome::Fallback,
+            age: None,
+            fault: None,
+        }
+    }
+
+    /// No reply, by the method's nature.
+    pub fn silence(fault: Option<Fault>) -> Self {
+        let outcome = if fault.is_some() {
+            Outcome::Failed
+        } else {
+            Outcome::Oneway
+        };
+        Self {
+            body: Body::Silence,
+            outcome,
+            age: None,
+            fault,
+        }
+    }
+
+    /// A fault as the client sees it: what the backend said where it said something, else an exception that says what happened.
+    pub fn fault(fault: Fault, protocol: Protocol) -> Self {
+        let body = match &fault {
+            Fault::Exception { body, .. } => Body::Struct(Kind::Exception, body.clone()),
+            Fault::MissingResult { body, .. } | Fault::Failure { body, .. } => {
+                Body::Struct(Kind::Reply, body.clone())
+            }
+            Fault::Protocol { .. } => said(
+                protocol,
+                ApplicationErrorKind::InvalidProtocol,
+                &fault.to_string(),
+            ),
+            Fault::Unreachable { .. }
+            | Fault::Down { .. }
+            | Fault::Busy { .. }
+            | Fault::Timeout { .. }
+            | Fault::Closed { .. }
+            | Fault::Garbage { .. }
+            | Fault::Crowded { .. } => {
+                said(protocol, ApplicationErrorKind::InternalError, &fault.to_string())
+            }
+        };
+        Self {
+            body,
+            outcome: Outcome::Failed,
+            age: None,
+            fault: Some(fault),
+        }
+    }
+
+    /// The answer to a method that no backend may be asked.
+    pub fn unknown_method(protocol: Protocol) -> Self {
+        Self::refusal(
+            protocol,
+            ApplicationErrorKind::UnknownMethod,
+            "the gateway does not pass this method",
+        )
+    }
+
+    /// The answer to a message that cannot be taken for a call.
+    pub fn refusal(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Self {
+        Self {
+            body: said(protocol, kind, why),
+            outcome: Outcome::Failed,
+            age: None,
+            fault: None,
+        }
+    }
+
+    /// The same reply, with the fault that it hides.
+    #[must_use]
+    pub fn because(self, fault: Fault) -> Self {
+        Self {
+            fault: Some(fault),
+            ..self
+        }
+    }
+
+    /// The bytes that it holds in memory.
+    pub fn len(&self) -> usize {
+        match &self.body {
+            Body::Kept(entry) => entry.body.len(),
+            Body::Struct(_, body) => body.len(),
+            Body::Silence => 0,
+        }
+    }
+
+    /// Whether nothing is written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn said(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Body {
+    let message = format!("larder: {why}");
+    Body::Struct(
+        Kind::Exception,
+        Bytes::from(exception::encode(protocol, kind, &message)),
+    )
+}

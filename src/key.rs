@@ -1,0 +1,200 @@
+//! Keys: equal calls have equal keys, and two different calls never share one.
+//!
+//! A key is compared in full, never by a hash alone. It is: backend, service, method, identity, the protocol of the reply, the recipe
+//! (the rule's revision and the argument fields left out), and the arguments in canonical form.
+
+pub mod canonical;
+
+use std::collections::BTreeMap;
+
+use crate::wire::Protocol;
+
+/// Argument fields that a rule leaves out of its keys, nested through structs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ignored {
+    fields: BTreeMap<i16, Part>,
+}
+
+/// How much of a field is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Fields(Ignored),
+}
+
+/// What is left out of one field.
+#[derive(Clone, Copy, Debug)]
+pub enum LeftOut<'a> {
+    /// Nothing.
+    Nothing,
+    /// All of it.
+    Whole,
+    /// Some of the fields of the struct that it holds.
+    Fields(&'a Ignored),
+}
+
+impl Ignored {
+    /// The fields at these paths of ids.
+    pub fn new<'a>(paths: impl IntoIterator<Item = &'a [i16]>) -> Self {
+        let mut all = Self::default();
+        for path in paths {
+            all.add(path);
+        }
+        all
+    }
+
+    /// What is left out of the field with this id.
+    #[inline]
+    pub fn of(&self, id: i16) -> LeftOut<'_> {
+        match self.fields.get(&id) {
+            None => LeftOut::Nothing,
+            Some(Part::Whole) => LeftOut::Whole,
+            Some(Part::Fields(inner)) => LeftOut::Fields(inner),
+        }
+    }
+
+    fn add(&mut self, path: &[i16]) {
+        let Some((&id, rest)) = path.split_first() else {
+            return;
+        };
+        if rest.is_empty() {
+            self.fields.insert(id, Part::Whole);
+            return;
+        }
+        match self
+            .fields
+            .entry(id)
+            .or_insert_with(|| Part::Fields(Self::default()))
+        {
+            Part::Whole => {}
+            Part::Fields(inner) => inner.add(rest),
+        }
+    }
+
+    /// One spelling of what is left out, so that rules which leave out other fields share no keys.
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.fields.len() as u32).to_be_bytes());
+        for (id, part) in &self.fields {
+            out.extend_from_slice(&id.to_be_bytes());
+            match part {
+                Part::Whole => out.push(0),
+                Part::Fields(inner) => {
+                    out.push(1);
+                    inner.put(out);
+                }
+            }
+        }
+    }
+}
+
+/// What the key of a call begins with: all but its arguments.
+#[derive(Clone, Debug, Default)]
+pub struct Prefix {
+    bytes: Vec<u8>,
+}
+
+/// What the keys of a method have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The backend that is asked.
+    pub backend: &'a str,
+    /// The service of the method.
+    pub service: &'a [u8],
+    /// The method, without prefix.
+    pub method: &'a [u8],
+    /// On whose behalf it is asked; empty where all callers are alike.
+    pub identity: &'a [u8],
+    /// The protocol of the reply.
+    pub protocol: Protocol,
+    /// The rule's revision.
+    pub revision: u32,
+    /// The argument fields left out.
+    pub ignored: &'a Ignored,
+}
+
+impl Prefix {
+    /// The prefix for the keys of `scope`.
+    pub fn new(scope: &Scope<'_>) -> Self {
+        let mut bytes = Vec::new();
+        for part in [
+            scope.backend.as_bytes(),
+            scope.service,
+            scope.method,
+            scope.identity,
+        ] {
+            bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        bytes.push(match scope.protocol {
+            Protocol::Binary => 0,
+            Protocol::Compact => 1,
+        });
+        bytes.extend_from_slice(&scope.revision.to_be_bytes());
+        scope.ignored.put(&mut bytes);
+        Self { bytes }
+    }
+
+    /// The bytes that a key begins with.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_differ_where_anything_differs() {
+        let none = Ignored::default();
+        let some = Ignored::new([&[3_i16][..]]);
+        let deep = Ignored::new([&[3_i16, 1][..]]);
+        let base = Scope {
+            backend: "b",
+            service: b"s",
+            method: b"m",
+            identity: b"",
+            protocol: Protocol::Binary,
+            revision: 0,
+            ignored: &none,
+        };
+        let all = [
+            base,
+            Scope {
+                backend: "bs",
+                service: b"",
+                ..base
+            },
+            Scope { method: b"n", ..base },
+            Scope {
+                identity: b"i",
+                ..base
+            },
+            Scope {
+                protocol: Protocol::Compact,
+                ..base
+            },
+            Scope { revision: 1, ..base },
+            Scope {
+                ignored: &some,
+                ..base
+            },
+            Scope {
+                ignored: &deep,
+                ..base
+            },
+        ];
+        let mut spelled: Vec<_> = all.iter().map(|scope| Prefix::new(scope).bytes).collect();
+        spelled.sort();
+        spelled.dedup();
+        assert_eq!(spelled.len(), all.len());
+    }
+
+    #[test]
+    fn a_whole_field_covers_its_parts() {
+        let ignored = Ignored::new([&[1_i16][..], &[1, 2]]);
+        assert!(matches!(ignored.of(1), LeftOut::Whole));
+        assert!(matches!(ignored.of(2), LeftOut::Nothing));
+    }
+}

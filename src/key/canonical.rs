@@ -1,0 +1,408 @@
+//! One spelling for all the ways to write the same arguments.
+//!
+//! The canonical form is the binary protocol with the fields of structs in ascending order of their ids and the elements of sets and
+//! keys of maps in ascending order of their canonical bytes, at every depth. A call that is written so already, as most are, is copied.
+//! Nothing is folded: doubles stand by their bits, an absent field is not its default. An empty map has no types, because the compact
+//! protocol carries none. What two readers may read differently has no canonical form: a field, map key or set element given twice,
+//! and a boolean other than 0 and 1.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+use super::{Ignored, LeftOut};
+use crate::wire::cursor::{Cursor, Field, I64_VARINT, U32_VARINT, zigzag};
+use crate::wire::{Protocol, Type, WireError};
+
+/// Puts arguments into canonical form, call after call, without allocating in steady state.
+#[derive(Debug)]
+pub struct Canonical {
+    parts: Vec<Part>,
+    sorted: Vec<u8>,
+    depth_max: usize,
+}
+
+/// Why a call has no key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unkeyable {
+    /// A field, map key or set element is given twice.
+    #[error("a {0} is given twice")]
+    Twice(&'static str),
+    /// A boolean is neither 0 nor 1.
+    #[error("a boolean is {0}, neither 0 nor 1")]
+    Bool(u8),
+    /// A number does not fit its type.
+    #[error("a varint does not fit its type")]
+    Number,
+    /// The arguments are longer than [`KEY_MAX`].
+    #[error("the arguments take more than {KEY_MAX} bytes")]
+    Long,
+    /// The arguments are no whole struct.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+/// The longest canonical form, in bytes. A longer call costs more to remember than to ask again.
+pub const KEY_MAX: usize = 256 << 10;
+
+/// A field, set element or map entry in the output.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    id: i16,
+    start: u32,
+    /// Where what the parts are sorted by ends: an element, or an entry's key.
+    name_end: u32,
+    end: u32,
+}
+
+impl Canonical {
+    /// Takes arguments of at most `depth_max` structs and containers inside each other.
+    pub fn new(depth_max: usize) -> Self {
+        Self {
+            parts: Vec::new(),
+            sorted: Vec::new(),
+            depth_max,
+        }
+    }
+
+    /// Appends the canonical form of the struct that fills `body` to `out`.
+    #[inline]
+    pub fn put(
+        &mut self,
+        protocol: Protocol,
+        body: &[u8],
+        ignored: &Ignored,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unkeyable> {
+        self.parts.clear();
+        let mut writing = Writing {
+            canonical: self,
+            at: Cursor::new(protocol, body, 0),
+            out_max: out.len().saturating_add(KEY_MAX),
+            out,
+        };
+        writing.structure(LeftOut::Fields(ignored), 1)?;
+        match body.len() - writing.at.pos() {
+            0 => Ok(()),
+            left => Err(WireError::Trailing { left }.into()),
+        }
+    }
+}
+
+struct Writing<'a> {
+    canonical: &'a mut Canonical,
+    at: Cursor<'a>,
+    out: &'a mut Vec<u8>,
+    out_max: usize,
+}
+
+impl Writing<'_> {
+    fn structure(&mut self, ignored: LeftOut<'_>, depth: usize) -> Result<(), Unkeyable> {
+        if depth > self.canonical.depth_max {
+            return Err(WireError::Depth {
+                bound: self.canonical.depth_max,
+            }
+            .into());
+        }
+        let first = self.canonical.parts.len();
+        let region = self.out.len();
+        let mut last = 0;
+        while let Some(field) = self.at.field(last)? {
+            last = field.id;
+            self.field(&field, ignored, depth)?;
+        }
+        self.arrange(first, region, "field", |a, b, _| a.id.cmp(&b.id))?;
+        self.out.push(0);
+        Ok(())
+    }
+
+    /// One field. What is left out is read all the same, to find its end and to refuse it twice.
+    fn field(&mut self, field: &Field, ignored: LeftOut<'_>, depth: usize) -> Result<(), Unkeyable> {
+        let inner = match ignored {
+            LeftOut::Fields(ignored) => ignored.of(field.id),
+            LeftOut::Nothing | LeftOut::Whole => LeftOut::Nothing,
+        };
+        let start = self.out.len();
+        self.bytes(&[field.kind as u8])?;
+        self.bytes(&field.id.to_be_bytes())?;
+        match field.inline {
+            Some(value) => self.bytes(&[u8::from(value)])?,
+            None => self.value(field.kind, inner, depth)?,
+        }
+        if matches!(inner, LeftOut::Whole) {
+            self.out.truncate(start);
+        }
+        let (start, end) = (start as u32, self.out.len() as u32);
+        self.canonical.parts.push(Part {
+            id: field.id,
+            start,
+            name_end: end,
+            end,
+        });
+        Ok(())
+    }
+
+    fn value(&mut self, kind: Type, ignored: LeftOut<'_>, depth: usize) -> Result<(), Unkeyable> {
+        let binary = self.at.protocol() == Protocol::Binary;
+        match kind {
+            Type::Bool => {
+                let value = match (self.at.byte()?, binary) {
+                    (value @ (0 | 1), true) => value,
+                    (1, false) => 1,
+                    (0 | 2, false) => 0,
+                    (value, _) => return Err(Unkeyable::Bool(value)),
+                };
+                self.bytes(&[value])
+            }
+            Type::Byte => self.copy(1),
+            Type::Double if binary => self.copy(8),
+            Type::Double => {
+                let bits = u64::from_le_bytes(self.at.array()?);
+                self.bytes(&bits.to_be_bytes())
+            }
+            Type::Uuid => self.copy(16),
+            Type::I16 if binary => self.copy(2),
+            Type::I32 if binary => self.copy(4),
+            Type::I64 if binary => self.copy(8),
+            Type::I16 => {
+                let value = i16::try_from(self.number(U32_VARINT)?).map_err(|_| Unkeyable::Number)?;
+                self.bytes(&value.to_be_bytes())
+            }
+            Type::I32 => {
+                let value = i32::try_from(self.number(U32_VARINT)?).map_err(|_| Unkeyable::Number)?;
+                self.bytes(&value.to_be_bytes())
+            }
+            Type::I64 => {
+                let value = self.number(I64_VARINT)?;
+                self.bytes(&value.to_be_bytes())
+            }
+            Type::String => {
+                let length = self.at.size()?;
+                self.bytes(&(length as u32).to_be_bytes())?;
+                self.copy(length)
+            }
+            Type::Struct => self.structure(ignored, depth + 1),
+            Type::List => self.list(depth + 1),
+            Type::Set => self.set(depth + 1),
+            Type::Map => self.map(depth + 1),
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<(), Unkeyable> {
+        let (element, count) = self.elements(depth)?;
+        for _ in 0..count {
+            self.value(element, LeftOut::Nothing, depth)?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, depth: usize) -> Result<(), Unkeyable> {
+        let (element, count) = self.elements(depth)?;
+        let (first, region) = (self.canonical.parts.len(), self.out.len());
+        for _ in 0..count {
+            let start = self.out.len() as u32;
+            self.value(element, LeftOut::Nothing, depth)?;
+            let end = self.out.len() as u32;
+            self.canonical.parts.push(Part {
+                id: 0,
+                start,
+                name_end: end,
+                end,
+            });
+        }
+        self.arrange(first, region, "set element", by_name)
+    }
+
+    fn map(&mut self, depth: usize) -> Result<(), Unkeyable> {
+        self.deep(depth)?;
+        let (types, count) = self.at.map()?;
+        let (key, value) = types.unwrap_or((Type::Bool, Type::Bool));
+        let codes = types.map_or([0, 0], |(key, value)| [key as u8, value as u8]);
+        self.bytes(&codes)?;
+        self.bytes(&(count as u32).to_be_bytes())?;
+        let (first, region) = (self.canonical.parts.len(), self.out.len());
+        for _ in 0..count {
+            let start = self.out.len() as u32;
+            self.value(key, LeftOut::Nothing, depth)?;
+            let name_end = self.out.len() as u32;
+            self.value(value, LeftOut::Nothing, depth)?;
+            let end = self.out.len() as u32;
+            self.canonical.parts.push(Part {
+                id: 0,
+                start,
+                name_end,
+                end,
+            });
+        }
+        self.arrange(first, region, "map key", by_name)
+    }
+
+    fn elements(&mut self, depth: usize) -> Result<(Type, usize), Unkeyable> {
+        self.deep(depth)?;
+        let (element, count) = self.at.list()?;
+        self.bytes(&[element as u8])?;
+        self.bytes(&(count as u32).to_be_bytes())?;
+        Ok((element, count))
+    }
+
+    fn deep(&self, depth: usize) -> Result<(), Unkeyable> {
+        let bound = self.canonical.depth_max;
+        if depth > bound {
+            Err(WireError::Depth { bound }.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Puts the parts since `first`, which fill the output since `region`, into order.
+    fn arrange(
+        &mut self,
+        first: usize,
+        region: usize,
+        what: &'static str,
+        order: fn(&Part, &Part, &[u8]) -> std::cmp::Ordering,
+    ) -> Result<(), Unkeyable> {
+        let Self { canonical, out, .. } = self;
+        let parts = canonical.parts.get_mut(first..).unwrap_or_default();
+        let ascends = |a: &Part, b: &Part| order(a, b, out).is_lt();
+        if !parts.is_sorted_by(ascends) {
+            parts.sort_unstable_by(|a, b| order(a, b, out));
+            if !parts.is_sorted_by(ascends) {
+                return Err(Unkeyable::Twice(what));
+            }
+            canonical.sorted.clear();
+            for part in parts.iter() {
+                canonical.sorted.extend_from_slice(part.bytes(part.end, out));
+            }
+            out.truncate(region);
+            out.extend_from_slice(&canonical.sorted);
+        }
+        canonical.parts.truncate(first);
+        Ok(())
+    }
+
+    fn number(&mut self, bytes_max: usize) -> Result<i64, Unkeyable> {
+        let start = self.at.pos();
+        let raw = self.at.varint(bytes_max)?;
+        // The tenth byte of a varint holds one bit; more would be cut off by some readers and refused by others.
+        let spilled = self.at.pos() - start == I64_VARINT && self.at.previous() != Some(1);
+        if spilled {
+            Err(Unkeyable::Number)
+        } else {
+            Ok(zigzag(raw))
+        }
+    }
+
+    #[inline]
+    fn copy(&mut self, count: usize) -> Result<(), Unkeyable> {
+        let taken = self.at.take(count)?;
+        self.bytes(taken)
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Unkeyable> {
+        if self.out.len() + bytes.len() > self.out_max {
+            return Err(Unkeyable::Long);
+        }
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl Part {
+    fn bytes<'a>(&self, end: u32, out: &'a [u8]) -> &'a [u8] {
+        let range: Range<usize> = self.start as usize..end as usize;
+        out.get(range).unwrap_or_default()
+    }
+}
+
+fn by_name(a: &Part, b: &Part, out: &[u8]) -> std::cmp::Ordering {
+    a.bytes(a.name_end, out).cmp(b.bytes(b.name_end, out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(protocol: Protocol, body: &[u8]) -> Result<Vec<u8>, Unkeyable> {
+        without(protocol, body, &Ignored::default())
+    }
+
+    fn without(protocol: Protocol, body: &[u8], ignored: &Ignored) -> Result<Vec<u8>, Unkeyable> {
+        let mut out = Vec::new();
+        Canonical::new(64)
+            .put(protocol, body, ignored, &mut out)
+            .map(|()| out)
+    }
+
+    const TWO: &[u8] = &[8, 0, 1, 0, 0, 0, 7, 2, 0, 2, 1, 0];
+
+    #[test]
+    fn what_is_canonical_is_copied() {
+        assert_eq!(canonical(Protocol::Binary, TWO).unwrap(), TWO);
+    }
+
+    #[test]
+    fn fields_come_in_order() {
+        let swapped = [2, 0, 2, 1, 8, 0, 1, 0, 0, 0, 7, 0];
+        assert_eq!(canonical(Protocol::Binary, &swapped).unwrap(), TWO);
+    }
+
+    #[test]
+    fn both_protocols_have_one_form() {
+        assert_eq!(canonical(Protocol::Compact, &[0x15, 14, 0x11, 0]).unwrap(), TWO);
+    }
+
+    #[test]
+    fn sets_and_maps_come_in_order() {
+        let set = |a, b| [14, 0, 1, 3, 0, 0, 0, 2, a, b, 0];
+        assert_eq!(canonical(Protocol::Binary, &set(9, 4)).unwrap(), set(4, 9));
+        let map = |a, b| [13, 0, 1, 3, 3, 0, 0, 0, 2, a, a, b, b, 0];
+        assert_eq!(canonical(Protocol::Binary, &map(9, 4)).unwrap(), map(4, 9));
+        let list = |a, b| [15, 0, 1, 3, 0, 0, 0, 2, a, b, 0];
+        assert_eq!(canonical(Protocol::Binary, &list(9, 4)).unwrap(), list(9, 4));
+    }
+
+    #[test]
+    fn what_is_given_twice_has_no_form() {
+        let field = [2, 0, 1, 1, 2, 0, 1, 1, 0];
+        assert_eq!(
+            canonical(Protocol::Binary, &field),
+            Err(Unkeyable::Twice("field"))
+        );
+        let set = [14, 0, 1, 3, 0, 0, 0, 2, 4, 4, 0];
+        assert_eq!(
+            canonical(Protocol::Binary, &set),
+            Err(Unkeyable::Twice("set element"))
+        );
+        let map = [13, 0, 1, 3, 3, 0, 0, 0, 2, 4, 1, 4, 2, 0];
+        assert_eq!(
+            canonical(Protocol::Binary, &map),
+            Err(Unkeyable::Twice("map key"))
+        );
+    }
+
+    #[test]
+    fn a_boolean_of_two_has_no_form() {
+        assert_eq!(
+            canonical(Protocol::Binary, &[2, 0, 1, 2, 0]),
+            Err(Unkeyable::Bool(2))
+        );
+    }
+
+    #[test]
+    fn ignored_fields_are_left_out_at_their_depth() {
+        let ignored = Ignored::new([&[2_i16][..], &[3, 1]]);
+        let body = [
+            8, 0, 1, 0, 0, 0, 7, 2, 0, 2, 1, 12, 0, 3, 3, 0, 1, 9, 3, 0, 2, 8, 0, 0,
+        ];
+        let kept = [8, 0, 1, 0, 0, 0, 7, 12, 0, 3, 3, 0, 2, 8, 0, 0];
+        assert_eq!(without(Protocol::Binary, &body, &ignored).unwrap(), kept);
+    }
+
+    #[test]
+    fn a_declared_count_costs_nothing_before_its_elements_come() {
+        let body = [15, 0, 1, 12, 0x7f, 0xff, 0xff, 0xff, 0];
+        assert!(canonical(Protocol::Binary, &body).is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! The bounds on what clients may ask of the gateway.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Finding, Period, Section, Size};
+
+/// Bounds on what clients may send. A call over one is answered with an exception where its connection can go on,
+/// else the connection is closed; either is counted in `larder_limits_exceeded_total`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The longest framed message, in bytes. The default is that of Apache Thrift's `TFramedTransport`.
+    #[schemars(extend("x-least" = "1024", "x-most" = "1GiB"))]
+    pub frame: Size,
+    /// The longest unframed message, in bytes. The default is that of Apache Thrift's `TConfiguration`.
+    #[schemars(extend("x-least" = "1024", "x-most" = "1GiB"))]
+    pub message: Size,
+    /// How deep structs, lists, sets and maps may nest in a message.
+    #[schemars(range(min = 1, max = 64))]
+    pub depth: u32,
+    /// Client connections at one time, over all listeners; further ones are closed at once.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connections: u32,
+    /// Unanswered calls at one time on one connection; further ones stay unread until an answer has left.
+    #[schemars(range(min = 1, max = 65536))]
+    pub calls_per_connection: u32,
+    /// Bytes of unanswered calls and unsent replies, over all connections.
+    #[schemars(extend("x-least" = "1MiB", "x-most" = "1TiB"))]
+    pub buffered: Size,
+    /// How long a client may take to finish a message it has begun.
+    #[schemars(extend("x-least" = "10ms", "x-most" = "1h"))]
+    pub message_time: Period,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            frame: Size::from_bytes(16_384_000),
+            message: Size::from_mib(100),
+            depth: 64,
+            connections: 10_000,
+            calls_per_connection: 32,
+            buffered: Size::from_mib(1024),
+            message_time: Period::from_secs(30),
+        }
+    }
+}
+
+impl Section for Options {
+    fn problems(&self) -> Vec<Finding> {
+        let longest = self.frame.max(self.message);
+        if longest <= self.buffered {
+            return Vec::new();
+        }
+        let message = format!(
+            "{} is less than the longest message, {longest}, which could never be read",
+            self.buffered
+        );
+        vec![Finding::new("buffered", message)]
+    }
+}

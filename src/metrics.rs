@@ -1,0 +1,295 @@
+//! What is counted: one registry, passed in, and handles that are looked up once.
+
+mod recent;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::call::{Fault, Outcome};
+use crate::clock::Millis;
+
+pub use recent::{Recent, Window};
+
+/// The families of all that happens to calls and connections.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    calls: Family<Calls, Counter>,
+    faults: Family<Faults, Counter>,
+    seconds: Family<Seconds, Histogram, fn() -> Histogram>,
+    ages: Family<Ages, Histogram, fn() -> Histogram>,
+    closed: Family<Closed, Counter>,
+    limits: Family<Limit, Counter>,
+    connections: Family<Listener, Gauge>,
+    unkeyable: Family<Unkeyable, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Calls {
+    listener: Arc<str>,
+    method: Arc<str>,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Faults {
+    listener: Arc<str>,
+    method: Arc<str>,
+    fault: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Seconds {
+    listener: Arc<str>,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ages {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Closed {
+    listener: Arc<str>,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Limit {
+    listener: Arc<str>,
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Listener {
+    listener: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Unkeyable {
+    listener: Arc<str>,
+    method: Arc<str>,
+}
+
+impl Metrics {
+    /// Families that `registry` shows.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            calls: Family::default(),
+            faults: Family::default(),
+            seconds: Family::new_with_constructor(call_seconds),
+            ages: Family::new_with_constructor(age_seconds),
+            closed: Family::default(),
+            limits: Family::default(),
+            connections: Family::default(),
+            unkeyable: Family::default(),
+        };
+        registry.register("calls", "Calls by what became of them", metrics.calls.clone());
+        registry.register(
+            "faults",
+            "Faults that calls met, also where an entry or fallback answered",
+            metrics.faults.clone(),
+        );
+        registry.register(
+            "call_seconds",
+            "Time from a call's last byte to its reply's first",
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "served_age_seconds",
+            "Age of the entries that answered",
+            metrics.ages.clone(),
+        );
+        registry.register(
+            "connections_closed",
+            "Client connections closed, by reason",
+            metrics.closed.clone(),
+        );
+        registry.register(
+            "limits_exceeded",
+            "Limits that clients exceeded",
+            metrics.limits.clone(),
+        );
+        registry.register(
+            "connections",
+            "Client connections open",
+            metrics.connections.clone(),
+        );
+        registry.register(
+            "unkeyable",
+            "Calls of a cached method whose arguments have no one spelling",
+            metrics.unkeyable.clone(),
+        );
+        metrics
+    }
+
+    /// The handles of one listener.
+    pub fn listener(&self, listener: Arc<str>, recent: Arc<Recent>) -> ListenerCounts {
+        let seconds = Outcome::ALL.map(|outcome| {
+            let labels = Seconds {
+                listener: Arc::clone(&listener),
+                outcome: outcome.as_str(),
+            };
+            self.seconds.get_or_create(&labels).clone()
+        });
+        let ages = Outcome::ALL.map(|outcome| {
+            self.ages
+                .get_or_create(&Ages {
+                    outcome: outcome.as_str(),
+                })
+                .clone()
+        });
+        let open = self
+            .connections
+            .get_or_create(&Listener {
+                listener: Arc::clone(&listener),
+            })
+            .clone();
+        ListenerCounts {
+            families: self.clone(),
+            listener,
+            seconds,
+            ages,
+            open,
+            recent,
+        }
+    }
+}
+
+/// What is counted of one listener's calls and connections.
+#[derive(Debug)]
+pub struct ListenerCounts {
+    families: Metrics,
+    listener: Arc<str>,
+    seconds: [Histogram; Outcome::ALL.len()],
+    ages: [Histogram; Outcome::ALL.len()],
+    /// Connections open.
+    pub open: Gauge,
+    recent: Arc<Recent>,
+}
+
+impl ListenerCounts {
+    /// The listener's name.
+    pub fn listener(&self) -> &Arc<str> {
+        &self.listener
+    }
+
+    /// The handles of one method, or of all methods under one label.
+    pub fn method(&self, method: Arc<str>) -> MethodCounts {
+        MethodCounts {
+            families: self.families.clone(),
+            listener: Arc::clone(&self.listener),
+            method,
+            outcomes: Default::default(),
+        }
+    }
+
+    /// Counts what became of one call, how long it took, and how old what answered it was.
+    pub fn call(&self, outcome: Outcome, took: Duration, age: Option<Duration>, now: Millis) {
+        if let Some(seconds) = self.seconds.get(outcome as usize) {
+            seconds.observe(took.as_secs_f64());
+        }
+        if let (Some(ages), Some(age)) = (
+            self.ages.get(outcome as usize),
+            age.filter(|_| outcome != Outcome::HitLocal),
+        ) {
+            ages.observe(age.as_secs_f64());
+        }
+        self.recent.note(outcome, age.unwrap_or_default(), now);
+    }
+
+    /// Counts a connection's end.
+    pub fn closed(&self, reason: &'static str) {
+        let labels = Closed {
+            listener: Arc::clone(&self.listener),
+            reason,
+        };
+        self.families.closed.get_or_create(&labels).inc();
+    }
+
+    /// Counts a limit that a client exceeded.
+    pub fn limit(&self, limit: &'static str) {
+        let labels = Limit {
+            listener: Arc::clone(&self.listener),
+            limit,
+        };
+        self.families.limits.get_or_create(&labels).inc();
+    }
+}
+
+/// What is counted of one method's calls.
+#[derive(Debug)]
+pub struct MethodCounts {
+    families: Metrics,
+    listener: Arc<str>,
+    method: Arc<str>,
+    outcomes: [OnceLock<Counter>; Outcome::ALL.len()],
+}
+
+impl MethodCounts {
+    /// The method's label.
+    pub fn method(&self) -> &Arc<str> {
+        &self.method
+    }
+
+    /// Counts what became of one call.
+    #[inline]
+    pub fn call(&self, outcome: Outcome) {
+        if let Some(counter) = self.outcomes.get(outcome as usize) {
+            counter.get_or_init(|| self.counter(outcome)).inc();
+        }
+    }
+
+    /// Counts a fault, whether it reaches the caller or not.
+    pub fn fault(&self, fault: &Fault) {
+        let labels = Faults {
+            listener: Arc::clone(&self.listener),
+            method: Arc::clone(&self.method),
+            fault: fault.as_str(),
+        };
+        self.families.faults.get_or_create(&labels).inc();
+    }
+
+    /// Counts a call that has no key.
+    pub fn unkeyable(&self) {
+        let labels = Unkeyable {
+            listener: Arc::clone(&self.listener),
+            method: Arc::clone(&self.method),
+        };
+        self.families.unkeyable.get_or_create(&labels).inc();
+    }
+
+    fn counter(&self, outcome: Outcome) -> Counter {
+        let labels = Calls {
+            listener: Arc::clone(&self.listener),
+            method: Arc::clone(&self.method),
+            outcome: outcome.as_str(),
+        };
+        self.families.calls.get_or_create(&labels).clone()
+    }
+}
+
+/// The page that Prometheus reads.
+pub fn page(registry: &Registry) -> String {
+    let mut page = String::new();
+    // Writing to a string fails only if a metric refuses to be written; what was written before it is worth showing.
+    let _ = text::encode(&mut page, registry);
+    page
+}
+
+/// 50 us to 26 s: from a hit to a call that no timeout bounds.
+fn call_seconds() -> Histogram {
+    Histogram::new(exponential_buckets(50e-6, 3.0, 13))
+}
+
+/// 1 s to 12 days.
+fn age_seconds() -> Histogram {
+    Histogram::new(exponential_buckets(1.0, 4.0, 11))
+}

@@ -1,0 +1,307 @@
+//! A rule in force for one method: what its calls may be answered with, and how old that may be.
+
+pub mod method;
+pub mod options;
+pub mod pattern;
+pub mod resolve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::call::{Returns, Said, Terms};
+use crate::clock::Millis;
+use crate::entry::{Entry, Kind};
+use crate::key::Ignored;
+use crate::wire::Protocol;
+
+/// What holds for the calls of one method.
+#[derive(Debug, Default)]
+pub struct Rule {
+    /// What happens to its calls.
+    pub action: Action,
+    /// What a backend must know of the method.
+    pub terms: Terms,
+    /// Whether the IDL declares it.
+    pub declaration: Declaration,
+    /// How long a whole call may take; unbounded without.
+    pub timeout: Option<Duration>,
+    /// What answers when nothing else does.
+    pub fallback: Option<Fallback>,
+}
+
+/// Whether the IDL declares a method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Declaration {
+    /// It does.
+    Declared,
+    /// It does not, or there is none: a message's type is all that tells whether its client expects a reply.
+    #[default]
+    Undeclared,
+}
+
+/// What happens to a method's calls. An option for caching cannot be set on a passed method.
+#[derive(Debug, Default)]
+pub enum Action {
+    /// They go to a backend.
+    #[default]
+    Pass,
+    /// They are answered from what is kept.
+    Cache(Caching),
+    /// They go to a backend, and what would have been a hit is counted.
+    Observe(Caching),
+    /// They are no calls for a backend.
+    Refuse,
+}
+
+impl Action {
+    /// How replies are kept, or would be.
+    pub fn caching(&self) -> Option<&Caching> {
+        match self {
+            Self::Cache(caching) | Self::Observe(caching) => Some(caching),
+            Self::Pass | Self::Refuse => None,
+        }
+    }
+}
+
+/// How the replies of a method are kept.
+#[derive(Clone, Debug)]
+pub struct Caching {
+    /// How long a reply is fresh.
+    pub ttl: Duration,
+    /// The share of `ttl`, 0 to 1, by which it may be shortened for a key.
+    pub ttl_jitter: f64,
+    /// How long after `ttl` a reply answers while it is refreshed (RFC 5861).
+    pub stale_while_revalidate: Duration,
+    /// How long after `ttl` a reply answers when a backend fails (RFC 5861).
+    pub stale_if_error: Duration,
+    /// Argument fields that are not in the key.
+    pub ignored: Ignored,
+    /// A number in the key.
+    pub revision: u32,
+    /// Where replies are kept.
+    pub tiers: Tiers,
+    /// Declared exceptions, by field id, that are kept as answers.
+    pub exceptions: Arc<[i16]>,
+    /// How long such an exception is fresh.
+    pub exception_ttl: Duration,
+    /// Bytes of the longest reply that is kept.
+    pub reply_max: usize,
+}
+
+/// Where replies are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tiers {
+    /// In this process alone.
+    Local,
+    /// In Redis alone.
+    Shared,
+    /// In both.
+    Both,
+}
+
+impl Tiers {
+    /// Whether the local tier is one of them.
+    pub fn local(self) -> bool {
+        matches!(self, Self::Local | Self::Both)
+    }
+
+    /// Whether the shared tier is one of them.
+    pub fn shared(self) -> bool {
+        matches!(self, Self::Shared | Self::Both)
+    }
+}
+
+/// A rule's last answer, as the result struct of either protocol.
+#[derive(Clone, Debug)]
+pub struct Fallback {
+    /// For a client that speaks the binary protocol.
+    pub binary: Bytes,
+    /// For a client that speaks the compact protocol.
+    pub compact: Bytes,
+}
+
+impl Fallback {
+    /// The struct for a client that speaks `protocol`.
+    pub fn body(&self, protocol: Protocol) -> Bytes {
+        match protocol {
+            Protocol::Binary => self.binary.clone(),
+            Protocol::Compact => self.compact.clone(),
+        }
+    }
+}
+
+/// What an entry may still be used for, in the words of RFC 5861.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Freshness {
+    /// It answers.
+    Fresh,
+    /// It answers while it is refreshed.
+    StaleWhileRevalidate,
+    /// It answers if a backend fails.
+    StaleIfError,
+    /// It does not answer.
+    Expired,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// It is kept.
+    Keep,
+    /// It is not kept, and what was kept is wrong from now on.
+    Remove,
+    /// It is not kept, and says nothing about what was.
+    Leave,
+}
+
+impl Caching {
+    /// What `entry`, kept under `key`, may be used for at `now`. Both stale windows start where `ttl` ends.
+    pub fn judge(&self, entry: &Entry, key: &[u8], now: Millis) -> Freshness {
+        let age = now.since(entry.born);
+        if matches!(entry.kind, Kind::Exception(_)) {
+            let kept = self.keeping(entry) == Keeping::Keep && age < self.exception_ttl;
+            return if kept {
+                Freshness::Fresh
+            } else {
+                Freshness::Expired
+            };
+        }
+        let ttl = self.ttl_of(entry, key);
+        if age < ttl {
+            Freshness::Fresh
+        } else if age < ttl + self.stale_while_revalidate {
+            Freshness::StaleWhileRevalidate
+        } else if age < ttl + self.stale_if_error {
+            Freshness::StaleIfError
+        } else {
+            Freshness::Expired
+        }
+    }
+
+    /// What becomes of an answer that just arrived.
+    pub fn keeping(&self, entry: &Entry) -> Keeping {
+        match entry.kind {
+            Kind::Exception(id) if !self.exceptions.contains(&id) => Keeping::Remove,
+            Kind::Result | Kind::Empty | Kind::Exception(_) if entry.body.len() > self.reply_max => {
+                Keeping::Leave
+            }
+            Kind::Result | Kind::Empty | Kind::Exception(_) => Keeping::Keep,
+        }
+    }
+
+    /// The longest time for which an entry may be of use.
+    pub fn longest(&self) -> Duration {
+        (self.ttl + self.stale_while_revalidate.max(self.stale_if_error)).max(self.exception_ttl)
+    }
+
+    /// The `ttl` of one entry: shortened by a share that its key and birth decide, so that all gateways agree.
+    fn ttl_of(&self, entry: &Entry, key: &[u8]) -> Duration {
+        if self.ttl_jitter == 0.0 {
+            return self.ttl;
+        }
+        let drawn = xxh3_64_with_seed(key, entry.born.0) as f64 / u64::MAX as f64;
+        self.ttl.mul_f64(1.0 - self.ttl_jitter.clamp(0.0, 1.0) * drawn)
+    }
+}
+
+/// What kind of entry an answer makes, if it may be kept at all.
+pub fn entry_kind(said: Said, returns: Returns) -> Option<Kind> {
+    match said {
+        Said::Result => Some(Kind::Result),
+        Said::Nothing if returns == Returns::Void => Some(Kind::Empty),
+        Said::Nothing => None,
+        Said::Declared(id) => Some(Kind::Exception(id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caching() -> Caching {
+        Caching {
+            ttl: Duration::from_secs(10),
+            ttl_jitter: 0.0,
+            stale_while_revalidate: Duration::from_secs(5),
+            stale_if_error: Duration::from_secs(60),
+            ignored: Ignored::default(),
+            revision: 0,
+            tiers: Tiers::Both,
+            exceptions: Arc::new([1]),
+            exception_ttl: Duration::from_secs(2),
+            reply_max: 100,
+        }
+    }
+
+    fn entry(kind: Kind) -> Entry {
+        Entry {
+            born: Millis(1_000),
+            version: 0,
+            kind,
+            protocol: Protocol::Binary,
+            body: Bytes::from_static(&[0]),
+        }
+    }
+
+    #[track_caller]
+    fn check(caching: &Caching, kind: Kind, age: u64, expected: Freshness) {
+        assert_eq!(
+            caching.judge(&entry(kind), b"key", Millis(1_000 + age)),
+            expected,
+            "at {age} ms"
+        );
+    }
+
+    #[test]
+    fn an_entry_passes_through_its_states() {
+        let caching = caching();
+        check(&caching, Kind::Result, 0, Freshness::Fresh);
+        check(&caching, Kind::Result, 9_999, Freshness::Fresh);
+        check(&caching, Kind::Result, 10_000, Freshness::StaleWhileRevalidate);
+        check(&caching, Kind::Result, 15_000, Freshness::StaleIfError);
+        check(&caching, Kind::Result, 69_999, Freshness::StaleIfError);
+        check(&caching, Kind::Result, 70_000, Freshness::Expired);
+    }
+
+    #[test]
+    fn a_kept_exception_has_its_own_time_and_is_never_stale() {
+        check(&caching(), Kind::Exception(1), 1_999, Freshness::Fresh);
+        check(&caching(), Kind::Exception(1), 2_000, Freshness::Expired);
+        check(&caching(), Kind::Exception(2), 0, Freshness::Expired);
+    }
+
+    #[test]
+    fn an_outage_only_entry_is_never_fresh() {
+        let caching = Caching {
+            ttl: Duration::ZERO,
+            stale_while_revalidate: Duration::ZERO,
+            ..caching()
+        };
+        check(&caching, Kind::Result, 0, Freshness::StaleIfError);
+    }
+
+    #[test]
+    fn jitter_only_shortens_and_is_the_same_everywhere() {
+        let jittered = Caching {
+            ttl_jitter: 0.5,
+            ..caching()
+        };
+        let ttl = jittered.ttl_of(&entry(Kind::Result), b"key");
+        assert!(ttl <= jittered.ttl && ttl >= jittered.ttl / 2);
+        assert_eq!(ttl, jittered.clone().ttl_of(&entry(Kind::Result), b"key"));
+    }
+
+    #[test]
+    fn an_unlisted_exception_removes_and_a_long_reply_is_left() {
+        assert_eq!(caching().keeping(&entry(Kind::Exception(2))), Keeping::Remove);
+        assert_eq!(caching().keeping(&entry(Kind::Exception(1))), Keeping::Keep);
+        let long = Entry {
+            body: Bytes::from(vec![0; 101]),
+            ..entry(Kind::Result)
+        };
+        assert_eq!(caching().keeping(&long), Keeping::Leave);
+    }
+}

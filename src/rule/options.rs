@@ -1,0 +1,217 @@
+//! What the config may say of a method: the place where an option is added.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Finding, Period, Section, Size};
+
+/// What may be done with the calls of a method. The name is `"Service.method"`, `"Service.prefix*"` or `"Service.*"`;
+/// the most specific one governs a method alone, nothing is inherited. Without `ttl` nothing is cached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// How long a reply is fresh: it answers at once. `"0s"` asks a backend every time and keeps the reply for
+    /// `stale_if_error` alone.
+    #[schemars(extend("x-least" = "0s", "x-most" = "87600h", "x-default" = "none: nothing is cached"))]
+    pub ttl: Option<Period>,
+    /// Shortens each key's `ttl` by up to this share, so that keys asked at once do not end at once. The same key is
+    /// shortened alike on all gateways.
+    #[schemars(range(min = 0.0, max = 0.5))]
+    pub ttl_jitter: f64,
+    /// How long after `ttl` a reply still answers at once, while one call refreshes it (RFC 5861).
+    #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
+    pub stale_while_revalidate: Period,
+    /// How long after `ttl` a reply still answers when backends fail (RFC 5861).
+    #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
+    pub stale_if_error: Period,
+    /// Argument fields that do not tell two calls apart, such as `["trace_id", "ctx.request_id", "3"]`: names (with
+    /// the listener's `idl`) or ids, nested with dots. All others do.
+    #[schemars(length(max = 256))]
+    pub ignore: Vec<String>,
+    /// Part of every key: another number, and what was kept before answers no more.
+    pub revision: u32,
+    /// `on`: as this rule says. `observe`: passes calls and counts what would have been hits. `off`: passes calls.
+    pub mode: Mode,
+    /// Where replies are kept.
+    #[schemars(length(min = 1, max = 2))]
+    pub tiers: Vec<Tier>,
+    /// Declared exceptions that are kept as answers: names of `throws` fields or of their types (with the
+    /// listener's `idl`), or ids.
+    #[schemars(length(max = 256))]
+    pub cache_exceptions: Vec<String>,
+    /// How long a kept exception is fresh. It is never served stale.
+    #[schemars(extend("x-least" = "0s", "x-most" = "87600h", "x-default" = "5s"))]
+    pub exception_ttl: Option<Period>,
+    /// Declared exceptions that mean the service failed: taken like a dead connection. Names or ids as above.
+    #[schemars(length(max = 256))]
+    pub failure_exceptions: Vec<String>,
+    /// The longest reply that is kept, in bytes.
+    #[schemars(extend("x-least" = "1", "x-most" = "1GiB"))]
+    pub max_reply: Size,
+    /// How long a whole call may take, further tries included.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1h", "x-default" = "the backend's timeout, else 1s"))]
+    pub timeout: Option<Period>,
+    /// Whether a call that may have run may be sent again, to another endpoint.
+    #[schemars(extend("x-default" = "true with ttl, else false"))]
+    pub idempotent: Option<bool>,
+    /// Whether the method has no reply, where no `idl` says so.
+    pub oneway: bool,
+    /// What answers when nothing else does: the result as JSON, in Thrift's field names. Needs the listener's `idl`.
+    pub fallback: Option<String>,
+}
+
+/// Whether a rule is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It is.
+    On,
+    /// Keys are computed and would-be hits counted; calls pass.
+    Observe,
+    /// Calls pass.
+    Off,
+}
+
+/// Where replies are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// In this process.
+    Local,
+    /// In Redis.
+    Shared,
+}
+
+impl Options {
+    /// How long a kept exception is fresh.
+    pub fn exception_time(&self) -> Period {
+        self.exception_ttl.unwrap_or(EXCEPTION_TTL)
+    }
+
+    /// Whether a call that may have run may be sent again.
+    pub fn repeats(&self) -> bool {
+        self.idempotent.unwrap_or_else(|| self.ttl.is_some())
+    }
+
+    /// Whether replies are kept in `tier` while the rule is on.
+    pub fn keeps_in(&self, tier: Tier) -> bool {
+        self.ttl.is_some() && self.tiers.contains(&tier)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ttl: None,
+            ttl_jitter: 0.0,
+            stale_while_revalidate: Period::ZERO,
+            stale_if_error: Period::ZERO,
+            ignore: Vec::new(),
+            revision: 0,
+            mode: Mode::On,
+            tiers: vec![Tier::Local, Tier::Shared],
+            cache_exceptions: Vec::new(),
+            exception_ttl: None,
+            failure_exceptions: Vec::new(),
+            max_reply: Size::from_mib(1),
+            timeout: None,
+            idempotent: None,
+            oneway: false,
+            fallback: None,
+        }
+    }
+}
+
+impl Section for Options {
+    fn problems(&self) -> Vec<Finding> {
+        let cached = self.ttl.is_some();
+        let twice = self.tiers.first() == self.tiers.get(1) && self.tiers.len() > 1;
+        let both = self
+            .cache_exceptions
+            .iter()
+            .find(|name| self.failure_exceptions.contains(name));
+        let both = both
+            .map(|name| format!("{name} is in cache_exceptions too: it is an answer or a failure, not both"));
+        let checks = [
+            (
+                cached && self.idempotent == Some(false),
+                "idempotent",
+                "a method with ttl is idempotent: leave one out",
+            ),
+            (
+                cached && self.oneway,
+                "oneway",
+                "a oneway method has no reply to keep: leave out this or ttl",
+            ),
+            (
+                self.oneway && self.fallback.is_some(),
+                "fallback",
+                "a oneway method has no reply",
+            ),
+            (twice, "tiers", "one tier is listed twice"),
+        ];
+        chosen(checks)
+            .chain(both.map(|message| Finding::new("failure_exceptions", message)))
+            .collect()
+    }
+
+    fn warnings(&self) -> Vec<Finding> {
+        let cached = self.ttl.is_some();
+        let swr = !self.stale_while_revalidate.is_zero();
+        let sie = !self.stale_if_error.is_zero();
+        let exceptions = !self.cache_exceptions.is_empty();
+        chosen([
+            (
+                cached && !sie,
+                "ttl",
+                "without stale_if_error nothing answers when backends are down",
+            ),
+            (
+                !cached && swr,
+                "stale_while_revalidate",
+                "without ttl nothing is cached, so nothing gets stale",
+            ),
+            (
+                !cached && sie,
+                "stale_if_error",
+                "without ttl nothing is cached, so nothing gets stale",
+            ),
+            (
+                !cached && self.ttl_jitter > 0.0,
+                "ttl_jitter",
+                "without ttl there is nothing to shorten",
+            ),
+            (
+                !cached && exceptions,
+                "cache_exceptions",
+                "without ttl nothing is cached",
+            ),
+            (
+                !cached && !self.ignore.is_empty(),
+                "ignore",
+                "without ttl there are no keys",
+            ),
+            (
+                self.exception_ttl.is_some() && !exceptions,
+                "exception_ttl",
+                "without cache_exceptions no exception is kept",
+            ),
+            (
+                self.fallback.is_some() && !self.repeats(),
+                "fallback",
+                "without ttl or idempotent it may answer a call that has had its effect",
+            ),
+        ])
+        .collect()
+    }
+}
+
+fn chosen<const N: usize>(checks: [(bool, &'static str, &'static str); N]) -> impl Iterator<Item = Finding> {
+    checks
+        .into_iter()
+        .filter(|check| check.0)
+        .map(|(_, option, message)| Finding::new(option, message))
+}
+
+/// What is kept of an exception: long enough to absorb a burst, short enough to be forgotten when it is repaired.
+const EXCEPTION_TTL: Period = Period::from_secs(5);

@@ -1,0 +1,190 @@
+//! Which methods a rule is for: `Service.method`, `Service.prefix*` or `Service.*`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The methods of one service that a rule is for. Orders by service, then the more specific first: exact names, then
+/// longer prefixes before shorter ones, so that the first that matches is the one that governs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    service: String,
+    methods: Methods,
+}
+
+/// Which of a service's methods.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Methods {
+    /// The one of this name.
+    Exact(String),
+    /// All whose names begin so; all there are if it is empty.
+    Prefix(String),
+}
+
+impl Pattern {
+    /// The service whose methods are meant.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Which of its methods.
+    pub fn methods(&self) -> &Methods {
+        &self.methods
+    }
+
+    /// Whether it is for this method of this service.
+    pub fn matches(&self, service: &str, method: &str) -> bool {
+        self.service == service
+            && match &self.methods {
+                Methods::Exact(name) => name == method,
+                Methods::Prefix(prefix) => method.starts_with(prefix.as_str()),
+            }
+    }
+
+    /// How specific it is: the most specific of all that match a method governs it.
+    pub fn specificity(&self) -> usize {
+        match &self.methods {
+            Methods::Exact(_) => usize::MAX,
+            Methods::Prefix(prefix) => prefix.len(),
+        }
+    }
+}
+
+impl Ord for Pattern {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let place = |pattern: &Self| std::cmp::Reverse(pattern.specificity());
+        (&self.service, place(self), self.methods.text()).cmp(&(
+            &other.service,
+            place(other),
+            other.methods.text(),
+        ))
+    }
+}
+
+impl PartialOrd for Pattern {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Methods {
+    fn text(&self) -> &str {
+        match self {
+            Self::Exact(text) | Self::Prefix(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.methods {
+            Methods::Exact(name) => write!(f, "{}.{name}", self.service),
+            Methods::Prefix(prefix) => write!(f, "{}.{prefix}*", self.service),
+        }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let (service, method) = text.rsplit_once('.').ok_or(PatternError::Service)?;
+        if !service.split('.').all(is_identifier) {
+            return Err(PatternError::ServiceName);
+        }
+        let methods = match method.strip_suffix('*') {
+            Some("") => Methods::Prefix(String::new()),
+            Some(prefix) if is_identifier(prefix) => Methods::Prefix(prefix.to_owned()),
+            None if is_identifier(method) => Methods::Exact(method.to_owned()),
+            Some(prefix) if prefix.contains('*') => return Err(PatternError::Star),
+            None if method.contains('*') => return Err(PatternError::Star),
+            Some(_) | None => return Err(PatternError::MethodName),
+        };
+        Ok(Self {
+            service: service.to_owned(),
+            methods,
+        })
+    }
+}
+
+/// Why a text is no pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// There is no dot in it.
+    #[error("names no service: expected \"Service.method\", \"Service.prefix*\" or \"Service.*\", in quotes")]
+    Service,
+    /// What goes before the last dot is no name.
+    #[error("the part before the last dot is no service name")]
+    ServiceName,
+    /// What goes after the last dot is no name.
+    #[error("the part after the last dot is no method name")]
+    MethodName,
+    /// A star where it may not be.
+    #[error("a star may stand only at the end, once")]
+    Star,
+}
+
+fn is_identifier(text: &str) -> bool {
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_read_and_written_alike() {
+        for text in [
+            "UserService.getUser",
+            "UserService.get*",
+            "UserService.*",
+            "ns.UserService.getUser",
+        ] {
+            assert_eq!(text.parse::<Pattern>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        let check = |text: &str, expected| assert_eq!(text.parse::<Pattern>(), Err(expected), "{text}");
+        check("getUser", PatternError::Service);
+        check("*", PatternError::Service);
+        check("", PatternError::Service);
+        check(".getUser", PatternError::ServiceName);
+        check("*.getUser", PatternError::ServiceName);
+        check("User Service.getUser", PatternError::ServiceName);
+        check("UserService.", PatternError::MethodName);
+        check("UserService.get User", PatternError::MethodName);
+        check("UserService.get*User", PatternError::Star);
+        check("UserService.get**", PatternError::Star);
+    }
+
+    #[test]
+    fn a_pattern_matches_its_methods_alone() {
+        let check = |text: &str, method, expected| {
+            assert_eq!(
+                text.parse::<Pattern>().unwrap().matches("Users", method),
+                expected,
+                "{text} {method}"
+            );
+        };
+        check("Users.get", "get", true);
+        check("Users.get", "getAll", false);
+        check("Users.get*", "get", true);
+        check("Users.get*", "getAll", true);
+        check("Users.get*", "set", false);
+        check("Users.*", "set", true);
+        check("Others.*", "set", false);
+    }
+
+    #[test]
+    fn the_most_specific_comes_first() {
+        let mut patterns: Vec<Pattern> = ["U.*", "U.getAll*", "U.get", "U.get*"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
+        patterns.sort();
+        let order: Vec<_> = patterns.iter().map(ToString::to_string).collect();
+        assert_eq!(order, ["U.get", "U.getAll*", "U.get*", "U.*"]);
+    }
+}

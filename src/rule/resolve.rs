@@ -1,0 +1,320 @@
+//! A rule's names as the ids of one method's fields and exceptions, and its fallback as bytes.
+
+use crate::idl::value::{self, Encoding};
+use crate::idl::{Method, Nearest, Schema, UnknownName};
+use crate::rule::options::Options;
+use crate::setting::Finding;
+
+/// What a rule means for one method.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The argument fields that are left out of the key: ids, from the outermost in.
+    pub ignore: Vec<Vec<i16>>,
+    /// The result fields whose exceptions are kept.
+    pub cache_exceptions: Vec<i16>,
+    /// The result fields whose exceptions are faults.
+    pub failure_exceptions: Vec<i16>,
+    /// What answers when nothing else does.
+    pub fallback: Option<Fallback>,
+    /// What a call of the method gets back.
+    pub replies: Replies,
+}
+
+/// A complete result struct with the fallback as field 0, in either protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// In the binary protocol.
+    pub binary: Vec<u8>,
+    /// In the compact protocol.
+    pub compact: Vec<u8>,
+}
+
+/// What a call of a method gets back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Replies {
+    /// A reply; without IDL nobody knows whether an empty one is complete, so it counts as a missing result.
+    #[default]
+    Unknown,
+    /// A reply whose field 0 is there, unless an exception is.
+    Value,
+    /// A reply that may be empty, because the method is `void`.
+    Void,
+    /// Nothing at all, because the method is `oneway`.
+    Nothing,
+}
+
+/// What `options` mean for a method; `None` where the listener has no IDL, so that ids alone can be understood.
+///
+/// # Errors
+///
+/// Everything that cannot be understood.
+pub fn resolve(options: &Options, method: Option<(&Schema, &Method)>) -> Result<Resolved, Vec<Finding>> {
+    let (resolved, findings) = resolve_known(options, method);
+    if findings.is_empty() {
+        Ok(resolved)
+    } else {
+        Err(findings)
+    }
+}
+
+/// The same, leaving out what this method does not have: a rule for many methods may name what only some of them have.
+pub fn resolve_known(options: &Options, method: Option<(&Schema, &Method)>) -> (Resolved, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut keep = |option, result: Result<_, Finding>| {
+        result
+            .map_err(|finding| findings.push(Finding { option, ..finding }))
+            .ok()
+    };
+    let ignore = options
+        .ignore
+        .iter()
+        .filter_map(|dotted| keep("ignore", path(dotted, method)))
+        .collect();
+    let mut exceptions = |option, names: &[String]| -> Vec<i16> {
+        let ids = names
+            .iter()
+            .map(|name| exception(name, method).map(|id| vec![id]));
+        ids.filter_map(|id| keep(option, id)).flatten().collect()
+    };
+    let cache_exceptions = exceptions("cache_exceptions", &options.cache_exceptions);
+    let failure_exceptions = exceptions("failure_exceptions", &options.failure_exceptions);
+    let both = cache_exceptions.iter().find(|id| failure_exceptions.contains(id));
+    if let Some(id) = both {
+        let message =
+            format!("exception {id} is in cache_exceptions too: it is an answer or a failure, not both");
+        findings.push(Finding::new("failure_exceptions", message));
+    }
+    let fallback = options.fallback.as_deref().and_then(|json| {
+        fallback(json, method)
+            .map_err(|message| findings.push(Finding::new("fallback", message)))
+            .ok()
+    });
+    findings.extend(oneway_fault(options, method));
+    let replies = replies(options, method);
+    (
+        Resolved {
+            ignore,
+            cache_exceptions,
+            failure_exceptions,
+            fallback,
+            replies,
+        },
+        findings,
+    )
+}
+
+fn path(dotted: &str, method: Option<(&Schema, &Method)>) -> Result<Vec<i16>, Finding> {
+    match method {
+        Some((schema, method)) => method.path(schema, dotted).map_err(unknown),
+        None => dotted.split('.').map(|step| id(step, dotted)).collect(),
+    }
+}
+
+fn exception(name: &str, method: Option<(&Schema, &Method)>) -> Result<i16, Finding> {
+    let id = match method {
+        Some((schema, method)) => method.exception(schema, name).map_err(unknown)?,
+        None => id(name, name)?,
+    };
+    match id {
+        0 => Err(Finding::new("", "0 is the result itself, not an exception")),
+        id => Ok(id),
+    }
+}
+
+fn id(step: &str, whole: &str) -> Result<i16, Finding> {
+    let named = || {
+        Finding::new(
+            "",
+            format!("{whole:?} is a name, which needs the listener's idl: without it only ids are known"),
+        )
+    };
+    step.parse().map_err(|_| named())
+}
+
+fn unknown(error: UnknownName) -> Finding {
+    let text = error.to_string();
+    let nearest = match error {
+        UnknownName::Field { nearest, .. } | UnknownName::Exception { nearest, .. } => nearest,
+        UnknownName::NoFields { .. } => Nearest::default(),
+    };
+    let message = text
+        .strip_suffix(&nearest.to_string())
+        .unwrap_or(&text)
+        .to_owned();
+    Finding::new("", message).suggesting(nearest.0)
+}
+
+fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, String> {
+    let Some((schema, method)) = method else {
+        return Err("needs the listener's idl, which says how its values are written".to_owned());
+    };
+    let json = serde_json::from_str(json).map_err(|error| format!("no JSON: {error}"))?;
+    let write = |encoding| {
+        value::result(schema, method, &json, encoding)
+            .map_err(|problem| format!("does not fit what {} returns: {problem}", method.name))
+    };
+    Ok(Fallback {
+        binary: write(Encoding::Binary)?,
+        compact: write(Encoding::Compact)?,
+    })
+}
+
+/// What the IDL says of a method wins over what the rule does.
+fn replies(options: &Options, method: Option<(&Schema, &Method)>) -> Replies {
+    match method {
+        None if options.oneway => Replies::Nothing,
+        None => Replies::Unknown,
+        Some((_, Method { oneway: true, .. })) => Replies::Nothing,
+        Some((_, Method { returns: Some(_), .. })) => Replies::Value,
+        Some((_, Method { returns: None, .. })) => Replies::Void,
+    }
+}
+
+fn oneway_fault(options: &Options, method: Option<(&Schema, &Method)>) -> Option<Finding> {
+    let (_, method) = method?;
+    if method.oneway && options.ttl.is_some() {
+        return Some(Finding::new(
+            "ttl",
+            format!("{} is oneway: it has no reply to keep", method.name),
+        ));
+    }
+    let message = || format!("the idl declares {} without oneway: it has a reply", method.name);
+    (options.oneway && !method.oneway).then(|| Finding::new("oneway", message()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::setting::Period;
+
+    fn schema() -> Schema {
+        let text = "struct Trace { 1: string id, 2: string span }
+            exception NotFound { 1: string why }
+            exception Down { 1: string why }
+            struct User { 1: i64 id, 2: string name }
+            service S {
+                User get(1: i64 id, 2: Trace trace) throws (1: NotFound missing, 2: Down down)
+                void ping()
+                oneway void tell(1: i64 id)
+            }";
+        Schema::load(Path::new("s.thrift"), |_| Ok(text.to_owned())).unwrap()
+    }
+
+    fn findings(options: &Options, method: Option<&str>) -> Vec<String> {
+        let schema = schema();
+        let method = method.map(|name| (&schema, &schema.service("S").unwrap().methods[name]));
+        let found = resolve(options, method).err().unwrap_or_default();
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    fn list(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn names_become_ids() {
+        let schema = schema();
+        let method = &schema.service("S").unwrap().methods["get"];
+        let options = Options {
+            ttl: Some(Period::from_secs(1)),
+            ignore: list(&["trace.span", "2.1", "id"]),
+            cache_exceptions: list(&["NotFound"]),
+            failure_exceptions: list(&["down"]),
+            fallback: Some(r#"{"id": 0, "name": "nobody"}"#.to_owned()),
+            ..Options::default()
+        };
+        let resolved = resolve(&options, Some((&schema, method))).unwrap();
+        assert_eq!(resolved.ignore, [vec![2, 2], vec![2, 1], vec![1]]);
+        assert_eq!(
+            (resolved.cache_exceptions, resolved.failure_exceptions),
+            (vec![1], vec![2])
+        );
+        assert_eq!(resolved.replies, Replies::Value);
+        assert!(
+            resolved.fallback.unwrap().binary.starts_with(&[12, 0, 0]),
+            "field 0, a struct"
+        );
+    }
+
+    #[test]
+    fn without_idl_ids_alone_are_known() {
+        let options = Options {
+            ignore: list(&["3", "1.2"]),
+            cache_exceptions: list(&["1"]),
+            ..Options::default()
+        };
+        let resolved = resolve(&options, None).unwrap();
+        assert_eq!(
+            (resolved.ignore, resolved.cache_exceptions),
+            (vec![vec![3], vec![1, 2]], vec![1])
+        );
+        let options = Options {
+            ignore: list(&["trace"]),
+            fallback: Some("1".to_owned()),
+            ..Options::default()
+        };
+        let found = findings(&options, None);
+        assert!(
+            found[0].starts_with("ignore: \"trace\" is a name, which needs the listener's idl"),
+            "{found:?}"
+        );
+        assert!(
+            found[1].starts_with("fallback: needs the listener's idl"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn what_a_method_does_not_have_is_said_all_at_once() {
+        let options = Options {
+            ignore: list(&["trac", "trace.spam", "id.x"]),
+            cache_exceptions: list(&["NotFund"]),
+            failure_exceptions: list(&["0"]),
+            oneway: true,
+            fallback: Some(r#"{"id": "zero"}"#.to_owned()),
+            ..Options::default()
+        };
+        let found = findings(&options, Some("get"));
+        let expected = [
+            "ignore: method get has no field trac, did you mean trace?",
+            "ignore: struct Trace has no field spam, did you mean span?",
+            "ignore: i64 has no fields, so no x",
+            "cache_exceptions: method get declares no exception NotFund, did you mean NotFound?",
+            "failure_exceptions: method get declares no exception 0",
+            "fallback: does not fit what get returns: .id: expected i64, found",
+            "oneway: the idl declares get without oneway: it has a reply",
+        ];
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{found:?} is not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn the_idl_says_what_a_method_replies() {
+        let schema = schema();
+        let check = |name: &str, expected| {
+            let method = &schema.service("S").unwrap().methods[name];
+            assert_eq!(
+                resolve(&Options::default(), Some((&schema, method)))
+                    .unwrap()
+                    .replies,
+                expected,
+                "{name}"
+            );
+        };
+        check("get", Replies::Value);
+        check("ping", Replies::Void);
+        check("tell", Replies::Nothing);
+        let cached = Options {
+            ttl: Some(Period::from_secs(1)),
+            ..Options::default()
+        };
+        assert_eq!(
+            findings(&cached, Some("tell")),
+            ["ttl: tell is oneway: it has no reply to keep"]
+        );
+    }
+}
