@@ -36,7 +36,12 @@ impl Clock {
 
     /// The time. Never goes back.
     pub fn now(&self) -> Millis {
-        self.origin.plus(self.started.elapsed())
+        self.at(Instant::now())
+    }
+
+    /// The time at a moment that was noted already.
+    pub fn at(&self, moment: Instant) -> Millis {
+        self.origin.plus(moment.saturating_duration_since(self.started))
     }
 }
 
