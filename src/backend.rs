@@ -34,7 +34,7 @@ use crate::dial::Dial;
 use crate::wire::message::Kind;
 use crate::wire::{Protocol, exception};
 use balance::Chance;
-use connection::{After, Broken, Reply};
+use connection::{Broken, Reply};
 use counts::Tally;
 use ejection::{Effect, Verdict};
 use endpoint::{Endpoint, Turn};
