@@ -27,7 +27,11 @@ pub trait Subject: Send + Sync + 'static {
 }
 
 /// Serves the endpoint until told to stop.
-pub async fn serve<S: Subject>(listener: TcpListener, subject: Arc<S>, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve<S: Subject>(
+    listener: TcpListener,
+    subject: Arc<S>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/metrics", get(metrics::<S>))
         .route("/status", get(status::<S>))
@@ -38,7 +42,10 @@ pub async fn serve<S: Subject>(listener: TcpListener, subject: Arc<S>, stop: Can
 }
 
 async fn metrics<S: Subject>(State(subject): State<Arc<S>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], subject.metrics())
+    (
+        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        subject.metrics(),
+    )
 }
 
 async fn status<S: Subject>(State(subject): State<Arc<S>>) -> Json<Status> {
@@ -46,5 +53,9 @@ async fn status<S: Subject>(State(subject): State<Arc<S>>) -> Json<Status> {
 }
 
 async fn ready<S: Subject>(State(subject): State<Arc<S>>) -> (StatusCode, &'static str) {
-    if subject.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") }
+    if subject.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    }
 }

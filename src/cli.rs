@@ -43,7 +43,11 @@ pub fn run() -> u8 {
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Check { file } => {
             let (report, code) = crate::config::check::check(&file);
-            if code == 0 { print!("{report}") } else { eprint!("{report}") }
+            if code == 0 {
+                print!("{report}")
+            } else {
+                eprint!("{report}")
+            }
             code
         }
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::backend::{Backend, Private};
+use crate::backend::{Backend, Private, Sharing};
 use crate::cache::Cache;
 use crate::call::{Answer, Answering, Call, Fault, Outcome};
 use crate::clock::{Clock, Millis};
@@ -24,7 +24,7 @@ use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::rule::{Action, Caching, Freshness, Keeping, entry_kind};
 use crate::wire::Protocol;
-use crate::wire::message::{Header, Kind as MessageKind};
+use crate::wire::message::Header;
 
 use observed::Observed;
 use reply::Reply;
@@ -109,6 +109,15 @@ enum Source {
     Backend,
 }
 
+/// What a flight is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seeking {
+    /// Somebody waits: whatever may answer will do.
+    Answer,
+    /// A stale entry has answered: only a fresh one will do.
+    Refresh,
+}
+
 impl Landing for Landed {
     fn failed(&self) -> bool {
         self.found.is_err()
@@ -174,26 +183,34 @@ impl Gateway {
     }
 
     /// Sentences 4 and 5 of the promise.
-    async fn seek(self: Arc<Self>, call: Call, route: Arc<Route>, key: Box<[u8]>, spare: Option<Arc<Entry>>) -> Reply {
+    async fn seek(
+        self: Arc<Self>,
+        call: Call,
+        route: Arc<Route>,
+        key: Box<[u8]>,
+        spare: Option<Arc<Entry>>,
+    ) -> Reply {
         let Some(caching) = route.rule.action.caching() else {
             return Reply::unknown_method(call.protocol);
         };
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits.
-        let joined = self.flights.join(&key, caching.ttl, || self.work(call.clone(), &route, &key));
+        let joined =
+            self.flights.join(&key, caching.ttl, || self.work(call.clone(), &route, &key, Seeking::Answer));
         let (flight, outcome) = match joined {
             Joined::Led(flight) => (flight, Outcome::Miss),
             Joined::Followed(flight) => (flight, Outcome::Coalesced),
             Joined::Crowded => {
-                let fault = Fault::Crowded { waiting: self.flights.waiters_max() };
+                let fault = route.counts.met(Fault::Crowded { waiting: self.flights.waiters_max() });
                 return self.instead(fault, &route, &key, [spare, None], call.protocol);
             }
         };
         let landed = within(route.rule.timeout, flight.land()).await.flatten();
-        let landed = landed.unwrap_or_else(|| Landed { found: Err(self.overdue(&route)), spare: None });
+        let landed = landed
+            .unwrap_or_else(|| Landed { found: Err(route.counts.met(self.overdue(&route))), spare: None });
         match landed.found {
             Ok((entry, source)) => {
                 if source == Source::SharedStale {
-                    self.flights.refresh(&key, || self.work(call.clone(), &route, &key));
+                    self.flights.refresh(&key, || self.work(call.clone(), &route, &key, Seeking::Refresh));
                 }
                 Reply::kept(entry, source.outcome(outcome), self.clock.now())
             }
@@ -211,7 +228,6 @@ impl Gateway {
         spares: [Option<Arc<Entry>>; 2],
         protocol: Protocol,
     ) -> Reply {
-        route.counts.fault(&fault);
         if !fault.allows_stale() {
             return Reply::fault(fault, protocol);
         }
@@ -230,21 +246,34 @@ impl Gateway {
 
     /// Refreshes `key` unless that is under way.
     fn refresh(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, key: &[u8]) {
-        self.flights.refresh(key, || self.work(call.to_call(), route, key));
+        self.flights.refresh(key, || self.work(call.to_call(), route, key, Seeking::Refresh));
     }
 
-    fn work(self: &Arc<Self>, call: Call, route: &Arc<Route>, key: &[u8]) -> impl Future<Output = Landed> + use<> {
+    fn work(
+        self: &Arc<Self>,
+        call: Call,
+        route: &Arc<Route>,
+        key: &[u8],
+        seeking: Seeking,
+    ) -> impl Future<Output = Landed> + use<> {
         let (this, route, key) = (Arc::clone(self), Arc::clone(route), Box::<[u8]>::from(key));
         async move {
             match route.rule.action.caching() {
-                Some(caching) => this.fetch(&call, &route, caching, &key).await,
+                Some(caching) => this.fetch(&call, &route, caching, &key, seeking).await,
                 None => Landed { found: Err(this.overdue(&route)), spare: None },
             }
         }
     }
 
     /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
-    async fn fetch(&self, call: &Call, route: &Route, caching: &Caching, key: &[u8]) -> Landed {
+    async fn fetch(
+        &self,
+        call: &Call,
+        route: &Route,
+        caching: &Caching,
+        key: &[u8],
+        seeking: Seeking,
+    ) -> Landed {
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
@@ -253,9 +282,10 @@ impl Gateway {
         let mut spare = None;
         if let Some(entry) = self.cache.far(caching.tiers, key).await {
             match self.freshness(caching, &entry, key) {
-                Freshness::Fresh => return Landed { found: Ok((entry, Source::Shared)), spare: None },
-                // One that this process knew already is being refreshed by this flight.
-                Freshness::StaleWhileRevalidate if !self.refreshes(caching, key, &entry) => {
+                Freshness::Fresh => {
+                    return Landed { found: Ok((entry, Source::Shared)), spare: None };
+                }
+                Freshness::StaleWhileRevalidate if seeking == Seeking::Answer => {
                     return Landed { found: Ok((entry, Source::SharedStale)), spare: None };
                 }
                 Freshness::StaleWhileRevalidate | Freshness::StaleIfError => spare = Some(entry),
@@ -264,8 +294,10 @@ impl Gateway {
         }
         let born = self.clock.now();
         let asked = self.backend.ask(call, &route.rule.terms, route.rule.timeout).await;
-        let found = match asked {
-            Ok(Some(answer)) => Ok((self.learn(answer, born, call.protocol, route, caching, key), Source::Backend)),
+        let found = match asked.map_err(|fault| route.counts.met(fault)) {
+            Ok(Some(answer)) => {
+                Ok((self.learn(answer, born, call.protocol, route, caching, key), Source::Backend))
+            }
             Ok(None) => Err(self.overdue(route)),
             Err(fault) => Err(fault),
         };
@@ -295,7 +327,13 @@ impl Gateway {
     }
 
     /// Sends the call through untouched.
-    fn pass(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, session: Option<&Session>, outcome: Outcome) -> Turn {
+    fn pass(
+        self: &Arc<Self>,
+        call: &CallRef<'_>,
+        route: &Arc<Route>,
+        session: Option<&Session>,
+        outcome: Outcome,
+    ) -> Turn {
         let (this, route, session) = (Arc::clone(self), Arc::clone(route), session.cloned());
         let call = call.to_call();
         Turn::Later(Box::pin(async move {
@@ -305,13 +343,10 @@ impl Gateway {
                 None => this.backend.ask(&call, terms, timeout).await,
                 Some(session) => session.lock().await.ask(&this.backend, &call, terms, timeout).await,
             };
-            match asked {
+            match asked.map_err(|fault| route.counts.met(fault)) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),
-                Err(fault) if terms.answer != Answering::Reply => {
-                    route.counts.fault(&fault);
-                    Reply::silence(Some(fault))
-                }
+                Err(fault) if terms.answer != Answering::Reply => Reply::silence(Some(fault)),
                 Err(fault) => this.instead(fault, &route, &[], [None, None], call.protocol),
             }
         }))
@@ -337,18 +372,19 @@ impl Gateway {
         caching.judge(entry, key, self.clock.now())
     }
 
-    /// Whether this process served `entry`, or a younger one, before the flight took off.
-    fn refreshes(&self, caching: &Caching, key: &[u8], entry: &Entry) -> bool {
-        !caching.tiers.local() || self.cache.near(caching.tiers, key).is_some_and(|near| near.born > entry.born)
-    }
-
     fn overdue(&self, route: &Route) -> Fault {
-        Fault::Timeout { backend: Arc::clone(self.backend.name()), after: route.rule.timeout.unwrap_or_default() }
+        Fault::Timeout {
+            backend: Arc::clone(self.backend.name()),
+            after: route.rule.timeout.unwrap_or_default(),
+        }
     }
 
     /// A client connection's own connection to the backend, if the backend wants one for each.
     pub fn session(&self) -> Option<Session> {
-        self.backend.private().map(|private| Arc::new(Mutex::new(private)))
+        match self.backend.sharing() {
+            Sharing::Shared => None,
+            Sharing::PerClient => Some(Arc::new(Mutex::new(self.backend.private()))),
+        }
     }
 
     /// The rules and the time for the calls of one read.

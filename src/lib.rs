@@ -18,6 +18,7 @@ pub mod listener;
 pub mod log;
 pub mod metrics;
 pub mod rule;
+pub mod runtime;
 pub mod server;
 pub mod setting;
 pub mod wire;

@@ -91,14 +91,34 @@ impl Metrics {
             connections: Family::default(),
             unkeyable: Family::default(),
         };
-        registry.register("calls", "Calls by what became of them", metrics.calls.clone());
-        registry.register("faults", "Faults that calls met, also where an entry or fallback answered", metrics.faults.clone());
-        registry.register("call_seconds", "Time from a call's last byte to its reply's first", metrics.seconds.clone());
-        registry.register("served_age_seconds", "Age of the entries that answered", metrics.ages.clone());
-        registry.register("connections_closed", "Client connections closed, by reason", metrics.closed.clone());
-        registry.register("limits_exceeded", "Limits that clients exceeded", metrics.limits.clone());
-        registry.register("connections", "Client connections open", metrics.connections.clone());
-        registry.register("unkeyable", "Calls of a cached method whose arguments have no one spelling", metrics.unkeyable.clone());
+        registry.register("larder_calls", "Calls by what became of them", metrics.calls.clone());
+        registry.register(
+            "larder_faults",
+            "Faults that calls met, also where an entry or fallback answered",
+            metrics.faults.clone(),
+        );
+        registry.register(
+            "larder_call_seconds",
+            "Time from a call's last byte to its reply's first",
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "larder_served_age_seconds",
+            "Age of the entries that answered",
+            metrics.ages.clone(),
+        );
+        registry.register(
+            "larder_connections_closed",
+            "Client connections closed, by reason",
+            metrics.closed.clone(),
+        );
+        registry.register("larder_limits_exceeded", "Limits that clients exceeded", metrics.limits.clone());
+        registry.register("larder_connections", "Client connections open", metrics.connections.clone());
+        registry.register(
+            "larder_unkeyable",
+            "Calls of a cached method whose arguments have no one spelling",
+            metrics.unkeyable.clone(),
+        );
         metrics
     }
 
@@ -148,7 +168,7 @@ impl ListenerCounts {
         if let Some(seconds) = self.seconds.get(outcome as usize) {
             seconds.observe(took.as_secs_f64());
         }
-        if let (Some(ages), Some(age)) = (self.ages.get(outcome as usize), age.filter(|_| outcome != Outcome::HitLocal)) {
+        if let (Some(ages), Some(age)) = (self.ages.get(outcome as usize), age) {
             ages.observe(age.as_secs_f64());
         }
         self.recent.note(outcome, age.unwrap_or_default(), now);
@@ -191,13 +211,14 @@ impl MethodCounts {
     }
 
     /// Counts a fault, whether it reaches the caller or not.
-    pub fn fault(&self, fault: &Fault) {
+    pub fn met(&self, fault: Fault) -> Fault {
         let labels = Faults {
             listener: Arc::clone(&self.listener),
             method: Arc::clone(&self.method),
             fault: fault.as_str(),
         };
         self.families.faults.get_or_create(&labels).inc();
+        fault
     }
 
     /// Counts a call that has no key.

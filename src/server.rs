@@ -1,7 +1,6 @@
 //! The running gateway: builds its parts from a checked configuration, starts them, replaces the rules, and drains.
 
 mod build;
-pub mod options;
 mod subject;
 
 use std::collections::BTreeMap;
@@ -98,9 +97,16 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
 
     let mut listeners = BTreeMap::new();
     for (name, (address, socket)) in bound.listeners {
-        let Some(gateway) = parts.gateways.get(&name) else { continue };
+        let Some(gateway) = parts.gateways.get(&name) else {
+            continue;
+        };
         let settings = build::listener(&config, &name);
-        parts.shared.tasks.spawn(listener::accept(socket, settings, Arc::clone(gateway), parts.shared.clone()));
+        parts.shared.tasks.spawn(listener::accept(
+            socket,
+            settings,
+            Arc::clone(gateway),
+            parts.shared.clone(),
+        ));
         info!(listener = %name, %address, "listening");
         listeners.insert(name, address);
     }

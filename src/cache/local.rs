@@ -55,13 +55,15 @@ impl Local {
         }
     }
 
-    /// Entries held, about.
+    /// Entries held.
     pub fn count(&self) -> u64 {
+        self.entries.run_pending_tasks();
         self.entries.entry_count()
     }
 
-    /// Bytes held, about.
+    /// Bytes held.
     pub fn bytes(&self) -> u64 {
+        self.entries.run_pending_tasks();
         self.entries.weighted_size()
     }
 }
@@ -75,7 +77,13 @@ mod tests {
 
     fn born(born: u64) -> Arc<Entry> {
         let body = Bytes::from(vec![0; 1000]);
-        Arc::new(Entry { born: Millis(born), version: 0, kind: Kind::Result, protocol: Protocol::Binary, body })
+        Arc::new(Entry {
+            born: Millis(born),
+            version: 0,
+            kind: Kind::Result,
+            protocol: Protocol::Binary,
+            body,
+        })
     }
 
     #[test]
@@ -105,7 +113,6 @@ mod tests {
         for key in 0..1_000_u32 {
             local.put(&key.to_be_bytes(), born(1));
         }
-        local.entries.run_pending_tasks();
         assert!(local.bytes() <= 100_000 && local.count() > 10);
     }
 }

@@ -1,12 +1,10 @@
 //! `larder serve`: the gateway, until a signal ends it.
 #![expect(clippy::print_stderr, reason = "what is wrong before there is a log goes to standard error")]
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -14,8 +12,8 @@ use super::CONFIG;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::dial::Tcp;
-use crate::log;
 use crate::server::{self, Running, Surroundings};
+use crate::{log, runtime};
 
 /// Serves as the file says, or as the embedded configuration does.
 pub fn run(file: Option<&Path>) -> u8 {
@@ -30,7 +28,7 @@ pub fn run(file: Option<&Path>) -> u8 {
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    let runtime = match runtime(config.runtime.threads) {
+    let runtime = match runtime::start(&config.runtime) {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -40,17 +38,10 @@ pub fn run(file: Option<&Path>) -> u8 {
 /// Reads the file, or what ships inside the program.
 pub fn load(file: Option<&Path>) -> Loaded {
     match file {
-        Some(file) => Config::load(file, &|path| std::fs::read_to_string(path), &|name| std::env::var(name).ok()),
+        Some(file) => {
+            Config::load(file, &|path| std::fs::read_to_string(path), &|name| std::env::var(name).ok())
+        }
         None => Config::embedded(),
-    }
-}
-
-/// A runtime with one thread for each core, unless told otherwise. With one, waking a task costs no other thread.
-pub fn runtime(threads: Option<usize>) -> io::Result<Runtime> {
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    match threads.unwrap_or_else(cores) {
-        1 => Builder::new_current_thread().enable_all().build(),
-        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
     }
 }
 
@@ -60,7 +51,8 @@ async fn serve(config: Config, file: Option<&Path>) -> u8 {
         Ok(running) => running,
         Err(error) => return failed(&error),
     };
-    let signals = (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let signals =
+        (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
         error!("signals cannot be received");
         return 1;
@@ -98,7 +90,10 @@ fn reload(running: &mut Running, file: Option<&Path>) {
     };
     let restart = running.reload(config);
     if !restart.is_empty() {
-        warn!(sections = restart.join(", "), "changed sections need a restart; only rules and idl are reloaded");
+        warn!(
+            sections = restart.join(", "),
+            "changed sections need a restart; only rules and idl are reloaded"
+        );
     }
     info!("the rules are reloaded");
 }

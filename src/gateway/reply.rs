@@ -64,15 +64,21 @@ impl Reply {
     pub fn fault(fault: Fault, protocol: Protocol) -> Self {
         let body = match &fault {
             Fault::Exception { body, .. } => Body::Struct(Kind::Exception, body.clone()),
-            Fault::MissingResult { body, .. } | Fault::Failure { body, .. } => Body::Struct(Kind::Reply, body.clone()),
-            Fault::Protocol { .. } => said(protocol, ApplicationErrorKind::InvalidProtocol, &fault.to_string()),
+            Fault::MissingResult { body, .. } | Fault::Failure { body, .. } => {
+                Body::Struct(Kind::Reply, body.clone())
+            }
+            Fault::Protocol { .. } => {
+                said(protocol, ApplicationErrorKind::InvalidProtocol, &fault.to_string())
+            }
             Fault::Unreachable { .. }
             | Fault::Down { .. }
             | Fault::Busy { .. }
             | Fault::Timeout { .. }
             | Fault::Closed { .. }
             | Fault::Garbage { .. }
-            | Fault::Crowded { .. } => said(protocol, ApplicationErrorKind::InternalError, &fault.to_string()),
+            | Fault::Crowded { .. } => {
+                said(protocol, ApplicationErrorKind::InternalError, &fault.to_string())
+            }
         };
         Self { body, outcome: Outcome::Failed, age: None, fault: Some(fault) }
     }

@@ -72,7 +72,9 @@ impl Routes {
         let (service, method) = split_name(name);
         let service = service.unwrap_or(self.service.as_bytes());
         let ruled = match (std::str::from_utf8(service), std::str::from_utf8(method)) {
-            (_, Ok(TRACKING)) => Ruled { rule: Rule { action: Action::Refuse, ..Rule::default() }, label: TRACKING.into() },
+            (_, Ok(TRACKING)) => {
+                Ruled { rule: Rule { action: Action::Refuse, ..Rule::default() }, label: TRACKING.into() }
+            }
             (Ok(service), Ok(method)) => self.methods.find(service, method),
             (Err(_), _) | (_, Err(_)) => Ruled { rule: Rule::default(), label: OTHER.into() },
         };

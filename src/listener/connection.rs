@@ -25,6 +25,7 @@ use crate::wire::walk::Walk;
 use crate::wire::{Protocol, Transport, WireError};
 
 /// A connection and what it has under way.
+#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
 pub struct Connection<S> {
     stream: S,
     settings: Arc<Settings>,
@@ -156,7 +157,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let Some(range) = inbox.first(settings).map_err(|error| lost(error, gateway))? else {
             return Ok(Step::Waits);
         };
-        let Some(speech) = inbox.speech() else { return Ok(Step::Waits) };
+        let Some(speech) = inbox.speech() else {
+            return Ok(Step::Waits);
+        };
         let bytes = inbox.bytes(range);
         let message = match speech.transport {
             Transport::Framed => Message::parse(speech.protocol, bytes, walk),
@@ -172,14 +175,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     if !line.is_empty() {
                         return Ok(Step::Waits);
                     }
-                    refuse(line, speech, &header, ApplicationErrorKind::InvalidMessageType, "the message is no call");
-                } else if !start(line, &call, batch, speech, arrived, settings, gateway, scratch, session.as_ref()) {
+                    refuse(
+                        line,
+                        speech,
+                        &header,
+                        ApplicationErrorKind::InvalidMessageType,
+                        "the message is no call",
+                    );
+                } else if !start(
+                    line,
+                    &call,
+                    batch,
+                    speech,
+                    arrived,
+                    settings,
+                    gateway,
+                    scratch,
+                    session.as_ref(),
+                ) {
                     return Ok(Step::Waits);
                 }
             }
             Err(_) if !line.is_empty() => return Ok(Step::Waits),
             Err(error) => {
-                let Ok((header, _)) = Header::parse(speech.protocol, bytes) else { return Err(lost(error, gateway)) };
+                let Ok((header, _)) = Header::parse(speech.protocol, bytes) else {
+                    return Err(lost(error, gateway));
+                };
                 count_limit(&error, gateway);
                 refuse(line, speech, &header, ApplicationErrorKind::ProtocolError, &error.to_string());
             }
@@ -190,7 +211,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Puts a reply whose turn has come into the outbox.
     fn settle(&mut self, answered: &Answered) -> Result<(), End> {
-        let Some(speech) = self.inbox.speech() else { return Ok(()) };
+        let Some(speech) = self.inbox.speech() else {
+            return Ok(());
+        };
         let timeout = self.settings.client_timeout;
         self.line.settle(answered, speech, timeout, &self.gateway).map_err(|_| End::LateReply)
     }

@@ -6,9 +6,9 @@ use bytes::{Buf, BytesMut};
 
 use super::Settings;
 use super::line::Speech;
+use crate::wire::WireError;
 use crate::wire::boundary::{Boundary, Found};
 use crate::wire::detect::detect;
-use crate::wire::WireError;
 
 /// Bytes received, and how they are to be understood.
 #[derive(Debug)]
@@ -114,7 +114,9 @@ impl Inbox {
 
     fn boundary(&mut self, settings: &Settings) -> Result<Option<Found>, WireError> {
         if self.boundary.is_none() {
-            let Some((transport, protocol)) = detect(&self.bytes)? else { return Ok(None) };
+            let Some((transport, protocol)) = detect(&self.bytes)? else {
+                return Ok(None);
+            };
             let transport = settings.transport.unwrap_or(transport);
             let protocol = settings.protocol.unwrap_or(protocol);
             self.speech = Some(Speech { transport, protocol });

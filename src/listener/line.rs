@@ -18,6 +18,7 @@ use crate::wire::message::{Form, Header, Kind, put_message, split_name};
 use crate::wire::{Protocol, Transport};
 
 /// Calls under way, and the bytes of replies that are due.
+#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
 pub struct Line {
     /// Replies to be written.
     pub outbox: BytesMut,
@@ -34,6 +35,7 @@ enum Place {
 }
 
 /// What a reply must know of its call.
+#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
 pub struct Asked {
     name: Bytes,
     seqid: i32,
@@ -43,6 +45,7 @@ pub struct Asked {
 }
 
 /// A reply whose turn has come.
+#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
 pub struct Answered {
     asked: Asked,
     reply: Reply,

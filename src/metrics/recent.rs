@@ -41,7 +41,9 @@ impl Recent {
     #[inline]
     pub fn note(&self, outcome: Outcome, age: Duration, now: Millis) {
         let period = now.0 / SLICE_MS;
-        let Some(slice) = self.slices.get((period % SLICES) as usize) else { return };
+        let Some(slice) = self.slices.get((period % SLICES) as usize) else {
+            return;
+        };
         if slice.period.load(Ordering::Relaxed) != period {
             slice.restart(period);
         }

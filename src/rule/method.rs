@@ -84,7 +84,9 @@ fn terms(options: &Options, resolved: &Resolved, oneway: bool) -> Terms {
 }
 
 fn action(options: &Options, resolved: &Resolved, oneway: bool) -> Action {
-    let Some(ttl) = options.ttl.filter(|_| !oneway) else { return Action::Pass };
+    let Some(ttl) = options.ttl.filter(|_| !oneway) else {
+        return Action::Pass;
+    };
     let caching = Caching {
         ttl: ttl.duration(),
         ttl_jitter: options.ttl_jitter,

@@ -20,9 +20,9 @@ use crate::cache::shared::redis::{Redis, Secret, Settings as RedisSettings};
 use crate::cache::shared::{self, Store};
 use crate::config::{self, Config};
 use crate::flight::{self, Flights};
+use crate::gateway::Gateway;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
-use crate::gateway::Gateway;
 use crate::listener::held::Held;
 use crate::listener::{self, Shared};
 use crate::log::Lines;
@@ -45,7 +45,7 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn build(config: &Config, surroundings: &Surroundings, stop: CancellationToken) -> Self {
-        let mut registry = Registry::with_prefix("larder");
+        let mut registry = Registry::default();
         version(&mut registry);
         let metrics = Metrics::register(&mut registry);
         let redis = redis(config, surroundings, &mut registry).map(Arc::new);
@@ -70,9 +70,11 @@ impl Parts {
             }))
         };
         let gateways = config.listeners.iter();
-        let gateways = gateways.filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?))).collect();
+        let gateways =
+            gateways.filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?))).collect();
         let services = config.listeners.iter();
-        let services = services.map(|(name, listener)| (name.clone(), listener.options.backend.clone())).collect();
+        let services =
+            services.map(|(name, listener)| (name.clone(), listener.options.backend.clone())).collect();
         let shared = Shared {
             places: Arc::new(Semaphore::new(config.limits.connections as usize)),
             held: Held::new(config.limits.buffered.length()),
@@ -103,7 +105,11 @@ impl Parts {
 /// The sections, other than rules, in which two configurations differ.
 pub(super) fn differences(old: &Config, new: &Config) -> Vec<&'static str> {
     let listeners = |config: &Config| {
-        config.listeners.iter().map(|(name, listener)| (name.clone(), listener.options.clone())).collect::<Vec<_>>()
+        config
+            .listeners
+            .iter()
+            .map(|(name, listener)| (name.clone(), listener.options.clone()))
+            .collect::<Vec<_>>()
     };
     [
         ("runtime", old.runtime != new.runtime),
@@ -173,7 +179,11 @@ fn routes(config: &Config, listener: &config::Listener, backend: &Backend) -> Ro
     Routes::new(Arc::clone(backend.name()), listener.options.service.clone(), methods)
 }
 
-fn backends(config: &Config, surroundings: &Surroundings, registry: &mut Registry) -> BTreeMap<String, Arc<Backend>> {
+fn backends(
+    config: &Config,
+    surroundings: &Surroundings,
+    registry: &mut Registry,
+) -> BTreeMap<String, Arc<Backend>> {
     let counts = backend::Counts::default();
     counts.register(registry);
     let built = config.backends.iter().zip(surroundings.seed..).map(|((name, options), seed)| {
@@ -238,6 +248,9 @@ fn version(registry: &mut Registry) {
     let labels = vec![("version".into(), env!("CARGO_PKG_VERSION").into())];
     let build = Gauge::<i64>::default();
     build.set(1);
-    registry.sub_registry_with_labels(labels.into_iter()).register("build_info", "The program's version", build);
+    registry.sub_registry_with_labels(labels.into_iter()).register(
+        "larder_build_info",
+        "The program's version",
+        build,
+    );
 }
-

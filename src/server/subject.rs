@@ -60,13 +60,33 @@ impl Overview {
         let gauges = Gauges::default();
         {
             let mut registry = parts.registry.lock().unwrap_or_else(PoisonError::into_inner);
-            registry.register("local_entries", "Entries in the local tier, about", gauges.entries.clone());
-            registry.register("local_bytes", "Bytes in the local tier, about", gauges.bytes.clone());
-            registry.register("held_bytes", "Bytes of unanswered calls and unsent replies", gauges.held.clone());
-            registry.register("config_age_seconds", "Time since the configuration was read", gauges.config_age.clone());
-            registry.register("config_generation", "How many times rules were put in force", gauges.generation.clone());
-            registry.register("endpoint_state", "1 for the state an endpoint is in", gauges.endpoints.clone());
-            registry.register("backend_down", "Whether every endpoint fails", gauges.down.clone());
+            registry.register(
+                "larder_local_entries",
+                "Entries in the local tier, about",
+                gauges.entries.clone(),
+            );
+            registry.register("larder_local_bytes", "Bytes in the local tier, about", gauges.bytes.clone());
+            registry.register(
+                "larder_held_bytes",
+                "Bytes of unanswered calls and unsent replies",
+                gauges.held.clone(),
+            );
+            registry.register(
+                "larder_config_age_seconds",
+                "Time since the configuration was read",
+                gauges.config_age.clone(),
+            );
+            registry.register(
+                "larder_config_generation",
+                "How many times rules were put in force",
+                gauges.generation.clone(),
+            );
+            registry.register(
+                "larder_endpoint_state",
+                "1 for the state an endpoint is in",
+                gauges.endpoints.clone(),
+            );
+            registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
         }
         Self {
             parts,
@@ -117,8 +137,11 @@ impl Overview {
         for (name, backend) in &self.parts.backends {
             self.gauges.down.get_or_create(&Named { backend: name.clone() }).set(backend.is_down().into());
             for endpoint in backend.endpoints() {
-                let (endpoint, state) = (endpoint.address.to_string(), endpoint.state.as_str());
-                self.gauges.endpoints.get_or_create(&Endpoint { backend: name.clone(), endpoint, state }).set(1);
+                let (endpoint, state) = (endpoint.address.to_string(), endpoint.standing.as_str());
+                self.gauges
+                    .endpoints
+                    .get_or_create(&Endpoint { backend: name.clone(), endpoint, state })
+                    .set(1);
             }
         }
     }
@@ -147,8 +170,16 @@ impl Subject for Overview {
                 failed: window.failed,
                 oldest_age_seconds: window.oldest.as_secs_f64(),
             },
-            backends: self.parts.backends.iter().map(|(name, backend)| backend_status(name, backend)).collect(),
-            local: LocalStatus { entries: self.parts.cache.local().count(), bytes: self.parts.cache.local().bytes() },
+            backends: self
+                .parts
+                .backends
+                .iter()
+                .map(|(name, backend)| backend_status(name, backend))
+                .collect(),
+            local: LocalStatus {
+                entries: self.parts.cache.local().count(),
+                bytes: self.parts.cache.local().bytes(),
+            },
             shared: SharedStatus {
                 configured: self.parts.redis.is_some(),
                 up: self.parts.redis.as_ref().is_some_and(|redis| redis.is_up()),
@@ -164,7 +195,7 @@ impl Subject for Overview {
 fn backend_status(name: &str, backend: &Backend) -> BackendStatus {
     let endpoints = backend.endpoints().into_iter().map(|endpoint| EndpointStatus {
         address: endpoint.address.to_string(),
-        state: endpoint.state.as_str().to_owned(),
+        state: endpoint.standing.as_str().to_owned(),
         in_flight: endpoint.in_flight as u64,
         connections: endpoint.connections as u64,
     });

@@ -129,11 +129,7 @@ impl Builder {
             "log" => "format = 'json'\ncalls_per_second = 1000".to_owned(),
             "admin" => "bind = '127.0.0.1:0'".to_owned(),
             "listeners.users" => {
-                let idl = if self.idl {
-                    format!("idl = '{}'", idl().display())
-                } else {
-                    String::new()
-                };
+                let idl = if self.idl { format!("idl = '{}'", idl().display()) } else { String::new() };
                 format!("bind = '127.0.0.1:0'\nservice = 'UserService'\nbackend = 'users'\n{idl}")
             }
             "backends.users" => {
@@ -159,12 +155,7 @@ impl Gateway {
         let listener = process.says(|line| address(line, "listening"));
         let admin = process.says(|line| address(line, "admin listening"));
         process.says(|line| message(line, "ready"));
-        Self {
-            process,
-            listener,
-            admin,
-            folder,
-        }
+        Self { process, listener, admin, folder }
     }
 
     /// A connection that speaks framed binary.
@@ -265,11 +256,7 @@ impl Gateway {
     /// Waits until it has logged a line with all these words.
     #[track_caller]
     pub(crate) fn logs(&self, words: &[&str]) {
-        eventually(|| {
-            self.log()
-                .iter()
-                .any(|line| words.iter().all(|word| line.contains(word)))
-        });
+        eventually(|| self.log().iter().any(|line| words.iter().all(|word| line.contains(word))));
     }
 }
 
