@@ -106,15 +106,18 @@ fn a_gateway_is_ready_while_everything_behind_it_is_gone() {
 #[test]
 fn the_metrics_tell_calls_times_and_ages() {
     let backend = backend();
-    let gateway = gateway().endpoint(backend.address()).get_user(KEPT).start();
+    let rule = "ttl = '100ms'\nstale_while_revalidate = '60s'";
+    let gateway = gateway().endpoint(backend.address()).get_user(rule).start();
     let mut client = gateway.client();
     client.get_user(7);
+    backend.stall();
+    pass(ms(110));
     client.get_user(7);
     let metrics = gateway.metrics();
-    let hits = [("listener", "users"), ("method", "UserService.getUser"), ("outcome", "hit_local")];
-    assert_eq!(metrics.sum("larder_calls_total", &hits) as u64, 1);
-    assert_eq!(metrics.sum("larder_call_seconds_count", &[("outcome", "hit_local")]) as u64, 1);
-    assert_eq!(metrics.sum("larder_served_age_seconds_count", &[("outcome", "hit_local")]) as u64, 1);
+    let stale = [("listener", "users"), ("method", "UserService.getUser"), ("outcome", "stale")];
+    assert_eq!(metrics.sum("larder_calls_total", &stale) as u64, 1);
+    assert_eq!(metrics.sum("larder_call_seconds_count", &[("outcome", "stale")]) as u64, 1);
+    assert_eq!(metrics.sum("larder_served_age_seconds_count", &[("outcome", "stale")]) as u64, 1);
     assert_eq!(metrics.sum("larder_local_entries", &[]) as u64, 1);
     assert!(metrics.sum("larder_local_bytes", &[]) > 0.0);
     assert!(metrics.has("larder_endpoint_state", &[("backend", "users")]));
