@@ -77,7 +77,8 @@ struct Seat<T> {
 #[derive(Debug)]
 enum State<T> {
     Flying(Flight<T>),
-    Paused,
+    /// After this flight, which failed.
+    Paused(Flight<T>),
 }
 
 /// Who takes off.
@@ -147,9 +148,13 @@ impl<T: Landing> Flights<T> {
         let leave = Leave { flights: Arc::clone(self), key, flight: flight.clone() };
         self.tasks.spawn(async move {
             let brought = work.await;
-            let pauses = purpose == Purpose::Refresh && brought.failed();
+            // The seat is free before anybody is told: a call that is made once a reply is known must not join its flight.
+            let pauses = purpose == Purpose::Refresh && brought.failed() && leave.pause();
+            if !pauses {
+                leave.free();
+            }
             land.send_replace(Some(brought));
-            if pauses && leave.pause() {
+            if pauses {
                 tokio::time::sleep(leave.flights.bounds.refresh_pause).await;
             }
         });
@@ -185,7 +190,7 @@ impl<T: Landing> Leave<T> {
         let mut seats = self.flights.seats(&self.key);
         match seats.get_mut(&self.key) {
             Some(seat) if seat.holds(&self.flight) => {
-                seat.state = State::Paused;
+                seat.state = State::Paused(self.flight.clone());
                 true
             }
             Some(_) | None => false,
@@ -193,8 +198,8 @@ impl<T: Landing> Leave<T> {
     }
 }
 
-impl<T: Landing> Drop for Leave<T> {
-    fn drop(&mut self) {
+impl<T: Landing> Leave<T> {
+    fn free(&self) {
         let mut seats = self.flights.seats(&self.key);
         if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.flight)) {
             seats.remove(&self.key);
@@ -202,13 +207,17 @@ impl<T: Landing> Drop for Leave<T> {
     }
 }
 
+impl<T: Landing> Drop for Leave<T> {
+    fn drop(&mut self) {
+        self.free();
+    }
+}
+
 impl<T> Seat<T> {
-    /// Whether it is the seat of this flight. A paused one is its own: an asking flight that took it flies.
+    /// Whether it is the seat of this flight: a younger one may have taken it.
     fn holds(&self, flight: &Flight<T>) -> bool {
-        match &self.state {
-            State::Flying(landed) => Arc::ptr_eq(&landed.handles, &flight.handles),
-            State::Paused => true,
-        }
+        let (State::Flying(held) | State::Paused(held)) = &self.state;
+        Arc::ptr_eq(&held.handles, &flight.handles)
     }
 }
 

@@ -5,6 +5,7 @@
 //! replies, nothing is read from it.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,6 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     async fn run(&mut self, stop: &CancellationToken) -> Result<End, End> {
+        // Registered once: a call costs no lock of what all connections share.
+        let mut stopped = pin!(stop.cancelled());
         loop {
             let answered = self.answer_calls();
             self.flush().await?;
@@ -121,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 biased;
                 Some(answered) = line.next(), if waits => self.settle(&answered)?,
                 read = stream.read_buf(inbox.room()), if reads => self.received(&read)?,
-                () = stop.cancelled(), if open => self.reading = Reading::Draining,
+                () = &mut stopped, if open => self.reading = Reading::Draining,
                 () = overdue(started, self.settings.message_time), if started.is_some() => {
                     self.gateway.counts.limit("message_time");
                     return Err(End::MessageTime);
@@ -138,7 +141,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         let arrived = Instant::now();
         let batch = self.gateway.batch(self.gateway.clock.at(arrived));
-        while self.answer_next(&batch, arrived)? == Step::Taken {}
+        let mut step = Ok(Step::Taken);
+        while step == Ok(Step::Taken) {
+            step = self.answer_next(&batch, arrived);
+        }
+        self.line.count(&self.gateway, arrived);
+        step?;
         // What waits for other calls is not held up by its client.
         let unfinished = !self.inbox.is_empty() && self.line.is_empty();
         self.started = unfinished.then(|| self.started.unwrap_or(arrived));
@@ -154,8 +162,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     #[inline]
     fn answer_next(&mut self, batch: &Batch, arrived: Instant) -> Result<Step, End> {
         let Self { inbox, settings, gateway, walk, scratch, session, line, .. } = self;
-        let Some(range) = inbox.first(settings).map_err(|error| lost(error, gateway))? else {
-            return Ok(Step::Waits);
+        let range = match inbox.first(settings) {
+            Ok(Some(range)) => range,
+            Ok(None) => return Ok(Step::Waits),
+            // What was asked before is answered first.
+            Err(_) if !line.is_empty() => return Ok(Step::Waits),
+            Err(error) => return Err(lost(error, gateway)),
         };
         let Some(speech) = inbox.speech() else {
             return Ok(Step::Waits);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::Route;
 use crate::gateway::{CallRef, Gateway, Turn};
-use crate::log::Lines;
+use crate::call::Outcome;
 use crate::wire::message::{Form, Header, Kind, put_message, split_name};
 use crate::wire::{Protocol, Transport};
 
@@ -25,6 +25,8 @@ pub struct Line {
     pending: FuturesOrdered<BoxFuture<'static, Answered>>,
     unanswered: VecDeque<i32>,
     place: Place,
+    /// What became of the calls of this read that were answered at once.
+    at_once: Vec<(Outcome, Option<Duration>)>,
 }
 
 /// Whether calls may start beside those under way.
@@ -72,6 +74,7 @@ impl Line {
             pending: FuturesOrdered::new(),
             unanswered: VecDeque::new(),
             place: Place::Beside,
+            at_once: Vec::new(),
         }
     }
 
@@ -113,7 +116,9 @@ impl Line {
         match turn {
             Turn::Now(reply) if self.pending.is_empty() => {
                 put(&mut self.outbox, &reply, speech, header.method(), header.seqid, header.form);
-                record(&reply, route, arrived, gateway);
+                route.counts.call(reply.outcome);
+                self.at_once.push((reply.outcome, reply.age));
+                log(&reply, route, gateway);
             }
             Turn::Now(reply) => {
                 let asked = Asked::new(call, route, arrived);
@@ -124,6 +129,19 @@ impl Line {
                 let asked = Asked::new(call, route, arrived);
                 self.wait(header.seqid, Box::pin(async move { Answered { asked, reply: reply.await } }));
             }
+        }
+    }
+
+    /// Counts the calls of a read that were answered at once: one look at the clock for all of them.
+    #[inline]
+    pub fn count(&mut self, gateway: &Gateway, arrived: Instant) {
+        if self.at_once.is_empty() {
+            return;
+        }
+        let ended = Instant::now();
+        let (took, now) = (ended.saturating_duration_since(arrived), gateway.clock.at(ended));
+        for (outcome, age) in self.at_once.drain(..) {
+            gateway.counts.call(outcome, took, age, now);
         }
     }
 
@@ -187,20 +205,22 @@ pub fn put(out: &mut BytesMut, reply: &Reply, speech: Speech, name: &[u8], seqid
     put_message(out, speech.transport, speech.protocol, &header, body);
 }
 
-/// The one place where what became of a call is counted and logged.
-#[inline]
+/// Counts and logs what became of a call that was answered later.
 fn record(reply: &Reply, route: &Route, arrived: Instant, gateway: &Gateway) {
     let ended = Instant::now();
-    let now = gateway.clock.at(ended);
+    let took = ended.saturating_duration_since(arrived);
     route.counts.call(reply.outcome);
-    gateway.counts.call(reply.outcome, ended.saturating_duration_since(arrived), reply.age, now);
-    if reply.outcome.is_stale() || reply.fault.is_some() {
-        log(&gateway.lines, reply, route, gateway);
-    }
+    gateway.counts.call(reply.outcome, took, reply.age, gateway.clock.at(ended));
+    log(reply, route, gateway);
 }
 
-fn log(lines: &Lines, reply: &Reply, route: &Route, gateway: &Gateway) {
-    let Some(dropped) = lines.admit() else { return };
+/// Logs a call that failed or was answered by something stale, at a bounded rate.
+#[inline]
+fn log(reply: &Reply, route: &Route, gateway: &Gateway) {
+    if !reply.outcome.is_stale() && reply.fault.is_none() {
+        return;
+    }
+    let Some(dropped) = gateway.lines.admit() else { return };
     let fault = reply.fault.as_ref().map(tracing::field::display);
     let (listener, method) = (gateway.counts.listener(), route.counts.method());
     let age_ms = reply.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
