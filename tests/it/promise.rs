@@ -63,6 +63,7 @@ fn one_call_asks_a_backend_and_the_others_share_its_reply() {
     eventually(|| backend.calls() == 2);
     backend.release();
     let shared = late.receive().email();
+    assert_eq!(late.receive().user_id(), 8);
     for client in &mut clients {
         assert_eq!([client.receive().email(), client.receive().email()], [shared.clone(), shared.clone()]);
     }
