@@ -6,12 +6,10 @@ pub mod route;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 
 use crate::backend::{Backend, Private, Sharing};
 use crate::cache::Cache;
@@ -204,7 +202,8 @@ impl Gateway {
                 return self.instead(fault, &route, &key, [spare, None], call.protocol);
             }
         };
-        let landed = within(route.rule.timeout, flight.land()).await.flatten();
+        // It is bounded by the rule's timeout, so its waiters are.
+        let landed = flight.land().await;
         let landed = landed
             .unwrap_or_else(|| Landed { found: Err(route.counts.met(self.overdue(&route))), spare: None });
         match landed.found {
@@ -274,6 +273,7 @@ impl Gateway {
         key: &[u8],
         seeking: Seeking,
     ) -> Landed {
+        let began = self.clock.now();
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
@@ -293,7 +293,8 @@ impl Gateway {
             }
         }
         let born = self.clock.now();
-        let asked = self.backend.ask(call, &route.rule.terms, route.rule.timeout).await;
+        let left = route.rule.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
+        let asked = self.backend.ask(call, &route.rule.terms, left).await;
         let found = match asked.map_err(|fault| route.counts.met(fault)) {
             Ok(Some(answer)) => {
                 Ok((self.learn(answer, born, call.protocol, route, caching, key), Source::Backend))
@@ -421,12 +422,5 @@ impl Source {
             Self::SharedStale => Outcome::Stale,
             Self::Backend => asked,
         }
-    }
-}
-
-async fn within<T>(bound: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
-    match bound {
-        None => Some(work.await),
-        Some(bound) => timeout(bound, work).await.ok(),
     }
 }

@@ -29,10 +29,7 @@ fn a_oneway_method_sent_as_a_call_gets_no_reply() {
         .start();
     for gateway in [by_idl, by_rule] {
         let mut client = gateway.client();
-        client.send(Message {
-            kind: Kind::Call,
-            ..touch(7)
-        });
+        client.send(Message { kind: Kind::Call, ..touch(7) });
         assert_eq!(client.get_user(8).user_id(), 8);
     }
 }
@@ -46,10 +43,7 @@ fn a_method_with_a_reply_sent_as_oneway_poisons_nothing() {
     let unknown = gateway().without_idl().endpoint(backend.address()).start();
     let (mut answered, mut unanswered) = (known.client(), unknown.client());
     for id in 0..20 {
-        let as_oneway = Message {
-            kind: Kind::Oneway,
-            ..get_user(1000 + id)
-        };
+        let as_oneway = Message { kind: Kind::Oneway, ..get_user(1000 + id) };
         assert_eq!(answered.call(as_oneway.clone()).user_id(), 1000 + id);
         assert_eq!(answered.get_user(id).user_id(), id);
         unanswered.send(as_oneway);
@@ -84,16 +78,9 @@ fn a_reply_beyond_the_clients_patience_is_not_written() {
     for library in [Library::Thriftpy2, Library::Apache] {
         let backend = backend();
         backend.does("getUser", Act::Late(ms(600), Box::new(Act::User)));
-        let gateway = gateway()
-            .listener("client_timeout = '300ms'")
-            .endpoint(backend.address())
-            .start();
-        let mut client = PythonClient::connect_with(
-            gateway.address(),
-            library,
-            Wire::framed(),
-            &["--timeout-ms", "300"],
-        );
+        let gateway = gateway().listener("client_timeout = '300ms'").endpoint(backend.address()).start();
+        let mut client =
+            PythonClient::connect_with(gateway.address(), library, Wire::framed(), &["--timeout-ms", "300"]);
         assert!(client.call("getUser", json!([7, "t"])).get("exception").is_some());
         pass(ms(600));
         own_answer_or_error(&client.call("listUsers", json!([[1], {}])));
@@ -106,10 +93,7 @@ fn own_answer_or_error(answer: &Json) {
     let own = answer["value"] == json!([]);
     let error = answer["exception"] == "TTransportException" || answer.to_string().contains("Error");
     // A late getUser reply shows as a missing result or as a user.
-    assert!(
-        own || error || answer["exception"] == "timeout",
-        "another call's answer: {answer}"
-    );
+    assert!(own || error || answer["exception"] == "timeout", "another call's answer: {answer}");
 }
 
 #[test]
@@ -131,12 +115,8 @@ fn the_tracking_handshake_is_answered_by_the_gateway() {
     let gateway = gateway().endpoint(backend.address()).start();
     let handshake = Message::call("__thriftpy_tracing_method_name__v2", 0, vec![]);
     assert_eq!(gateway.client().call(handshake).exception_kind(), UNKNOWN_METHOD);
-    let mut client = PythonClient::connect_with(
-        gateway.address(),
-        Library::Thriftpy2,
-        Wire::framed(),
-        &["--tracking"],
-    );
+    let mut client =
+        PythonClient::connect_with(gateway.address(), Library::Thriftpy2, Wire::framed(), &["--tracking"]);
     client.email(7);
     assert!(backend.seen().iter().all(|call| call.name == "getUser"));
 }

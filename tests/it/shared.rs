@@ -12,11 +12,7 @@ fn sharing(backend: &Backend, redis: &Redis, rule: &str) -> Gateway {
 }
 
 fn started(backend: &Backend, redis: &Redis, rule: &str) -> Gateway {
-    gateway()
-        .endpoint(backend.address())
-        .shared(redis)
-        .get_user(rule)
-        .start()
+    gateway().endpoint(backend.address()).shared(redis).get_user(rule).start()
 }
 
 #[test]
@@ -32,10 +28,7 @@ fn what_one_gateway_fetched_the_other_answers() {
 #[test]
 fn what_one_gateway_fetched_is_as_old_in_the_other() {
     let (backend, redis) = (backend(), redis());
-    let (one, other) = (
-        sharing(&backend, &redis, "ttl = '3s'"),
-        sharing(&backend, &redis, "ttl = '3s'"),
-    );
+    let (one, other) = (sharing(&backend, &redis, "ttl = '3s'"), sharing(&backend, &redis, "ttl = '3s'"));
     let known = one.client().get_user(7).email();
     redis.only_key();
     pass(ms(1500));
@@ -202,11 +195,8 @@ fn an_older_entry_never_replaces_a_younger_one() {
 fn a_rule_may_keep_out_of_redis() {
     let (backend, redis) = (backend(), redis());
     let local = "ttl = '60s'\ntiers = ['local']";
-    let listing = gateway()
-        .endpoint(backend.address())
-        .shared(&redis)
-        .get_user(local)
-        .rule("UserService.list*", KEPT);
+    let listing =
+        gateway().endpoint(backend.address()).shared(&redis).get_user(local).rule("UserService.list*", KEPT);
     let gateway = listing.start();
     gateway.finds_redis();
     let mut client = gateway.client();
@@ -224,26 +214,15 @@ fn a_rule_may_keep_in_redis_alone() {
     let known = client.get_user(7).email();
     redis.only_key();
     assert_eq!(client.get_user(7).email(), known);
-    assert_eq!(
-        (
-            gateway.outcomes("hit_shared"),
-            gateway.metric("larder_local_entries", &[])
-        ),
-        (1, 0)
-    );
+    assert_eq!((gateway.outcomes("hit_shared"), gateway.metric("larder_local_entries", &[])), (1, 0));
 }
 
 #[test]
 fn two_prefixes_share_nothing() {
     let (backend, redis) = (backend(), redis());
     for prefix in ["one", "two"] {
-        let prefixed = gateway()
-            .endpoint(backend.address())
-            .shared(&redis)
-            .get_user(KEPT);
-        let gateway = prefixed
-            .section("cache.shared", &format!("prefix = '{prefix}'"))
-            .start();
+        let prefixed = gateway().endpoint(backend.address()).shared(&redis).get_user(KEPT);
+        let gateway = prefixed.section("cache.shared", &format!("prefix = '{prefix}'")).start();
         gateway.finds_redis();
         gateway.client().get_user(7);
         eventually(|| redis.keys().iter().any(|key| key.starts_with(prefix)));
