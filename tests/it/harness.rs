@@ -69,5 +69,5 @@ fn holds_within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(5);

@@ -195,6 +195,18 @@ fn nothing_local_shared_stale_backend_down() {
     assert_eq!(other.outcomes("stale_if_error"), 1);
 }
 
+/// What the shared tier has must survive the wait for a backend that never answers.
+#[test]
+fn nothing_local_shared_stale_backend_stopped() {
+    let rule = "ttl = '100ms'\nstale_if_error = '60s'\ntimeout = '300ms'";
+    let scene = Scene::with(rule);
+    scene.backend.stall();
+    pass(STALE);
+    let other = scene.other(rule);
+    assert_eq!(other.client().get_user(7).email(), scene.known);
+    assert_eq!(other.outcomes("stale_if_error"), 1);
+}
+
 #[test]
 fn nothing_local_shared_miss_backend_up() {
     let scene = Scene::with(FOR_OUTAGES);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::harness::*;
 

@@ -83,6 +83,14 @@ struct State {
     stalled: bool,
 }
 
+/// A call as it was seen: whoever has seen it counted may release it.
+#[derive(Debug)]
+struct Noted {
+    act: Act,
+    number: usize,
+    released: u64,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     GoOn,
@@ -207,8 +215,8 @@ impl Shared {
     fn serve(&self, mut stream: TcpStream) {
         stream.set_nodelay(true).unwrap();
         while let Ok(Some(call)) = Message::read(&mut stream, self.wire) {
-            let (act, number) = self.note(&call);
-            let (bytes, then) = self.act(&call, act, number);
+            let noted = self.note(&call);
+            let (bytes, then) = self.act(&call, noted.act.clone(), &noted);
             if stream.write_all(&bytes).is_err() || then == Then::Close {
                 break;
             }
@@ -216,16 +224,17 @@ impl Shared {
         let _ = stream.shutdown(Shutdown::Both);
     }
 
-    fn note(&self, call: &Message) -> (Act, usize) {
+    fn note(&self, call: &Message) -> Noted {
         let mut state = self.changed.wait_while(self.state(), |state| state.stalled).unwrap();
         state.seen.push(call.clone());
         let method = call.name.rsplit(':').next().unwrap_or_default();
         let act = state.acts.get(method).cloned().unwrap_or_else(|| usual(method));
-        (act, state.seen.len())
+        Noted { act, number: state.seen.len(), released: state.released }
     }
 
     /// What to send, and whether the connection goes on.
-    fn act(&self, call: &Message, act: Act, number: usize) -> (Vec<u8>, Then) {
+    fn act(&self, call: &Message, act: Act, noted: &Noted) -> (Vec<u8>, Then) {
+        let number = noted.number;
         let method = call.name.rsplit(':').next().unwrap_or_default();
         let reply =
             |fields| Message { kind: Kind::Reply, name: method.to_owned(), seqid: call.seqid, fields };
@@ -239,10 +248,10 @@ impl Shared {
             Act::OtherKind => Message { kind: Kind::Call, ..user() },
             Act::Late(time, then) => {
                 thread::sleep(time);
-                return self.act(call, *then, number);
+                return self.act(call, *then, noted);
             }
             Act::Held => {
-                self.wait_for_release();
+                self.wait_for_release(noted.released);
                 user()
             }
             Act::Silence => return (Vec::new(), Then::GoOn),
@@ -254,10 +263,8 @@ impl Shared {
         (if silent { Vec::new() } else { message.bytes(self.wire) }, Then::GoOn)
     }
 
-    fn wait_for_release(&self) {
-        let state = self.state();
-        let now = state.released;
-        drop(self.changed.wait_while(state, |state| state.released == now).unwrap());
+    fn wait_for_release(&self, since: u64) {
+        drop(self.changed.wait_while(self.state(), |state| state.released == since).unwrap());
     }
 }
 
