@@ -18,7 +18,7 @@ pub use problem::{Place, Problem};
 
 use crate::idl::Schema;
 use crate::rule::pattern::Pattern;
-use crate::{admin, backend, cache, flight, limits, listener, log, rule, server};
+use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
 
 /// A configuration that was checked as a whole.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct Config {
     /// The file it stands in.
     pub file: PathBuf,
     /// `[runtime]`
-    pub runtime: server::options::Options,
+    pub runtime: runtime::options::Options,
     /// `[log]`
     pub log: log::options::Options,
     /// `[admin]`

@@ -53,8 +53,8 @@ pub enum Kind {
 /// Heap bytes of an entry besides its key's and body's own.
 const OVERHEAD: usize = MOKA + size_of::<Entry>() + ARC_COUNTS + 3 * ALLOCATION;
 
-/// What moka 0.12's `sync::Cache` keeps for each entry (table slot, deque nodes, policy data), measured with a
-/// counting allocator at a million entries.
+/// Heap bytes that moka 0.12's `sync::Cache` takes for each entry: 241 to 281 were measured with a million entries under
+/// 16-byte keys, those keys and an `Arc` pointer included, depending on its expiry options; the upper end, rounded.
 const MOKA: usize = 280;
 /// The two counts before a value in an `Arc`.
 const ARC_COUNTS: usize = 2 * size_of::<usize>();

@@ -55,9 +55,11 @@ pub enum Joined<T> {
 }
 
 /// A flight under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Flight<T> {
     landed: watch::Receiver<Option<T>>,
+    /// Counts the handles of this flight.
+    handles: Arc<()>,
 }
 
 /// What a landing means for the seat of a refresh.
@@ -74,7 +76,7 @@ struct Seat<T> {
 
 #[derive(Debug)]
 enum State<T> {
-    Flying(watch::Receiver<Option<T>>),
+    Flying(Flight<T>),
     Paused,
 }
 
@@ -89,7 +91,12 @@ impl<T: Landing> Flights<T> {
     /// No flights yet. Those to come run in `tasks`.
     pub fn new(bounds: Bounds, tasks: TaskTracker) -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
-        Arc::new(Self { shards, hasher: RandomState::default(), tasks, bounds })
+        Arc::new(Self {
+            shards,
+            hasher: RandomState::default(),
+            tasks,
+            bounds,
+        })
     }
 
     /// Joins the flight for `key` if it is younger than `oldest`, or starts `work` as one.
@@ -100,14 +107,17 @@ impl<T: Landing> Flights<T> {
         F: Future<Output = T> + Send + 'static,
     {
         let mut seats = self.seats(key);
-        if let Some(Seat { began, state: State::Flying(landed) }) = seats.get(key)
+        if let Some(Seat {
+            began,
+            state: State::Flying(landed),
+        }) = seats.get(key)
             && began.elapsed() < oldest
         {
-            // One receiver stays in the seat.
-            if landed.receiver_count() > self.bounds.waiters_max {
+            // One of the flight's handles stays in the seat and one with its task.
+            if Arc::strong_count(&landed.handles) >= self.bounds.waiters_max + 2 {
                 return Joined::Crowded;
             }
-            return Joined::Followed(Flight { landed: landed.clone() });
+            return Joined::Followed(landed.clone());
         }
         Joined::Led(self.take_off(key, Purpose::Ask, &mut seats, work()))
     }
@@ -139,10 +149,23 @@ impl<T: Landing> Flights<T> {
         F: Future<Output = T> + Send + 'static,
     {
         let (land, landed) = watch::channel(None);
-        let began = Instant::now();
+        let flight = Flight {
+            landed,
+            handles: Arc::default(),
+        };
         let key: Box<[u8]> = key.into();
-        seats.insert(key.clone(), Seat { began, state: State::Flying(landed.clone()) });
-        let leave = Leave { flights: Arc::clone(self), key, landed: landed.clone() };
+        seats.insert(
+            key.clone(),
+            Seat {
+                began: Instant::now(),
+                state: State::Flying(flight.clone()),
+            },
+        );
+        let leave = Leave {
+            flights: Arc::clone(self),
+            key,
+            flight: flight.clone(),
+        };
         self.tasks.spawn(async move {
             let brought = work.await;
             let pauses = purpose == Purpose::Refresh && brought.failed();
@@ -151,7 +174,7 @@ impl<T: Landing> Flights<T> {
                 tokio::time::sleep(leave.flights.bounds.refresh_pause).await;
             }
         });
-        Flight { landed }
+        flight
     }
 
     fn seats(&self, key: &[u8]) -> std::sync::MutexGuard<'_, HashMap<Box<[u8]>, Seat<T>>> {
@@ -174,7 +197,7 @@ impl<T: Landing> Flight<T> {
 struct Leave<T: Landing> {
     flights: Arc<Flights<T>>,
     key: Box<[u8]>,
-    landed: watch::Receiver<Option<T>>,
+    flight: Flight<T>,
 }
 
 impl<T: Landing> Leave<T> {
@@ -182,7 +205,7 @@ impl<T: Landing> Leave<T> {
     fn pause(&self) -> bool {
         let mut seats = self.flights.seats(&self.key);
         match seats.get_mut(&self.key) {
-            Some(seat) if seat.holds(&self.landed) => {
+            Some(seat) if seat.holds(&self.flight) => {
                 seat.state = State::Paused;
                 true
             }
@@ -194,7 +217,7 @@ impl<T: Landing> Leave<T> {
 impl<T: Landing> Drop for Leave<T> {
     fn drop(&mut self) {
         let mut seats = self.flights.seats(&self.key);
-        if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.landed)) {
+        if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.flight)) {
             seats.remove(&self.key);
         }
     }
@@ -202,9 +225,9 @@ impl<T: Landing> Drop for Leave<T> {
 
 impl<T> Seat<T> {
     /// Whether it is the seat of this flight. A paused one is its own: an asking flight that took it flies.
-    fn holds(&self, flight: &watch::Receiver<Option<T>>) -> bool {
+    fn holds(&self, flight: &Flight<T>) -> bool {
         match &self.state {
-            State::Flying(landed) => landed.same_channel(flight),
+            State::Flying(landed) => Arc::ptr_eq(&landed.handles, &flight.handles),
             State::Paused => true,
         }
     }
@@ -226,7 +249,10 @@ mod tests {
     type Work = Flights<Result<u32, ()>>;
 
     fn flights() -> Arc<Work> {
-        let bounds = Bounds { waiters_max: 2, refresh_pause: Duration::from_secs(1) };
+        let bounds = Bounds {
+            waiters_max: 2,
+            refresh_pause: Duration::from_secs(1),
+        };
         Flights::new(bounds, TaskTracker::new())
     }
 
@@ -247,8 +273,13 @@ mod tests {
                 slow(Ok(7))
             })
         };
-        let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
-        assert_eq!((first.land().await, second.land().await), (Some(Ok(7)), Some(Ok(7))));
+        let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else {
+            unreachable!()
+        };
+        assert_eq!(
+            (first.land().await, second.land().await),
+            (Some(Ok(7)), Some(Ok(7)))
+        );
         assert_eq!(runs.load(Ordering::Relaxed), 1);
     }
 
@@ -256,7 +287,9 @@ mod tests {
     async fn a_flight_outlives_who_started_it() {
         let flights = flights();
         drop(flights.join(b"k", LONG, || slow(Ok(7))));
-        let Joined::Followed(second) = flights.join(b"k", LONG, || slow(Ok(8))) else { unreachable!() };
+        let Joined::Followed(second) = flights.join(b"k", LONG, || slow(Ok(8))) else {
+            unreachable!()
+        };
         assert_eq!(second.land().await, Some(Ok(7)));
     }
 
@@ -265,14 +298,18 @@ mod tests {
         let flights = flights();
         drop(flights.join(b"k", LONG, || slow(Ok(7))));
         let younger = flights.join(b"k", Duration::ZERO, || slow(Ok(8)));
-        let Joined::Led(younger) = younger else { unreachable!() };
+        let Joined::Led(younger) = younger else {
+            unreachable!()
+        };
         assert_eq!(younger.land().await, Some(Ok(8)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_fault_is_not_remembered() {
         let flights = flights();
-        let Joined::Led(first) = flights.join(b"k", LONG, || slow(Err(()))) else { unreachable!() };
+        let Joined::Led(first) = flights.join(b"k", LONG, || slow(Err(()))) else {
+            unreachable!()
+        };
         assert_eq!(first.land().await, Some(Err(())));
         tokio::task::yield_now().await;
         assert!(matches!(flights.join(b"k", LONG, || slow(Ok(1))), Joined::Led(_)));
@@ -306,6 +343,9 @@ mod tests {
         for _ in 0..2 {
             held.push(flights.join(b"k", LONG, || slow(Ok(1))));
         }
-        assert!(matches!(flights.join(b"k", LONG, || slow(Ok(1))), Joined::Crowded));
+        assert!(matches!(
+            flights.join(b"k", LONG, || slow(Ok(1))),
+            Joined::Crowded
+        ));
     }
 }

@@ -13,17 +13,18 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::backend::{Backend, Private};
+use crate::backend::{Backend, Private, Sharing};
 use crate::cache::Cache;
-use crate::call::{Answer, Answering, Call, Fault, Outcome, Repeat, Said};
+use crate::call::{Answer, Answering, Call, Fault, Outcome};
 use crate::clock::{Clock, Millis};
 use crate::entry::{Entry, Kind};
 use crate::flight::{Flights, Joined, Landing};
 use crate::key::canonical::Canonical;
+use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::rule::{Action, Caching, Freshness, Keeping, entry_kind};
 use crate::wire::Protocol;
-use crate::wire::message::{Header, Kind as MessageKind};
+use crate::wire::message::Header;
 
 use observed::Observed;
 use reply::Reply;
@@ -44,6 +45,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// What is counted.
     pub counts: ListenerCounts,
+    /// Bounds what is logged of calls.
+    pub lines: Lines,
     /// The rules in force, by the method's name on the wire.
     pub routes: ArcSwap<Routes>,
 }
@@ -81,6 +84,7 @@ pub struct Scratch {
 pub type Session = Arc<Mutex<Private>>;
 
 /// An answer: at once, or later.
+#[expect(missing_debug_implementations, reason = "a future shows nothing")]
 pub enum Turn {
     /// It is here.
     Now(Reply),
@@ -129,8 +133,11 @@ impl Gateway {
     ) -> Turn {
         // 1. Is there a rule that caches, and does it give this call a key?
         let caching = match &route.rule.action {
-            Action::Pass => return self.pass(call, route, session, Outcome::Passed),
             Action::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
+            _ if session.is_some() || route.is_silent(call.header.kind) => {
+                return self.pass(call, route, session, Outcome::Passed);
+            }
+            Action::Pass => return self.pass(call, route, session, Outcome::Passed),
             Action::Observe(caching) => {
                 let outcome = self.observe(call, route, caching, now, scratch);
                 return self.pass(call, route, session, outcome);
@@ -163,30 +170,49 @@ impl Gateway {
             },
         };
         let this = Arc::clone(self);
-        Turn::Later(Box::pin(this.seek(call.to_call(), Arc::clone(route), key.into(), spare)))
+        Turn::Later(Box::pin(this.seek(
+            call.to_call(),
+            Arc::clone(route),
+            key.into(),
+            spare,
+        )))
     }
 
     /// Sentences 4 and 5 of the promise.
-    async fn seek(self: Arc<Self>, call: Call, route: Arc<Route>, key: Box<[u8]>, spare: Option<Arc<Entry>>) -> Reply {
+    async fn seek(
+        self: Arc<Self>,
+        call: Call,
+        route: Arc<Route>,
+        key: Box<[u8]>,
+        spare: Option<Arc<Entry>>,
+    ) -> Reply {
         let Some(caching) = route.rule.action.caching() else {
             return Reply::unknown_method(call.protocol);
         };
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits.
-        let joined = self.flights.join(&key, caching.ttl, || self.work(call.clone(), &route, &key));
+        let joined = self
+            .flights
+            .join(&key, caching.ttl, || self.work(call.clone(), &route, &key));
         let (flight, outcome) = match joined {
             Joined::Led(flight) => (flight, Outcome::Miss),
             Joined::Followed(flight) => (flight, Outcome::Coalesced),
             Joined::Crowded => {
-                let fault = Fault::Crowded { waiting: self.flights.waiters_max() };
+                let fault = Fault::Crowded {
+                    waiting: self.flights.waiters_max(),
+                };
                 return self.instead(fault, &route, &key, [spare, None], call.protocol);
             }
         };
         let landed = within(route.rule.timeout, flight.land()).await.flatten();
-        let landed = landed.unwrap_or_else(|| Landed { found: Err(self.overdue(&route)), spare: None });
+        let landed = landed.unwrap_or_else(|| Landed {
+            found: Err(self.overdue(&route)),
+            spare: None,
+        });
         match landed.found {
             Ok((entry, source)) => {
                 if source == Source::SharedStale {
-                    self.flights.refresh(&key, || self.work(call.clone(), &route, &key));
+                    self.flights
+                        .refresh(&key, || self.work(call.clone(), &route, &key));
                 }
                 Reply::kept(entry, source.outcome(outcome), self.clock.now())
             }
@@ -213,7 +239,11 @@ impl Gateway {
         let servable = |entry: &Arc<Entry>| {
             caching.is_some_and(|caching| caching.judge(entry, key, now) != Freshness::Expired)
         };
-        let youngest = spares.into_iter().flatten().filter(servable).max_by_key(|entry| entry.born);
+        let youngest = spares
+            .into_iter()
+            .flatten()
+            .filter(servable)
+            .max_by_key(|entry| entry.born);
         match (youngest, &route.rule.fallback) {
             (Some(entry), _) => Reply::kept(entry, Outcome::StaleIfError, now).because(fault),
             (None, Some(fallback)) => Reply::fallback(fallback.body(protocol)).because(fault),
@@ -223,15 +253,24 @@ impl Gateway {
 
     /// Refreshes `key` unless that is under way.
     fn refresh(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, key: &[u8]) {
-        self.flights.refresh(key, || self.work(call.to_call(), route, key));
+        self.flights
+            .refresh(key, || self.work(call.to_call(), route, key));
     }
 
-    fn work(self: &Arc<Self>, call: Call, route: &Arc<Route>, key: &[u8]) -> impl Future<Output = Landed> + use<> {
+    fn work(
+        self: &Arc<Self>,
+        call: Call,
+        route: &Arc<Route>,
+        key: &[u8],
+    ) -> impl Future<Output = Landed> + use<> {
         let (this, route, key) = (Arc::clone(self), Arc::clone(route), Box::<[u8]>::from(key));
         async move {
             match route.rule.action.caching() {
                 Some(caching) => this.fetch(&call, &route, caching, &key).await,
-                None => Landed { found: Err(this.overdue(&route)), spare: None },
+                None => Landed {
+                    found: Err(this.overdue(&route)),
+                    spare: None,
+                },
             }
         }
     }
@@ -241,24 +280,41 @@ impl Gateway {
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
-            return Landed { found: Ok((entry, Source::Local)), spare: None };
+            return Landed {
+                found: Ok((entry, Source::Local)),
+                spare: None,
+            };
         }
         let mut spare = None;
         if let Some(entry) = self.cache.far(caching.tiers, key).await {
             match self.freshness(caching, &entry, key) {
-                Freshness::Fresh => return Landed { found: Ok((entry, Source::Shared)), spare: None },
+                Freshness::Fresh => {
+                    return Landed {
+                        found: Ok((entry, Source::Shared)),
+                        spare: None,
+                    };
+                }
                 // One that this process knew already is being refreshed by this flight.
                 Freshness::StaleWhileRevalidate if !self.refreshes(caching, key, &entry) => {
-                    return Landed { found: Ok((entry, Source::SharedStale)), spare: None };
+                    return Landed {
+                        found: Ok((entry, Source::SharedStale)),
+                        spare: None,
+                    };
                 }
                 Freshness::StaleWhileRevalidate | Freshness::StaleIfError => spare = Some(entry),
                 Freshness::Expired => {}
             }
         }
         let born = self.clock.now();
-        let asked = self.backend.ask(call, &route.rule.terms, route.rule.timeout).await;
+        let asked = self
+            .backend
+            .ask(call, &route.rule.terms, route.rule.timeout)
+            .await;
         let found = match asked {
-            Ok(Some(answer)) => Ok((self.learn(answer, born, call.protocol, route, caching, key), Source::Backend)),
+            Ok(Some(answer)) => Ok((
+                self.learn(answer, born, call.protocol, route, caching, key),
+                Source::Backend,
+            )),
             Ok(None) => Err(self.overdue(route)),
             Err(fault) => Err(fault),
         };
@@ -278,7 +334,13 @@ impl Gateway {
         let kind = entry_kind(answer.said, route.rule.terms.returns);
         // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
         let body = Bytes::copy_from_slice(&answer.body);
-        let entry = Arc::new(Entry { born, version: 0, kind: kind.unwrap_or(Kind::Empty), protocol, body });
+        let entry = Arc::new(Entry {
+            born,
+            version: 0,
+            kind: kind.unwrap_or(Kind::Empty),
+            protocol,
+            body,
+        });
         match kind.map(|_| caching.keeping(&entry)) {
             Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
             Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born),
@@ -288,20 +350,35 @@ impl Gateway {
     }
 
     /// Sends the call through untouched.
-    fn pass(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, session: Option<&Session>, outcome: Outcome) -> Turn {
+    fn pass(
+        self: &Arc<Self>,
+        call: &CallRef<'_>,
+        route: &Arc<Route>,
+        session: Option<&Session>,
+        outcome: Outcome,
+    ) -> Turn {
         let (this, route, session) = (Arc::clone(self), Arc::clone(route), session.cloned());
         let call = call.to_call();
         Turn::Later(Box::pin(async move {
-            let terms = &route.rule.terms;
+            let terms = &*route.terms(call.kind);
             let timeout = route.rule.timeout;
             let asked = match session {
                 None => this.backend.ask(&call, terms, timeout).await,
-                Some(session) => session.lock().await.ask(&this.backend, &call, terms, timeout).await,
+                Some(session) => {
+                    session
+                        .lock()
+                        .await
+                        .ask(&this.backend, &call, terms, timeout)
+                        .await
+                }
             };
             match asked {
-                Ok(_) | Err(_) if terms.answer != Answering::Reply => Reply::silence(asked.err()),
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),
+                Err(fault) if terms.answer != Answering::Reply => {
+                    route.counts.fault(&fault);
+                    Reply::silence(Some(fault))
+                }
                 Err(fault) => this.instead(fault, &route, &[], [None, None], call.protocol),
             }
         }))
@@ -329,11 +406,26 @@ impl Gateway {
 
     /// Whether this process served `entry`, or a younger one, before the flight took off.
     fn refreshes(&self, caching: &Caching, key: &[u8], entry: &Entry) -> bool {
-        !caching.tiers.local() || self.cache.near(caching.tiers, key).is_some_and(|near| near.born > entry.born)
+        !caching.tiers.local()
+            || self
+                .cache
+                .near(caching.tiers, key)
+                .is_some_and(|near| near.born > entry.born)
     }
 
     fn overdue(&self, route: &Route) -> Fault {
-        Fault::Timeout { backend: Arc::clone(self.backend.name()), after: route.rule.timeout.unwrap_or_default() }
+        Fault::Timeout {
+            backend: Arc::clone(self.backend.name()),
+            after: route.rule.timeout.unwrap_or_default(),
+        }
+    }
+
+    /// A client connection's own connection to the backend, if the backend wants one for each.
+    pub fn session(&self) -> Option<Session> {
+        match self.backend.sharing() {
+            Sharing::Shared => None,
+            Sharing::PerClient => Some(Arc::new(Mutex::new(self.backend.private()))),
+        }
     }
 
     /// The rules and the time for the calls of one read.
@@ -347,7 +439,10 @@ impl Gateway {
 impl Scratch {
     /// Memory for calls of at most `depth_max` levels.
     pub fn new(depth_max: usize) -> Self {
-        Self { key: Vec::new(), canonical: Canonical::new(depth_max) }
+        Self {
+            key: Vec::new(),
+            canonical: Canonical::new(depth_max),
+        }
     }
 }
 
@@ -357,7 +452,12 @@ impl CallRef<'_> {
         let whole = [self.header.name, self.body].concat();
         let mut name = Bytes::from(whole);
         let body = name.split_off(self.header.name.len());
-        Call { protocol: self.protocol, name, kind: self.header.kind, body }
+        Call {
+            protocol: self.protocol,
+            name,
+            kind: self.header.kind,
+            body,
+        }
     }
 }
 

@@ -53,7 +53,10 @@ impl Section for Options {
         if longest <= self.buffered {
             return Vec::new();
         }
-        let message = format!("{} is less than the longest message, {longest}, which could never be read", self.buffered);
+        let message = format!(
+            "{} is less than the longest message, {longest}, which could never be read",
+            self.buffered
+        );
         vec![Finding::new("buffered", message)]
     }
 }

@@ -1,3 +1,89 @@
-//! What the gateway says on standard error.
+//! What the gateway says on standard error, and at what rate it speaks of calls.
 
 pub mod options;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use options::{Format, Options};
+
+/// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
+pub fn start(options: &Options) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&options.level));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second subscriber, which only tests could install, is not worth an error.
+    let _ = match options.format {
+        Format::Human => lines.finish().try_init(),
+        Format::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .finish()
+            .try_init(),
+    };
+}
+
+/// Admits so many lines a second, and counts the others.
+#[derive(Debug)]
+pub struct Lines {
+    per_second: u32,
+    second: Mutex<Second>,
+}
+
+#[derive(Debug)]
+struct Second {
+    began: Instant,
+    admitted: u32,
+    dropped: u64,
+}
+
+impl Lines {
+    /// At most `per_second` lines a second.
+    pub fn new(per_second: u32) -> Self {
+        Self {
+            per_second,
+            second: Mutex::new(Second {
+                began: Instant::now(),
+                admitted: 0,
+                dropped: 0,
+            }),
+        }
+    }
+
+    /// Whether one more line may be written, and how many were not since the last that was.
+    pub fn admit(&self) -> Option<u64> {
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        if second.began.elapsed() >= Duration::from_secs(1) {
+            second.began = Instant::now();
+            second.admitted = 0;
+        }
+        if second.admitted >= self.per_second {
+            second.dropped += 1;
+            return None;
+        }
+        second.admitted += 1;
+        Some(std::mem::take(&mut second.dropped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_beyond_the_rate_are_counted_instead() {
+        let lines = Lines::new(2);
+        assert_eq!(
+            (lines.admit(), lines.admit(), lines.admit()),
+            (Some(0), Some(0), None)
+        );
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(lines.admit(), Some(1));
+    }
+}

@@ -1,2 +1,7 @@
 //! The `larder` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(larder::cli::run())
+}

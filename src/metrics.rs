@@ -18,7 +18,7 @@ use crate::clock::Millis;
 pub use recent::{Recent, Window};
 
 /// The families of all that happens to calls and connections.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     calls: Family<Calls, Counter>,
     faults: Family<Faults, Counter>,
@@ -82,31 +82,84 @@ impl Metrics {
     /// Families that `registry` shows.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
+            calls: Family::default(),
+            faults: Family::default(),
             seconds: Family::new_with_constructor(call_seconds),
             ages: Family::new_with_constructor(age_seconds),
-            ..Self::default()
+            closed: Family::default(),
+            limits: Family::default(),
+            connections: Family::default(),
+            unkeyable: Family::default(),
         };
         registry.register("calls", "Calls by what became of them", metrics.calls.clone());
-        registry.register("faults", "Faults that calls met, also where an entry or fallback answered", metrics.faults.clone());
-        registry.register("call_seconds", "Time from a call's last byte to its reply's first", metrics.seconds.clone());
-        registry.register("served_age_seconds", "Age of the entries that answered", metrics.ages.clone());
-        registry.register("connections_closed", "Client connections closed, by reason", metrics.closed.clone());
-        registry.register("limits_exceeded", "Limits that clients exceeded", metrics.limits.clone());
-        registry.register("connections", "Client connections open", metrics.connections.clone());
-        registry.register("unkeyable", "Calls of a cached method whose arguments have no one spelling", metrics.unkeyable.clone());
+        registry.register(
+            "faults",
+            "Faults that calls met, also where an entry or fallback answered",
+            metrics.faults.clone(),
+        );
+        registry.register(
+            "call_seconds",
+            "Time from a call's last byte to its reply's first",
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "served_age_seconds",
+            "Age of the entries that answered",
+            metrics.ages.clone(),
+        );
+        registry.register(
+            "connections_closed",
+            "Client connections closed, by reason",
+            metrics.closed.clone(),
+        );
+        registry.register(
+            "limits_exceeded",
+            "Limits that clients exceeded",
+            metrics.limits.clone(),
+        );
+        registry.register(
+            "connections",
+            "Client connections open",
+            metrics.connections.clone(),
+        );
+        registry.register(
+            "unkeyable",
+            "Calls of a cached method whose arguments have no one spelling",
+            metrics.unkeyable.clone(),
+        );
         metrics
     }
 
     /// The handles of one listener.
     pub fn listener(&self, listener: Arc<str>, recent: Arc<Recent>) -> ListenerCounts {
         let seconds = Outcome::ALL.map(|outcome| {
-            let labels = Seconds { listener: Arc::clone(&listener), outcome: outcome.as_str() };
+            let labels = Seconds {
+                listener: Arc::clone(&listener),
+                outcome: outcome.as_str(),
+            };
             self.seconds.get_or_create(&labels).clone()
         });
-        let ages =
-            Outcome::ALL.map(|outcome| self.ages.get_or_create(&Ages { outcome: outcome.as_str() }).clone());
-        let open = self.connections.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
-        ListenerCounts { families: self.clone(), listener, seconds, ages, open, recent }
+        let ages = Outcome::ALL.map(|outcome| {
+            self.ages
+                .get_or_create(&Ages {
+                    outcome: outcome.as_str(),
+                })
+                .clone()
+        });
+        let open = self
+            .connections
+            .get_or_create(&Listener {
+                listener: Arc::clone(&listener),
+            })
+            .clone();
+        ListenerCounts {
+            families: self.clone(),
+            listener,
+            seconds,
+            ages,
+            open,
+            recent,
+        }
     }
 }
 
@@ -143,7 +196,10 @@ impl ListenerCounts {
         if let Some(seconds) = self.seconds.get(outcome as usize) {
             seconds.observe(took.as_secs_f64());
         }
-        if let (Some(ages), Some(age)) = (self.ages.get(outcome as usize), age.filter(|_| outcome != Outcome::HitLocal)) {
+        if let (Some(ages), Some(age)) = (
+            self.ages.get(outcome as usize),
+            age.filter(|_| outcome != Outcome::HitLocal),
+        ) {
             ages.observe(age.as_secs_f64());
         }
         self.recent.note(outcome, age.unwrap_or_default(), now);
@@ -151,13 +207,19 @@ impl ListenerCounts {
 
     /// Counts a connection's end.
     pub fn closed(&self, reason: &'static str) {
-        let labels = Closed { listener: Arc::clone(&self.listener), reason };
+        let labels = Closed {
+            listener: Arc::clone(&self.listener),
+            reason,
+        };
         self.families.closed.get_or_create(&labels).inc();
     }
 
     /// Counts a limit that a client exceeded.
     pub fn limit(&self, limit: &'static str) {
-        let labels = Limit { listener: Arc::clone(&self.listener), limit };
+        let labels = Limit {
+            listener: Arc::clone(&self.listener),
+            limit,
+        };
         self.families.limits.get_or_create(&labels).inc();
     }
 }
@@ -197,7 +259,10 @@ impl MethodCounts {
 
     /// Counts a call that has no key.
     pub fn unkeyable(&self) {
-        let labels = Unkeyable { listener: Arc::clone(&self.listener), method: Arc::clone(&self.method) };
+        let labels = Unkeyable {
+            listener: Arc::clone(&self.listener),
+            method: Arc::clone(&self.method),
+        };
         self.families.unkeyable.get_or_create(&labels).inc();
     }
 

@@ -1,5 +1,6 @@
 //! A rule in force for one method: what its calls may be answered with, and how old that may be.
 
+pub mod method;
 pub mod options;
 pub mod pattern;
 pub mod resolve;
@@ -23,10 +24,22 @@ pub struct Rule {
     pub action: Action,
     /// What a backend must know of the method.
     pub terms: Terms,
+    /// Whether the IDL declares it.
+    pub declaration: Declaration,
     /// How long a whole call may take; unbounded without.
     pub timeout: Option<Duration>,
     /// What answers when nothing else does.
     pub fallback: Option<Fallback>,
+}
+
+/// Whether the IDL declares a method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Declaration {
+    /// It does.
+    Declared,
+    /// It does not, or there is none: a message's type is all that tells whether its client expects a reply.
+    #[default]
+    Undeclared,
 }
 
 /// What happens to a method's calls. An option for caching cannot be set on a passed method.

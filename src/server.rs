@@ -1,3 +1,199 @@
-//! The running gateway.
+//! The running gateway: builds its parts from a checked configuration, starts them, replaces the rules, and drains.
 
-pub mod options;
+mod build;
+mod subject;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::admin;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::dial::Dial;
+use crate::listener;
+
+use build::Parts;
+use subject::Overview;
+
+/// A gateway that answers calls.
+#[derive(Debug)]
+pub struct Running {
+    /// Where each listener is bound.
+    pub listeners: BTreeMap<String, SocketAddr>,
+    /// Where the admin endpoint is bound.
+    pub admin: SocketAddr,
+    parts: Arc<Parts>,
+    overview: Arc<Overview>,
+    config: Config,
+    stops: Stops,
+    tasks: TaskTracker,
+}
+
+/// What a gateway takes from outside: time, the way out, and chance.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The only clock.
+    pub clock: Clock,
+    /// The only way out.
+    pub dial: Arc<dyn Dial>,
+    /// Where all that is random begins.
+    pub seed: u64,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address cannot be bound.
+    #[error("{what} cannot be bound to {address}")]
+    Bind {
+        /// The listener, or the admin endpoint.
+        what: String,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What ends when: calls are answered before what answers them goes away.
+#[derive(Debug, Default)]
+struct Stops {
+    /// No further calls are read.
+    calls: CancellationToken,
+    /// Nothing is needed any more.
+    all: CancellationToken,
+}
+
+/// Starts a gateway.
+pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running, StartError> {
+    let stops = Stops::default();
+    let tasks = TaskTracker::new();
+    let bound = bind(&config)?;
+    let parts = Arc::new(Parts::build(&config, &surroundings, stops.calls.clone()));
+    parts.warm().await;
+
+    for backend in parts.backends.values() {
+        tasks.spawn(Arc::clone(backend).run(stops.all.clone()));
+    }
+    let overview = Arc::new(Overview::new(Arc::clone(&parts), surroundings.clock.clone()));
+    let admin = bound.admin.0;
+    info!(address = %admin, "admin listening");
+    let served = admin::serve(bound.admin.1, Arc::clone(&overview), stops.all.clone());
+    tasks.spawn(async move {
+        if let Err(error) = served.await {
+            warn!(%error, "the admin endpoint ended");
+        }
+    });
+
+    let mut listeners = BTreeMap::new();
+    for (name, (address, socket)) in bound.listeners {
+        let Some(gateway) = parts.gateways.get(&name) else {
+            continue;
+        };
+        let settings = build::listener(&config, &name);
+        parts.shared.tasks.spawn(listener::accept(
+            socket,
+            settings,
+            Arc::clone(gateway),
+            parts.shared.clone(),
+        ));
+        info!(listener = %name, %address, "listening");
+        listeners.insert(name, address);
+    }
+    info!("ready");
+    Ok(Running {
+        listeners,
+        admin,
+        parts,
+        overview,
+        config,
+        stops,
+        tasks,
+    })
+}
+
+impl Running {
+    /// Puts the rules of another configuration in force, all at once. Calls under way end under the rules they began with.
+    ///
+    /// Only rules and IDL are replaced; the names of other sections that differ are returned, because they need a restart.
+    pub fn reload(&mut self, config: Config) -> Vec<&'static str> {
+        let unchanged = build::differences(&self.config, &config);
+        self.parts.replace_rules(&config);
+        self.config.rules = config.rules;
+        self.overview.reloaded();
+        unchanged
+    }
+
+    /// Notes that a reload changed nothing.
+    pub fn reload_failed(&self, why: String) {
+        self.overview.reload_failed(why);
+    }
+
+    /// Stops accepting, answers what was read, closes every connection at a message boundary, and ends all else. What has not ended
+    /// after `grace` is cut off.
+    pub async fn stop(self, grace: Duration) {
+        info!("draining");
+        self.overview.drain();
+        self.stops.calls.cancel();
+        self.parts.shared.tasks.close();
+        let drained = tokio::time::timeout(grace, self.parts.shared.tasks.wait()).await;
+        if drained.is_err() {
+            warn!(
+                connections = self.parts.shared.tasks.len(),
+                "some connections did not end in time"
+            );
+        }
+        let settled = tokio::time::timeout(SETTLE, self.parts.cache.settled()).await;
+        if settled.is_err() {
+            warn!("some writes to the shared tier did not end in time");
+        }
+        self.stops.all.cancel();
+        self.tasks.close();
+        // The admin endpoint may have a client that never hangs up.
+        let _ = tokio::time::timeout(SETTLE, self.tasks.wait()).await;
+        info!("stopped");
+    }
+}
+
+struct Bound {
+    admin: (SocketAddr, TcpListener),
+    listeners: BTreeMap<String, (SocketAddr, TcpListener)>,
+}
+
+/// Binds everything before anything starts, so that a taken port is no half-started gateway.
+fn bind(config: &Config) -> Result<Bound, StartError> {
+    let listeners = config.listeners.iter().map(|(name, listener)| {
+        Ok((
+            name.clone(),
+            bind_one(&format!("listener {name}"), listener.options.bind)?,
+        ))
+    });
+    Ok(Bound {
+        admin: bind_one("the admin endpoint", config.admin.bind)?,
+        listeners: listeners.collect::<Result<_, StartError>>()?,
+    })
+}
+
+fn bind_one(what: &str, address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+    let error = |source| StartError::Bind {
+        what: what.to_owned(),
+        address,
+        source,
+    };
+    let socket = listener::bind(address).map_err(error)?;
+    let address = socket.local_addr().map_err(error)?;
+    Ok((address, socket))
+}
+
+/// How long the last writes to the shared tier, and the admin endpoint's last client, may take.
+const SETTLE: Duration = Duration::from_secs(1);

@@ -18,7 +18,9 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 9099)) }
+        Self {
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 9099)),
+        }
     }
 }
 
@@ -27,7 +29,10 @@ impl Section for Options {
         if self.bind.ip().is_loopback() {
             return Vec::new();
         }
-        let message = format!("{} is not a loopback address: whoever reaches it sees the whole gateway", self.bind.ip());
+        let message = format!(
+            "{} is not a loopback address: whoever reaches it sees the whole gateway",
+            self.bind.ip()
+        );
         vec![Finding::new("bind", message)]
     }
 }

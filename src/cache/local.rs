@@ -39,19 +39,23 @@ impl Local {
         if u64::from(entry.weight(key.len())) > capacity {
             return self.remove(key, entry.born);
         }
-        self.entries.entry(Arc::from(key)).and_compute_with(|kept| match kept {
-            Some(kept) if kept.value().born > entry.born => Op::Nop,
-            Some(_) | None => Op::Put(entry),
-        });
+        self.entries
+            .entry(Arc::from(key))
+            .and_compute_with(|kept| match kept {
+                Some(kept) if kept.value().born > entry.born => Op::Nop,
+                Some(_) | None => Op::Put(entry),
+            });
     }
 
     /// Forgets what was learnt under `key` up to `born`.
     pub fn remove(&self, key: &[u8], born: Millis) {
         if self.entries.contains_key(key) {
-            self.entries.entry(Arc::from(key)).and_compute_with(|kept| match kept {
-                Some(kept) if kept.value().born <= born => Op::Remove,
-                Some(_) | None => Op::Nop,
-            });
+            self.entries
+                .entry(Arc::from(key))
+                .and_compute_with(|kept| match kept {
+                    Some(kept) if kept.value().born <= born => Op::Remove,
+                    Some(_) | None => Op::Nop,
+                });
         }
     }
 
@@ -75,7 +79,13 @@ mod tests {
 
     fn born(born: u64) -> Arc<Entry> {
         let body = Bytes::from(vec![0; 1000]);
-        Arc::new(Entry { born: Millis(born), version: 0, kind: Kind::Result, protocol: Protocol::Binary, body })
+        Arc::new(Entry {
+            born: Millis(born),
+            version: 0,
+            kind: Kind::Result,
+            protocol: Protocol::Binary,
+            body,
+        })
     }
 
     #[test]

@@ -53,7 +53,9 @@ pub struct Password(String);
 
 impl Default for Local {
     fn default() -> Self {
-        Self { capacity: Size::from_mib(256) }
+        Self {
+            capacity: Size::from_mib(256),
+        }
     }
 }
 
@@ -77,15 +79,24 @@ impl Section for Local {}
 
 impl Section for Shared {
     fn problems(&self) -> Vec<Finding> {
-        let mut found: Vec<_> = url_fault(&self.url).map(|fault| Finding::new("url", fault)).into_iter().collect();
+        let mut found: Vec<_> = url_fault(&self.url)
+            .map(|fault| Finding::new("url", fault))
+            .into_iter()
+            .collect();
         if self.password_file.is_some() && self.password_env.is_some() {
-            found.push(Finding::new("password_env", "password_file is given too: only one of them can hold the password"));
+            found.push(Finding::new(
+                "password_env",
+                "password_file is given too: only one of them can hold the password",
+            ));
         }
         if self.username.is_some() && self.password_file.is_none() && self.password_env.is_none() {
             found.push(Finding::new("username", "needs password_file or password_env"));
         }
         if self.prefix.is_empty() || self.prefix.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            let message = format!("{:?} is no prefix: expected at least one character, and no spaces", self.prefix);
+            let message = format!(
+                "{:?} is no prefix: expected at least one character, and no spaces",
+                self.prefix
+            );
             found.push(Finding::new("prefix", message));
         }
         found
@@ -122,7 +133,11 @@ fn url_fault(url: &str) -> Option<&'static str> {
     if authority.is_empty() || redis::parse_redis_url(url).is_none() {
         return Some("has no host: expected a url such as \"redis://127.0.0.1:6379/0\"");
     }
-    if path.chars().all(|c| c.is_ascii_digit()) { None } else { Some("ends in something that is no database number") }
+    if path.chars().all(|c| c.is_ascii_digit()) {
+        None
+    } else {
+        Some("ends in something that is no database number")
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::load::{Draft, Outside, Placed, beside};
 use super::links::Checked;
+use super::load::{Draft, Outside, Placed, beside};
 use super::{Problem, Rule};
 use crate::idl::{self, Method, Schema, Service};
 use crate::listener::options::Options as Listener;
@@ -18,14 +18,20 @@ pub(super) type Schemas = BTreeMap<String, Schema>;
 /// Reads the listeners' IDL and holds the rules against it.
 pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>, checked: &mut Checked) {
     for (name, listener) in &draft.listeners {
-        let Some(idl) = &listener.options.idl else { continue };
+        let Some(idl) = &listener.options.idl else {
+            continue;
+        };
         match Schema::load(&beside(file, idl), outside.read_file) {
             Ok(schema) => {
-                checked.problems.extend(service_fault(listener, &schema).map(|fault| listener.place.problem(file, fault)));
+                checked.problems.extend(
+                    service_fault(listener, &schema).map(|fault| listener.place.problem(file, fault)),
+                );
                 checked.schemas.insert(name.clone(), schema);
             }
             Err(problems) => {
-                let said = problems.into_iter().map(|problem| idl_problem(file, listener, problem));
+                let said = problems
+                    .into_iter()
+                    .map(|problem| idl_problem(file, listener, problem));
                 checked.problems.extend(said);
             }
         }
@@ -39,13 +45,22 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>, checked: 
                 vec![Finding::new("", message).suggesting(Some(name))]
             }
             Served::Nowhere(None) => {
-                let message = format!("no listener serves {}: the rule governs only calls that name it \
-                    (Service:method)", rule.pattern.service());
-                checked.warnings.push(rule.place.problem(file, Finding::new("", message)));
+                let message = format!(
+                    "no listener serves {}: the rule governs only calls that name it \
+                    (Service:method)",
+                    rule.pattern.service()
+                );
+                checked
+                    .warnings
+                    .push(rule.place.problem(file, Finding::new("", message)));
                 continue;
             }
         };
-        checked.problems.extend(findings.into_iter().map(|finding| rule.place.problem(file, finding)));
+        checked.problems.extend(
+            findings
+                .into_iter()
+                .map(|finding| rule.place.problem(file, finding)),
+        );
     }
     checked.problems.sort();
     checked.problems.dedup();
@@ -57,23 +72,28 @@ fn service_fault(listener: &Placed<Listener>, schema: &Schema) -> Option<Finding
         return None;
     }
     let known = schema.services().map(|service| service.name.as_str());
-    Some(Finding::new("service", format!("the idl declares no service {name}")).suggesting(nearest(name, known)))
+    Some(
+        Finding::new("service", format!("the idl declares no service {name}"))
+            .suggesting(nearest(name, known)),
+    )
 }
 
 /// A problem in an IDL file stands where that file says; one of the way to the file stands in the listener.
 fn idl_problem(file: &Path, listener: &Placed<Listener>, problem: idl::Problem) -> Problem {
     let root = listener.options.idl.as_ref().map(|idl| beside(file, idl));
-    match &problem.mistake {
-        idl::Mistake::Unreadable { path, .. } if Some(path) == root.as_ref() => {
-            listener.place.problem(file, Finding::new("idl", problem.mistake.to_string()))
-        }
-        mistake => Problem {
-            message: mistake.to_string(),
-            line: problem.line as usize,
-            file: problem.file,
-            path: String::new(),
-            suggestion: None,
-        },
+    if let idl::Mistake::Unreadable { path, .. } = &problem.mistake
+        && Some(path) == root.as_ref()
+    {
+        return listener
+            .place
+            .problem(file, Finding::new("idl", problem.mistake.to_string()));
+    }
+    Problem {
+        message: problem.mistake.to_string(),
+        line: problem.line as usize,
+        file: problem.file,
+        path: String::new(),
+        suggestion: None,
     }
 }
 
@@ -91,7 +111,11 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
     let name = rule.pattern.service();
     let mut services = Vec::new();
     let mut perhaps = false;
-    for (listener, placed) in draft.listeners.iter().filter(|(_, listener)| listener.options.service == name) {
+    for (listener, placed) in draft
+        .listeners
+        .iter()
+        .filter(|(_, listener)| listener.options.service == name)
+    {
         match (schemas.get(listener), &placed.options.idl) {
             (Some(schema), _) => match schema.service(name) {
                 Some(service) => services.push(Some((schema, service))),
@@ -102,7 +126,9 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
         }
     }
     if services.is_empty() && !perhaps {
-        let multiplexed = schemas.values().filter_map(|schema| Some((schema, schema.service(name)?)));
+        let multiplexed = schemas
+            .values()
+            .filter_map(|schema| Some((schema, schema.service(name)?)));
         services.extend(multiplexed.map(Some));
     }
     if !services.is_empty() {
@@ -111,8 +137,14 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
     if perhaps {
         return Served::Perhaps;
     }
-    let declared = schemas.values().flat_map(Schema::services).map(|service| service.name.as_str());
-    let listened = draft.listeners.values().map(|listener| listener.options.service.as_str());
+    let declared = schemas
+        .values()
+        .flat_map(Schema::services)
+        .map(|service| service.name.as_str());
+    let listened = draft
+        .listeners
+        .values()
+        .map(|listener| listener.options.service.as_str());
     Served::Nowhere(nearest(name, declared.chain(listened)))
 }
 
@@ -129,14 +161,16 @@ fn rule_faults(rule: &Rule, services: &[Option<(&Schema, &Service)>]) -> Vec<Fin
 }
 
 fn service_faults(rule: &Rule, schema: &Schema, service: &Service) -> Vec<Finding> {
-    let governed: Vec<&Method> =
-        service.methods.values().filter(|method| rule.pattern.matches(&service.name, &method.name)).collect();
+    let governed: Vec<&Method> = service
+        .methods
+        .values()
+        .filter(|method| rule.pattern.matches(&service.name, &method.name))
+        .collect();
     let names = || service.methods.keys().map(String::as_str);
     if governed.is_empty() {
         let finding = match rule.pattern.methods() {
-            Methods::Exact(name) => {
-                Finding::new("", format!("{} has no method {name}", service.name)).suggesting(nearest(name, names()))
-            }
+            Methods::Exact(name) => Finding::new("", format!("{} has no method {name}", service.name))
+                .suggesting(nearest(name, names())),
             Methods::Prefix(prefix) => {
                 let message = format!("{} has no method that begins with {prefix}", service.name);
                 Finding::new("", message).suggesting(nearest(prefix, names()))
@@ -144,17 +178,34 @@ fn service_faults(rule: &Rule, schema: &Schema, service: &Service) -> Vec<Findin
         };
         return vec![finding];
     }
-    let mut faults = governed.iter().map(|method| resolve(&rule.options, Some((schema, *method))).err().unwrap_or_default());
+    let mut faults = governed.iter().map(|method| {
+        resolve(&rule.options, Some((schema, *method)))
+            .err()
+            .unwrap_or_default()
+    });
     let first = faults.next().unwrap_or_default();
     let others: Vec<_> = faults.collect();
-    let everywhere = |finding: &Finding| finding.option == "fallback" || others.iter().all(|found| concerns(found, finding));
-    let mut said: Vec<_> = first.iter().filter(|finding| everywhere(finding)).cloned().collect();
-    said.extend(others.into_iter().flatten().filter(|finding| finding.option == "fallback"));
+    let everywhere = |finding: &Finding| {
+        finding.option == "fallback" || others.iter().all(|found| concerns(found, finding))
+    };
+    let mut said: Vec<_> = first
+        .iter()
+        .filter(|finding| everywhere(finding))
+        .cloned()
+        .collect();
+    said.extend(
+        others
+            .into_iter()
+            .flatten()
+            .filter(|finding| finding.option == "fallback"),
+    );
     said
 }
 
 /// Whether another method has a problem with the same thing. A rule for many methods may name what only some of them have.
 fn concerns(found: &[Finding], finding: &Finding) -> bool {
     let subject = |finding: &Finding| finding.message.rsplit(' ').next().map(str::to_owned);
-    found.iter().any(|other| other.option == finding.option && subject(other) == subject(finding))
+    found
+        .iter()
+        .any(|other| other.option == finding.option && subject(other) == subject(finding))
 }

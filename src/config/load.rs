@@ -17,7 +17,7 @@ use crate::setting::{Finding, Section};
 /// What a file says, before its sections are held against each other.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    pub(super) runtime: Placed<crate::server::options::Options>,
+    pub(super) runtime: Placed<crate::runtime::options::Options>,
     pub(super) log: Placed<crate::log::options::Options>,
     pub(super) admin: Placed<crate::admin::options::Options>,
     pub(super) limits: Placed<crate::limits::Options>,
@@ -48,14 +48,23 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
         Ok(source) => source,
         Err(error) => {
             let problem = whole_file(path, format!("cannot be read: {error}"));
-            return Loaded { config: None, problems: vec![problem], warnings: Vec::new() };
+            return Loaded {
+                config: None,
+                problems: vec![problem],
+                warnings: Vec::new(),
+            };
         }
     };
     let (mut text, root) = Text::parse(path, &source);
     let draft = draft(&mut text, root);
     let broken = text.is_broken();
     let checked = links::check(&draft, path, outside);
-    let links::Checked { problems, mut warnings, schemas, password } = checked;
+    let links::Checked {
+        problems,
+        mut warnings,
+        schemas,
+        password,
+    } = checked;
     for problem in problems {
         let absence = problem.line == 0;
         if !(broken && absence) {
@@ -65,13 +74,25 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     warnings.extend(advice(&draft, path));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(path, draft, schemas, password));
-    Loaded { config, problems, warnings }
+    let config = problems
+        .is_empty()
+        .then(|| assemble(path, draft, schemas, password));
+    Loaded {
+        config,
+        problems,
+        warnings,
+    }
 }
 
 /// A problem of no line.
 pub(super) fn whole_file(path: &Path, message: String) -> Problem {
-    Problem { file: path.to_owned(), line: 0, path: String::new(), message, suggestion: None }
+    Problem {
+        file: path.to_owned(),
+        line: 0,
+        path: String::new(),
+        message,
+        suggestion: None,
+    }
 }
 
 fn draft<'i>(text: &mut Text<'i>, root: DeTable<'i>) -> Draft {
@@ -82,7 +103,9 @@ fn draft<'i>(text: &mut Text<'i>, root: DeTable<'i>) -> Draft {
             unknown(text, "", &name, ROOT.into_iter());
             continue;
         };
-        let Some(table) = text.table(value, known) else { continue };
+        let Some(table) = text.table(value, known) else {
+            continue;
+        };
         match *known {
             "runtime" => draft.runtime = placed(text, known, at, table),
             "log" => draft.log = placed(text, known, at, table),
@@ -113,7 +136,10 @@ fn named<'i, T: Section>(text: &mut Text<'i>, kind: &str, table: DeTable<'i>) ->
             text.report(name.span().start, path.clone(), message, None);
         }
         if let Some(table) = text.table(value, &path) {
-            sections.insert(name.get_ref().to_string(), placed(text, &path, name.span().start, table));
+            sections.insert(
+                name.get_ref().to_string(),
+                placed(text, &path, name.span().start, table),
+            );
         }
     }
     sections
@@ -154,13 +180,21 @@ fn rule<'i>(text: &mut Text<'i>, name: &Spanned<DeString<'i>>, value: Spanned<De
     let pattern = name.get_ref().parse().map_err(|error| {
         text.report(at, path.clone(), format!("{error}"), None);
     });
-    let unquoted = pattern.is_err() && value.get_ref().as_table().is_some_and(|t| t.values().all(|v| v.get_ref().is_table()));
+    let unquoted = pattern.is_err()
+        && value
+            .get_ref()
+            .as_table()
+            .is_some_and(|t| t.values().all(|v| v.get_ref().is_table()));
     if unquoted {
         return None;
     }
     let table = text.table(value, &path)?;
     let (options, place) = read(text, &path, at, table);
-    pattern.ok().map(|pattern| Rule { pattern, options, place })
+    pattern.ok().map(|pattern| Rule {
+        pattern,
+        options,
+        place,
+    })
 }
 
 /// What each section by itself has to say that is no problem.
@@ -168,8 +202,16 @@ fn advice(draft: &Draft, file: &Path) -> Vec<Problem> {
     let mut said = section::warnings(file, &draft.runtime.options, &draft.runtime.place);
     said.extend(section::warnings(file, &draft.log.options, &draft.log.place));
     said.extend(section::warnings(file, &draft.admin.options, &draft.admin.place));
-    said.extend(section::warnings(file, &draft.limits.options, &draft.limits.place));
-    said.extend(section::warnings(file, &draft.flights.options, &draft.flights.place));
+    said.extend(section::warnings(
+        file,
+        &draft.limits.options,
+        &draft.limits.place,
+    ));
+    said.extend(section::warnings(
+        file,
+        &draft.flights.options,
+        &draft.flights.place,
+    ));
     said.extend(section::warnings(file, &draft.local.options, &draft.local.place));
     for listener in draft.listeners.values() {
         said.extend(section::warnings(file, &listener.options, &listener.place));
@@ -177,7 +219,7 @@ fn advice(draft: &Draft, file: &Path) -> Vec<Problem> {
     for backend in draft.backends.values() {
         said.extend(section::warnings(file, &backend.options, &backend.place));
     }
-    for shared in &draft.shared {
+    if let Some(shared) = &draft.shared {
         said.extend(section::warnings(file, &shared.options, &shared.place));
     }
     for rule in &draft.rules {
@@ -189,7 +231,13 @@ fn advice(draft: &Draft, file: &Path) -> Vec<Problem> {
 fn assemble(path: &Path, draft: Draft, mut schemas: links::Schemas, password: Option<Password>) -> Config {
     let listeners = draft.listeners.into_iter().map(|(name, listener)| {
         let schema = schemas.remove(&name);
-        (name, Listener { options: listener.options, schema })
+        (
+            name,
+            Listener {
+                options: listener.options,
+                schema,
+            },
+        )
     });
     Config {
         file: path.to_owned(),
@@ -198,10 +246,17 @@ fn assemble(path: &Path, draft: Draft, mut schemas: links::Schemas, password: Op
         admin: draft.admin.options,
         limits: draft.limits.options,
         listeners: listeners.collect(),
-        backends: draft.backends.into_iter().map(|(name, backend)| (name, backend.options)).collect(),
+        backends: draft
+            .backends
+            .into_iter()
+            .map(|(name, backend)| (name, backend.options))
+            .collect(),
         cache: Cache {
             local: draft.local.options,
-            shared: draft.shared.map(|shared| Shared { options: shared.options, password }),
+            shared: draft.shared.map(|shared| Shared {
+                options: shared.options,
+                password,
+            }),
         },
         flights: draft.flights.options,
         rules: draft.rules,
@@ -210,7 +265,7 @@ fn assemble(path: &Path, draft: Draft, mut schemas: links::Schemas, password: Op
 
 /// A path that stands in a configuration file, seen from where that file was found.
 pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
-    file.parent().unwrap_or(Path::new("")).join(path)
+    file.parent().unwrap_or_else(|| Path::new("")).join(path)
 }
 
 /// The password that the shared section points to.
@@ -221,20 +276,41 @@ pub(super) fn password(
 ) -> Result<Option<Password>, Finding> {
     if let Some(path) = &shared.password_file {
         let path = beside(file, path);
-        let text = (outside.read_file)(&path)
-            .map_err(|error| Finding::new("password_file", format!("{} cannot be read: {error}", path.display())))?;
+        let text = (outside.read_file)(&path).map_err(|error| {
+            Finding::new(
+                "password_file",
+                format!("{} cannot be read: {error}", path.display()),
+            )
+        })?;
         return match text.lines().next() {
             Some(line) if !line.is_empty() => Ok(Some(Password::new(line))),
-            Some(_) | None => Err(Finding::new("password_file", format!("{} has no first line", path.display()))),
+            Some(_) | None => Err(Finding::new(
+                "password_file",
+                format!("{} has no first line", path.display()),
+            )),
         };
     }
-    let Some(variable) = &shared.password_env else { return Ok(None) };
+    let Some(variable) = &shared.password_env else {
+        return Ok(None);
+    };
     match (outside.env)(variable) {
         Some(text) if !text.is_empty() => Ok(Some(Password::new(text))),
-        Some(_) | None => Err(Finding::new("password_env", format!("{variable} is not set in the environment"))),
+        Some(_) | None => Err(Finding::new(
+            "password_env",
+            format!("{variable} is not set in the environment"),
+        )),
     }
 }
 
 /// The sections there are.
-const ROOT: [&str; 9] =
-    ["runtime", "log", "admin", "limits", "listeners", "backends", "cache", "flights", "rules"];
+const ROOT: [&str; 9] = [
+    "runtime",
+    "log",
+    "admin",
+    "limits",
+    "listeners",
+    "backends",
+    "cache",
+    "flights",
+    "rules",
+];

@@ -3,22 +3,34 @@
 use serde_json::{Value, json};
 
 use super::schema::{OptionShape, Shape};
-use crate::{admin, backend, cache, flight, limits, listener, log, rule, server};
+use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
 
 /// `config/REFERENCE.md`.
 pub fn page() -> String {
     let mut page = PREFACE.to_owned();
     for section in sections() {
-        page.push_str(&format!("\n## `[{}]`\n\n{}\n", section.header, one_line(section.shape.description())));
+        page.push_str(&format!(
+            "\n## `[{}]`\n\n{}\n",
+            section.header,
+            one_line(section.shape.description())
+        ));
         page.push_str("\n| option | accepts | default | meaning |\n|---|---|---|---|\n");
         let required: Vec<_> = section.shape.required().collect();
         for (name, option) in section.shape.options() {
             let default = match required.contains(&name) {
                 true => "must be given".to_owned(),
-                false => option.default().unwrap_or_default(),
+                false => option.default(),
             };
-            let row = [format!("`{name}`"), accepts(option), default, one_line(option.description())];
-            page.push_str(&format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | ")));
+            let row = [
+                format!("`{name}`"),
+                accepts(option),
+                default,
+                one_line(option.description()),
+            ];
+            page.push_str(&format!(
+                "| {} |\n",
+                row.map(|cell| cell.replace('|', "\\|")).join(" | ")
+            ));
         }
     }
     page
@@ -44,7 +56,10 @@ pub fn schema() -> String {
         let (parent, value) = match section.header.split_once('.') {
             None => ("/properties", shape),
             Some(("cache", _)) => ("/properties/cache/properties", shape),
-            Some(_) => ("/properties", json!({ "type": "object", "additionalProperties": shape })),
+            Some(_) => (
+                "/properties",
+                json!({ "type": "object", "additionalProperties": shape }),
+            ),
         };
         let name = match section.header.split_once('.') {
             Some(("cache", tier)) => tier,
@@ -66,7 +81,7 @@ struct Section {
 fn sections() -> [Section; 10] {
     let section = |header, shape| Section { header, shape };
     [
-        section("runtime", Shape::of::<server::options::Options>()),
+        section("runtime", Shape::of::<runtime::options::Options>()),
         section("log", Shape::of::<log::options::Options>()),
         section("admin", Shape::of::<admin::options::Options>()),
         section("limits", Shape::of::<limits::Options>()),
@@ -87,7 +102,7 @@ fn accepts(option: OptionShape<'_>) -> String {
         (None, None) => String::new(),
     };
     let words = match option.format() {
-        Some("duration") => "duration".to_owned(),
+        Some("period") => "duration".to_owned(),
         Some("size") => "size".to_owned(),
         Some(_) | None => option.accepts(),
     };

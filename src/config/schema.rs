@@ -38,7 +38,10 @@ impl Shape {
     /// The options and their schemas, in the order of the type's fields.
     pub(super) fn options(&self) -> impl Iterator<Item = (&str, OptionShape<'_>)> + Clone {
         let properties = self.0.get("properties").and_then(Value::as_object);
-        properties.into_iter().flatten().map(|(name, shape)| (name.as_str(), OptionShape(shape)))
+        properties
+            .into_iter()
+            .flatten()
+            .map(|(name, shape)| (name.as_str(), OptionShape(shape)))
     }
 
     /// One option's schema.
@@ -48,7 +51,12 @@ impl Shape {
 
     /// The options that must be given.
     pub(super) fn required(&self) -> impl Iterator<Item = &str> {
-        self.0.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        self.0
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
     }
 }
 
@@ -59,25 +67,27 @@ impl<'a> OptionShape<'a> {
     }
 
     /// What holds where it is not given, as TOML or in words.
-    pub(super) fn default(self) -> Option<String> {
+    pub(super) fn default(self) -> String {
         if let Some(words) = text(self.0, "x-default") {
-            return Some(words.to_owned());
+            return words.to_owned();
         }
         match self.0.get("default") {
-            None => None,
-            Some(Value::Null) => Some("none".to_owned()),
-            Some(value) => Some(format!("`{value}`")),
+            None | Some(Value::Null) => "none".to_owned(),
+            Some(value) => format!("`{value}`"),
         }
     }
 
-    /// `duration`, `size`, or nothing in particular.
+    /// `period`, `size`, or nothing in particular.
     pub(super) fn format(self) -> Option<&'a str> {
         text(self.0, "format")
     }
 
     /// The least and the most as numbers.
     pub(super) fn bounds(self) -> (Option<f64>, Option<f64>) {
-        (self.0.get("minimum").and_then(Value::as_f64), self.0.get("maximum").and_then(Value::as_f64))
+        (
+            self.0.get("minimum").and_then(Value::as_f64),
+            self.0.get("maximum").and_then(Value::as_f64),
+        )
     }
 
     /// The least and the most as text with a unit.
@@ -87,13 +97,27 @@ impl<'a> OptionShape<'a> {
 
     /// The least and the most number of items.
     pub(super) fn lengths(self) -> (Option<u64>, Option<u64>) {
-        (self.0.get("minItems").and_then(Value::as_u64), self.0.get("maxItems").and_then(Value::as_u64))
+        (
+            self.0.get("minItems").and_then(Value::as_u64),
+            self.0.get("maxItems").and_then(Value::as_u64),
+        )
     }
 
     /// The words that it accepts, if it accepts only some.
     pub(super) fn words(self) -> Vec<&'a str> {
-        let listed = self.0.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        let one = self.0.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+        let listed = self
+            .0
+            .get("enum")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        let one = self
+            .0
+            .get("oneOf")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let mut words: Vec<_> = listed.collect();
         words.extend(one.filter_map(|choice| text(choice, "const")));
         match self.items() {
@@ -108,14 +132,21 @@ impl<'a> OptionShape<'a> {
             return words.to_owned();
         }
         if let Some(items) = self.items() {
-            return format!("a list of {}", items.accepts().trim_start_matches("a "));
+            return match items.words().is_empty() {
+                true => "a list of strings".to_owned(),
+                false => format!("a list of {}", items.accepts()),
+            };
         }
         let words = self.words();
         if !words.is_empty() {
-            return words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
+            return words
+                .iter()
+                .map(|word| format!("\"{word}\""))
+                .collect::<Vec<_>>()
+                .join(" or ");
         }
         match self.format() {
-            Some("duration") => "a duration such as \"30s\", \"250ms\" or \"5m\"".to_owned(),
+            Some("period") => "a duration such as \"30s\", \"250ms\" or \"5m\"".to_owned(),
             Some("size") => "a size such as \"16MiB\", or a number of bytes".to_owned(),
             Some(_) | None => self.accepts_plain(),
         }
@@ -147,16 +178,30 @@ impl<'a> OptionShape<'a> {
 
 /// The defaults of required options are never seen, so the schema does not name them; nor does `null` mean anything in TOML.
 fn drop_placeholders(schema: &mut Value) {
-    let required: Vec<String> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let required: Vec<String> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
     for (name, property) in properties {
-        let Some(property) = property.as_object_mut() else { continue };
+        let Some(property) = property.as_object_mut() else {
+            continue;
+        };
         if required.contains(name) || property.get("default") == Some(&Value::Null) {
             property.remove("default");
         }
         let kinds = property.get("type").and_then(Value::as_array).map(|kinds| {
-            kinds.iter().filter(|kind| *kind != "null").cloned().collect::<Vec<_>>()
+            kinds
+                .iter()
+                .filter(|kind| *kind != "null")
+                .cloned()
+                .collect::<Vec<_>>()
         });
         match kinds.as_deref() {
             Some([one]) => property.insert("type".to_owned(), one.clone()),

@@ -11,12 +11,23 @@ use super::text::Text;
 use crate::setting::{Finding, Period, Section, Size, nearest};
 
 /// Reads a section whose header is at `offset`. Whatever is wrong becomes a problem, and its option has its default.
-pub(super) fn read<'i, T: Section>(text: &mut Text<'i>, path: &str, offset: usize, table: DeTable<'i>) -> (T, Place) {
+pub(super) fn read<'i, T: Section>(
+    text: &mut Text<'i>,
+    path: &str,
+    offset: usize,
+    table: DeTable<'i>,
+) -> (T, Place) {
     let shape = Shape::of::<T>();
-    let mut place = Place { path: path.to_owned(), line: text.line(offset), lines: Vec::new() };
+    let mut place = Place {
+        path: path.to_owned(),
+        line: text.line(offset),
+        lines: Vec::new(),
+    };
     let mut good = DeTable::new();
     for (name, value) in table {
-        place.lines.push((name.get_ref().to_string(), text.line(name.span().start)));
+        place
+            .lines
+            .push((name.get_ref().to_string(), text.line(name.span().start)));
         let Some(option) = shape.option(name.get_ref()) else {
             unknown(text, path, &name, shape.options().map(|(name, _)| name));
             continue;
@@ -64,7 +75,10 @@ pub(super) fn unknown<'a>(
     };
     let message = match suggestion {
         Some(_) => format!("unknown {what}"),
-        None => format!("unknown {what}: there are {}", known.collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "unknown {what}: there are {}",
+            known.collect::<Vec<_>>().join(", ")
+        ),
     };
     text.report(name.span().start, path, message, suggestion);
 }
@@ -88,21 +102,45 @@ fn fault<T: Section>(
     let span = value.span();
     let deserializer = ValueDeserializer::from(Spanned::new(span.clone(), DeValue::Table(alone)));
     let within = |error: &toml::de::Error| {
-        error.span().filter(|inner| span.start <= inner.start && inner.end <= span.end).unwrap_or_else(|| span.clone())
+        error
+            .span()
+            .filter(|inner| span.start <= inner.start && inner.end <= span.end)
+            .unwrap_or_else(|| span.clone())
     };
     match T::deserialize(deserializer) {
         Err(error) => {
             let at = within(&error);
             let shown = text.slice(at.clone());
-            let message = format!("{shown} is not accepted: expected {}", option.accepts());
+            let why = own_reason(option, &error);
+            let message = format!("{shown} is not accepted{why}: expected {}", option.accepts());
             let words = option.words();
             let suggestion = nearest(shown.trim_matches(['"', '\'']), words.iter().copied());
-            Some(Fault { offset: at.start, message, suggestion: suggestion.map(|word| format!("{word:?}")) })
+            Some(Fault {
+                offset: at.start,
+                message,
+                suggestion: suggestion.map(|word| format!("{word:?}")),
+            })
         }
         Ok(_) => {
             let message = out_of_bounds(option, value.get_ref())?;
-            Some(Fault { offset: span.start, message: format!("{} {message}", text.slice(span)), suggestion: None })
+            Some(Fault {
+                offset: span.start,
+                message: format!("{} {message}", text.slice(span)),
+                suggestion: None,
+            })
         }
+    }
+}
+
+/// What an option's own type says of a value; what serde says of any is said better by what is accepted.
+fn own_reason(option: OptionShape<'_>, error: &toml::de::Error) -> String {
+    let general = ["invalid ", "unknown variant"]
+        .iter()
+        .any(|start| error.message().starts_with(start));
+    if general || option.format().is_some() {
+        String::new()
+    } else {
+        format!(" ({})", error.message())
     }
 }
 
@@ -115,7 +153,7 @@ fn out_of_bounds(option: OptionShape<'_>, value: &DeValue<'_>) -> Option<String>
         },
         DeValue::Float(number) => number_fault(option, number.as_str()),
         DeValue::String(text) => match option.format() {
-            Some("duration") => quantity::<Period>(option, text),
+            Some("period") => quantity::<Period>(option, text),
             Some("size") => quantity::<Size>(option, text),
             Some(_) | None => None,
         },
@@ -138,7 +176,9 @@ fn quantity<Q: FromStr + PartialOrd>(option: OptionShape<'_>, text: &str) -> Opt
     if bound(least).is_some_and(|bound| amount < bound) {
         return Some(format!("is less than the least, {}", least.unwrap_or_default()));
     }
-    bound(most).is_some_and(|bound| amount > bound).then(|| format!("is over the limit of {}", most.unwrap_or_default()))
+    bound(most)
+        .is_some_and(|bound| amount > bound)
+        .then(|| format!("is over the limit of {}", most.unwrap_or_default()))
 }
 
 fn length_fault(option: OptionShape<'_>, length: usize) -> Option<String> {
@@ -147,10 +187,19 @@ fn length_fault(option: OptionShape<'_>, length: usize) -> Option<String> {
     if least.is_some_and(|least| length < least) {
         return Some(format!("is too short: expected {}", option.accepts()));
     }
-    most.filter(|most| length > *most).map(|most| format!("has {length} items, over the limit of {most}"))
+    most.filter(|most| length > *most)
+        .map(|most| format!("has {length} items, over the limit of {most}"))
 }
 
 /// The warnings of a section as problems.
-pub(super) fn warnings<T: Section>(file: &std::path::Path, section: &T, place: &Place) -> Vec<super::Problem> {
-    section.warnings().into_iter().map(|finding: Finding| place.problem(file, finding)).collect()
+pub(super) fn warnings<T: Section>(
+    file: &std::path::Path,
+    section: &T,
+    place: &Place,
+) -> Vec<super::Problem> {
+    section
+        .warnings()
+        .into_iter()
+        .map(|finding: Finding| place.problem(file, finding))
+        .collect()
 }

@@ -1,20 +1,21 @@
 //! The rule, key prefix and counters of a method, found by its name on the wire.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
 use super::{CallRef, Scratch};
-use crate::call::Repeat;
+use crate::call::{Answering, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope};
 use crate::metrics::{ListenerCounts, MethodCounts};
-use crate::rule::{Action, Caching, Rule};
+use crate::rule::method::{Methodology, OTHER, Ruled};
+use crate::rule::{Action, Caching, Declaration, Rule};
 use crate::wire::Protocol;
-use crate::wire::message::split_name;
+use crate::wire::message::{Kind, split_name};
 
 /// All that is known of one method.
 #[derive(Debug)]
@@ -30,30 +31,24 @@ pub struct Route {
 /// Names on the wire and what they lead to.
 pub type Names = HashMap<Box<[u8]>, Arc<Route>, RandomState>;
 
-/// The rule of a method, and the label it is counted under.
-#[derive(Debug)]
-pub struct Ruled {
-    /// What holds for its calls.
-    pub rule: Rule,
-    /// The metric label.
-    pub label: Arc<str>,
-}
-
-/// Finds the rule of `(service, method)`.
-pub type Lookup = Box<dyn Fn(&str, &str) -> Ruled + Send + Sync>;
-
 /// The methods of one listener.
+#[derive(Debug)]
 pub struct Routes {
     backend: Arc<str>,
     service: String,
-    lookup: Lookup,
+    methods: Methodology,
     names: ArcSwap<Names>,
 }
 
 impl Routes {
     /// Routes to `backend`, where a name without prefix belongs to `service`.
-    pub fn new(backend: Arc<str>, service: String, lookup: Lookup) -> Self {
-        Self { backend, service, lookup, names: ArcSwap::default() }
+    pub fn new(backend: Arc<str>, service: String, methods: Methodology) -> Self {
+        Self {
+            backend,
+            service,
+            methods,
+            names: ArcSwap::default(),
+        }
     }
 
     /// The names met so far.
@@ -82,9 +77,18 @@ impl Routes {
         let (service, method) = split_name(name);
         let service = service.unwrap_or(self.service.as_bytes());
         let ruled = match (std::str::from_utf8(service), std::str::from_utf8(method)) {
-            (_, Ok(TRACKING)) => Ruled { rule: Rule { action: Action::Refuse, ..Rule::default() }, label: TRACKING.into() },
-            (Ok(service), Ok(method)) => (self.lookup)(service, method),
-            (Err(_), _) | (_, Err(_)) => Ruled { rule: Rule::default(), label: OTHER.into() },
+            (_, Ok(TRACKING)) => Ruled {
+                rule: Rule {
+                    action: Action::Refuse,
+                    ..Rule::default()
+                },
+                label: TRACKING.into(),
+            },
+            (Ok(service), Ok(method)) => self.methods.find(service, method),
+            (Err(_), _) | (_, Err(_)) => Ruled {
+                rule: Rule::default(),
+                label: OTHER.into(),
+            },
         };
         let prefix = |protocol| match ruled.rule.action.caching() {
             None => Prefix::default(),
@@ -107,12 +111,6 @@ impl Routes {
     }
 }
 
-impl fmt::Debug for Routes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Routes").field("backend", &self.backend).field("service", &self.service).finish_non_exhaustive()
-    }
-}
-
 impl Route {
     /// Leaves the key of `call` in `scratch`.
     #[inline]
@@ -123,7 +121,30 @@ impl Route {
         };
         scratch.key.clear();
         scratch.key.extend_from_slice(prefix.as_bytes());
-        scratch.canonical.put(call.protocol, call.body, &caching.ignored, &mut scratch.key)
+        scratch
+            .canonical
+            .put(call.protocol, call.body, &caching.ignored, &mut scratch.key)
+    }
+
+    /// The terms for one call: a message's type alone makes a call oneway where nothing else tells.
+    pub fn terms(&self, kind: Kind) -> Cow<'_, Terms> {
+        let terms = &self.rule.terms;
+        let unsure = kind == Kind::Oneway
+            && terms.answer == Answering::Reply
+            && self.rule.declaration == Declaration::Undeclared;
+        if unsure {
+            Cow::Owned(Terms {
+                answer: Answering::Unsure,
+                ..terms.clone()
+            })
+        } else {
+            Cow::Borrowed(terms)
+        }
+    }
+
+    /// Whether the client of a call of this kind expects no reply.
+    pub fn is_silent(&self, kind: Kind) -> bool {
+        self.terms(kind).answer != Answering::Reply
     }
 
     /// Whether a call must keep its place among the others of its connection in effect too.
@@ -131,9 +152,6 @@ impl Route {
         self.rule.terms.repeat == Repeat::Once
     }
 }
-
-/// The label of methods that neither a rule nor the IDL names.
-pub const OTHER: &str = "_OTHER";
 
 /// thriftpy2's tracking handshake. A backend that accepted it would expect a header before each later message of that connection,
 /// and would not find it on a pooled one; told that the method is unknown, the client does without.

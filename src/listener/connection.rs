@@ -25,6 +25,7 @@ use crate::wire::walk::Walk;
 use crate::wire::{Protocol, Transport, WireError};
 
 /// A connection and what it has under way.
+#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
 pub struct Connection<S> {
     stream: S,
     settings: Arc<Settings>,
@@ -115,7 +116,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
             let (reads, waits) = (self.reads(), !self.line.is_empty());
             let (started, open) = (self.started, self.reading == Reading::Open);
-            let Self { stream, inbox, line, .. } = self;
+            let Self {
+                stream, inbox, line, ..
+            } = self;
             tokio::select! {
                 biased;
                 Some(answered) = line.next(), if waits => self.settle(&answered)?,
@@ -152,11 +155,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Answers or starts the first call in the inbox.
     #[inline]
     fn answer_next(&mut self, batch: &Batch, arrived: Instant) -> Result<Step, End> {
-        let Self { inbox, settings, gateway, walk, scratch, session, line, .. } = self;
+        let Self {
+            inbox,
+            settings,
+            gateway,
+            walk,
+            scratch,
+            session,
+            line,
+            ..
+        } = self;
         let Some(range) = inbox.first(settings).map_err(|error| lost(error, gateway))? else {
             return Ok(Step::Waits);
         };
-        let Some(speech) = inbox.speech() else { return Ok(Step::Waits) };
+        let Some(speech) = inbox.speech() else {
+            return Ok(Step::Waits);
+        };
         let bytes = inbox.bytes(range);
         let message = match speech.transport {
             Transport::Framed => Message::parse(speech.protocol, bytes, walk),
@@ -164,7 +178,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         };
         match message {
             Ok(Message { header, body }) => {
-                let call = CallRef { protocol: speech.protocol, header, body };
+                let call = CallRef {
+                    protocol: speech.protocol,
+                    header,
+                    body,
+                };
                 if line.awaits(header.seqid) && settings.duplicate_seqid == DuplicateSeqid::Close {
                     return Err(End::DuplicateSeqid);
                 }
@@ -172,16 +190,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     if !line.is_empty() {
                         return Ok(Step::Waits);
                     }
-                    refuse(line, speech, &header, ApplicationErrorKind::InvalidMessageType, "the message is no call");
-                } else if !start(line, &call, batch, speech, arrived, settings, gateway, scratch, session.as_ref()) {
+                    refuse(
+                        line,
+                        speech,
+                        &header,
+                        ApplicationErrorKind::InvalidMessageType,
+                        "the message is no call",
+                    );
+                } else if !start(
+                    line,
+                    &call,
+                    batch,
+                    speech,
+                    arrived,
+                    settings,
+                    gateway,
+                    scratch,
+                    session.as_ref(),
+                ) {
                     return Ok(Step::Waits);
                 }
             }
             Err(_) if !line.is_empty() => return Ok(Step::Waits),
             Err(error) => {
-                let Ok((header, _)) = Header::parse(speech.protocol, bytes) else { return Err(lost(error, gateway)) };
+                let Ok((header, _)) = Header::parse(speech.protocol, bytes) else {
+                    return Err(lost(error, gateway));
+                };
                 count_limit(&error, gateway);
-                refuse(line, speech, &header, ApplicationErrorKind::ProtocolError, &error.to_string());
+                refuse(
+                    line,
+                    speech,
+                    &header,
+                    ApplicationErrorKind::ProtocolError,
+                    &error.to_string(),
+                );
             }
         }
         inbox.take();
@@ -190,16 +232,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Puts a reply whose turn has come into the outbox.
     fn settle(&mut self, answered: &Answered) -> Result<(), End> {
-        let Some(speech) = self.inbox.speech() else { return Ok(()) };
+        let Some(speech) = self.inbox.speech() else {
+            return Ok(());
+        };
         let timeout = self.settings.client_timeout;
-        self.line.settle(answered, speech, timeout, &self.gateway).map_err(|_| End::LateReply)
+        self.line
+            .settle(answered, speech, timeout, &self.gateway)
+            .map_err(|_| End::LateReply)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
         if self.line.outbox.is_empty() {
             return Ok(());
         }
-        self.stream.write_all_buf(&mut self.line.outbox).await.map_err(|_| End::Broken)?;
+        self.stream
+            .write_all_buf(&mut self.line.outbox)
+            .await
+            .map_err(|_| End::Broken)?;
         if self.line.outbox.capacity() > OUTBOX_KEPT {
             self.line.outbox = bytes::BytesMut::new();
         }
@@ -261,7 +310,10 @@ impl End {
 }
 
 /// Starts a call unless it must wait for those under way.
-#[expect(clippy::too_many_arguments, reason = "the parts of one connection, borrowed apart from its buffer")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one connection, borrowed apart from its buffer"
+)]
 #[inline]
 fn start(
     line: &mut Line,
@@ -292,7 +344,14 @@ fn start(
 
 fn refuse(line: &mut Line, speech: Speech, header: &Header<'_>, kind: ApplicationErrorKind, why: &str) {
     let reply = Reply::refusal(speech.protocol, kind, why);
-    put(&mut line.outbox, &reply, speech, header.method(), header.seqid, header.form);
+    put(
+        &mut line.outbox,
+        &reply,
+        speech,
+        header.method(),
+        header.seqid,
+        header.form,
+    );
 }
 
 /// The stream cannot be told apart any further.

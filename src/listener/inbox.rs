@@ -6,9 +6,9 @@ use bytes::{Buf, BytesMut};
 
 use super::Settings;
 use super::line::Speech;
+use crate::wire::WireError;
 use crate::wire::boundary::{Boundary, Found};
 use crate::wire::detect::detect;
-use crate::wire::WireError;
 
 /// Bytes received, and how they are to be understood.
 #[derive(Debug)]
@@ -33,7 +33,12 @@ impl Inbox {
         let fixed = settings.transport.zip(settings.protocol);
         let speech = fixed.map(|(transport, protocol)| Speech { transport, protocol });
         let boundary = speech.map(|speech| Boundary::new(speech.transport, speech.protocol, settings.bounds));
-        Self { bytes: BytesMut::new(), speech, boundary, first: First::Unknown }
+        Self {
+            bytes: BytesMut::new(),
+            speech,
+            boundary,
+            first: First::Unknown,
+        }
     }
 
     /// The transport and protocol, once they are known.
@@ -46,7 +51,9 @@ impl Inbox {
     /// The room grows with what has arrived, never with what was announced.
     pub fn room(&mut self) -> &mut BytesMut {
         let wanted = match self.first {
-            First::Needs(total) => total.saturating_sub(self.bytes.len()).clamp(ROOM_LEAST, ROOM_MOST),
+            First::Needs(total) => total
+                .saturating_sub(self.bytes.len())
+                .clamp(ROOM_LEAST, ROOM_MOST),
             First::Unknown | First::Whole(_) => ROOM_LEAST,
         };
         if self.bytes.is_empty() && self.bytes.capacity() > ROOM_MOST {
@@ -114,13 +121,18 @@ impl Inbox {
 
     fn boundary(&mut self, settings: &Settings) -> Result<Option<Found>, WireError> {
         if self.boundary.is_none() {
-            let Some((transport, protocol)) = detect(&self.bytes)? else { return Ok(None) };
+            let Some((transport, protocol)) = detect(&self.bytes)? else {
+                return Ok(None);
+            };
             let transport = settings.transport.unwrap_or(transport);
             let protocol = settings.protocol.unwrap_or(protocol);
             self.speech = Some(Speech { transport, protocol });
             self.boundary = Some(Boundary::new(transport, protocol, settings.bounds));
         }
-        self.boundary.as_mut().map(|boundary| boundary.find(&self.bytes)).transpose()
+        self.boundary
+            .as_mut()
+            .map(|boundary| boundary.find(&self.bytes))
+            .transpose()
     }
 }
 

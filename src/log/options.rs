@@ -34,7 +34,11 @@ pub enum Format {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { format: Format::Human, level: "info".to_owned(), calls_per_second: 10 }
+        Self {
+            format: Format::Human,
+            level: "info".to_owned(),
+            calls_per_second: 10,
+        }
     }
 }
 
@@ -45,7 +49,11 @@ impl Section for Options {
             Ok(_) => return Vec::new(),
             Err(error) => error.to_string(),
         };
-        let accepted = "expected a level such as \"info\" or directives such as \"info,larder::backend=debug\"";
-        vec![Finding::new("level", format!("{:?} is no log filter ({fault}); {accepted}", self.level))]
+        let accepted =
+            "expected a level such as \"info\" or directives such as \"info,larder::backend=debug\"";
+        vec![Finding::new(
+            "level",
+            format!("{:?} is no log filter ({fault}); {accepted}", self.level),
+        )]
     }
 }

@@ -52,7 +52,11 @@ impl Pattern {
 impl Ord for Pattern {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         let place = |pattern: &Self| std::cmp::Reverse(pattern.specificity());
-        (&self.service, place(self), self.methods.text()).cmp(&(&other.service, place(other), other.methods.text()))
+        (&self.service, place(self), self.methods.text()).cmp(&(
+            &other.service,
+            place(other),
+            other.methods.text(),
+        ))
     }
 }
 
@@ -95,7 +99,10 @@ impl FromStr for Pattern {
             None if method.contains('*') => return Err(PatternError::Star),
             Some(_) | None => return Err(PatternError::MethodName),
         };
-        Ok(Self { service: service.to_owned(), methods })
+        Ok(Self {
+            service: service.to_owned(),
+            methods,
+        })
     }
 }
 
@@ -127,7 +134,12 @@ mod tests {
 
     #[test]
     fn a_pattern_is_read_and_written_alike() {
-        for text in ["UserService.getUser", "UserService.get*", "UserService.*", "ns.UserService.getUser"] {
+        for text in [
+            "UserService.getUser",
+            "UserService.get*",
+            "UserService.*",
+            "ns.UserService.getUser",
+        ] {
             assert_eq!(text.parse::<Pattern>().unwrap().to_string(), text);
         }
     }
@@ -150,7 +162,11 @@ mod tests {
     #[test]
     fn a_pattern_matches_its_methods_alone() {
         let check = |text: &str, method, expected| {
-            assert_eq!(text.parse::<Pattern>().unwrap().matches("Users", method), expected, "{text} {method}");
+            assert_eq!(
+                text.parse::<Pattern>().unwrap().matches("Users", method),
+                expected,
+                "{text} {method}"
+            );
         };
         check("Users.get", "get", true);
         check("Users.get", "getAll", false);
@@ -163,8 +179,10 @@ mod tests {
 
     #[test]
     fn the_most_specific_comes_first() {
-        let mut patterns: Vec<Pattern> =
-            ["U.*", "U.getAll*", "U.get", "U.get*"].iter().map(|text| text.parse().unwrap()).collect();
+        let mut patterns: Vec<Pattern> = ["U.*", "U.getAll*", "U.get", "U.get*"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
         patterns.sort();
         let order: Vec<_> = patterns.iter().map(ToString::to_string).collect();
         assert_eq!(order, ["U.get", "U.getAll*", "U.get*", "U.*"]);

@@ -50,33 +50,57 @@ pub enum Replies {
 /// Everything that cannot be understood.
 pub fn resolve(options: &Options, method: Option<(&Schema, &Method)>) -> Result<Resolved, Vec<Finding>> {
     let (resolved, findings) = resolve_known(options, method);
-    if findings.is_empty() { Ok(resolved) } else { Err(findings) }
+    if findings.is_empty() {
+        Ok(resolved)
+    } else {
+        Err(findings)
+    }
 }
 
 /// The same, leaving out what this method does not have: a rule for many methods may name what only some of them have.
 pub fn resolve_known(options: &Options, method: Option<(&Schema, &Method)>) -> (Resolved, Vec<Finding>) {
     let mut findings = Vec::new();
-    let mut keep = |option, result: Result<_, Finding>| result.map_err(|finding| findings.push(Finding { option, ..finding })).ok();
-    let ignore = options.ignore.iter().filter_map(|dotted| keep("ignore", path(dotted, method))).collect();
+    let mut keep = |option, result: Result<_, Finding>| {
+        result
+            .map_err(|finding| findings.push(Finding { option, ..finding }))
+            .ok()
+    };
+    let ignore = options
+        .ignore
+        .iter()
+        .filter_map(|dotted| keep("ignore", path(dotted, method)))
+        .collect();
     let mut exceptions = |option, names: &[String]| -> Vec<i16> {
-        let ids = names.iter().map(|name| exception(name, method).map(|id| vec![id]));
+        let ids = names
+            .iter()
+            .map(|name| exception(name, method).map(|id| vec![id]));
         ids.filter_map(|id| keep(option, id)).flatten().collect()
     };
     let cache_exceptions = exceptions("cache_exceptions", &options.cache_exceptions);
     let failure_exceptions = exceptions("failure_exceptions", &options.failure_exceptions);
     let both = cache_exceptions.iter().find(|id| failure_exceptions.contains(id));
     if let Some(id) = both {
-        let message = format!("exception {id} is in cache_exceptions too: it is an answer or a failure, not both");
+        let message =
+            format!("exception {id} is in cache_exceptions too: it is an answer or a failure, not both");
         findings.push(Finding::new("failure_exceptions", message));
     }
     let fallback = options.fallback.as_deref().and_then(|json| {
-        fallback(json, method).map_err(|message| findings.push(Finding::new("fallback", message))).ok()
+        fallback(json, method)
+            .map_err(|message| findings.push(Finding::new("fallback", message)))
+            .ok()
     });
-    let replies = replies(options, method).unwrap_or_else(|finding| {
-        findings.push(finding);
-        Replies::Unknown
-    });
-    (Resolved { ignore, cache_exceptions, failure_exceptions, fallback, replies }, findings)
+    findings.extend(oneway_fault(options, method));
+    let replies = replies(options, method);
+    (
+        Resolved {
+            ignore,
+            cache_exceptions,
+            failure_exceptions,
+            fallback,
+            replies,
+        },
+        findings,
+    )
 }
 
 fn path(dotted: &str, method: Option<(&Schema, &Method)>) -> Result<Vec<i16>, Finding> {
@@ -98,7 +122,12 @@ fn exception(name: &str, method: Option<(&Schema, &Method)>) -> Result<i16, Find
 }
 
 fn id(step: &str, whole: &str) -> Result<i16, Finding> {
-    let named = || Finding::new("", format!("{whole:?} is a name, which needs the listener's idl: without it only ids are known"));
+    let named = || {
+        Finding::new(
+            "",
+            format!("{whole:?} is a name, which needs the listener's idl: without it only ids are known"),
+        )
+    };
     step.parse().map_err(|_| named())
 }
 
@@ -108,7 +137,10 @@ fn unknown(error: UnknownName) -> Finding {
         UnknownName::Field { nearest, .. } | UnknownName::Exception { nearest, .. } => nearest,
         UnknownName::NoFields { .. } => Nearest::default(),
     };
-    let message = text.strip_suffix(&nearest.to_string()).unwrap_or(&text).to_owned();
+    let message = text
+        .strip_suffix(&nearest.to_string())
+        .unwrap_or(&text)
+        .to_owned();
     Finding::new("", message).suggesting(nearest.0)
 }
 
@@ -121,24 +153,33 @@ fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, 
         value::result(schema, method, &json, encoding)
             .map_err(|problem| format!("does not fit what {} returns: {problem}", method.name))
     };
-    Ok(Fallback { binary: write(Encoding::Binary)?, compact: write(Encoding::Compact)? })
+    Ok(Fallback {
+        binary: write(Encoding::Binary)?,
+        compact: write(Encoding::Compact)?,
+    })
 }
 
-fn replies(options: &Options, method: Option<(&Schema, &Method)>) -> Result<Replies, Finding> {
-    let Some((_, method)) = method else {
-        return Ok(if options.oneway { Replies::Nothing } else { Replies::Unknown });
-    };
+/// What the IDL says of a method wins over what the rule does.
+fn replies(options: &Options, method: Option<(&Schema, &Method)>) -> Replies {
+    match method {
+        None if options.oneway => Replies::Nothing,
+        None => Replies::Unknown,
+        Some((_, Method { oneway: true, .. })) => Replies::Nothing,
+        Some((_, Method { returns: Some(_), .. })) => Replies::Value,
+        Some((_, Method { returns: None, .. })) => Replies::Void,
+    }
+}
+
+fn oneway_fault(options: &Options, method: Option<(&Schema, &Method)>) -> Option<Finding> {
+    let (_, method) = method?;
     if method.oneway && options.ttl.is_some() {
-        return Err(Finding::new("ttl", format!("{} is oneway: it has no reply to keep", method.name)));
+        return Some(Finding::new(
+            "ttl",
+            format!("{} is oneway: it has no reply to keep", method.name),
+        ));
     }
-    match (method.oneway, &method.returns) {
-        (true, _) => Ok(Replies::Nothing),
-        (false, _) if options.oneway => {
-            Err(Finding::new("oneway", format!("the idl declares {} without oneway: it has a reply", method.name)))
-        }
-        (false, Some(_)) => Ok(Replies::Value),
-        (false, None) => Ok(Replies::Void),
-    }
+    let message = || format!("the idl declares {} without oneway: it has a reply", method.name);
+    (options.oneway && !method.oneway).then(|| Finding::new("oneway", message()))
 }
 
 #[cfg(test)]
@@ -186,20 +227,43 @@ mod tests {
         };
         let resolved = resolve(&options, Some((&schema, method))).unwrap();
         assert_eq!(resolved.ignore, [vec![2, 2], vec![2, 1], vec![1]]);
-        assert_eq!((resolved.cache_exceptions, resolved.failure_exceptions), (vec![1], vec![2]));
+        assert_eq!(
+            (resolved.cache_exceptions, resolved.failure_exceptions),
+            (vec![1], vec![2])
+        );
         assert_eq!(resolved.replies, Replies::Value);
-        assert!(resolved.fallback.unwrap().binary.starts_with(&[12, 0, 0]), "field 0, a struct");
+        assert!(
+            resolved.fallback.unwrap().binary.starts_with(&[12, 0, 0]),
+            "field 0, a struct"
+        );
     }
 
     #[test]
     fn without_idl_ids_alone_are_known() {
-        let options = Options { ignore: list(&["3", "1.2"]), cache_exceptions: list(&["1"]), ..Options::default() };
+        let options = Options {
+            ignore: list(&["3", "1.2"]),
+            cache_exceptions: list(&["1"]),
+            ..Options::default()
+        };
         let resolved = resolve(&options, None).unwrap();
-        assert_eq!((resolved.ignore, resolved.cache_exceptions), (vec![vec![3], vec![1, 2]], vec![1]));
-        let options = Options { ignore: list(&["trace"]), fallback: Some("1".to_owned()), ..Options::default() };
+        assert_eq!(
+            (resolved.ignore, resolved.cache_exceptions),
+            (vec![vec![3], vec![1, 2]], vec![1])
+        );
+        let options = Options {
+            ignore: list(&["trace"]),
+            fallback: Some("1".to_owned()),
+            ..Options::default()
+        };
         let found = findings(&options, None);
-        assert!(found[0].starts_with("ignore: \"trace\" is a name, which needs the listener's idl"), "{found:?}");
-        assert!(found[1].starts_with("fallback: needs the listener's idl"), "{found:?}");
+        assert!(
+            found[0].starts_with("ignore: \"trace\" is a name, which needs the listener's idl"),
+            "{found:?}"
+        );
+        assert!(
+            found[1].starts_with("fallback: needs the listener's idl"),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -233,12 +297,24 @@ mod tests {
         let schema = schema();
         let check = |name: &str, expected| {
             let method = &schema.service("S").unwrap().methods[name];
-            assert_eq!(resolve(&Options::default(), Some((&schema, method))).unwrap().replies, expected, "{name}");
+            assert_eq!(
+                resolve(&Options::default(), Some((&schema, method)))
+                    .unwrap()
+                    .replies,
+                expected,
+                "{name}"
+            );
         };
         check("get", Replies::Value);
         check("ping", Replies::Void);
         check("tell", Replies::Nothing);
-        let cached = Options { ttl: Some(Period::from_secs(1)), ..Options::default() };
-        assert_eq!(findings(&cached, Some("tell")), ["ttl: tell is oneway: it has no reply to keep"]);
+        let cached = Options {
+            ttl: Some(Period::from_secs(1)),
+            ..Options::default()
+        };
+        assert_eq!(
+            findings(&cached, Some("tell")),
+            ["ttl: tell is oneway: it has no reply to keep"]
+        );
     }
 }

@@ -99,7 +99,9 @@ impl FromStr for Size {
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
-        let unit = TIME_UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit));
+        let unit = TIME_UNITS
+            .iter()
+            .find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit));
         match unit {
             Some((unit, name)) => write!(f, "{}{name}", nanos / unit),
             None => write!(f, "{nanos}s"),
@@ -109,7 +111,9 @@ impl fmt::Display for Period {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = SIZE_UNITS.iter().find(|(unit, _)| self.0 != 0 && self.0.is_multiple_of(*unit));
+        let unit = SIZE_UNITS
+            .iter()
+            .find(|(unit, _)| self.0 != 0 && self.0.is_multiple_of(*unit));
         match unit {
             Some((unit, name)) => write!(f, "{}{name}", self.0 / unit),
             None => write!(f, "{}", self.0),
@@ -157,7 +161,7 @@ impl JsonSchema for Period {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "duration" })
+        json_schema!({ "type": "string", "format": "period" })
     }
 }
 
@@ -192,7 +196,8 @@ mod tests {
 
     #[test]
     fn a_duration_is_written_in_the_unit_that_fits() {
-        let check = |text: &str, written: &str| assert_eq!(text.parse::<Period>().unwrap().to_string(), written);
+        let check =
+            |text: &str, written: &str| assert_eq!(text.parse::<Period>().unwrap().to_string(), written);
         check("30s", "30s");
         check("90s", "90s");
         check("2500ms", "2500ms");
@@ -213,7 +218,11 @@ mod tests {
     fn a_size_is_written_in_the_unit_that_fits() {
         let check = |text: &str, bytes, written: &str| {
             let size = text.parse::<Size>().unwrap();
-            assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, written), "{text}");
+            assert_eq!(
+                (size.bytes(), size.to_string().as_str()),
+                (bytes, written),
+                "{text}"
+            );
         };
         check("16384000", 16_384_000, "16384000");
         check("16MiB", 16 << 20, "16MiB");

@@ -1,19 +1,19 @@
 //! The shared tier against real Redis servers that are killed, stopped and filled with other things.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Stdio};
+mod server;
+
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use redis::aio::MultiplexedConnection;
 
 use crate::dial::Tcp;
 use crate::entry::Kind;
 use crate::wire::Protocol;
 
 use super::*;
+
+use server::Server;
 
 const KEY: &[u8] = b"users UserService getUser 1";
 const KEEP: Duration = Duration::from_secs(600);
@@ -328,95 +328,4 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(tokio::time::Instant::now() < patience, "never happened: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-}
-
-/// A Redis of the test's own, gone with the test.
-struct Server {
-    port: u16,
-    child: Child,
-}
-
-impl Server {
-    fn start() -> Self {
-        // The port may be taken by another between being found free and being bound: then the next one is tried.
-        (0..10).find_map(|_| Self::start_on(free_port())).unwrap()
-    }
-
-    fn start_on(port: u16) -> Option<Self> {
-        let mut child = Command::new("redis-server")
-            .args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        while child.try_wait().unwrap().is_none() {
-            if answers(port, child.id()) {
-                return Some(Self { port, child });
-            }
-            std::thread::yield_now();
-        }
-        None
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn restart(&mut self) {
-        *self = Self::start_on(self.port).unwrap();
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-    }
-
-    async fn ask<T: redis::FromRedisValue>(&self, ask: &redis::Cmd) -> T {
-        let stream = Tcp.dial((Ipv4Addr::LOCALHOST, self.port).into()).await.unwrap();
-        let login = redis::RedisConnectionInfo::default();
-        let (mut connection, driver) = MultiplexedConnection::new(&login, stream).await.unwrap();
-        tokio::select! {
-            answer = ask.query_async(&mut connection) => answer.unwrap(),
-            () = driver => panic!("the connection ended"),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be gone already; either way nothing is left of it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Whether the Redis on `port` is the process `id`, and not another test's that was faster.
-fn answers(port: u16, id: u32) -> bool {
-    let Ok(mut stream) = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
-        return false;
-    };
-    let mut told = String::new();
-    stream.write_all(b"INFO server\r\nQUIT\r\n").is_ok()
-        && stream.read_to_string(&mut told).is_ok()
-        && told.contains(&format!("process_id:{id}\r\n"))
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }

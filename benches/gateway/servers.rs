@@ -1,0 +1,323 @@
+//! The servers measured, each alone on its core with one thread, and the echo behind those that pass.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use clap::ValueEnum;
+use tempfile::TempDir;
+
+use crate::Fallible;
+use crate::call::{self, Speech};
+use crate::cell::Cell;
+use crate::ids::Ids;
+use crate::load::{Load, Order};
+use crate::process::{self, Core, Process};
+
+/// A server of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub(crate) enum Name {
+    Echo,
+    Hit,
+    Million,
+    Passed,
+    Haproxy,
+    Envoy,
+    Redis,
+}
+
+/// Where programs and scratch files are.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) peers: PathBuf,
+    pub(crate) scratch: TempDir,
+}
+
+/// One server under measurement.
+#[derive(Debug)]
+pub(crate) struct Contestant {
+    pub(crate) name: Name,
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    ids: Rc<Ids>,
+    filled: HashSet<usize>,
+}
+
+/// All servers of a run. They stay up all the time; an idle one costs the others nothing.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) contestants: Vec<Contestant>,
+    pub(crate) missing: Vec<String>,
+    _backend: Process,
+}
+
+impl Name {
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Echo => "bare tokio echo",
+            Self::Hit => "Larder hit, 10,000 keys",
+            Self::Million => "Larder hit, 1 million keys",
+            Self::Passed => "Larder passed call",
+            Self::Haproxy => "HAProxy, TCP mode",
+            Self::Envoy => "Envoy thrift_proxy",
+            Self::Redis => "Redis GET",
+        }
+    }
+
+    fn keys(self) -> u32 {
+        if self == Self::Million { 1_000_000 } else { 10_000 }
+    }
+
+    fn speech(self) -> Speech {
+        match self {
+            Self::Redis => Speech::Redis,
+            Self::Hit | Self::Million => Speech::Thrift(call::CACHED),
+            Self::Echo | Self::Passed | Self::Haproxy | Self::Envoy => Speech::Thrift(call::PASSED),
+        }
+    }
+}
+
+impl Place {
+    pub(crate) fn find(peers: &Path) -> Fallible<Self> {
+        Ok(Self {
+            peers: peers.to_owned(),
+            scratch: TempDir::new()?,
+        })
+    }
+
+    /// Starts an echo on `core`.
+    pub(crate) fn echo(&self, core: Core) -> Fallible<(Process, SocketAddr)> {
+        let address = process::free_address()?;
+        let arguments = ["--echo".to_owned(), address.port().to_string()];
+        let mut echo = Process::spawn(
+            core,
+            &std::env::current_exe()?,
+            &arguments,
+            self.log("echo", address),
+        )?;
+        echo.wait_for(address)?;
+        Ok((echo, address))
+    }
+
+    /// Starts Larder in front of `backend` with a local tier of `capacity`.
+    pub(crate) fn larder(&self, backend: SocketAddr, capacity: &str) -> Fallible<(Process, SocketAddr)> {
+        let larder = Path::new(env!("CARGO_BIN_EXE_larder"));
+        let config = self
+            .scratch
+            .path()
+            .join(format!("larder-{}-{capacity}.toml", backend.port()));
+        fs::write(&config, larder_config(backend, capacity))?;
+        let arguments = ["serve", "--config", &config.to_string_lossy()].map(str::to_owned);
+        let log = self.log("larder", process::free_address()?);
+        let mut process = Process::spawn(Core::Server, larder, &arguments, log)?;
+        let address = process.wait_until(listening)?;
+        process.wait_for(address)?;
+        Ok((process, address))
+    }
+
+    /// Starts Redis, empty.
+    pub(crate) fn redis(&self) -> Fallible<(Process, SocketAddr)> {
+        let redis = program("redis-server").ok_or("redis-server is not installed")?;
+        let address = process::free_address()?;
+        let folder = self.scratch.path().to_string_lossy();
+        let text = format!(
+            "--bind 127.0.0.1 --port {} --save --appendonly no --dir {folder}",
+            address.port()
+        );
+        let arguments: Vec<_> = text.split(' ').map(str::to_owned).collect();
+        let mut process = Process::spawn(Core::Server, &redis, &arguments, self.log("redis", address))?;
+        process.wait_for(address)?;
+        Ok((process, address))
+    }
+
+    fn haproxy(&self, backend: SocketAddr) -> Fallible<(Process, SocketAddr)> {
+        let haproxy = program("haproxy").ok_or("haproxy is not installed")?;
+        let address = process::free_address()?;
+        let config = self.scratch.path().join("haproxy.cfg");
+        fs::write(
+            &config,
+            format!(
+                "global\n  nbthread 1\n  maxconn 4096\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  \
+             timeout server 1h\nfrontend calls\n  bind {address}\n  default_backend echo\nbackend echo\n  server echo {backend}\n"
+            ),
+        )?;
+        let arguments = ["-db", "-f", &config.to_string_lossy()].map(str::to_owned);
+        let mut process = Process::spawn(Core::Server, &haproxy, &arguments, self.log("haproxy", address))?;
+        process.wait_for(address)?;
+        Ok((process, address))
+    }
+
+    fn envoy(&self, backend: SocketAddr) -> Fallible<(Process, SocketAddr)> {
+        let envoy = self
+            .envoy_program()
+            .ok_or("envoy is not installed (benches/peers.sh)")?;
+        let address = process::free_address()?;
+        let config = self.scratch.path().join("envoy.yaml");
+        let text = include_str!("envoy.yaml")
+            .replace("LISTEN_PORT", &address.port().to_string())
+            .replace("BACKEND_PORT", &backend.port().to_string());
+        fs::write(&config, text)?;
+        let path = config.to_string_lossy();
+        let arguments = [
+            "-c",
+            &path,
+            "--concurrency",
+            "1",
+            "--use-dynamic-base-id",
+            "-l",
+            "warn",
+        ]
+        .map(str::to_owned);
+        let mut process = Process::spawn(Core::Server, &envoy, &arguments, self.log("envoy", address))?;
+        process.wait_for(address)?;
+        Ok((process, address))
+    }
+
+    /// The binary itself where the Python package lies: its `envoy` command is a script around it.
+    fn envoy_program(&self) -> Option<PathBuf> {
+        let versions = fs::read_dir(self.peers.join("lib"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let packaged = versions.map(|version| version.path().join("site-packages/envoy/_bin/envoy"));
+        packaged
+            .into_iter()
+            .find(|path| path.exists())
+            .or_else(|| program("envoy"))
+    }
+
+    fn log(&self, name: &str, address: SocketAddr) -> PathBuf {
+        self.scratch.path().join(format!("{name}-{}.log", address.port()))
+    }
+}
+
+impl Field {
+    /// Starts those of `wanted` (all when empty) that are installed. Redis and the million keys only where a cell uses them.
+    pub(crate) fn start(place: &Place, wanted: &[Name], cells: &[Cell]) -> Fallible<Self> {
+        let (backend, behind) = place.echo(Core::Client)?;
+        let mut field = Self {
+            contestants: Vec::new(),
+            missing: Vec::new(),
+            _backend: backend,
+        };
+        for name in Name::value_variants().iter().copied() {
+            let unused = name == Name::Million && !cells.contains(&Cell::USUAL);
+            if unused || !(wanted.is_empty() || wanted.contains(&name)) {
+                continue;
+            }
+            let started = match name {
+                Name::Echo => place.echo(Core::Server),
+                Name::Hit | Name::Passed => place.larder(behind, "1GiB"),
+                Name::Million => place.larder(behind, "2GiB"),
+                Name::Haproxy => place.haproxy(behind),
+                Name::Envoy => place.envoy(behind),
+                Name::Redis => place.redis(),
+            };
+            match started {
+                Ok((process, address)) => field.contestants.push(Contestant {
+                    name,
+                    process,
+                    address,
+                    ids: Rc::new(Ids::zipf(name.keys())),
+                    filled: HashSet::new(),
+                }),
+                Err(fault) => field.missing.push(format!("{}: {fault}", name.title())),
+            }
+        }
+        Ok(field)
+    }
+}
+
+impl Contestant {
+    /// Whether this server is measured in `cell`: a million keys are, once, in the usual one.
+    pub(crate) fn takes(&self, cell: Cell) -> bool {
+        self.name != Name::Million || cell == Cell::USUAL
+    }
+
+    pub(crate) fn load(&self, cell: Cell) -> Load {
+        let order = if self.name == Name::Envoy {
+            Order::Any
+        } else {
+            Order::Kept
+        };
+        Load {
+            address: self.address,
+            speech: self.name.speech(),
+            order,
+            cell,
+            ids: Rc::clone(&self.ids),
+        }
+    }
+
+    /// Puts every key's value of `size` bytes where hits come from.
+    pub(crate) fn fill(&mut self, size: usize) -> Fallible<()> {
+        if !self.filled.insert(size) {
+            return Ok(());
+        }
+        match self.name {
+            Name::Redis => fill_redis(self.address, self.name.keys(), size),
+            Name::Hit | Name::Million => {
+                let cell = Cell {
+                    connections: 16,
+                    depth: 16,
+                    size,
+                };
+                Load {
+                    ids: Rc::new(Ids::each(self.name.keys())),
+                    ..self.load(cell)
+                }
+                .fill()
+            }
+            Name::Echo | Name::Passed | Name::Haproxy | Name::Envoy => Ok(()),
+        }
+    }
+}
+
+fn fill_redis(address: SocketAddr, keys: u32, size: usize) -> Fallible<()> {
+    let mut stream = TcpStream::connect(address)?;
+    let mut calls = Vec::new();
+    for id in (0..keys).map(u64::from) {
+        let key = call::redis_key(id, size);
+        write!(calls, "*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${size}\r\n", key.len())?;
+        call::write_body(id, size, &mut calls);
+        calls.extend_from_slice(b"\r\n");
+        stream.write_all(&calls)?;
+        calls.clear();
+        let mut stored = [0; 5];
+        stream.read_exact(&mut stored)?;
+        if stored != *b"+OK\r\n" {
+            return Err("Redis stores nothing".into());
+        }
+    }
+    Ok(())
+}
+
+/// The address of the `listening` event in Larder's log, once it is ready.
+fn listening(log: &str) -> Option<SocketAddr> {
+    let events: Vec<serde_json::Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let said = |message: &str| events.iter().find(|event| event["message"] == message);
+    said("ready")?;
+    said("listening")?["address"].as_str()?.parse().ok()
+}
+
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(SYSTEM_FOLDERS.map(PathBuf::from));
+    folders
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+fn larder_config(backend: SocketAddr, capacity: &str) -> String {
+    include_str!("larder.toml")
+        .replace("BACKEND", &backend.to_string())
+        .replace("CAPACITY", capacity)
+}
+
+const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];

@@ -1,0 +1,3 @@
+service UserService {
+    binary getUser(1: i64 id, 2: i32 size)
+}

@@ -1,0 +1,90 @@
+//! The state of a gateway as `/status` shows it and `larder nagios` reads it.
+
+use serde::{Deserialize, Serialize};
+
+/// A gateway's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// Seconds since it started.
+    pub uptime_seconds: f64,
+    /// The configuration in force.
+    pub config: ConfigStatus,
+    /// The calls of the last minute.
+    pub window: WindowStatus,
+    /// The backends and their endpoints.
+    pub backends: Vec<BackendStatus>,
+    /// The local tier.
+    pub local: LocalStatus,
+    /// The shared tier.
+    pub shared: SharedStatus,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfigStatus {
+    /// Seconds since it was read.
+    pub age_seconds: f64,
+    /// How many times the rules were replaced, the first time included.
+    pub generation: u64,
+    /// `ok`, or why the last reload changed nothing.
+    pub last_reload: String,
+}
+
+/// The calls of the last minute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowStatus {
+    /// The window's length.
+    pub seconds: u64,
+    /// Calls answered.
+    pub calls: u64,
+    /// Those answered by a stale entry.
+    pub stale: u64,
+    /// Those answered by a fault.
+    pub failed: u64,
+    /// The age of the oldest entry that answered.
+    pub oldest_age_seconds: f64,
+}
+
+/// A backend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackendStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether every endpoint fails.
+    pub down: bool,
+    /// Its endpoints.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// An endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointStatus {
+    /// Its address.
+    pub address: String,
+    /// `rotating`, `ejected` or `probing`.
+    pub state: String,
+    /// Calls under way.
+    pub in_flight: u64,
+    /// Connections open.
+    pub connections: u64,
+}
+
+/// The local tier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LocalStatus {
+    /// Entries held, about.
+    pub entries: u64,
+    /// Bytes held, about.
+    pub bytes: u64,
+}
+
+/// The shared tier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SharedStatus {
+    /// Whether there is one.
+    pub configured: bool,
+    /// Whether it answers.
+    pub up: bool,
+}

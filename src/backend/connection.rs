@@ -1,0 +1,276 @@
+//! One connection to an endpoint: a call goes out, its reply comes back, and both must fit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+use super::settings::Settings;
+use crate::call::Call;
+use crate::dial::Stream;
+use crate::wire::boundary::{Boundary, Found};
+use crate::wire::message::{Form, Header, Kind, Message, put_message, split_name};
+use crate::wire::walk::Walk;
+use crate::wire::{Bounds, Protocol, Transport};
+
+/// A connection that has no call on it, or exactly one.
+pub(super) struct Connection {
+    stream: Box<dyn Stream>,
+    protocol: Protocol,
+    transport: Transport,
+    outbound: BytesMut,
+    inbound: BytesMut,
+    boundary: Boundary,
+    walk: Walk,
+    seqid: i32,
+    /// Since when it lies idle.
+    pub(super) idle_since: Instant,
+    /// Until when a reply that nobody asked for may come.
+    pub(super) rests_until: Option<Instant>,
+    _open: Open,
+}
+
+/// A verified reply.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// [`Kind::Reply`] or [`Kind::Exception`].
+    pub(super) kind: Kind,
+    /// Its struct.
+    pub(super) body: Bytes,
+    /// What the connection is good for.
+    pub(super) after: After,
+}
+
+/// What a connection is good for after a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// The next call.
+    Clean,
+    /// Nothing: bytes followed that nobody asked for.
+    Unsolicited,
+}
+
+/// Why there is no reply. The connection is good for nothing after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// No byte of the call left.
+    Unsent,
+    /// It ended before the first byte of a reply.
+    Closed,
+    /// What came is no reply to the call.
+    Garbage(Arc<str>),
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Connection")
+            .field("seqid", &self.seqid)
+            .field("idle_since", &self.idle_since)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an idle connection has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Idle {
+    /// Nothing, as it should.
+    Quiet,
+    /// Its peer has closed it.
+    Closed,
+    /// Bytes that nobody asked for.
+    Unsolicited,
+}
+
+/// Counts a connection as open while it lives.
+#[derive(Debug)]
+pub(super) struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    /// Counts one more, unless there are `bound` already.
+    pub(super) fn reserve(count: &Arc<AtomicUsize>, bound: usize) -> Option<Self> {
+        let more = |open: usize| (open < bound).then_some(open + 1);
+        count
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .ok()
+            .map(|_| Self(Arc::clone(count)))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Connection {
+    pub(super) fn new(stream: Box<dyn Stream>, settings: &Settings, open: Open) -> Self {
+        let Bounds { depth, message, .. } = settings.bounds;
+        Self {
+            stream,
+            protocol: settings.protocol,
+            transport: settings.transport,
+            outbound: BytesMut::new(),
+            inbound: BytesMut::new(),
+            boundary: Boundary::new(settings.transport, settings.protocol, settings.bounds),
+            walk: Walk::new(settings.protocol, 0, message, depth),
+            seqid: 0,
+            idle_since: Instant::now(),
+            rests_until: None,
+            _open: open,
+        }
+    }
+
+    /// Sends a call and reads its reply.
+    pub(super) async fn exchange(&mut self, call: &Call) -> Result<Reply, Broken> {
+        self.send(call).await?;
+        self.receive(&call.name).await
+    }
+
+    /// Sends a call.
+    pub(super) async fn send(&mut self, call: &Call) -> Result<(), Broken> {
+        self.seqid = self.seqid.checked_add(1).unwrap_or(1);
+        let header = Header {
+            kind: call.kind,
+            name: &call.name,
+            seqid: self.seqid,
+            form: Form::Strict,
+        };
+        self.outbound.clear();
+        put_message(
+            &mut self.outbound,
+            self.transport,
+            self.protocol,
+            &header,
+            &call.body,
+        );
+        let sent = self.write().await;
+        if self.outbound.capacity() > OUTBOUND_KEPT {
+            self.outbound = BytesMut::new();
+        }
+        sent
+    }
+
+    /// Ends the sending side, then waits for the peer to end its own.
+    pub(super) async fn finish(mut self) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        loop {
+            self.inbound.clear();
+            self.inbound.reserve(READ_LEAST);
+            match self.stream.read_buf(&mut self.inbound).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Looks, without waiting, whether anything came while no call was on it.
+    pub(super) fn look(&mut self) -> Idle {
+        let mut byte = [0];
+        let read = tokio::task::unconstrained(self.stream.read(&mut byte)).now_or_never();
+        match read {
+            None => Idle::Quiet,
+            Some(Ok(0) | Err(_)) => Idle::Closed,
+            Some(Ok(_)) => Idle::Unsolicited,
+        }
+    }
+
+    /// Drops what came while no call was on it, without waiting; says whether anything did.
+    pub(super) fn discard(&mut self) -> Idle {
+        let mut seen = Idle::Quiet;
+        let mut bytes = [0; 512];
+        loop {
+            match tokio::task::unconstrained(self.stream.read(&mut bytes)).now_or_never() {
+                None => return seen,
+                Some(Ok(0) | Err(_)) => return Idle::Closed,
+                Some(Ok(_)) => seen = Idle::Unsolicited,
+            }
+        }
+    }
+
+    async fn write(&mut self) -> Result<(), Broken> {
+        let mut left: &[u8] = &self.outbound;
+        while !left.is_empty() {
+            match self.stream.write(left).await {
+                Ok(written) if written > 0 => left = left.get(written..).unwrap_or_default(),
+                Ok(_) | Err(_) if left.len() == self.outbound.len() => return Err(Broken::Unsent),
+                Ok(_) | Err(_) => return Err(Broken::Closed),
+            }
+        }
+        self.stream.flush().await.map_err(|_| Broken::Closed)
+    }
+
+    async fn receive(&mut self, name: &[u8]) -> Result<Reply, Broken> {
+        let extent = loop {
+            match self.boundary.find(&self.inbound) {
+                Ok(Found::Message(extent)) => break extent.message,
+                Ok(Found::Needs(total)) => self.read(total).await?,
+                Err(error) => return Err(garbage(error.to_string())),
+            }
+        };
+        let after = if self.inbound.len() > extent.end {
+            After::Unsolicited
+        } else {
+            After::Clean
+        };
+        let message = self.inbound.split_to(extent.end).freeze().slice(extent);
+        let parsed = match self.transport {
+            Transport::Framed => Message::parse(self.protocol, &message, &mut self.walk),
+            Transport::Unframed => Message::parse_walked(self.protocol, &message),
+        };
+        let Message { header, body } = parsed.map_err(|error| garbage(error.to_string()))?;
+        self.verify(&header, name)?;
+        Ok(Reply {
+            kind: header.kind,
+            body: message.slice_ref(body),
+            after,
+        })
+    }
+
+    fn verify(&self, header: &Header<'_>, name: &[u8]) -> Result<(), Broken> {
+        if header.seqid != self.seqid {
+            return Err(garbage(format!(
+                "sequence id {} instead of {}",
+                header.seqid, self.seqid
+            )));
+        }
+        match header.kind {
+            Kind::Reply | Kind::Exception => {}
+            kind @ (Kind::Call | Kind::Oneway) => {
+                return Err(garbage(format!("a message of type {kind:?}")));
+            }
+        }
+        if header.name != name && header.name != split_name(name).1 {
+            return Err(garbage("a reply to another method".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Reads once, with room for a message of `total` bytes, or for as much of it as may be believed.
+    async fn read(&mut self, total: usize) -> Result<(), Broken> {
+        let held = self.inbound.len();
+        let missing = total.saturating_sub(held);
+        self.inbound
+            .reserve(missing.min(held.max(BELIEVED)).max(READ_LEAST));
+        match self.stream.read_buf(&mut self.inbound).await {
+            Ok(count) if count > 0 => Ok(()),
+            Ok(_) | Err(_) if held > 0 => Err(garbage("the connection ended inside it".to_owned())),
+            Ok(_) | Err(_) => Err(Broken::Closed),
+        }
+    }
+}
+
+fn garbage(why: String) -> Broken {
+    Broken::Garbage(why.into())
+}
+
+/// Room for one read: small replies share a chunk, and a chunk is what an idle connection costs.
+const READ_LEAST: usize = 4096;
+/// Bytes of a declared length that are reserved before they came; beyond, room grows with what came.
+const BELIEVED: usize = 1 << 20;
+/// The largest write buffer that a connection keeps between calls.
+const OUTBOUND_KEPT: usize = 64 << 10;

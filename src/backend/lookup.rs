@@ -1,0 +1,134 @@
+//! Keeps a backend's endpoints what its host names stand for.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::endpoint::Endpoint;
+use super::{Backend, within};
+use crate::call::Fault;
+
+/// What came of looking host names up.
+#[derive(Clone, Debug)]
+pub(super) enum Lookup {
+    /// The first is under way.
+    Pending,
+    /// Each was looked up at least once; why the last that failed did.
+    Over(Option<Arc<str>>),
+}
+
+impl Lookup {
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Over(_))
+    }
+}
+
+/// A host and the addresses it stood for when it last had any.
+struct Host {
+    name: String,
+    port: u16,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Backend {
+    /// Makes endpoints of the literal addresses.
+    pub(super) fn begin(&self) {
+        let hosts = self.hosts();
+        self.adopt(&hosts);
+        if hosts.iter().all(|host| !host.addresses.is_empty()) {
+            self.lookup.send_replace(Lookup::Over(None));
+        }
+    }
+
+    /// Looks all host names up, again and again. Returns where there are none.
+    pub(super) async fn look_up_forever(&self) {
+        let mut hosts = self.hosts();
+        if hosts.iter().all(|host| !host.addresses.is_empty()) {
+            return;
+        }
+        loop {
+            let failed = join_all(hosts.iter_mut().map(|host| self.look_up(host))).await;
+            self.adopt(&hosts);
+            self.lookup
+                .send_replace(Lookup::Over(failed.into_iter().flatten().last()));
+            let pause = if self.endpoints.load().is_empty() {
+                self.settings.resolve_interval.min(EMPTY_PAUSE)
+            } else {
+                self.settings.resolve_interval
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Waits for the first lookup, as long as opening a connection may take.
+    pub(super) async fn wait_for_lookup(&self, deadline: Option<Instant>) -> Result<(), Fault> {
+        let bound = Instant::now() + self.settings.connect_timeout;
+        let bound = deadline.map_or(bound, |deadline| deadline.min(bound));
+        let mut lookup = self.lookup.subscribe();
+        let over = within(Some(bound), lookup.wait_for(Lookup::is_over)).await;
+        if !self.endpoints.load().is_empty() {
+            return Ok(());
+        }
+        let why = match over {
+            Ok(Ok(found)) => match &*found {
+                Lookup::Over(Some(why)) => why.to_string(),
+                Lookup::Over(None) | Lookup::Pending => "it has no address".to_owned(),
+            },
+            Ok(Err(_)) | Err(_) => "its names are still being looked up".to_owned(),
+        };
+        Err(self.unreachable(why))
+    }
+
+    /// An empty or failed lookup keeps the addresses of the last good one. Says what failed.
+    async fn look_up(&self, host: &mut Host) -> Option<Arc<str>> {
+        if host.name.parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        let found = self.dial.resolve(&host.name, host.port);
+        let why = match tokio::time::timeout(LOOKUP_TIME, found).await {
+            Ok(Ok(addresses)) if !addresses.is_empty() => {
+                host.addresses = addresses;
+                return None;
+            }
+            Ok(Ok(_)) => format!("{} has no address", host.name),
+            Ok(Err(error)) => format!("{}: {error}", host.name),
+            Err(_) => format!("{}: no answer from the resolver", host.name),
+        };
+        tracing::warn!(backend = %self.name(), why, "lookup failed, the last addresses stay");
+        Some(why.into())
+    }
+
+    /// Makes the addresses of `hosts` the endpoints. What is known of an address stays with it.
+    fn adopt(&self, hosts: &[Host]) {
+        let known = self.endpoints.load();
+        let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
+        for &address in hosts.iter().flat_map(|host| &host.addresses) {
+            if endpoints.iter().any(|one| one.address == address) {
+                continue;
+            }
+            let old = known.iter().find(|one| one.address == address);
+            endpoints.push(old.map_or_else(|| Arc::new(Endpoint::new(address, &self.settings)), Arc::clone));
+        }
+        self.endpoints.store(Arc::new(endpoints));
+    }
+
+    fn hosts(&self) -> Vec<Host> {
+        let host = |(name, port): &(String, u16)| {
+            let literal = name.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, *port));
+            Host {
+                name: name.clone(),
+                port: *port,
+                addresses: literal.into_iter().collect(),
+            }
+        };
+        self.settings.endpoints.iter().map(host).collect()
+    }
+}
+
+/// How long one lookup may take: a resolver that tries two servers once each takes no longer by default.
+const LOOKUP_TIME: Duration = Duration::from_secs(10);
+/// Time between two lookups while nothing is known.
+const EMPTY_PAUSE: Duration = Duration::from_secs(1);

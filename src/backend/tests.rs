@@ -1,0 +1,1 @@
+//! A backend against a simulated network.

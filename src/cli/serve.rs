@@ -1,0 +1,129 @@
+//! `larder serve`: the gateway, until a signal ends it.
+#![expect(
+    clippy::print_stderr,
+    reason = "what is wrong before there is a log goes to standard error"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::CONFIG;
+use crate::clock::Clock;
+use crate::config::{Config, Loaded};
+use crate::dial::Tcp;
+use crate::server::{self, Running, Surroundings};
+use crate::{log, runtime};
+
+/// Serves as the file says, or as the embedded configuration does.
+pub fn run(file: Option<&Path>) -> u8 {
+    let loaded = load(file);
+    let Some(config) = loaded.config else {
+        for problem in &loaded.problems {
+            eprintln!("{problem}");
+        }
+        return CONFIG;
+    };
+    log::start(&config.log);
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    let runtime = match runtime::start(&config.runtime) {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    runtime.block_on(serve(config, file))
+}
+
+/// Reads the file, or what ships inside the program.
+pub fn load(file: Option<&Path>) -> Loaded {
+    match file {
+        Some(file) => Config::load(file, &|path| std::fs::read_to_string(path), &|name| {
+            std::env::var(name).ok()
+        }),
+        None => Config::embedded(),
+    }
+}
+
+async fn serve(config: Config, file: Option<&Path>) -> u8 {
+    let surroundings = Surroundings {
+        clock: Clock::system(),
+        dial: Arc::new(Tcp),
+        seed: rand::random(),
+    };
+    let mut running = match server::start(config, surroundings).await {
+        Ok(running) => running,
+        Err(error) => return failed(&error),
+    };
+    let signals = (
+        signal(SignalKind::hangup()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
+    let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        error!("signals cannot be received");
+        return 1;
+    };
+    loop {
+        tokio::select! {
+            Some(()) = hangup.recv() => reload(&mut running, file),
+            Some(()) = either(&mut terminate, &mut interrupt) => break,
+        }
+    }
+    running.stop(GRACE).await;
+    0
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) -> Option<()> {
+    tokio::select! {
+        received = one.recv() => received,
+        received = other.recv() => received,
+    }
+}
+
+/// Puts the rules of the file in force, or keeps those that are and says why.
+fn reload(running: &mut Running, file: Option<&Path>) {
+    let loaded = load(file);
+    for problem in &loaded.problems {
+        error!("{problem}");
+    }
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    let Some(config) = loaded.config else {
+        error!(
+            problems = loaded.problems.len(),
+            "the rules are not reloaded; those in force stay"
+        );
+        let first = loaded
+            .problems
+            .first()
+            .map_or_else(String::new, ToString::to_string);
+        return running.reload_failed(first);
+    };
+    let restart = running.reload(config);
+    if !restart.is_empty() {
+        warn!(
+            sections = restart.join(", "),
+            "changed sections need a restart; only rules and idl are reloaded"
+        );
+    }
+    info!("the rules are reloaded");
+}
+
+fn failed(error: &dyn std::error::Error) -> u8 {
+    eprint!("larder: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprint!(": {cause}");
+        source = cause.source();
+    }
+    eprintln!();
+    1
+}
+
+/// How long calls under way may take once the gateway is told to stop.
+const GRACE: Duration = Duration::from_secs(30);

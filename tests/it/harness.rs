@@ -1,0 +1,76 @@
+//! The words that the tests are written in.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+mod backend;
+mod client;
+mod gateway;
+mod http;
+mod metrics;
+mod process;
+mod python;
+mod redis;
+mod thrift;
+mod users;
+
+pub(crate) use backend::{Act, Backend, backend, backend_speaking};
+pub(crate) use client::Client;
+pub(crate) use gateway::{Builder, Gateway, check, gateway, larder};
+pub(crate) use python::{Library, PythonClient, multiplexed_python_backend, python_backend};
+pub(crate) use redis::{Redis, redis};
+pub(crate) use thrift::{Kind, Message, Protocol, Transport, Value, Wire, frame, string};
+pub(crate) use users::{
+    get_user, get_user_traced, list_users, not_found, rename_user, touch, unavailable, user,
+};
+
+/// `TApplicationException` kinds.
+pub(crate) const UNKNOWN_METHOD: i32 = 1;
+pub(crate) const MISSING_RESULT: i32 = 5;
+pub(crate) const INTERNAL_ERROR: i32 = 6;
+
+/// Waits until the condition holds; a test that waits longer than any machine needs fails there.
+#[track_caller]
+pub(crate) fn eventually(condition: impl FnMut() -> bool) {
+    assert!(
+        holds_within(PATIENCE, condition),
+        "the condition never came to hold"
+    );
+}
+
+/// Waits until `look` finds something.
+#[track_caller]
+pub(crate) fn found<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let mut seen = None;
+    eventually(|| {
+        seen = look();
+        seen.is_some()
+    });
+    seen.unwrap()
+}
+
+/// Lets a time pass that the tested behaviour itself names, such as a ttl; never "long enough to be sure".
+pub(crate) fn pass(time: Duration) {
+    thread::sleep(time);
+}
+
+/// So many milliseconds.
+pub(crate) const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+fn holds_within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() > end {
+            return false;
+        }
+        thread::sleep(STEP);
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const STEP: Duration = Duration::from_millis(5);

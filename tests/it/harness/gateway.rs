@@ -1,0 +1,295 @@
+//! The real gateway, as a process with a configuration of its own.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::metrics::Metrics;
+use super::process::{Process, Signal};
+use super::redis::Redis;
+use super::thrift::Wire;
+use super::{eventually, http};
+
+/// What a gateway is to be started with: one listener `users` in front of one backend `users`.
+pub(crate) fn gateway() -> Builder {
+    Builder {
+        endpoints: Vec::new(),
+        backend_wire: Wire::framed(),
+        options: Vec::new(),
+        rules: Vec::new(),
+        idl: true,
+    }
+}
+
+/// The configuration of a gateway, in words.
+#[derive(Clone, Debug)]
+pub(crate) struct Builder {
+    endpoints: Vec<String>,
+    backend_wire: Wire,
+    options: Vec<(&'static str, String)>,
+    rules: Vec<(String, String)>,
+    idl: bool,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    process: Process,
+    listener: SocketAddr,
+    admin: SocketAddr,
+    folder: TempDir,
+}
+
+impl Builder {
+    /// Adds an endpoint.
+    pub(crate) fn endpoint(mut self, address: SocketAddr) -> Self {
+        self.endpoints.push(address.to_string());
+        self
+    }
+
+    /// How the backend is spoken to; framed binary if nothing is said.
+    pub(crate) fn backend_speaks(mut self, wire: Wire) -> Self {
+        self.backend_wire = wire;
+        self
+    }
+
+    /// Adds a rule, such as `rule("UserService.getUser", "ttl = '1s'")`.
+    pub(crate) fn rule(mut self, pattern: &str, options: &str) -> Self {
+        self.rules.push((pattern.to_owned(), options.to_owned()));
+        self
+    }
+
+    /// The rule that most tests need: `getUser` with these options.
+    pub(crate) fn get_user(self, options: &str) -> Self {
+        self.rule("UserService.getUser", options)
+    }
+
+    /// Options of the listener.
+    pub(crate) fn listener(self, options: &str) -> Self {
+        self.section("listeners.users", options)
+    }
+
+    /// Options of the backend.
+    pub(crate) fn backend(self, options: &str) -> Self {
+        self.section("backends.users", options)
+    }
+
+    /// Options of any other section.
+    pub(crate) fn section(mut self, name: &'static str, options: &str) -> Self {
+        self.options.push((name, options.to_owned()));
+        self
+    }
+
+    /// A shared tier.
+    pub(crate) fn shared(self, redis: &Redis) -> Self {
+        let url = format!("url = '{}'", redis.url());
+        self.section("cache.shared", &url)
+    }
+
+    /// A listener that knows no IDL.
+    pub(crate) fn without_idl(mut self) -> Self {
+        self.idl = false;
+        self
+    }
+
+    /// The configuration file's text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        let mut sections = vec!["runtime", "log", "admin", "listeners.users", "backends.users"];
+        for (name, _) in &self.options {
+            if !sections.contains(name) {
+                sections.push(name);
+            }
+        }
+        for name in sections {
+            let _ = writeln!(text, "[{name}]\n{}", self.base(name));
+            for (_, options) in self.options.iter().filter(|(section, _)| *section == name) {
+                let _ = writeln!(text, "{options}");
+            }
+        }
+        for (pattern, options) in &self.rules {
+            let _ = writeln!(text, "[rules.\"{pattern}\"]\n{options}");
+        }
+        text
+    }
+
+    /// Starts the gateway and waits until it is ready.
+    pub(crate) fn start(&self) -> Gateway {
+        Gateway::start(&self.text())
+    }
+
+    fn base(&self, section: &str) -> String {
+        match section {
+            "runtime" => "threads = 2".to_owned(),
+            "log" => "format = 'json'\ncalls_per_second = 1000".to_owned(),
+            "admin" => "bind = '127.0.0.1:0'".to_owned(),
+            "listeners.users" => {
+                let idl = if self.idl {
+                    format!("idl = '{}'", idl().display())
+                } else {
+                    String::new()
+                };
+                format!("bind = '127.0.0.1:0'\nservice = 'UserService'\nbackend = 'users'\n{idl}")
+            }
+            "backends.users" => {
+                let wire = self.backend_wire;
+                let (transport, protocol) = (wire.transport_name(), wire.protocol_name());
+                format!(
+                    "endpoints = {:?}\ntransport = '{transport}'\nprotocol = '{protocol}'",
+                    self.endpoints
+                )
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+impl Gateway {
+    /// Starts a gateway with this configuration and waits until it is ready.
+    pub(crate) fn start(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("larder.toml");
+        std::fs::write(&config, text).unwrap();
+        let mut process = Process::start(larder().arg("serve").arg("--config").arg(&config));
+        let listener = process.says(|line| address(line, "listening"));
+        let admin = process.says(|line| address(line, "admin listening"));
+        process.says(|line| message(line, "ready"));
+        Self {
+            process,
+            listener,
+            admin,
+            folder,
+        }
+    }
+
+    /// A connection that speaks framed binary.
+    pub(crate) fn client(&self) -> Client {
+        self.client_speaking(Wire::framed())
+    }
+
+    pub(crate) fn client_speaking(&self, wire: Wire) -> Client {
+        Client::connect(self.listener, wire)
+    }
+
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener
+    }
+
+    /// Where operators look.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The metrics as they are now.
+    #[track_caller]
+    pub(crate) fn metrics(&self) -> Metrics {
+        let (status, page) = self.page("/metrics").expect("the admin endpoint answers");
+        assert_eq!(status, 200);
+        Metrics::parse(&page)
+    }
+
+    /// One of them, summed over the labels that are not named.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        self.metrics().sum(name, labels) as u64
+    }
+
+    /// How many calls ended so.
+    #[track_caller]
+    pub(crate) fn outcomes(&self, outcome: &str) -> u64 {
+        self.metric("larder_calls_total", &[("outcome", outcome)])
+    }
+
+    /// How many calls met this fault.
+    #[track_caller]
+    pub(crate) fn faults(&self, fault: &str) -> u64 {
+        self.metric("larder_faults_total", &[("fault", fault)])
+    }
+
+    /// How many client connections were closed for this reason.
+    #[track_caller]
+    pub(crate) fn closed(&self, reason: &str) -> u64 {
+        self.metric("larder_connections_closed_total", &[("reason", reason)])
+    }
+
+    /// How many client connections were closed for any reason at all.
+    #[track_caller]
+    pub(crate) fn closed_for_any_reason(&self) -> u64 {
+        self.metric("larder_connections_closed_total", &[])
+    }
+
+    /// The status and body of an admin page.
+    pub(crate) fn page(&self, path: &str) -> Option<(u16, String)> {
+        http::get(self.admin, path)
+    }
+
+    /// Gives it another configuration and tells it to read that.
+    pub(crate) fn reload(&self, config: &str) {
+        std::fs::write(self.folder.path().join("larder.toml"), config).unwrap();
+        self.process.signal(Signal::HangUp);
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        self.process.signal(Signal::Terminate);
+    }
+
+    /// Waits for its end, and gives its exit code.
+    #[track_caller]
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.process.ends().code()
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.process.lines()
+    }
+
+    /// Waits until it has logged a line with all these words.
+    #[track_caller]
+    pub(crate) fn logs(&self, words: &[&str]) {
+        eventually(|| {
+            self.log()
+                .iter()
+                .any(|line| words.iter().all(|word| line.contains(word)))
+        });
+    }
+}
+
+/// The binary, with no arguments yet.
+pub(crate) fn larder() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_larder"))
+}
+
+/// What `larder check` says of this configuration.
+pub(crate) fn check(config: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("larder.toml");
+    std::fs::write(&file, config).unwrap();
+    larder().arg("check").arg(&file).output().unwrap()
+}
+
+fn idl() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("idl/users.thrift")
+}
+
+/// The line's event, if it has this message.
+fn message(line: &str, wanted: &str) -> Option<Json> {
+    let event: Json = serde_json::from_str(line).ok()?;
+    (event.get("message")?.as_str()? == wanted).then_some(event)
+}
+
+fn address(line: &str, wanted: &str) -> Option<SocketAddr> {
+    message(line, wanted)?.get("address")?.as_str()?.parse().ok()
+}

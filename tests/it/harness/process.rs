@@ -1,0 +1,111 @@
+//! Processes that end with the test that started them, and whose output can be waited for.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::{eventually, found};
+
+/// A child process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+/// What can be sent to a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Signal {
+    Terminate,
+    HangUp,
+    Stop,
+    Continue,
+}
+
+impl Process {
+    /// Starts the command, with what it writes (to either stream) kept as lines.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let named = format!("{command:?}");
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{named} does not start: {error}"));
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        collect(child.stdout.take().unwrap(), &lines);
+        collect(child.stderr.take().unwrap(), &lines);
+        Self { child, lines }
+    }
+
+    /// All it has written.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// Waits for a line that `pick` takes something from.
+    #[track_caller]
+    pub(crate) fn says<T>(&mut self, pick: impl Fn(&str) -> Option<T>) -> T {
+        found(|| {
+            let picked = self.lines().iter().find_map(|line| pick(line));
+            if picked.is_none() && self.has_ended() && self.lines().iter().all(|line| pick(line).is_none()) {
+                panic!("it ended early, and said:\n{}", self.lines().join("\n"));
+            }
+            picked
+        })
+    }
+
+    pub(crate) fn input(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
+    pub(crate) fn signal(&self, which: Signal) {
+        let name = match which {
+            Signal::Terminate => "-TERM",
+            Signal::HangUp => "-HUP",
+            Signal::Stop => "-STOP",
+            Signal::Continue => "-CONT",
+        };
+        // The shell's own kill: a program of that name is not installed everywhere.
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill {name} {}", self.child.id())])
+            .status()
+            .unwrap();
+        assert!(status.success(), "kill {name} failed");
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn ends(&mut self) -> ExitStatus {
+        eventually(|| self.has_ended());
+        self.child.wait().unwrap()
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn collect(stream: impl Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
+    let lines = Arc::clone(lines);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let Ok(line) = line else { return };
+            lines.lock().unwrap().push(line);
+        }
+    });
+}

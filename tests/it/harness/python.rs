@@ -1,0 +1,173 @@
+//! Real Thrift libraries: clients and servers in Python, as processes.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command};
+
+use serde_json::{Value as Json, json};
+
+use super::found;
+use super::process::{Process, Signal};
+use super::thrift::Wire;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Library {
+    Thriftpy2,
+    Apache,
+}
+
+/// Starts a server for `idl/users.thrift`.
+pub(crate) fn python_backend(library: Library, wire: Wire) -> PythonBackend {
+    PythonBackend::start(library, wire, &[])
+}
+
+/// A server that answers multiplexed calls alone.
+pub(crate) fn multiplexed_python_backend(library: Library, wire: Wire) -> PythonBackend {
+    PythonBackend::start(library, wire, &["--multiplexed"])
+}
+
+#[derive(Debug)]
+pub(crate) struct PythonBackend {
+    process: Process,
+    address: SocketAddr,
+    _input: ChildStdin,
+}
+
+/// A client that keeps one connection.
+#[derive(Debug)]
+pub(crate) struct PythonClient {
+    process: Process,
+    input: ChildStdin,
+    read: usize,
+}
+
+impl PythonBackend {
+    fn start(library: Library, wire: Wire, more: &[&str]) -> Self {
+        let mut process = Process::start(peer("server.py", library, wire).args(["--port", "0"]).args(more));
+        let port: u16 = process.says(|line| line.strip_prefix("listening ")?.parse().ok());
+        let input = process.input();
+        Self {
+            process,
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            _input: input,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Stops it as SIGSTOP does: the kernel goes on accepting, nothing is answered.
+    pub(crate) fn stop(&self) {
+        self.process.signal(Signal::Stop);
+    }
+
+    pub(crate) fn cont(&self) {
+        self.process.signal(Signal::Continue);
+    }
+}
+
+impl PythonClient {
+    pub(crate) fn connect(address: SocketAddr, library: Library, wire: Wire) -> Self {
+        Self::connect_with(address, library, wire, &[])
+    }
+
+    /// Connects with more options, such as `--multiplexed`.
+    pub(crate) fn connect_with(address: SocketAddr, library: Library, wire: Wire, more: &[&str]) -> Self {
+        let port = address.port().to_string();
+        let mut process = Process::start(
+            peer("client.py", library, wire)
+                .args(["--port", &port])
+                .args(more),
+        );
+        let input = process.input();
+        Self {
+            process,
+            input,
+            read: 0,
+        }
+    }
+
+    /// Makes a call, and gives the line it came to.
+    #[track_caller]
+    pub(crate) fn call(&mut self, method: &str, args: Json) -> Json {
+        self.say(json!({"call": method, "args": args}));
+        self.answer()
+    }
+
+    /// Sends a call without waiting for its reply.
+    #[track_caller]
+    pub(crate) fn send(&mut self, method: &str, args: Json) {
+        self.say(json!({"send": method, "args": args}));
+        self.answer();
+    }
+
+    /// Reads the reply of a call sent before.
+    #[track_caller]
+    pub(crate) fn receive(&mut self, method: &str) -> Json {
+        self.say(json!({"recv": method}));
+        self.answer()
+    }
+
+    /// The email of user `id`.
+    #[track_caller]
+    pub(crate) fn email(&mut self, id: i64) -> String {
+        let answer = self.call("getUser", json!([id, "trace"]));
+        let email = answer["value"]["email"].as_str();
+        email.unwrap_or_else(|| panic!("not a user: {answer}")).to_owned()
+    }
+
+    fn say(&mut self, line: Json) {
+        writeln!(self.input, "{line}").unwrap();
+    }
+
+    #[track_caller]
+    fn answer(&mut self) -> Json {
+        let at = self.read;
+        self.read += 1;
+        let line = found(|| {
+            let line = self.process.lines().get(at).cloned();
+            assert!(
+                line.is_some() || !self.process.has_ended() || self.process.lines().len() > at,
+                "the client ended"
+            );
+            line
+        });
+        serde_json::from_str(&line)
+            .unwrap_or_else(|_| panic!("the client failed:\n{}", self.process.lines().join("\n")))
+    }
+}
+
+fn peer(script: &str, library: Library, wire: Wire) -> Command {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut command = Command::new(python(&tests));
+    let library = match library {
+        Library::Thriftpy2 => "thriftpy2",
+        Library::Apache => "apache",
+    };
+    command
+        .arg(tests.join("peers").join(script))
+        .args(["--library", library]);
+    command.args([
+        "--transport",
+        wire.transport_name(),
+        "--protocol",
+        wire.protocol_name(),
+    ]);
+    command
+}
+
+fn python(tests: &Path) -> PathBuf {
+    let python = tests.join(".venv/bin/python");
+    assert!(
+        python.exists(),
+        "{} is missing: run tests/run, which makes it",
+        python.display()
+    );
+    python
+}

@@ -1,0 +1,266 @@
+//! Starting, draining, reloading; and what an operator sees meanwhile.
+
+use std::net::TcpStream;
+use std::process::Output;
+
+use crate::harness::*;
+
+const KEPT: &str = "ttl = '60s'";
+
+#[test]
+fn a_terminated_gateway_answers_what_it_has_read() {
+    let backend = backend();
+    backend.does("getUser", Act::Held);
+    let mut gateway = gateway().endpoint(backend.address()).start();
+    let mut client = gateway.client();
+    client.send(get_user(7));
+    eventually(|| backend.calls() == 1);
+    gateway.terminate();
+    eventually(|| TcpStream::connect(gateway.address()).is_err());
+    backend.release();
+    assert_eq!(client.receive().user_id(), 7);
+    assert!(client.is_closed_unanswered());
+    assert_eq!(gateway.exit_code(), Some(0));
+}
+
+#[test]
+fn a_terminated_gateway_closes_idle_connections() {
+    let backend = backend();
+    let mut gateway = gateway().endpoint(backend.address()).start();
+    let mut client = gateway.client();
+    client.get_user(7);
+    gateway.terminate();
+    assert!(client.is_closed_unanswered());
+    assert_eq!(gateway.exit_code(), Some(0));
+}
+
+#[test]
+fn a_draining_gateway_is_alive_and_not_ready() {
+    let backend = backend();
+    backend.does("getUser", Act::Held);
+    let gateway = gateway().endpoint(backend.address()).start();
+    let mut client = gateway.client();
+    client.send(get_user(7));
+    eventually(|| backend.calls() == 1);
+    gateway.terminate();
+    eventually(|| gateway.page("/readyz").is_some_and(|(status, _)| status == 503));
+    assert_eq!(gateway.page("/livez").map(|(status, _)| status), Some(200));
+    backend.release();
+    client.receive();
+}
+
+#[test]
+fn rules_are_read_again_on_a_hangup() {
+    let backend = backend();
+    let plain = gateway().endpoint(backend.address());
+    let gateway = plain.start();
+    let mut client = gateway.client();
+    assert_ne!(client.get_user(7).email(), client.get_user(7).email());
+    gateway.reload(&plain.clone().get_user(KEPT).text());
+    // The connection stands all the while.
+    eventually(|| client.get_user(7).email() == client.get_user(7).email());
+    gateway.reload(&plain.text());
+    eventually(|| client.get_user(7).email() != client.get_user(7).email());
+}
+
+#[test]
+fn a_bad_file_leaves_the_old_rules_in_force() {
+    let backend = backend();
+    let caching = gateway().endpoint(backend.address()).get_user(KEPT);
+    let gateway = caching.start();
+    let mut client = gateway.client();
+    let known = client.get_user(7).email();
+    gateway.reload(&caching.text().replace("ttl", "tll"));
+    gateway.logs(&["tll"]);
+    assert_eq!(client.get_user(7).email(), known);
+    assert!(
+        gateway.log().iter().any(|line| line.contains("did you mean")),
+        "it does not say why"
+    );
+}
+
+/// A rule made longer in the middle of an outage reaches what is kept already.
+#[test]
+fn an_operator_may_lengthen_a_window_during_an_outage() {
+    let mut backend = backend();
+    let short = gateway().endpoint(backend.address()).get_user("ttl = '50ms'");
+    let gateway = short.start();
+    let mut client = gateway.client();
+    let known = client.get_user(7).email();
+    backend.kill();
+    pass(ms(60));
+    assert!(client.get_user(7).is_exception());
+    gateway.reload(
+        &short
+            .text()
+            .replace("ttl = '50ms'", "ttl = '50ms'\nstale_if_error = '1h'"),
+    );
+    eventually(|| !client.get_user(7).is_exception());
+    assert_eq!(client.get_user(7).email(), known);
+}
+
+#[test]
+fn a_gateway_is_ready_while_everything_behind_it_is_gone() {
+    let (mut backend, mut redis) = (backend(), redis());
+    let gateway = gateway()
+        .endpoint(backend.address())
+        .shared(&redis)
+        .get_user(KEPT)
+        .start();
+    backend.kill();
+    redis.kill();
+    gateway.client().get_user(7);
+    assert_eq!(gateway.page("/readyz").map(|(status, _)| status), Some(200));
+    assert_eq!(gateway.page("/livez").map(|(status, _)| status), Some(200));
+}
+
+#[test]
+fn the_metrics_tell_calls_times_and_ages() {
+    let backend = backend();
+    let gateway = gateway().endpoint(backend.address()).get_user(KEPT).start();
+    let mut client = gateway.client();
+    client.get_user(7);
+    client.get_user(7);
+    let metrics = gateway.metrics();
+    let hits = [
+        ("listener", "users"),
+        ("method", "UserService.getUser"),
+        ("outcome", "hit_local"),
+    ];
+    assert_eq!(metrics.sum("larder_calls_total", &hits) as u64, 1);
+    assert_eq!(
+        metrics.sum("larder_call_seconds_count", &[("outcome", "hit_local")]) as u64,
+        1
+    );
+    assert_eq!(
+        metrics.sum("larder_served_age_seconds_count", &[("outcome", "hit_local")]) as u64,
+        1
+    );
+    assert_eq!(metrics.sum("larder_local_entries", &[]) as u64, 1);
+    assert!(metrics.sum("larder_local_bytes", &[]) > 0.0);
+    assert!(metrics.has("larder_endpoint_state", &[("backend", "users")]));
+}
+
+#[test]
+fn the_status_page_is_json() {
+    let backend = backend();
+    let gateway = gateway().endpoint(backend.address()).start();
+    let (status, body) = gateway.page("/status").unwrap();
+    assert_eq!(status, 200);
+    assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{body}");
+}
+
+/// What the Nagios plugin says of the gateway with this admin endpoint.
+fn nagios(admin: std::net::SocketAddr) -> Output {
+    larder()
+        .arg("nagios")
+        .arg("--admin")
+        .arg(admin.to_string())
+        .output()
+        .unwrap()
+}
+
+/// The plugin's exit code, checked to fit its one line of text with performance data.
+#[track_caller]
+fn state(output: &Output, word: &str) -> Option<i32> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains(word),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(text.trim_end().lines().count(), 1, "{text}");
+    output.status.code()
+}
+
+#[test]
+fn nagios_is_content_with_a_healthy_gateway() {
+    let backend = backend();
+    let gateway = gateway().endpoint(backend.address()).start();
+    gateway.client().get_user(7);
+    let output = nagios(gateway.admin());
+    assert_eq!(state(&output, "OK"), Some(0));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains('|') && text.contains('='),
+        "no performance data: {text}"
+    );
+}
+
+#[test]
+fn nagios_is_alarmed_by_a_dead_backend() {
+    let mut backend = backend();
+    let gateway = gateway()
+        .backend("ejection_failures = 1\nejection_time = '60s'")
+        .endpoint(backend.address())
+        .start();
+    backend.kill();
+    gateway.client().get_user(7);
+    assert_eq!(state(&nagios(gateway.admin()), "CRITICAL"), Some(2));
+}
+
+#[test]
+fn nagios_takes_an_unreachable_gateway_for_critical() {
+    let mut gateway = gateway().endpoint(backend().address()).start();
+    let admin = gateway.admin();
+    gateway.kill();
+    assert_eq!(state(&nagios(admin), "CRITICAL"), Some(2));
+}
+
+#[test]
+fn the_version_is_told() {
+    let output = larder().arg("--version").output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        concat!("larder ", env!("CARGO_PKG_VERSION"))
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn bad_usage_has_its_own_exit_code() {
+    assert_eq!(larder().arg("sevre").output().unwrap().status.code(), Some(64));
+    assert_eq!(
+        larder()
+            .args(["serve", "--confg", "x"])
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(64)
+    );
+}
+
+#[test]
+fn a_port_in_use_ends_the_start() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let text = gateway().endpoint(backend().address()).text();
+    let text = text.replacen(
+        "[admin]\nbind = '127.0.0.1:0'",
+        &format!("[admin]\nbind = '127.0.0.1:{port}'"),
+        1,
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("larder.toml");
+    std::fs::write(&file, text).unwrap();
+    let output = larder().arg("serve").arg("--config").arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&port.to_string()));
+}
+
+#[test]
+fn argument_values_are_never_logged() {
+    let mut backend = backend();
+    let gateway = gateway()
+        .section("log", "level = 'debug'")
+        .endpoint(backend.address())
+        .get_user("ttl = '50ms'")
+        .start();
+    let mut client = gateway.client();
+    client.call(get_user_traced(7, "open-sesame"));
+    backend.kill();
+    assert!(client.call(get_user_traced(8, "open-sesame")).is_exception());
+    gateway.logs(&["getUser"]);
+    assert!(!gateway.log().iter().any(|line| line.contains("open-sesame")));
+}

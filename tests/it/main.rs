@@ -1,0 +1,42 @@
+//! Everything tested from outside: the real binary, real sockets, real Redis, real Thrift libraries.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::needless_pass_by_value,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that meets what it does not expect ends there"
+)]
+#![allow(
+    clippy::disallowed_types,
+    reason = "these tests run in real time, beside the processes they start"
+)]
+
+// What the tests are written in.
+mod harness;
+
+// The peers themselves.
+mod peers;
+// One test for each sentence of the promise.
+mod promise;
+// Real clients and servers, and the exact bytes between them and the gateway.
+mod wires;
+// Which calls share a reply.
+mod keys;
+// Replies that must not be.
+mod replies;
+// One test for each line of the outage matrix.
+mod outage;
+// One test for each row of the fault table.
+mod faults;
+// Redis, and several gateways on it.
+mod shared;
+// What no client may do, and what it gets for trying.
+mod limits;
+// What a configuration may say, and what reloading does.
+mod rules;
+// Endpoints, connections to them, and tries.
+mod backends;
+// Starting, ending, health and monitoring.
+mod lifecycle;

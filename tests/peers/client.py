@@ -1,0 +1,126 @@
+"""Makes the calls that its standard input lists on one connection, and prints one result for each.
+
+A line of input is one of
+    {"call": "getUser", "args": [7, "t"]}       sends the call and reads its reply
+    {"send": "getUser", "args": [7, "t"]}       sends the call alone
+    {"recv": "getUser"}                         reads the reply of a call that was sent
+    {"pass_ms": 250}                            lets time pass; prints nothing
+A line of output is {"value": ...} or {"exception": "NotFound", "message": "...", "type": 6}; `type` is null but for a
+TApplicationException, and the fields of a declared exception stand in "fields".
+"""
+
+import argparse
+import json
+import sys
+import time
+
+import wire
+
+def thriftpy2_client(options, library):
+    from thriftpy2.protocol.multiplex import TMultiplexedProtocol
+    from thriftpy2.thrift import TClient
+    from thriftpy2.transport import TSocket
+
+    socket = TSocket(options.host, options.port, socket_timeout=options.timeout_ms)
+    transport = library.transports.get_transport(socket)
+    protocol = library.protocols.get_protocol(transport)
+    transport.open()
+    if options.multiplexed:
+        protocol = TMultiplexedProtocol(protocol, wire.SERVICE)
+    if options.tracking:
+        return tracked_client(library.service, protocol)
+    return TClient(library.service, protocol)
+
+
+def tracked_client(service, protocol):
+    from thriftpy2.contrib.tracking import TrackerBase, TTrackedClient
+
+    class Tracker(TrackerBase):
+        def record(self, header, exception):
+            pass
+
+    return TTrackedClient(Tracker(client="tests", server="larder"), service, protocol)
+
+
+def apache_client(options, library):
+    from thrift.protocol.TMultiplexedProtocol import TMultiplexedProtocol
+    from thrift.transport.TSocket import TSocket
+
+    socket = TSocket(options.host, options.port)
+    socket.setTimeout(options.timeout_ms)
+    transport = library.transports.getTransport(socket)
+    protocol = library.protocols.getProtocol(transport)
+    transport.open()
+    if options.multiplexed:
+        protocol = TMultiplexedProtocol(protocol, wire.SERVICE)
+    return library.service.Client(protocol)
+
+
+def send(options, client, method, args):
+    if options.library == "apache":
+        return getattr(client, "send_" + method)(*args)
+    from thriftpy2.thrift import args_to_kwargs
+
+    named = args_to_kwargs(getattr(client._service, method + "_args").thrift_spec, *args)
+    return client._send(method, **named)
+
+
+def receive(options, client, method):
+    if options.library == "apache":
+        return getattr(client, "recv_" + method)()
+    return client._recv(method)
+
+
+def plain(value):
+    """The value in JSON's types."""
+    if isinstance(value, (list, set, tuple, frozenset)):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(name): plain(each) for name, each in value.items()}
+    if hasattr(value, "thrift_spec"):
+        return {name: plain(each) for name, each in vars(value).items()}
+    return value
+
+
+def exception(error):
+    kind = getattr(error, "type", None)
+    return {
+        "exception": type(error).__name__,
+        "message": str(getattr(error, "message", None) or error),
+        "type": kind if isinstance(kind, int) else None,
+        "fields": plain(error) if hasattr(error, "thrift_spec") else {},
+    }
+
+
+def step(options, client, line):
+    if "call" in line:
+        return getattr(client, line["call"])(*line.get("args", []))
+    if "send" in line:
+        return send(options, client, line["send"], line.get("args", []))
+    return receive(options, client, line["recv"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    wire.arguments(parser)
+    parser.add_argument("--timeout-ms", type=int, default=10000)
+    parser.add_argument("--tracking", action="store_true")
+    options = parser.parse_args()
+
+    library = wire.library(options)
+    connect = thriftpy2_client if options.library == "thriftpy2" else apache_client
+    client = connect(options, library)
+    for text in sys.stdin:
+        line = json.loads(text)
+        if "pass_ms" in line:
+            time.sleep(line["pass_ms"] / 1000)
+            continue
+        try:
+            answer = {"value": plain(step(options, client, line))}
+        except Exception as error:  # whatever it is, the test wants to see it
+            answer = exception(error)
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

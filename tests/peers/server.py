@@ -1,0 +1,124 @@
+"""Serves UserService with a real library, prints `listening <port>`, and runs until its standard input ends.
+
+Ids with a meaning: 404 raises NotFound, 503 raises Unavailable, 500 raises what the IDL does not declare, 204 returns
+nothing, 2000 + n answers after n milliseconds (n below 10,000). Every other id is a user, whose email tells which call
+of which server made it: `call-<n>@backend-<port>`.
+"""
+
+import argparse
+import itertools
+import logging
+import os
+import sys
+import threading
+import time
+
+import wire
+
+
+class Users:
+    """The service itself, for either library's types."""
+
+    def __init__(self, types):
+        self.types = types
+        self.port = 0
+        self.calls = itertools.count(1)
+        self.names = {}
+
+    def getUser(self, id, trace_id):
+        call = next(self.calls)
+        if id == 404:
+            raise self.types.NotFound(id=id)
+        if id == 503:
+            raise self.types.Unavailable(reason="the users database is away")
+        if id == 500:
+            raise ValueError("not declared in the IDL")
+        if id == 204:
+            return None
+        if 2000 <= id < 12000:
+            time.sleep((id - 2000) / 1000)
+        return self.user(id, call)
+
+    def listUsers(self, ids, filter):
+        call = next(self.calls)
+        return [self.user(id, call) for id in sorted(ids)]
+
+    def ping(self):
+        next(self.calls)
+
+    def renameUser(self, id, name):
+        next(self.calls)
+        self.names[id] = name
+
+    def touch(self, id):
+        next(self.calls)
+        self.names[id] = "touched"
+
+    def user(self, id, call):
+        name = self.names.get(id, "user-%d" % id)
+        email = "call-%d@backend-%d" % (call, self.port)
+        address = self.types.Address(street="1 High Street", city="Ostend", country="Belgium")
+        return self.types.User(id=id, name=name, email=email, attributes={"shoe": "42", "hat": "58"}, address=address)
+
+
+def thriftpy2_server(options, library, users):
+    from thriftpy2.server import TThreadedServer
+    from thriftpy2.thrift import TMultiplexedProcessor, TProcessor
+    from thriftpy2.transport import TServerSocket
+
+    processor = TProcessor(library.service, users)
+    if options.multiplexed:
+        plain, processor = processor, TMultiplexedProcessor()
+        processor.register_processor(wire.SERVICE, plain)
+    socket = TServerSocket(host=options.host, port=options.port)
+    bind_now(socket)
+    server = TThreadedServer(
+        processor, socket, iprot_factory=library.protocols, itrans_factory=library.transports, daemon=True
+    )
+    return server, socket.sock.getsockname()[1]
+
+
+def apache_server(options, library, users):
+    from thrift.TMultiplexedProcessor import TMultiplexedProcessor
+    from thrift.server.TServer import TThreadedServer
+    from thrift.transport.TSocket import TServerSocket
+
+    processor = library.service.Processor(users)
+    if options.multiplexed:
+        plain, processor = processor, TMultiplexedProcessor()
+        processor.registerProcessor(wire.SERVICE, plain)
+    socket = TServerSocket(host=options.host, port=options.port)
+    bind_now(socket)
+    server = TThreadedServer(processor, socket, library.transports, library.protocols, daemon=True)
+    return server, socket.handle.getsockname()[1]
+
+
+def bind_now(socket):
+    """Binds before the server does, so that the port is known; the server would bind another one."""
+    socket.listen()
+    socket.listen = lambda: None
+
+
+def leave_with_parent():
+    """Ends this process when whoever started it has gone."""
+    sys.stdin.read()
+    os._exit(0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    wire.arguments(parser)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.CRITICAL)
+
+    library = wire.library(options)
+    users = Users(library.types)
+    make = thriftpy2_server if options.library == "thriftpy2" else apache_server
+    server, users.port = make(options, library, users)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    print("listening %d" % users.port, flush=True)
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Which transport and protocol each library offers, under the names that Larder's configuration uses."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVICE = "UserService"
+
+
+def arguments(parser):
+    """The options that a client and a server share."""
+    parser.add_argument("--library", choices=["thriftpy2", "apache"], required=True)
+    parser.add_argument("--transport", choices=["framed", "unframed"], required=True)
+    parser.add_argument("--protocol", choices=["binary", "compact"], required=True)
+    parser.add_argument("--multiplexed", action="store_true")
+    parser.add_argument("--idl", default=os.path.join(HERE, "..", "..", "idl", "users.thrift"))
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+
+
+class Thriftpy2:
+    """thriftpy2, which reads the IDL as it starts."""
+
+    def __init__(self, options):
+        import thriftpy2
+        from thriftpy2.protocol import TBinaryProtocolFactory, TCompactProtocolFactory
+        from thriftpy2.transport import TBufferedTransportFactory, TFramedTransportFactory
+
+        self.types = thriftpy2.load(options.idl, module_name="users_thrift")
+        self.service = self.types.UserService
+        framed = options.transport == "framed"
+        self.transports = TFramedTransportFactory() if framed else TBufferedTransportFactory()
+        binary = options.protocol == "binary"
+        self.protocols = TBinaryProtocolFactory() if binary else TCompactProtocolFactory()
+
+
+class Apache:
+    """The Apache library, with the code that its compiler generated under gen/."""
+
+    def __init__(self, options):
+        sys.path.insert(0, os.path.join(HERE, "gen"))
+        from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
+        from thrift.protocol.TCompactProtocol import TCompactProtocolFactory
+        from thrift.transport.TTransport import TBufferedTransportFactory, TFramedTransportFactory
+        from users import UserService, ttypes
+
+        self.types = ttypes
+        self.service = UserService
+        framed = options.transport == "framed"
+        self.transports = TFramedTransportFactory() if framed else TBufferedTransportFactory()
+        binary = options.protocol == "binary"
+        self.protocols = TBinaryProtocolFactory() if binary else TCompactProtocolFactory()
+
+
+def library(options):
+    """The chosen library."""
+    return Thriftpy2(options) if options.library == "thriftpy2" else Apache(options)
