@@ -36,7 +36,7 @@ enum Command {
     #[command(hide = true)]
     DemoBackend(demo::backend::Arguments),
     /// Tell the state of a running gateway in one line and an exit code, as Nagios and its kin expect.
-    Nagios(nagios::Arguments),
+    Nagios(Box<nagios::Arguments>),
 }
 
 /// Runs the command that the arguments name, and returns the exit code: 0 fine, 64 bad usage, 78 bad configuration, 1 anything else.

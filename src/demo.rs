@@ -1,5 +1,4 @@
 //! `larder demo`: sample backends, the gateway and a load, then an outage and a recovery, with nothing else installed.
-#![expect(clippy::print_stdout, reason = "the demo speaks to whoever started it")]
 
 pub mod backend;
 mod client;
@@ -22,6 +21,7 @@ mod settings;
     clippy::excessive_nesting,
     clippy::cognitive_complexity,
     clippy::unused_self,
+    clippy::unwrap_used,
     clippy::use_self,
     clippy::needless_pass_by_value,
     clippy::wildcard_enum_match_arm,
@@ -33,7 +33,7 @@ mod settings;
 )]
 mod users;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,10 +90,15 @@ pub enum DemoError {
 pub fn run(arguments: &Arguments) -> Result<(), DemoError> {
     let runtime = runtime::start(&runtime::options::Options::default())?;
     runtime.block_on(async {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let mut hangup = signal(SignalKind::hangup())?;
         tokio::select! {
-            shown = show(arguments) => shown,
+            shown = show(arguments) => match shown {
+                // Whoever read the lines has seen enough.
+                Err(DemoError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                shown => shown,
+            },
             _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
             _ = hangup.recv() => Ok(()),
@@ -105,14 +110,14 @@ async fn show(arguments: &Arguments) -> Result<(), DemoError> {
     let mut stage = Stage::set(arguments).await?;
     let time = Duration::from_secs(arguments.seconds_per_phase);
     let mut phases = Vec::new();
-    println!("{}", screen::heading());
+    say(&screen::heading())?;
     for phase in Phase::ALL {
         stage.change(phase).await?;
         phases.push((phase, stage.watch(phase, time).await?));
     }
-    print!("{}", screen::table(&phases, stage.ink));
+    say(&screen::table(&phases, stage.ink))?;
     if arguments.hold {
-        println!("\nEverything keeps running until Ctrl-C: gateway {}, figures http://{}/metrics", stage.gateway, stage.running.admin);
+        say(&screen::holding(stage.gateway, stage.running.admin))?;
         return std::future::pending().await;
     }
     drop(stage.load);
@@ -146,19 +151,34 @@ impl Stage {
         let loaded = settings::load(&addresses, arguments.redis.as_deref());
         let Some(config) = loaded.config else {
             let problem = loaded.problems.into_iter().next();
-            return Err(problem.map_or_else(|| io::Error::from(io::ErrorKind::InvalidInput).into(), DemoError::Config));
+            return Err(problem.map_or_else(
+                || io::Error::from(io::ErrorKind::InvalidInput).into(),
+                DemoError::Config,
+            ));
         };
         let (clock, dial): (Clock, Arc<dyn Dial>) = (Clock::system(), Arc::new(Tcp));
-        let surroundings = Surroundings { clock: clock.clone(), dial: Arc::clone(&dial), seed: rand::random() };
+        let surroundings = Surroundings {
+            clock: clock.clone(),
+            dial: Arc::clone(&dial),
+            seed: rand::random(),
+        };
         let running = server::start(config, surroundings).await?;
         let gateway = running.listeners.values().next().copied();
         let gateway = gateway.ok_or_else(|| io::Error::other("the gateway has no listener"))?;
         let clients = usize::try_from(arguments.clients).unwrap_or(1);
-        println!("{}", screen::greeting(gateway, running.admin, &addresses, clients));
+        say(&screen::greeting(gateway, running.admin, &addresses, clients))?;
         let load = Load::start(gateway, clients, &dial, &clock);
         let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let ink = if colours { Ink::Colour } else { Ink::Plain };
-        Ok(Self { load, running, gateway, backends, addresses, started: Instant::now(), ink })
+        Ok(Self {
+            load,
+            running,
+            gateway,
+            backends,
+            addresses,
+            started: Instant::now(),
+            ink,
+        })
     }
 
     /// Does what begins a phase.
@@ -167,13 +187,16 @@ impl Stage {
             Phase::Up => {}
             Phase::Outage => {
                 self.backends.clear();
-                println!("{}", screen::note("both backends are killed (SIGKILL)", self.ink));
+                say(&screen::note("both backends are killed (SIGKILL)", self.ink))?;
             }
             Phase::Recovery => {
                 for address in &self.addresses {
                     self.backends.push(Process::start(address.port()).await?);
                 }
-                println!("{}", screen::note("both backends are started again, where they were", self.ink));
+                say(&screen::note(
+                    "both backends are started again, where they were",
+                    self.ink,
+                ))?;
             }
         }
         Ok(())
@@ -184,7 +207,7 @@ impl Stage {
         let tally = &self.load.tally;
         let first = self.mark().await?;
         let (mut last, mut explained) = (first, false);
-        tally.oldest(Reader::Phase);
+        let _before = (tally.oldest(Reader::Phase), tally.oldest(Reader::Line));
         let mut ticks = interval_at(first.at + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while last.at.duration_since(first.at) + TICK / 2 < time {
@@ -192,12 +215,12 @@ impl Stage {
             let mark = self.mark().await?;
             let happened = mark.since(&last, tally.oldest(Reader::Line));
             let at = mark.at.duration_since(self.started);
-            println!("{}", screen::line(at, phase, &happened, self.ink));
+            say(&screen::line(at, phase, &happened, self.ink))?;
             last = mark;
             match tally.last_exception() {
                 Some(message) if !explained => {
                     explained = true;
-                    println!("{}", screen::note(&format!("a client got: {message}"), self.ink));
+                    say(&screen::note(&message, self.ink))?;
                 }
                 Some(_) | None => {}
             }
@@ -207,7 +230,11 @@ impl Stage {
 
     async fn mark(&self) -> io::Result<Mark> {
         let outcomes = Outcomes::scrape(self.running.admin).await?;
-        Ok(Mark { at: Instant::now(), outcomes, counted: self.load.tally.counted() })
+        Ok(Mark {
+            at: Instant::now(),
+            outcomes,
+            counted: self.load.tally.counted(),
+        })
     }
 }
 
@@ -220,6 +247,12 @@ impl Mark {
             oldest,
         }
     }
+}
+
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
 }
 
 /// Time between two lines.

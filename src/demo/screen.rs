@@ -16,7 +16,12 @@ pub(super) enum Ink {
 }
 
 /// What goes before everything: what runs where, and how to call it by hand.
-pub(super) fn greeting(gateway: SocketAddr, admin: SocketAddr, backends: &[SocketAddr], clients: usize) -> String {
+pub(super) fn greeting(
+    gateway: SocketAddr,
+    admin: SocketAddr,
+    backends: &[SocketAddr],
+    clients: usize,
+) -> String {
     let backends: Vec<String> = backends.iter().map(ToString::to_string).collect();
     let port = gateway.port();
     format!(
@@ -32,9 +37,14 @@ pub(super) fn greeting(gateway: SocketAddr, admin: SocketAddr, backends: &[Socke
          \x20   client = thriftpy2.rpc.make_client(users.UserService, \"127.0.0.1\", {port},\n\
          \x20                                      trans_factory=TFramedTransportFactory())\n\n\
          Figures:  curl http://{admin}/metrics\n\
-         State:    larder nagios --admin {admin}\n",
+         State:    larder nagios --admin {admin}",
         backends.join(", ")
     )
+}
+
+/// What goes after the table if everything is to stay.
+pub(super) fn holding(gateway: SocketAddr, admin: SocketAddr) -> String {
+    format!("\nEverything keeps running until Ctrl-C: gateway {gateway}, figures http://{admin}/metrics")
 }
 
 /// The names over the lines.
@@ -58,7 +68,11 @@ pub(super) fn line(at: Duration, phase: Phase, happened: &Happened, ink: Ink) ->
         share(&[Source::Backend, Source::Coalesced]),
         share(&[Source::Outage]),
         age(happened.oldest),
-        if happened.failed() > 0 { paint(&failed, RED, ink) } else { failed },
+        if happened.failed() > 0 {
+            paint(&failed, RED, ink)
+        } else {
+            failed
+        },
     )
 }
 
@@ -71,48 +85,71 @@ pub(super) fn note(text: &str, ink: Ink) -> String {
 pub(super) fn table(phases: &[(Phase, Happened)], ink: Ink) -> String {
     let mut text = String::from("\n");
     let mut row = |name: &str, cell: &dyn Fn(&Happened) -> String| {
-        let cells: Vec<String> = phases.iter().map(|(_, happened)| format!("{:>13}", cell(happened))).collect();
+        let cells: Vec<String> = phases
+            .iter()
+            .map(|(_, happened)| format!("{:>13}", cell(happened)))
+            .collect();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name:<38}{}", cells.concat());
     };
     row("calls", &|happened| grouped(happened.counted.calls));
-    row("calls per second", &|happened| grouped(happened.rate().round() as u64));
+    row("calls per second", &|happened| {
+        grouped(happened.rate().round() as u64)
+    });
     row("answers came from", &|_| String::new());
     for source in Source::ALL {
         let used = phases.iter().any(|(_, happened)| happened.from(&[source]) > 0);
         if used {
-            row(&format!("  {}", source.name()), &|happened| percent(happened.share(&[source])));
+            row(&format!("  {}", source.name()), &|happened| {
+                percent(happened.share(&[source]))
+            });
         }
     }
     row("oldest answer served", &|happened| age(happened.oldest));
     row("errors", &|happened| grouped(happened.failed()));
-    row("  for users asked for before", &|happened| grouped(happened.counted.known_failed));
-    row("  for users never asked for before", &|happened| {
-        format!("{} of {}", happened.counted.strange_failed, happened.counted.strange)
+    row("  for users asked for before", &|happened| {
+        grouped(happened.counted.known_failed)
     });
-    let heads: Vec<String> = phases.iter().map(|(phase, _)| format!("{:>13}", phase.name())).collect();
+    row("  for users never asked for before", &|happened| {
+        format!(
+            "{} of {}",
+            happened.counted.strange_failed, happened.counted.strange
+        )
+    });
+    let heads: Vec<String> = phases
+        .iter()
+        .map(|(phase, _)| format!("{:>13}", phase.name()))
+        .collect();
     let head = paint(&format!("{:<38}{}", "", heads.concat()), BOLD, ink);
     format!("\n{head}{text}\n{}", summary(phases))
 }
 
 /// What was shown, in figures of this very run.
 fn summary(phases: &[(Phase, Happened)]) -> String {
-    let outage = phases.iter().find(|(phase, _)| *phase == Phase::Outage).map(|(_, happened)| happened);
-    let Some(outage) = outage else { return String::new() };
-    let before = phases.iter().find(|(phase, _)| *phase == Phase::Up).map_or(0.0, |(_, happened)| happened.rate());
+    let outage = phases
+        .iter()
+        .find(|(phase, _)| *phase == Phase::Outage)
+        .map(|(_, happened)| happened);
+    let Some(outage) = outage else {
+        return String::new();
+    };
+    let before = phases
+        .iter()
+        .find(|(phase, _)| *phase == Phase::Up)
+        .map_or(0.0, |(_, happened)| happened.rate());
     let answered = outage.counted.calls.saturating_sub(outage.failed());
     format!(
-        "With both backends killed, Larder answered {} of {} calls ({} calls per second, {} before) from its\n\
-         cache, none older than {}; {} calls for users asked for before failed, and the {} of {} for users that\n\
-         nobody had asked for got a clear exception.\n",
+        "With both backends killed, Larder answered {} of {} calls from its cache, {} a second\n\
+         after {} before, with nothing older than {}; {} calls failed for users asked for before,\n\
+         and the {} calls for users nobody had asked for yet got {} clear exceptions.",
         grouped(answered),
         grouped(outage.counted.calls),
         grouped(outage.rate().round() as u64),
         grouped(before.round() as u64),
         age(outage.oldest),
         grouped(outage.counted.known_failed),
-        outage.counted.strange_failed,
-        outage.counted.strange,
+        grouped(outage.counted.strange),
+        grouped(outage.counted.strange_failed),
     )
 }
 
@@ -133,7 +170,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -157,7 +194,7 @@ fn paint(text: &str, colour: &str, ink: Ink) -> String {
 }
 
 const HEADINGS: &str = "  fresh   Redis   stale  backend  *outage  oldest  errors\n\
-    \x20                            (share of answers by where they came from; * stale, as the backends are down)";
+    \x20                            (shares of answers; *outage: stale, as the backends are down)";
 const BOLD: &str = "1";
 const RED: &str = "31";
 const GREEN: &str = "32";
@@ -174,8 +211,18 @@ mod tests {
         let mut outcomes = Outcomes::default();
         outcomes.add(Outcome::StaleIfError, 995);
         outcomes.add(Outcome::Failed, 5);
-        let counted = Counted { calls: 1_000, strange: 5, strange_failed: 5, ..Counted::default() };
-        Happened { time: Duration::from_millis(500), outcomes, counted, oldest: Duration::from_millis(4_230) }
+        let counted = Counted {
+            calls: 1_000,
+            strange: 5,
+            strange_failed: 5,
+            ..Counted::default()
+        };
+        Happened {
+            time: Duration::from_millis(500),
+            outcomes,
+            counted,
+            oldest: Duration::from_millis(4_230),
+        }
     }
 
     #[test]
@@ -187,21 +234,41 @@ mod tests {
         );
         let heading = heading();
         assert_eq!(heading.lines().nth(1).unwrap().len(), line.len());
-        assert!(heading.lines().chain(line.lines()).all(|line| line.len() <= 110), "{heading}");
+        assert!(
+            heading.lines().chain(line.lines()).all(|line| line.len() <= 100),
+            "{heading}"
+        );
     }
 
     #[test]
     fn the_table_says_what_was_shown_in_figures_of_the_run() {
-        let table = table(&[(Phase::Up, Happened::default()), (Phase::Outage, outage())], Ink::Plain);
-        for words in ["5 of 5", "99.5%", "answered 995 of 1,000 calls (2,000 calls per second", "none older than 4.2 s"] {
+        let table = table(
+            &[(Phase::Up, Happened::default()), (Phase::Outage, outage())],
+            Ink::Plain,
+        );
+        for words in [
+            "5 of 5",
+            "99.5%",
+            "answered 995 of 1,000 calls from its cache, 2,000 a second",
+            "nothing older than 4.2 s",
+        ] {
             assert!(table.contains(words), "{words}: {table}");
         }
         assert!(!table.contains("Redis"), "{table}");
-        assert!(!table.contains('\x1b') && table.lines().all(|line| line.len() <= 110), "{table}");
+        assert!(
+            !table.contains('\x1b') && table.lines().all(|line| line.len() <= 100),
+            "{table}"
+        );
     }
 
     #[test]
     fn thousands_are_grouped() {
-        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1_000, 1_234_567].map(grouped).each_ref().map(|s| s.as_str()));
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1_000, 1_234_567]
+                .map(grouped)
+                .each_ref()
+                .map(|s| s.as_str())
+        );
     }
 }
