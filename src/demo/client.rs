@@ -19,7 +19,7 @@ use crate::dial::{Dial, Stream};
 use super::users::User;
 
 /// What a client asks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Question {
     /// `getUser`.
     One(i64),

@@ -1,5 +1,6 @@
 //! The load: many clients that ask for popular users often and for others rarely, and one that asks for users nobody asked for before.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +36,7 @@ pub(super) struct Tally {
     oldest: [AtomicU64; 2],
     stranger: AtomicI64,
     last: Mutex<Option<String>>,
+    answered: Mutex<HashSet<Question>>,
 }
 
 /// Who reads an oldest age; each reading starts the next.
@@ -51,9 +53,9 @@ pub(super) enum Reader {
 pub(super) struct Counted {
     /// Calls, answered in whatever way.
     pub(super) calls: u64,
-    /// Those for a user asked for before that got an exception or no reply.
+    /// Those asked and answered before that got an exception or no reply.
     pub(super) known_failed: u64,
-    /// Calls for a user never asked for before.
+    /// Calls that nobody got an answer to before.
     pub(super) strange: u64,
     /// Those of them that got an exception.
     pub(super) strange_failed: u64,
@@ -120,10 +122,37 @@ impl Tally {
         }
     }
 
-    fn excepted(&self, failed: &AtomicU64, message: String) {
+    fn excepted(&self, known: Known, message: String) {
+        let failed = match known {
+            Known::Yes => &self.known_failed,
+            Known::No => &self.strange_failed,
+        };
         failed.fetch_add(1, Ordering::Relaxed);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
     }
+
+    fn is_known(&self, question: &Question) -> Known {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.contains(question) {
+            Known::Yes
+        } else {
+            Known::No
+        }
+    }
+
+    fn learn(&self, question: &Question) {
+        self.answered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(question.clone());
+    }
+}
+
+/// Whether a client got an answer to the same question before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Yes,
+    No,
 }
 
 impl Counted {
@@ -168,8 +197,7 @@ impl Caller {
             } else {
                 Question::One(id)
             };
-            let tally = Arc::clone(&self.tally);
-            self.ask(&question, &tally.known_failed).await;
+            self.ask(&question).await;
             sleep(THINKING).await;
         }
     }
@@ -177,25 +205,33 @@ impl Caller {
     async fn explorer(mut self) {
         loop {
             let id = self.tally.stranger.fetch_add(1, Ordering::Relaxed);
-            let tally = Arc::clone(&self.tally);
-            tally.strange.fetch_add(1, Ordering::Relaxed);
-            self.ask(&Question::One(id), &tally.strange_failed).await;
+            self.ask(&Question::One(id)).await;
             sleep(EXPLORING).await;
         }
     }
 
-    async fn ask(&mut self, question: &Question, failed: &AtomicU64) {
+    async fn ask(&mut self, question: &Question) {
+        let known = self.tally.is_known(question);
         let said = self.said(question).await;
-        self.tally.calls.fetch_add(1, Ordering::Relaxed);
+        let tally = &self.tally;
+        tally.calls.fetch_add(1, Ordering::Relaxed);
+        if known == Known::No {
+            tally.strange.fetch_add(1, Ordering::Relaxed);
+        }
         match said {
-            Ok(Said::Users(users)) => self.tally.answered(&users, &self.clock),
-            Ok(Said::Exception(message)) => self
-                .tally
-                .excepted(failed, format!("{question} got the exception \"{message}\"")),
+            Ok(Said::Users(users)) => {
+                tally.answered(&users, &self.clock);
+                if known == Known::No {
+                    tally.learn(question);
+                }
+            }
+            Ok(Said::Exception(message)) => {
+                tally.excepted(known, format!("{question} got the exception \"{message}\""));
+            }
             Err(error) => {
                 self.client = None;
                 self.tally
-                    .excepted(failed, format!("{question} got no reply: {error}"));
+                    .excepted(known, format!("{question} got no reply: {error}"));
                 sleep(EXPLORING).await;
             }
         }

@@ -107,10 +107,10 @@ pub(super) fn table(phases: &[(Phase, Happened)], ink: Ink) -> String {
     }
     row("oldest answer served", &|happened| age(happened.oldest));
     row("errors", &|happened| grouped(happened.failed()));
-    row("  for users asked for before", &|happened| {
+    row("  for what was asked before", &|happened| {
         grouped(happened.counted.known_failed)
     });
-    row("  for users never asked for before", &|happened| {
+    row("  for what was never asked before", &|happened| {
         format!(
             "{} of {}",
             happened.counted.strange_failed, happened.counted.strange
@@ -140,8 +140,8 @@ fn summary(phases: &[(Phase, Happened)]) -> String {
     let answered = outage.counted.calls.saturating_sub(outage.failed());
     format!(
         "With both backends killed, Larder answered {} of {} calls from its cache, {} a second\n\
-         after {} before, with nothing older than {}; {} calls failed for users asked for before,\n\
-         and the {} calls for users nobody had asked for yet got {} clear exceptions.",
+         after {} before, with nothing older than {}; {} calls failed that had been answered before,\n\
+         and the {} that nobody had asked yet got {} clear exceptions.",
         grouped(answered),
         grouped(outage.counted.calls),
         grouped(outage.rate().round() as u64),
