@@ -41,7 +41,7 @@ impl Private {
         backend.same_protocol(call)?;
         let limit = Limit::after(timeout);
         // A call that is dropped halfway leaves the connection lost.
-        let (mut lease, turn) = match std::mem::replace(&mut self.state, State::Lost) {
+        let (lease, turn) = match std::mem::replace(&mut self.state, State::Lost) {
             State::Lost => return Err(backend.closed()),
             State::Open(lease) => {
                 let turn = Turn::take(&lease.endpoint);

@@ -1,1 +1,7 @@
-//! A backend against a simulated network.
+//! A backend against a simulated network and, where sockets matter, against real ones.
+
+mod ejecting;
+mod pooling;
+mod retrying;
+mod verifying;
+mod world;

@@ -1,0 +1,199 @@
+//! Which connections are used again, and how many there may be.
+
+use super::super::*;
+use super::world::*;
+use crate::dial::Tcp;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+fn spawn(backend: &Arc<Backend>) -> tokio::task::JoinHandle<Result<Option<Answer>, Fault>> {
+    let backend = Arc::clone(backend);
+    tokio::spawn(async move { backend.ask(&call(), &once(), None).await })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandoned_call_never_leaves_its_connection_to_the_next() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    world.all(Act::AnswerAfter(Duration::from_millis(600)));
+    let fault = backend.ask(&call(), &once(), Some(Duration::from_millis(300))).await;
+    assert_eq!(fault.unwrap_err().as_str(), "timeout");
+    let dropped = tokio::time::timeout(Duration::from_millis(300), backend.ask(&call(), &once(), None)).await;
+    assert!(dropped.is_err());
+    assert_eq!(backend.endpoints()[0].connections, 0);
+    world.all(Act::Answer);
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert_eq!(world.opened(), 3);
+    assert_eq!(backend.endpoints()[0].in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed_before_a_thriftpy2_server_would() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    let _running = tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert_eq!(backend.endpoints()[0].connections, 1);
+    tokio::time::sleep(Duration::from_millis(2400)).await;
+    assert_eq!(backend.endpoints()[0].connections, 1);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(backend.endpoints()[0].connections, 0);
+    assert_eq!(world.servers[0].ended(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overdue_connection_is_not_used_even_if_nobody_closed_it() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    backend.ask(&call(), &once(), None).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert_eq!(world.opened(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_capped_and_so_is_the_line_for_them() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    world.all(Act::AnswerAfter(Duration::from_millis(100)));
+    let calls: Vec<_> = (0..6).map(|_| spawn(&backend)).collect();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(backend.endpoints()[0].in_flight, 6);
+    let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+    assert_eq!(fault.as_str(), "busy");
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(world.opened(), 4);
+    assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_gets_no_connection_in_time_was_not_sent() {
+    let mut world = World::of(1);
+    world.settings.max_connections = 1;
+    let backend = world.start();
+    world.all(Act::Hang);
+    let _first = spawn(&backend);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let fault = backend.ask(&call(), &once(), SECOND).await.unwrap_err();
+    assert_eq!(fault.as_str(), "busy");
+    assert_eq!(world.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_oneway_call_a_connection_rests() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    world.all(Act::Hang);
+    let sent = backend.ask(&call(), &answering(Answering::Oneway), None).await.unwrap();
+    assert!(sent.is_none());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    world.all(Act::Answer);
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert_eq!(world.servers[0].heard(), [(1, 1), (2, 1)]);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let together = [spawn(&backend), spawn(&backend)];
+    for call in together {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(world.opened(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_one_connection_the_next_call_waits_for_the_rest_to_end() {
+    let mut world = World::of(1);
+    world.settings.max_connections = 1;
+    let backend = world.start();
+    world.all(Act::Hang);
+    backend.ask(&call(), &answering(Answering::Oneway), None).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    world.all(Act::Answer);
+    let began = Instant::now();
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(19));
+    assert_eq!(world.opened(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answered_oneway_call_costs_its_connection() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    backend.ask(&call(), &answering(Answering::Oneway), None).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(25)).await;
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert_eq!(world.servers[0].heard(), [(1, 1), (2, 1)]);
+    assert_eq!(world.counted(r#"larder_backend_unsolicited_total{backend="users"}"#), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unsure_call_ends_its_connection_after_its_peer_has_read_it() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    backend.ask(&call(), &answering(Answering::Unsure), None).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!((world.calls(), world.servers[0].ended()), (1, 0));
+    tokio::time::sleep(Duration::from_millis(15)).await;
+    assert_eq!(world.servers[0].ended(), 1);
+    assert_eq!(backend.endpoints()[0].connections, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_private_connection_is_one_and_its_end_is_final() {
+    let mut world = World::of(2);
+    let backend = world.start();
+    let mut private = backend.private();
+    for _ in 0..5 {
+        private.ask(&backend, &call(), &idempotent(), SECOND).await.unwrap();
+    }
+    private.ask(&backend, &call(), &answering(Answering::Oneway), None).await.unwrap();
+    private.ask(&backend, &call(), &once(), SECOND).await.unwrap();
+    assert_eq!(world.opened(), 1);
+    world.all(Act::HangUp);
+    let fault = private.ask(&backend, &call(), &idempotent(), SECOND).await;
+    assert_eq!(fault.unwrap_err().as_str(), "closed");
+    assert!(private.is_lost());
+    world.all(Act::Answer);
+    assert!(private.ask(&backend, &call(), &idempotent(), SECOND).await.is_err());
+    assert_eq!((world.calls(), world.opened()), (8, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_private_connection_opens_where_one_can_be_opened() {
+    let mut world = World::of(2);
+    let backend = world.start();
+    world.refuse(world.servers[0].address);
+    for _ in 0..4 {
+        backend.private().ask(&backend, &call(), &once(), None).await.unwrap();
+    }
+    assert_eq!(world.servers[1].opened(), 4);
+}
+
+#[tokio::test]
+async fn a_real_socket_closed_at_rest_is_not_used_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut world = World::of(1);
+    let address = listener.local_addr().unwrap();
+    world.settings.endpoints = vec![(address.ip().to_string(), address.port())];
+    let backend = Backend::new(world.settings.clone(), Arc::new(Tcp), 1, &world.counts);
+    for _ in 0..3 {
+        let serving = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut call = [0; 34];
+            stream.read_exact(&mut call).await.unwrap();
+            call[7] = 2;
+            stream.write_all(&call).await.unwrap();
+            drop(stream);
+        };
+        let (call, once) = (call(), once());
+        let (asked, ()) = tokio::join!(backend.ask(&call, &once, None), serving);
+        assert_eq!(asked.unwrap().unwrap().said, Said::Nothing);
+        let closed = async {
+            while backend.endpoints()[0].connections > 0 {
+                backend.endpoints.load()[0].pool.reap(Instant::now(), &backend.tally);
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), closed).await.unwrap();
+    }
+}

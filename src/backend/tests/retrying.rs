@@ -1,0 +1,173 @@
+//! When a call goes to another endpoint, and when it must not.
+
+use super::super::*;
+use super::world::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_which_nothing_was_sent_goes_to_another_endpoint() {
+    let mut world = World::of(3);
+    let backend = world.start();
+    world.refuse(world.servers[0].address);
+    world.refuse(world.servers[1].address);
+    for _ in 0..20 {
+        assert!(backend.ask(&call(), &once(), None).await.unwrap().is_some());
+    }
+    assert_eq!(world.servers[2].calls(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_endpoint_is_tried_at_most_once() {
+    let mut world = World::of(2);
+    let backend = world.start();
+    world.servers.iter().for_each(|server| world.refuse(server.address));
+    let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+    assert_eq!(fault.as_str(), "unreachable");
+    assert_eq!(world.counted(r#"larder_backend_attempts_total{backend="users",result="unreachable"}"#), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_have_run_is_sent_once() {
+    for act in [Act::HangUp, Act::Hang, Act::WrongSeqid, Act::AnswerHalf] {
+        let mut world = World::of(3);
+        let backend = world.start();
+        world.all(act);
+        assert!(backend.ask(&call(), &once(), SECOND).await.is_err());
+        assert_eq!(world.calls(), 1, "{act:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idempotent_call_that_died_is_tried_once_on_another_endpoint() {
+    for act in [Act::HangUp, Act::Hang, Act::WrongSeqid, Act::AnswerHalf] {
+        let mut world = World::of(3);
+        let backend = world.start();
+        world.all(act);
+        assert!(backend.ask(&call(), &idempotent(), SECOND).await.is_err());
+        assert_eq!(world.calls(), 2, "{act:?}");
+        assert!(world.servers.iter().all(|server| server.calls() < 2), "{act:?}");
+        assert_eq!(world.counted(r#"larder_backend_retries_total{backend="users"}"#), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_the_time_is_left_for_a_second_try() {
+    let mut world = World::of(2);
+    let backend = world.start();
+    world.servers[0].now(Act::Hang);
+    for _ in 0..10 {
+        assert!(backend.ask(&call(), &idempotent(), SECOND).await.is_ok());
+    }
+    assert!(world.servers[0].calls() > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_an_answer_and_not_tried_again() {
+    let mut world = World::of(2);
+    let backend = world.start();
+    world.all(Act::Refuse);
+    let fault = backend.ask(&call(), &idempotent(), None).await.unwrap_err();
+    assert_eq!(fault.as_str(), "exception");
+    assert_eq!(world.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_endpoint_is_asked_again_if_a_reused_connection_died_without_a_byte() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    world.all(Act::HangUp);
+    assert!(backend.ask(&call(), &idempotent(), None).await.is_err());
+    assert_eq!(world.calls(), 1, "its first connection was opened for it");
+
+    world.all(Act::Answer);
+    backend.ask(&call(), &idempotent(), None).await.unwrap();
+    world.all(Act::HangUp);
+    assert!(backend.ask(&call(), &idempotent(), None).await.is_err());
+    assert_eq!(world.calls(), 4, "once on the reused, once on an opened one");
+    world.all(Act::Answer);
+    backend.ask(&call(), &once(), None).await.unwrap();
+    world.all(Act::HangUp);
+    assert!(backend.ask(&call(), &once(), None).await.is_err());
+    assert_eq!(world.calls(), 6, "never twice if it may not be repeated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_whole_time_bounds_all_tries() {
+    let mut world = World::of(2);
+    let backend = world.start();
+    world.all(Act::Hang);
+    let began = Instant::now();
+    let fault = backend.ask(&call(), &idempotent(), SECOND).await.unwrap_err();
+    assert_eq!(fault.as_str(), "timeout");
+    assert!(began.elapsed() <= Duration::from_millis(1001));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_protocol_is_refused() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    let call = Call { protocol: Protocol::Compact, ..call() };
+    let fault = backend.ask(&call, &once(), None).await.unwrap_err();
+    assert_eq!(fault.as_str(), "protocol");
+    assert_eq!(world.opened(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_less_busy_of_two_is_asked() {
+    let mut world = World::of(2);
+    let backend = world.start();
+    world.servers[0].now(Act::Hang);
+    let mut pending = Vec::new();
+    while world.servers[0].calls() == 0 {
+        let backend = Arc::clone(&backend);
+        pending.push(tokio::spawn(async move { backend.ask(&call(), &once(), None).await }));
+        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let before = world.servers[1].calls();
+    for _ in 0..10 {
+        backend.ask(&call(), &once(), None).await.unwrap();
+    }
+    assert_eq!(world.servers[1].calls(), before + 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_looked_up_again_and_a_failed_lookup_keeps_the_last_addresses() {
+    let mut world = World::of(1);
+    world.settings.endpoints = vec![("db".to_owned(), 9090)];
+    let one = world.serve("10.0.0.1:9090".parse().unwrap());
+    let other = world.serve("10.0.0.2:9090".parse().unwrap());
+    world.network.name("db", vec![one.address.ip()]);
+    let backend = world.backend();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Arc::clone(&backend).run(stop.clone()));
+
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert_eq!(one.calls(), 1);
+    world.network.name("db", vec![]);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert_eq!(one.calls(), 2);
+    world.network.name("db", vec![other.address.ip()]);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    backend.ask(&call(), &once(), None).await.unwrap();
+    assert_eq!(other.calls(), 1);
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_without_an_address_is_down_until_it_has_one() {
+    let mut world = World::of(1);
+    world.settings.endpoints = vec![("db".to_owned(), 9090)];
+    let backend = world.backend();
+    assert!(!backend.is_down());
+    let _running = tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
+    let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+    assert_eq!(fault.as_str(), "unreachable");
+    assert!(backend.is_down());
+    let server = world.serve("10.0.0.1:9090".parse().unwrap());
+    world.network.name("db", vec![server.address.ip()]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!backend.is_down());
+    backend.ask(&call(), &once(), None).await.unwrap();
+}

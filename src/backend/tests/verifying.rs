@@ -1,0 +1,98 @@
+//! Which replies are believed, and what they say.
+
+use super::super::*;
+use super::world::*;
+use crate::wire::Transport;
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_reply_to_the_call_kills_its_connection() {
+    for act in [Act::WrongSeqid, Act::WrongName, Act::WrongKind, Act::AnswerHalf] {
+        let mut world = World::of(1);
+        let backend = world.start();
+        world.all(act);
+        let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+        assert_eq!(fault.as_str(), "garbage", "{act:?}");
+        assert_eq!(backend.endpoints()[0].connections, 0, "{act:?}");
+        world.all(Act::Answer);
+        backend.ask(&call(), &once(), None).await.unwrap();
+        assert_eq!(world.opened(), 2, "{act:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_after_a_reply_cost_the_connection_and_not_the_call() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    world.all(Act::AnswerTwice);
+    for _ in 0..2 {
+        assert!(backend.ask(&call(), &once(), None).await.unwrap().is_some());
+    }
+    assert_eq!(world.opened(), 2);
+    assert_eq!(world.counted(r#"larder_backend_unsolicited_total{backend="users"}"#), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn seqids_are_ours_and_differ_on_a_connection() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    for _ in 0..3 {
+        backend.ask(&call(), &once(), None).await.unwrap();
+    }
+    assert_eq!(world.servers[0].heard(), [(1, 1), (1, 2), (1, 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_reply_is_a_missing_result_where_a_value_is_due() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    world.all(Act::AnswerEmpty);
+    let value = Terms { returns: Returns::Value, ..once() };
+    let fault = backend.ask(&call(), &value, None).await.unwrap_err();
+    assert_eq!(fault.as_str(), "missing_result");
+    let answer = backend.ask(&call(), &once(), None).await.unwrap().unwrap();
+    assert_eq!(answer.said, Said::Nothing);
+    assert_eq!(world.opened(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_declared_exception_is_an_answer_unless_the_rule_says_failure() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    world.all(Act::AnswerField(2));
+    let answer = backend.ask(&call(), &once(), None).await.unwrap().unwrap();
+    assert_eq!(answer.said, Said::Declared(2));
+    let failing = Terms { failures: [2].into(), ..once() };
+    let fault = backend.ask(&call(), &failing, None).await.unwrap_err();
+    assert!(matches!(fault, Fault::Failure { id: 2, .. }), "{fault:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exception_keeps_its_kind() {
+    let mut world = World::of(1);
+    let backend = world.start();
+    world.all(Act::Refuse);
+    let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+    let Fault::Exception { kind, .. } = fault else {
+        panic!("{fault:?}");
+    };
+    assert_eq!(kind, thrift::ApplicationErrorKind::UnknownMethod);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_protocol_over_every_transport() {
+    for protocol in [Protocol::Binary, Protocol::Compact] {
+        for transport in [Transport::Framed, Transport::Unframed] {
+            let mut world = World::of(1);
+            world.settings.protocol = protocol;
+            world.settings.transport = transport;
+            let backend = world.start();
+            for _ in 0..2 {
+                let answer = backend.ask(&Call { protocol, ..call() }, &once(), None).await;
+                let answer = answer.unwrap().unwrap();
+                assert_eq!(answer.said, Said::Result);
+                assert!(answer.body.len() > 2);
+            }
+            assert_eq!(world.opened(), 1);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The prose that backend tests are written in: scripted servers on a simulated network.
+
+use std::sync::{Arc, Mutex};
+
+use super::super::*;
+use crate::dial::{Simulated, Stream};
+use crate::wire::boundary::{Boundary, Found};
+use crate::wire::message::{Form, Header, put_message};
+use crate::wire::{Bounds, Transport};
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// What a server does with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Answer,
+    AnswerEmpty,
+    AnswerField(i16),
+    Refuse,
+    WrongSeqid,
+    WrongName,
+    WrongKind,
+    AnswerTwice,
+    AnswerHalf,
+    Hang,
+    HangUp,
+    AnswerAfter(Duration),
+}
+
+/// One server, its script and what it heard.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    script: Arc<Mutex<Act>>,
+    heard: Arc<Mutex<Vec<(usize, i32)>>>,
+    ended: Arc<Mutex<Vec<usize>>>,
+    opened: Arc<Mutex<usize>>,
+}
+
+impl Server {
+    pub(super) fn now(&self, act: Act) {
+        *self.script.lock().unwrap() = act;
+    }
+
+    /// Calls heard so far.
+    pub(super) fn calls(&self) -> usize {
+        self.heard.lock().unwrap().len()
+    }
+
+    /// The number of the connection and the seqid of each call.
+    pub(super) fn heard(&self) -> Vec<(usize, i32)> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    pub(super) fn opened(&self) -> usize {
+        *self.opened.lock().unwrap()
+    }
+
+    /// Connections whose client has ended its sending side.
+    pub(super) fn ended(&self) -> usize {
+        self.ended.lock().unwrap().len()
+    }
+
+    async fn converse(self, stream: impl Stream, settings: Settings) {
+        let number = {
+            let mut opened = self.opened.lock().unwrap();
+            *opened += 1;
+            *opened
+        };
+        if self.listen(number, stream, &settings).await.is_none() {
+            self.ended.lock().unwrap().push(number);
+        }
+    }
+
+    async fn listen(&self, number: usize, mut stream: impl Stream, settings: &Settings) -> Option<()> {
+        let mut boundary = Boundary::new(settings.transport, settings.protocol, Bounds::default());
+        let mut bytes = BytesMut::new();
+        loop {
+            let Found::Message(extent) = boundary.find(&bytes).unwrap() else {
+                if stream.read_buf(&mut bytes).await.ok()? == 0 {
+                    return None;
+                }
+                continue;
+            };
+            let message = bytes.split_to(extent.message.end).split_off(extent.message.start);
+            let (header, _) = Header::parse(settings.protocol, &message).unwrap();
+            self.heard.lock().unwrap().push((number, header.seqid));
+            let act = *self.script.lock().unwrap();
+            if let Act::AnswerAfter(time) = act {
+                tokio::time::sleep(time).await;
+            }
+            let reply = match act {
+                Act::Hang => continue,
+                Act::HangUp => return Some(()),
+                act => reply(settings, &header, act),
+            };
+            stream.write_all(&reply).await.ok()?;
+            if act == Act::AnswerHalf {
+                return Some(());
+            }
+        }
+    }
+}
+
+fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
+    let body: Vec<u8> = match act {
+        Act::AnswerEmpty => vec![0],
+        Act::AnswerField(id) => field(settings.protocol, id),
+        Act::Refuse => {
+            exception::encode(settings.protocol, thrift::ApplicationErrorKind::UnknownMethod, "what?")
+        }
+        _ => field(settings.protocol, 0),
+    };
+    let header = Header {
+        kind: match act {
+            Act::Refuse => Kind::Exception,
+            Act::WrongKind => Kind::Call,
+            _ => Kind::Reply,
+        },
+        name: if act == Act::WrongName { b"other" } else { call.method() },
+        seqid: call.seqid + i32::from(act == Act::WrongSeqid),
+        form: Form::Strict,
+    };
+    let mut out = BytesMut::new();
+    put_message(&mut out, settings.transport, settings.protocol, &header, &body);
+    match act {
+        Act::AnswerTwice => {
+            let twice = out.clone();
+            out.extend_from_slice(&twice);
+        }
+        Act::AnswerHalf => out.truncate(out.len() / 2),
+        _ => {}
+    }
+    out
+}
+
+/// A struct with one byte in field `id`.
+fn field(protocol: Protocol, id: i16) -> Vec<u8> {
+    match protocol {
+        Protocol::Binary => [&[3][..], &id.to_be_bytes(), &[7, 0]].concat(),
+        Protocol::Compact => vec![3, (id << 1) as u8, 7, 0],
+    }
+}
+
+/// A network with servers on it.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) network: Simulated,
+    pub(super) settings: Settings,
+    pub(super) servers: Vec<Server>,
+    pub(super) counts: Counts,
+}
+
+impl World {
+    /// Servers that answer, one for each of `count` endpoints.
+    pub(super) fn of(count: usize) -> Self {
+        let settings = Settings {
+            name: "users".into(),
+            endpoints: (1..=count).map(|n| (format!("10.0.0.{n}"), 9090)).collect(),
+            protocol: Protocol::Binary,
+            transport: Transport::Framed,
+            connections: Sharing::Shared,
+            timeout: None,
+            connect_timeout: Duration::from_millis(250),
+            attempt_timeout: None,
+            max_connections: 4,
+            max_waiting: 2,
+            idle_timeout: Duration::from_millis(2500),
+            resolve_interval: Duration::from_secs(10),
+            ejection_failures: 3,
+            ejection_time: Duration::from_secs(1),
+            ejection_time_max: Duration::from_secs(8),
+            bounds: Bounds::default(),
+        };
+        Self { network: Simulated::default(), settings, servers: Vec::new(), counts: Counts::default() }
+    }
+
+    /// Starts the servers and gives the backend to ask them through.
+    pub(super) fn start(&mut self) -> Arc<Backend> {
+        for n in 1..=self.settings.endpoints.len() {
+            let address = format!("10.0.0.{n}:9090").parse().unwrap();
+            let server = self.serve(address);
+            self.servers.push(server);
+        }
+        self.backend()
+    }
+
+    pub(super) fn backend(&self) -> Arc<Backend> {
+        Backend::new(self.settings.clone(), Arc::new(self.network.clone()), 42, &self.counts)
+    }
+
+    pub(super) fn serve(&self, address: SocketAddr) -> Server {
+        let server = Server {
+            address,
+            script: Arc::new(Mutex::new(Act::Answer)),
+            heard: Arc::default(),
+            ended: Arc::default(),
+            opened: Arc::default(),
+        };
+        let (listening, settings) = (server.clone(), self.settings.clone());
+        let mut accepted = self.network.listen(address, 64);
+        tokio::spawn(async move {
+            while let Some(stream) = accepted.recv().await {
+                tokio::spawn(listening.clone().converse(stream, settings.clone()));
+            }
+        });
+        server
+    }
+
+    /// Makes an address refuse.
+    pub(super) fn refuse(&self, address: SocketAddr) {
+        drop(self.network.listen(address, 1));
+    }
+
+    pub(super) fn all(&self, act: Act) {
+        self.servers.iter().for_each(|server| server.now(act));
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.servers.iter().map(Server::calls).sum()
+    }
+
+    pub(super) fn opened(&self) -> usize {
+        self.servers.iter().map(Server::opened).sum()
+    }
+
+    /// The value of one exported line.
+    pub(super) fn counted(&self, line: &str) -> u64 {
+        let (mut registry, mut text) = (prometheus_client::registry::Registry::default(), String::new());
+        self.counts.register(&mut registry);
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let value = text.lines().find_map(|one| one.strip_prefix(line));
+        value.unwrap_or_else(|| panic!("{line} in {text}")).trim().parse().unwrap()
+    }
+}
+
+/// A call of `getUser` without arguments.
+pub(super) fn call() -> Call {
+    Call {
+        protocol: Protocol::Binary,
+        name: Bytes::from_static(b"Users:getUser"),
+        kind: Kind::Call,
+        body: Bytes::from_static(&[0]),
+    }
+}
+
+pub(super) fn once() -> Terms {
+    Terms::default()
+}
+
+pub(super) fn idempotent() -> Terms {
+    Terms { repeat: Repeat::Idempotent, ..Terms::default() }
+}
+
+pub(super) fn answering(answer: Answering) -> Terms {
+    Terms { answer, ..Terms::default() }
+}
+
+pub(super) const SECOND: Option<Duration> = Some(Duration::from_secs(1));
