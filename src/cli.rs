@@ -1,10 +1,13 @@
 //! The commands, and what each exits with.
 
+pub mod nagios;
 pub mod serve;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+use crate::demo;
 
 /// Answers Thrift calls from a cache, and keeps answering when the backends behind it are down.
 #[derive(Debug, Parser)]
@@ -27,6 +30,13 @@ enum Command {
         /// The configuration.
         file: PathBuf,
     },
+    /// Show it: sample backends, the gateway, a load, an outage and a recovery, with nothing else installed.
+    Demo(demo::Arguments),
+    /// A sample backend of the demo.
+    #[command(hide = true)]
+    DemoBackend(demo::backend::Arguments),
+    /// Tell the state of a running gateway in one line and an exit code, as Nagios and its kin expect.
+    Nagios(Box<nagios::Arguments>),
 }
 
 /// Runs the command that the arguments name, and returns the exit code: 0 fine, 64 bad usage, 78 bad configuration, 1 anything else.
@@ -36,7 +46,7 @@ pub fn run() -> u8 {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { USAGE } else { 0 };
+            return if error.use_stderr() { bad_usage() } else { 0 };
         }
     };
     match arguments.command {
@@ -49,6 +59,30 @@ pub fn run() -> u8 {
                 eprint!("{report}")
             }
             code
+        }
+        Command::Demo(arguments) => verdict(demo::run(&arguments)),
+        Command::DemoBackend(arguments) => verdict(demo::backend::run(&arguments)),
+        Command::Nagios(arguments) => {
+            let (line, code) = nagios::run(&arguments);
+            println!("{line}");
+            code
+        }
+    }
+}
+
+/// A check that was asked wrongly knows nothing; to Nagios, 64 would be no state at all.
+fn bad_usage() -> u8 {
+    let asked = std::env::args_os().nth(1);
+    if asked.is_some_and(|command| command == "nagios") { nagios::State::Unknown as u8 } else { USAGE }
+}
+
+#[expect(clippy::print_stderr, reason = "commands speak to people")]
+fn verdict<E: std::error::Error>(done: Result<(), E>) -> u8 {
+    match done {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("larder: {error}");
+            1
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod call;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod dial;
 pub mod entry;
 pub mod flight;

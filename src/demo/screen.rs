@@ -1,0 +1,274 @@
+//! What the demo says: how to join in, a line each half second, and the table at the end.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::phase::{Happened, Phase, Source};
+
+/// Whether words may have colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ink {
+    /// A terminal reads.
+    Colour,
+    /// A file or a pipe does, or nobody wants colours.
+    Plain,
+}
+
+/// What goes before everything: what runs where, and how to call it by hand.
+pub(super) fn greeting(
+    gateway: SocketAddr,
+    admin: SocketAddr,
+    backends: &[SocketAddr],
+    clients: usize,
+) -> String {
+    let backends: Vec<String> = backends.iter().map(ToString::to_string).collect();
+    let port = gateway.port();
+    format!(
+        "Larder demo: {clients} clients -> gateway {gateway} -> 2 sample backends ({})\n\
+         The backends are processes of their own; they will be killed and started again.\n\n\
+         Call the gateway yourself meanwhile, from the top of the repository (pip install thriftpy2):\n\n\
+         \x20   import thriftpy2, thriftpy2.rpc\n\
+         \x20   users = thriftpy2.load(\"idl/users.thrift\", module_name=\"users_thrift\")\n\
+         \x20   client = thriftpy2.rpc.make_client(users.UserService, \"127.0.0.1\", {port})\n\
+         \x20   print(client.getUser(7, \"by hand\"))\n\n\
+         That is thriftpy2's unframed default; a framed client works on the same port:\n\n\
+         \x20   from thriftpy2.transport import TFramedTransportFactory\n\
+         \x20   client = thriftpy2.rpc.make_client(users.UserService, \"127.0.0.1\", {port},\n\
+         \x20                                      trans_factory=TFramedTransportFactory())\n\n\
+         Figures:  curl http://{admin}/metrics\n\
+         State:    larder nagios --admin {admin}",
+        backends.join(", ")
+    )
+}
+
+/// What goes after the table if everything is to stay.
+pub(super) fn holding(gateway: SocketAddr, admin: SocketAddr) -> String {
+    format!("\nEverything keeps running until Ctrl-C: gateway {gateway}, figures http://{admin}/metrics")
+}
+
+/// The names over the lines.
+pub(super) fn heading() -> String {
+    format!("\n{:>6}  {:<11} {:>8} {}", "time", "phase", "calls/s", HEADINGS)
+}
+
+/// One line: what happened in the last half second.
+pub(super) fn line(at: Duration, phase: Phase, happened: &Happened, ink: Ink) -> String {
+    let share = |sources: &[Source]| percent(happened.share(sources));
+    let name = format!("{:<11}", phase.name());
+    let failed = format!("{:>7}", happened.failed());
+    format!(
+        "{:>5.1}s  {} {:>8} {:>7} {:>7} {:>7} {:>8} {:>8} {:>7} {}",
+        at.as_secs_f64(),
+        paint(&name, phase_colour(phase), ink),
+        grouped(happened.rate().round() as u64),
+        share(&[Source::Fresh]),
+        share(&[Source::Shared]),
+        share(&[Source::Stale]),
+        share(&[Source::Backend, Source::Coalesced]),
+        share(&[Source::Outage]),
+        age(happened.oldest),
+        if happened.failed() > 0 {
+            paint(&failed, RED, ink)
+        } else {
+            failed
+        },
+    )
+}
+
+/// A note between the lines.
+pub(super) fn note(text: &str, ink: Ink) -> String {
+    paint(&format!("  --- {text}"), BOLD, ink)
+}
+
+/// The table and what it shows.
+pub(super) fn table(phases: &[(Phase, Happened)], ink: Ink) -> String {
+    let mut text = String::from("\n");
+    let mut row = |name: &str, cell: &dyn Fn(&Happened) -> String| {
+        let cells: Vec<String> = phases
+            .iter()
+            .map(|(_, happened)| format!("{:>13}", cell(happened)))
+            .collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name:<38}{}", cells.concat());
+    };
+    row("calls", &|happened| grouped(happened.counted.calls));
+    row("calls per second", &|happened| {
+        grouped(happened.rate().round() as u64)
+    });
+    row("answers came from", &|_| String::new());
+    for source in Source::ALL {
+        let used = phases.iter().any(|(_, happened)| happened.from(&[source]) > 0);
+        if used {
+            row(&format!("  {}", source.name()), &|happened| {
+                percent(happened.share(&[source]))
+            });
+        }
+    }
+    row("oldest answer served", &|happened| age(happened.oldest));
+    row("errors", &|happened| grouped(happened.failed()));
+    row("  for what was asked before", &|happened| {
+        grouped(happened.counted.known_failed)
+    });
+    row("  for what was never asked before", &|happened| {
+        format!(
+            "{} of {}",
+            happened.counted.strange_failed, happened.counted.strange
+        )
+    });
+    let heads: Vec<String> = phases
+        .iter()
+        .map(|(phase, _)| format!("{:>13}", phase.name()))
+        .collect();
+    let head = paint(&format!("{:<38}{}", "", heads.concat()), BOLD, ink);
+    format!("\n{head}{text}\n{}", summary(phases))
+}
+
+/// What was shown, in figures of this very run.
+fn summary(phases: &[(Phase, Happened)]) -> String {
+    let outage = phases
+        .iter()
+        .find(|(phase, _)| *phase == Phase::Outage)
+        .map(|(_, happened)| happened);
+    let Some(outage) = outage else {
+        return String::new();
+    };
+    let before = phases
+        .iter()
+        .find(|(phase, _)| *phase == Phase::Up)
+        .map_or(0.0, |(_, happened)| happened.rate());
+    let answered = outage.counted.calls.saturating_sub(outage.failed());
+    format!(
+        "With both backends killed, Larder answered {} of {} calls from its cache, {} a second\n\
+         after {} before, with nothing older than {}; {} calls failed that had been answered before,\n\
+         and the {} that nobody had asked yet got {} clear exceptions.",
+        grouped(answered),
+        grouped(outage.counted.calls),
+        grouped(outage.rate().round() as u64),
+        grouped(before.round() as u64),
+        age(outage.oldest),
+        grouped(outage.counted.known_failed),
+        grouped(outage.counted.strange),
+        grouped(outage.counted.strange_failed),
+    )
+}
+
+fn percent(share: f64) -> String {
+    match share {
+        0.0 => "-".to_owned(),
+        small if small < 0.1 => "<0.1%".to_owned(),
+        share => format!("{share:.1}%"),
+    }
+}
+
+fn age(age: Duration) -> String {
+    format!("{:.1} s", age.as_secs_f64())
+}
+
+/// A number with commas between its thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn phase_colour(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Up => GREEN,
+        Phase::Outage => RED,
+        Phase::Recovery => CYAN,
+    }
+}
+
+fn paint(text: &str, colour: &str, ink: Ink) -> String {
+    match ink {
+        Ink::Colour => format!("\x1b[{colour}m{text}\x1b[0m"),
+        Ink::Plain => text.to_owned(),
+    }
+}
+
+const HEADINGS: &str = "  fresh   Redis   stale  backend  *outage  oldest  errors\n\
+    \x20                            (shares of answers; *outage: stale, as the backends are down)";
+const BOLD: &str = "1";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const CYAN: &str = "36";
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::Counted;
+    use super::super::scrape::Outcomes;
+    use super::*;
+    use crate::call::Outcome;
+
+    fn outage() -> Happened {
+        let mut outcomes = Outcomes::default();
+        outcomes.add(Outcome::StaleIfError, 995);
+        outcomes.add(Outcome::Failed, 5);
+        let counted = Counted {
+            calls: 1_000,
+            strange: 5,
+            strange_failed: 5,
+            ..Counted::default()
+        };
+        Happened {
+            time: Duration::from_millis(500),
+            outcomes,
+            counted,
+            oldest: Duration::from_millis(4_230),
+        }
+    }
+
+    #[test]
+    fn a_line_fits_a_terminal_and_its_heading() {
+        let line = line(Duration::from_secs(7), Phase::Outage, &outage(), Ink::Plain);
+        assert_eq!(
+            line,
+            "  7.0s  OUTAGE         2,000       -       -       -        -    99.5%   4.2 s       5"
+        );
+        let heading = heading();
+        assert_eq!(heading.lines().nth(1).unwrap().len(), line.len());
+        assert!(
+            heading.lines().chain(line.lines()).all(|line| line.len() <= 100),
+            "{heading}"
+        );
+    }
+
+    #[test]
+    fn the_table_says_what_was_shown_in_figures_of_the_run() {
+        let table = table(
+            &[(Phase::Up, Happened::default()), (Phase::Outage, outage())],
+            Ink::Plain,
+        );
+        for words in [
+            "5 of 5",
+            "99.5%",
+            "answered 995 of 1,000 calls from its cache, 2,000 a second",
+            "nothing older than 4.2 s",
+        ] {
+            assert!(table.contains(words), "{words}: {table}");
+        }
+        assert!(!table.contains("Redis"), "{table}");
+        assert!(
+            !table.contains('\x1b') && table.lines().all(|line| line.len() <= 100),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1_000, 1_234_567]
+                .map(grouped)
+                .each_ref()
+                .map(|s| s.as_str())
+        );
+    }
+}
