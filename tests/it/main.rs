@@ -40,3 +40,6 @@ mod rules;
 mod backends;
 // Starting, ending, health and monitoring.
 mod lifecycle;
+
+// Properties of the codec, held against the official crate.
+mod codec;
