@@ -43,3 +43,8 @@ mod lifecycle;
 
 // Properties of the codec, held against the official crate.
 mod codec;
+
+// Recorded messages, and whatever fuzzing found.
+mod corpus;
+// The rules of the house.
+mod tidy;
