@@ -90,25 +90,53 @@ fn layers() -> BTreeMap<String, usize> {
     layers
 }
 
-/// The top-level modules that a line names: `crate::a`, or each of `crate::{a, b::c}`.
-fn named(line: &str) -> Vec<&str> {
-    let word = |text: &'_ str| {
-        text.find(|c: char| !c.is_alphanumeric() && c != '_')
-            .unwrap_or(text.len())
+/// The top-level modules that a file names, each with its line: `crate::a`, or each of `crate::{a, b::c}`.
+fn named(source: &Source) -> Vec<(usize, String)> {
+    let code: Vec<&str> = source
+        .product()
+        .map(|(_, line)| {
+            if line.trim_start().starts_with("//") {
+                ""
+            } else {
+                line
+            }
+        })
+        .collect();
+    let code = code.join("\n");
+    let word = |text: &str| {
+        text.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
     };
     let mut all = Vec::new();
-    for (at, _) in line.match_indices("crate::") {
-        let after = &line[at + 7..];
-        match after.strip_prefix('{') {
-            Some(group) => all.extend(group.split(',').map(|part| {
-                let part = part.trim();
-                &part[..word(part)]
-            })),
-            None => all.push(&after[..word(after)]),
+    for (at, _) in code.match_indices("crate::") {
+        let line = code[..at].lines().count();
+        let after = &code[at + "crate::".len()..];
+        let group = after.strip_prefix('{').and_then(|group| group.split("};").next());
+        match group {
+            Some(group) => {
+                let parts = outermost(group);
+                all.extend(parts.iter().map(|part| (line, word(part.trim()))));
+            }
+            None => all.push((line, word(after))),
         }
     }
-    all.retain(|name| name.starts_with(|c: char| c.is_lowercase()));
+    all.retain(|(_, name)| name.starts_with(|c: char| c.is_lowercase()));
     all
+}
+
+/// The parts of a group of imports, the groups inside it left whole.
+fn outermost(group: &str) -> Vec<String> {
+    let (mut parts, mut depth) = (vec![String::new()], 0);
+    for c in group.chars() {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        if c == ',' && depth == 0 {
+            parts.push(String::new());
+        } else {
+            parts.last_mut().unwrap().push(c);
+        }
+    }
+    parts
 }
 
 #[test]
