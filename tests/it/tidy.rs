@@ -153,14 +153,9 @@ fn imports_run_one_way() {
             wrong.push(format!("{}: ARCHITECTURE.md gives {own} no layer", source.path));
             continue;
         };
-        for (at, line) in source
-            .product()
-            .filter(|(_, line)| !line.trim_start().starts_with("//"))
-        {
-            for used in named(line).into_iter().filter(|used| *used != own) {
-                if layers.get(used).is_none_or(|used| used >= row) {
-                    wrong.push(format!("{}:{at}: {own} uses {used}", source.path));
-                }
+        for (at, used) in named(source).into_iter().filter(|(_, used)| used != own) {
+            if layers.get(&used).is_none_or(|used| used >= row) {
+                wrong.push(format!("{}:{at}: {own} uses {used}", source.path));
             }
         }
     }
