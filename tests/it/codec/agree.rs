@@ -82,7 +82,7 @@ fn each_difference_is_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn on_what_the_official_crate_writes(call in arguments(), seed in any::<u64>(), end in any::<prop::sample::Index>()) {

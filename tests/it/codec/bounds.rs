@@ -107,7 +107,7 @@ fn declared_sizes_are_refused_before_anything_is_kept() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_panic_or_grow(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
