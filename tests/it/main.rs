@@ -37,3 +37,11 @@ mod rules;
 mod backends;
 // Starting, ending, health and monitoring.
 mod lifecycle;
+
+// Properties of the codec, held against the official crate.
+mod codec;
+
+// Recorded messages, and whatever fuzzing found.
+mod corpus;
+// The rules of the house.
+mod tidy;

@@ -1,0 +1,10 @@
+//! A value of the shared tier.
+#![no_main]
+
+use bytes::Bytes;
+use larder::cache::envelope::decode;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = decode(b"key", &Bytes::copy_from_slice(bytes));
+});
