@@ -38,17 +38,12 @@ pub async fn serve<S: Subject>(
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready::<S>))
         .with_state(subject);
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 async fn metrics<S: Subject>(State(subject): State<Arc<S>>) -> impl IntoResponse {
     (
-        [(
-            header::CONTENT_TYPE,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
+        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
         subject.metrics(),
     )
 }

@@ -161,20 +161,12 @@ impl Backend {
         if self.endpoints.load().is_empty() {
             self.wait_for_lookup(limit.map(|limit| limit.at)).await?;
         }
-        self.choose(&[], repeat).ok_or_else(|| Fault::Down {
-            backend: Arc::clone(self.name()),
-        })
+        self.choose(&[], repeat).ok_or_else(|| Fault::Down { backend: Arc::clone(self.name()) })
     }
 
     fn choose(&self, tried: &[SocketAddr], repeat: Repeat) -> Option<Turn> {
         let endpoints = self.endpoints.load();
-        balance::choose(
-            &endpoints,
-            tried,
-            repeat,
-            self.settings.ejection_time,
-            &self.chance,
-        )
+        balance::choose(&endpoints, tried, repeat, self.settings.ejection_time, &self.chance)
     }
 
     fn attempt_limit(&self, round: &Round, terms: &Terms) -> Option<Limit> {
@@ -269,10 +261,7 @@ impl Backend {
             return Err(Fault::Exception { backend, kind, body });
         }
         match Said::of(self.protocol(), &body) {
-            Err(error) => Err(Fault::Garbage {
-                backend,
-                why: error.to_string().into(),
-            }),
+            Err(error) => Err(Fault::Garbage { backend, why: error.to_string().into() }),
             Ok(Said::Nothing) if terms.returns == Returns::Value => {
                 Err(Fault::MissingResult { backend, body })
             }
@@ -338,10 +327,7 @@ impl Backend {
         loop {
             let now = Instant::now();
             let endpoints = self.endpoints.load_full();
-            let next = endpoints
-                .iter()
-                .filter_map(|one| one.pool.reap(now, &self.tally))
-                .min();
+            let next = endpoints.iter().filter_map(|one| one.pool.reap(now, &self.tally)).min();
             drop(endpoints);
             // What is given back from here on is idle for too long at the earliest one idle time from here.
             let latest = now + self.settings.idle_timeout.min(REAP_MOST);
@@ -364,23 +350,15 @@ impl Backend {
     }
 
     fn busy(&self) -> Fault {
-        Fault::Busy {
-            backend: Arc::clone(self.name()),
-            waiting: self.settings.max_waiting,
-        }
+        Fault::Busy { backend: Arc::clone(self.name()), waiting: self.settings.max_waiting }
     }
 
     fn closed(&self) -> Fault {
-        Fault::Closed {
-            backend: Arc::clone(self.name()),
-        }
+        Fault::Closed { backend: Arc::clone(self.name()) }
     }
 
     fn unreachable(&self, why: String) -> Fault {
-        Fault::Unreachable {
-            backend: Arc::clone(self.name()),
-            why: why.into(),
-        }
+        Fault::Unreachable { backend: Arc::clone(self.name()), why: why.into() }
     }
 
     fn cut(&self, cut: Cut) -> Fault {
@@ -424,11 +402,7 @@ enum Again {
 
 impl Round {
     fn new(timeout: Option<Duration>) -> Self {
-        Self {
-            whole: Limit::after(timeout),
-            tried: Vec::new(),
-            second: Second::Possible,
-        }
+        Self { whole: Limit::after(timeout), tried: Vec::new(), second: Second::Possible }
     }
 
     /// Whether to try again after `fault`.

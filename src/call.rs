@@ -84,13 +84,11 @@ pub enum Said {
 impl Said {
     /// Reads the fields of a reply's struct, which must have been walked.
     pub fn of(protocol: Protocol, body: &[u8]) -> Result<Self, WireError> {
-        Ok(
-            match Cursor::new(protocol, body, 0).field(0)?.map(|field| field.id) {
-                None => Self::Nothing,
-                Some(0) => Self::Result,
-                Some(id) => Self::Declared(id),
-            },
-        )
+        Ok(match Cursor::new(protocol, body, 0).field(0)?.map(|field| field.id) {
+            None => Self::Nothing,
+            Some(0) => Self::Result,
+            Some(id) => Self::Declared(id),
+        })
     }
 }
 

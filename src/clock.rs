@@ -16,10 +16,7 @@ pub struct Clock {
 
 impl Clock {
     /// A clock that starts at the system's time.
-    #[expect(
-        clippy::disallowed_types,
-        reason = "the one reading of the wall clock all time is derived from"
-    )]
+    #[expect(clippy::disallowed_types, reason = "the one reading of the wall clock all time is derived from")]
     pub fn system() -> Self {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         // A system that believes to be before 1970 gets the epoch: ages stay right, births look very old to others.
@@ -28,10 +25,7 @@ impl Clock {
 
     /// A clock that shows `origin` at this moment, for the simulation and for tests.
     pub fn starting_at(origin: Millis) -> Self {
-        Self {
-            origin,
-            started: Instant::now(),
-        }
+        Self { origin, started: Instant::now() }
     }
 
     /// The time. Never goes back.

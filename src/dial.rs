@@ -49,26 +49,18 @@ impl Dial for Tcp {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that opens TCP connections"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that opens TCP connections")]
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
     Ok(stream)
 }
 
 fn found(addresses: Vec<SocketAddr>, host: &str) -> io::Result<Vec<SocketAddr>> {
     if addresses.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("{host} has no address"),
-        ));
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address")));
     }
     Ok(addresses)
 }
@@ -102,9 +94,6 @@ mod tests {
 
     #[test]
     fn a_name_without_addresses_is_not_found() {
-        assert_eq!(
-            found(vec![], "nowhere").unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
+        assert_eq!(found(vec![], "nowhere").unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -32,10 +32,7 @@ impl Entry {
     /// all of it alive otherwise, many times the bytes that [`weight`](Self::weight) counts.
     #[must_use]
     pub fn detached(&self) -> Self {
-        Self {
-            body: Bytes::copy_from_slice(&self.body),
-            ..self.clone()
-        }
+        Self { body: Bytes::copy_from_slice(&self.body), ..self.clone() }
     }
 }
 
@@ -66,13 +63,7 @@ mod tests {
     use super::*;
 
     fn entry(body: Bytes) -> Entry {
-        Entry {
-            born: Millis(1),
-            version: 0,
-            kind: Kind::Result,
-            protocol: Protocol::Binary,
-            body,
-        }
+        Entry { born: Millis(1), version: 0, kind: Kind::Result, protocol: Protocol::Binary, body }
     }
 
     #[test]

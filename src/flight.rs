@@ -91,12 +91,7 @@ impl<T: Landing> Flights<T> {
     /// No flights yet. Those to come run in `tasks`.
     pub fn new(bounds: Bounds, tasks: TaskTracker) -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
-        Arc::new(Self {
-            shards,
-            hasher: RandomState::default(),
-            tasks,
-            bounds,
-        })
+        Arc::new(Self { shards, hasher: RandomState::default(), tasks, bounds })
     }
 
     /// Joins the flight for `key` if it is younger than `oldest`, or starts `work` as one.
@@ -107,10 +102,7 @@ impl<T: Landing> Flights<T> {
         F: Future<Output = T> + Send + 'static,
     {
         let mut seats = self.seats(key);
-        if let Some(Seat {
-            began,
-            state: State::Flying(landed),
-        }) = seats.get(key)
+        if let Some(Seat { began, state: State::Flying(landed) }) = seats.get(key)
             && began.elapsed() < oldest
         {
             // One of the flight's handles stays in the seat and one with its task.
@@ -149,23 +141,10 @@ impl<T: Landing> Flights<T> {
         F: Future<Output = T> + Send + 'static,
     {
         let (land, landed) = watch::channel(None);
-        let flight = Flight {
-            landed,
-            handles: Arc::default(),
-        };
+        let flight = Flight { landed, handles: Arc::default() };
         let key: Box<[u8]> = key.into();
-        seats.insert(
-            key.clone(),
-            Seat {
-                began: Instant::now(),
-                state: State::Flying(flight.clone()),
-            },
-        );
-        let leave = Leave {
-            flights: Arc::clone(self),
-            key,
-            flight: flight.clone(),
-        };
+        seats.insert(key.clone(), Seat { began: Instant::now(), state: State::Flying(flight.clone()) });
+        let leave = Leave { flights: Arc::clone(self), key, flight: flight.clone() };
         self.tasks.spawn(async move {
             let brought = work.await;
             let pauses = purpose == Purpose::Refresh && brought.failed();
@@ -249,10 +228,7 @@ mod tests {
     type Work = Flights<Result<u32, ()>>;
 
     fn flights() -> Arc<Work> {
-        let bounds = Bounds {
-            waiters_max: 2,
-            refresh_pause: Duration::from_secs(1),
-        };
+        let bounds = Bounds { waiters_max: 2, refresh_pause: Duration::from_secs(1) };
         Flights::new(bounds, TaskTracker::new())
     }
 
@@ -273,13 +249,8 @@ mod tests {
                 slow(Ok(7))
             })
         };
-        let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else {
-            unreachable!()
-        };
-        assert_eq!(
-            (first.land().await, second.land().await),
-            (Some(Ok(7)), Some(Ok(7)))
-        );
+        let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
+        assert_eq!((first.land().await, second.land().await), (Some(Ok(7)), Some(Ok(7))));
         assert_eq!(runs.load(Ordering::Relaxed), 1);
     }
 
@@ -287,9 +258,7 @@ mod tests {
     async fn a_flight_outlives_who_started_it() {
         let flights = flights();
         drop(flights.join(b"k", LONG, || slow(Ok(7))));
-        let Joined::Followed(second) = flights.join(b"k", LONG, || slow(Ok(8))) else {
-            unreachable!()
-        };
+        let Joined::Followed(second) = flights.join(b"k", LONG, || slow(Ok(8))) else { unreachable!() };
         assert_eq!(second.land().await, Some(Ok(7)));
     }
 
@@ -298,18 +267,14 @@ mod tests {
         let flights = flights();
         drop(flights.join(b"k", LONG, || slow(Ok(7))));
         let younger = flights.join(b"k", Duration::ZERO, || slow(Ok(8)));
-        let Joined::Led(younger) = younger else {
-            unreachable!()
-        };
+        let Joined::Led(younger) = younger else { unreachable!() };
         assert_eq!(younger.land().await, Some(Ok(8)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_fault_is_not_remembered() {
         let flights = flights();
-        let Joined::Led(first) = flights.join(b"k", LONG, || slow(Err(()))) else {
-            unreachable!()
-        };
+        let Joined::Led(first) = flights.join(b"k", LONG, || slow(Err(()))) else { unreachable!() };
         assert_eq!(first.land().await, Some(Err(())));
         tokio::task::yield_now().await;
         assert!(matches!(flights.join(b"k", LONG, || slow(Ok(1))), Joined::Led(_)));
@@ -343,9 +308,6 @@ mod tests {
         for _ in 0..2 {
             held.push(flights.join(b"k", LONG, || slow(Ok(1))));
         }
-        assert!(matches!(
-            flights.join(b"k", LONG, || slow(Ok(1))),
-            Joined::Crowded
-        ));
+        assert!(matches!(flights.join(b"k", LONG, || slow(Ok(1))), Joined::Crowded));
     }
 }

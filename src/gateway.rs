@@ -6,12 +6,10 @@ pub mod route;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 
 use crate::backend::{Backend, Private, Sharing};
 use crate::cache::Cache;
@@ -109,6 +107,15 @@ enum Source {
     Backend,
 }
 
+/// What a flight is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seeking {
+    /// Somebody waits: whatever may answer will do.
+    Answer,
+    /// A stale entry has answered: only a fresh one will do.
+    Refresh,
+}
+
 impl Landing for Landed {
     fn failed(&self) -> bool {
         self.found.is_err()
@@ -170,12 +177,7 @@ impl Gateway {
             },
         };
         let this = Arc::clone(self);
-        Turn::Later(Box::pin(this.seek(
-            call.to_call(),
-            Arc::clone(route),
-            key.into(),
-            spare,
-        )))
+        Turn::Later(Box::pin(this.seek(call.to_call(), Arc::clone(route), key.into(), spare)))
     }
 
     /// Sentences 4 and 5 of the promise.
@@ -190,29 +192,24 @@ impl Gateway {
             return Reply::unknown_method(call.protocol);
         };
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits.
-        let joined = self
-            .flights
-            .join(&key, caching.ttl, || self.work(call.clone(), &route, &key));
+        let joined =
+            self.flights.join(&key, caching.ttl, || self.work(call.clone(), &route, &key, Seeking::Answer));
         let (flight, outcome) = match joined {
             Joined::Led(flight) => (flight, Outcome::Miss),
             Joined::Followed(flight) => (flight, Outcome::Coalesced),
             Joined::Crowded => {
-                let fault = Fault::Crowded {
-                    waiting: self.flights.waiters_max(),
-                };
+                let fault = route.counts.met(Fault::Crowded { waiting: self.flights.waiters_max() });
                 return self.instead(fault, &route, &key, [spare, None], call.protocol);
             }
         };
-        let landed = within(route.rule.timeout, flight.land()).await.flatten();
-        let landed = landed.unwrap_or_else(|| Landed {
-            found: Err(self.overdue(&route)),
-            spare: None,
-        });
+        // It is bounded by the rule's timeout, so its waiters are.
+        let landed = flight.land().await;
+        let landed = landed
+            .unwrap_or_else(|| Landed { found: Err(route.counts.met(self.overdue(&route))), spare: None });
         match landed.found {
             Ok((entry, source)) => {
                 if source == Source::SharedStale {
-                    self.flights
-                        .refresh(&key, || self.work(call.clone(), &route, &key));
+                    self.flights.refresh(&key, || self.work(call.clone(), &route, &key, Seeking::Refresh));
                 }
                 Reply::kept(entry, source.outcome(outcome), self.clock.now())
             }
@@ -230,7 +227,6 @@ impl Gateway {
         spares: [Option<Arc<Entry>>; 2],
         protocol: Protocol,
     ) -> Reply {
-        route.counts.fault(&fault);
         if !fault.allows_stale() {
             return Reply::fault(fault, protocol);
         }
@@ -239,11 +235,7 @@ impl Gateway {
         let servable = |entry: &Arc<Entry>| {
             caching.is_some_and(|caching| caching.judge(entry, key, now) != Freshness::Expired)
         };
-        let youngest = spares
-            .into_iter()
-            .flatten()
-            .filter(servable)
-            .max_by_key(|entry| entry.born);
+        let youngest = spares.into_iter().flatten().filter(servable).max_by_key(|entry| entry.born);
         match (youngest, &route.rule.fallback) {
             (Some(entry), _) => Reply::kept(entry, Outcome::StaleIfError, now).because(fault),
             (None, Some(fallback)) => Reply::fallback(fallback.body(protocol)).because(fault),
@@ -253,8 +245,7 @@ impl Gateway {
 
     /// Refreshes `key` unless that is under way.
     fn refresh(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, key: &[u8]) {
-        self.flights
-            .refresh(key, || self.work(call.to_call(), route, key));
+        self.flights.refresh(key, || self.work(call.to_call(), route, key, Seeking::Refresh));
     }
 
     fn work(
@@ -262,59 +253,52 @@ impl Gateway {
         call: Call,
         route: &Arc<Route>,
         key: &[u8],
+        seeking: Seeking,
     ) -> impl Future<Output = Landed> + use<> {
         let (this, route, key) = (Arc::clone(self), Arc::clone(route), Box::<[u8]>::from(key));
         async move {
             match route.rule.action.caching() {
-                Some(caching) => this.fetch(&call, &route, caching, &key).await,
-                None => Landed {
-                    found: Err(this.overdue(&route)),
-                    spare: None,
-                },
+                Some(caching) => this.fetch(&call, &route, caching, &key, seeking).await,
+                None => Landed { found: Err(this.overdue(&route)), spare: None },
             }
         }
     }
 
     /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
-    async fn fetch(&self, call: &Call, route: &Route, caching: &Caching, key: &[u8]) -> Landed {
+    async fn fetch(
+        &self,
+        call: &Call,
+        route: &Route,
+        caching: &Caching,
+        key: &[u8],
+        seeking: Seeking,
+    ) -> Landed {
+        let began = self.clock.now();
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
-            return Landed {
-                found: Ok((entry, Source::Local)),
-                spare: None,
-            };
+            return Landed { found: Ok((entry, Source::Local)), spare: None };
         }
         let mut spare = None;
         if let Some(entry) = self.cache.far(caching.tiers, key).await {
             match self.freshness(caching, &entry, key) {
                 Freshness::Fresh => {
-                    return Landed {
-                        found: Ok((entry, Source::Shared)),
-                        spare: None,
-                    };
+                    return Landed { found: Ok((entry, Source::Shared)), spare: None };
                 }
-                // One that this process knew already is being refreshed by this flight.
-                Freshness::StaleWhileRevalidate if !self.refreshes(caching, key, &entry) => {
-                    return Landed {
-                        found: Ok((entry, Source::SharedStale)),
-                        spare: None,
-                    };
+                Freshness::StaleWhileRevalidate if seeking == Seeking::Answer => {
+                    return Landed { found: Ok((entry, Source::SharedStale)), spare: None };
                 }
                 Freshness::StaleWhileRevalidate | Freshness::StaleIfError => spare = Some(entry),
                 Freshness::Expired => {}
             }
         }
         let born = self.clock.now();
-        let asked = self
-            .backend
-            .ask(call, &route.rule.terms, route.rule.timeout)
-            .await;
-        let found = match asked {
-            Ok(Some(answer)) => Ok((
-                self.learn(answer, born, call.protocol, route, caching, key),
-                Source::Backend,
-            )),
+        let left = route.rule.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
+        let asked = self.backend.ask(call, &route.rule.terms, left).await;
+        let found = match asked.map_err(|fault| route.counts.met(fault)) {
+            Ok(Some(answer)) => {
+                Ok((self.learn(answer, born, call.protocol, route, caching, key), Source::Backend))
+            }
             Ok(None) => Err(self.overdue(route)),
             Err(fault) => Err(fault),
         };
@@ -334,13 +318,7 @@ impl Gateway {
         let kind = entry_kind(answer.said, route.rule.terms.returns);
         // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
         let body = Bytes::copy_from_slice(&answer.body);
-        let entry = Arc::new(Entry {
-            born,
-            version: 0,
-            kind: kind.unwrap_or(Kind::Empty),
-            protocol,
-            body,
-        });
+        let entry = Arc::new(Entry { born, version: 0, kind: kind.unwrap_or(Kind::Empty), protocol, body });
         match kind.map(|_| caching.keeping(&entry)) {
             Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
             Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born),
@@ -364,21 +342,12 @@ impl Gateway {
             let timeout = route.rule.timeout;
             let asked = match session {
                 None => this.backend.ask(&call, terms, timeout).await,
-                Some(session) => {
-                    session
-                        .lock()
-                        .await
-                        .ask(&this.backend, &call, terms, timeout)
-                        .await
-                }
+                Some(session) => session.lock().await.ask(&this.backend, &call, terms, timeout).await,
             };
-            match asked {
+            match asked.map_err(|fault| route.counts.met(fault)) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),
-                Err(fault) if terms.answer != Answering::Reply => {
-                    route.counts.fault(&fault);
-                    Reply::silence(Some(fault))
-                }
+                Err(fault) if terms.answer != Answering::Reply => Reply::silence(Some(fault)),
                 Err(fault) => this.instead(fault, &route, &[], [None, None], call.protocol),
             }
         }))
@@ -402,15 +371,6 @@ impl Gateway {
 
     fn freshness(&self, caching: &Caching, entry: &Entry, key: &[u8]) -> Freshness {
         caching.judge(entry, key, self.clock.now())
-    }
-
-    /// Whether this process served `entry`, or a younger one, before the flight took off.
-    fn refreshes(&self, caching: &Caching, key: &[u8], entry: &Entry) -> bool {
-        !caching.tiers.local()
-            || self
-                .cache
-                .near(caching.tiers, key)
-                .is_some_and(|near| near.born > entry.born)
     }
 
     fn overdue(&self, route: &Route) -> Fault {
@@ -439,10 +399,7 @@ impl Gateway {
 impl Scratch {
     /// Memory for calls of at most `depth_max` levels.
     pub fn new(depth_max: usize) -> Self {
-        Self {
-            key: Vec::new(),
-            canonical: Canonical::new(depth_max),
-        }
+        Self { key: Vec::new(), canonical: Canonical::new(depth_max) }
     }
 }
 
@@ -452,12 +409,7 @@ impl CallRef<'_> {
         let whole = [self.header.name, self.body].concat();
         let mut name = Bytes::from(whole);
         let body = name.split_off(self.header.name.len());
-        Call {
-            protocol: self.protocol,
-            name,
-            kind: self.header.kind,
-            body,
-        }
+        Call { protocol: self.protocol, name, kind: self.header.kind, body }
     }
 }
 
@@ -470,12 +422,5 @@ impl Source {
             Self::SharedStale => Outcome::Stale,
             Self::Backend => asked,
         }
-    }
-}
-
-async fn within<T>(bound: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
-    match bound {
-        None => Some(work.await),
-        Some(bound) => timeout(bound, work).await.ok(),
     }
 }

@@ -61,11 +61,7 @@ impl Ignored {
             self.fields.insert(id, Part::Whole);
             return;
         }
-        match self
-            .fields
-            .entry(id)
-            .or_insert_with(|| Part::Fields(Self::default()))
-        {
+        match self.fields.entry(id).or_insert_with(|| Part::Fields(Self::default())) {
             Part::Whole => {}
             Part::Fields(inner) => inner.add(rest),
         }
@@ -116,12 +112,7 @@ impl Prefix {
     /// The prefix for the keys of `scope`.
     pub fn new(scope: &Scope<'_>) -> Self {
         let mut bytes = Vec::new();
-        for part in [
-            scope.backend.as_bytes(),
-            scope.service,
-            scope.method,
-            scope.identity,
-        ] {
+        for part in [scope.backend.as_bytes(), scope.service, scope.method, scope.identity] {
             bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
             bytes.extend_from_slice(part);
         }
@@ -161,29 +152,13 @@ mod tests {
         };
         let all = [
             base,
-            Scope {
-                backend: "bs",
-                service: b"",
-                ..base
-            },
+            Scope { backend: "bs", service: b"", ..base },
             Scope { method: b"n", ..base },
-            Scope {
-                identity: b"i",
-                ..base
-            },
-            Scope {
-                protocol: Protocol::Compact,
-                ..base
-            },
+            Scope { identity: b"i", ..base },
+            Scope { protocol: Protocol::Compact, ..base },
             Scope { revision: 1, ..base },
-            Scope {
-                ignored: &some,
-                ..base
-            },
-            Scope {
-                ignored: &deep,
-                ..base
-            },
+            Scope { ignored: &some, ..base },
+            Scope { ignored: &deep, ..base },
         ];
         let mut spelled: Vec<_> = all.iter().map(|scope| Prefix::new(scope).bytes).collect();
         spelled.sort();

@@ -108,9 +108,7 @@ fn admit(stream: TcpStream, settings: &Arc<Settings>, gateway: &Arc<Gateway>, sh
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_keepalive(true);
         gateway.counts.open.inc();
-        let end = Connection::new(stream, settings, Arc::clone(&gateway), held)
-            .serve(&stop)
-            .await;
+        let end = Connection::new(stream, settings, Arc::clone(&gateway), held).serve(&stop).await;
         gateway.counts.open.dec();
         end.count(&gateway.counts);
     });

@@ -14,18 +14,11 @@ use options::{Format, Options};
 /// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
 pub fn start(options: &Options) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&options.level));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber, which only tests could install, is not worth an error.
     let _ = match options.format {
         Format::Human => lines.finish().try_init(),
-        Format::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .finish()
-            .try_init(),
+        Format::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init(),
     };
 }
 
@@ -46,14 +39,7 @@ struct Second {
 impl Lines {
     /// At most `per_second` lines a second.
     pub fn new(per_second: u32) -> Self {
-        Self {
-            per_second,
-            second: Mutex::new(Second {
-                began: Instant::now(),
-                admitted: 0,
-                dropped: 0,
-            }),
-        }
+        Self { per_second, second: Mutex::new(Second { began: Instant::now(), admitted: 0, dropped: 0 }) }
     }
 
     /// Whether one more line may be written, and how many were not since the last that was.
@@ -79,10 +65,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn lines_beyond_the_rate_are_counted_instead() {
         let lines = Lines::new(2);
-        assert_eq!(
-            (lines.admit(), lines.admit(), lines.admit()),
-            (Some(0), Some(0), None)
-        );
+        assert_eq!((lines.admit(), lines.admit(), lines.admit()), (Some(0), Some(0), None));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(lines.admit(), Some(1));
     }

@@ -91,39 +91,31 @@ impl Metrics {
             connections: Family::default(),
             unkeyable: Family::default(),
         };
-        registry.register("calls", "Calls by what became of them", metrics.calls.clone());
+        registry.register("larder_calls", "Calls by what became of them", metrics.calls.clone());
         registry.register(
-            "faults",
+            "larder_faults",
             "Faults that calls met, also where an entry or fallback answered",
             metrics.faults.clone(),
         );
         registry.register(
-            "call_seconds",
+            "larder_call_seconds",
             "Time from a call's last byte to its reply's first",
             metrics.seconds.clone(),
         );
         registry.register(
-            "served_age_seconds",
+            "larder_served_age_seconds",
             "Age of the entries that answered",
             metrics.ages.clone(),
         );
         registry.register(
-            "connections_closed",
+            "larder_connections_closed",
             "Client connections closed, by reason",
             metrics.closed.clone(),
         );
+        registry.register("larder_limits_exceeded", "Limits that clients exceeded", metrics.limits.clone());
+        registry.register("larder_connections", "Client connections open", metrics.connections.clone());
         registry.register(
-            "limits_exceeded",
-            "Limits that clients exceeded",
-            metrics.limits.clone(),
-        );
-        registry.register(
-            "connections",
-            "Client connections open",
-            metrics.connections.clone(),
-        );
-        registry.register(
-            "unkeyable",
+            "larder_unkeyable",
             "Calls of a cached method whose arguments have no one spelling",
             metrics.unkeyable.clone(),
         );
@@ -133,33 +125,13 @@ impl Metrics {
     /// The handles of one listener.
     pub fn listener(&self, listener: Arc<str>, recent: Arc<Recent>) -> ListenerCounts {
         let seconds = Outcome::ALL.map(|outcome| {
-            let labels = Seconds {
-                listener: Arc::clone(&listener),
-                outcome: outcome.as_str(),
-            };
+            let labels = Seconds { listener: Arc::clone(&listener), outcome: outcome.as_str() };
             self.seconds.get_or_create(&labels).clone()
         });
-        let ages = Outcome::ALL.map(|outcome| {
-            self.ages
-                .get_or_create(&Ages {
-                    outcome: outcome.as_str(),
-                })
-                .clone()
-        });
-        let open = self
-            .connections
-            .get_or_create(&Listener {
-                listener: Arc::clone(&listener),
-            })
-            .clone();
-        ListenerCounts {
-            families: self.clone(),
-            listener,
-            seconds,
-            ages,
-            open,
-            recent,
-        }
+        let ages =
+            Outcome::ALL.map(|outcome| self.ages.get_or_create(&Ages { outcome: outcome.as_str() }).clone());
+        let open = self.connections.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
+        ListenerCounts { families: self.clone(), listener, seconds, ages, open, recent }
     }
 }
 
@@ -196,10 +168,7 @@ impl ListenerCounts {
         if let Some(seconds) = self.seconds.get(outcome as usize) {
             seconds.observe(took.as_secs_f64());
         }
-        if let (Some(ages), Some(age)) = (
-            self.ages.get(outcome as usize),
-            age.filter(|_| outcome != Outcome::HitLocal),
-        ) {
+        if let (Some(ages), Some(age)) = (self.ages.get(outcome as usize), age) {
             ages.observe(age.as_secs_f64());
         }
         self.recent.note(outcome, age.unwrap_or_default(), now);
@@ -207,19 +176,13 @@ impl ListenerCounts {
 
     /// Counts a connection's end.
     pub fn closed(&self, reason: &'static str) {
-        let labels = Closed {
-            listener: Arc::clone(&self.listener),
-            reason,
-        };
+        let labels = Closed { listener: Arc::clone(&self.listener), reason };
         self.families.closed.get_or_create(&labels).inc();
     }
 
     /// Counts a limit that a client exceeded.
     pub fn limit(&self, limit: &'static str) {
-        let labels = Limit {
-            listener: Arc::clone(&self.listener),
-            limit,
-        };
+        let labels = Limit { listener: Arc::clone(&self.listener), limit };
         self.families.limits.get_or_create(&labels).inc();
     }
 }
@@ -248,21 +211,19 @@ impl MethodCounts {
     }
 
     /// Counts a fault, whether it reaches the caller or not.
-    pub fn fault(&self, fault: &Fault) {
+    pub fn met(&self, fault: Fault) -> Fault {
         let labels = Faults {
             listener: Arc::clone(&self.listener),
             method: Arc::clone(&self.method),
             fault: fault.as_str(),
         };
         self.families.faults.get_or_create(&labels).inc();
+        fault
     }
 
     /// Counts a call that has no key.
     pub fn unkeyable(&self) {
-        let labels = Unkeyable {
-            listener: Arc::clone(&self.listener),
-            method: Arc::clone(&self.method),
-        };
+        let labels = Unkeyable { listener: Arc::clone(&self.listener), method: Arc::clone(&self.method) };
         self.families.unkeyable.get_or_create(&labels).inc();
     }
 

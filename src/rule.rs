@@ -163,11 +163,7 @@ impl Caching {
         let age = now.since(entry.born);
         if matches!(entry.kind, Kind::Exception(_)) {
             let kept = self.keeping(entry) == Keeping::Keep && age < self.exception_ttl;
-            return if kept {
-                Freshness::Fresh
-            } else {
-                Freshness::Expired
-            };
+            return if kept { Freshness::Fresh } else { Freshness::Expired };
         }
         let ttl = self.ttl_of(entry, key);
         if age < ttl {
@@ -248,11 +244,7 @@ mod tests {
 
     #[track_caller]
     fn check(caching: &Caching, kind: Kind, age: u64, expected: Freshness) {
-        assert_eq!(
-            caching.judge(&entry(kind), b"key", Millis(1_000 + age)),
-            expected,
-            "at {age} ms"
-        );
+        assert_eq!(caching.judge(&entry(kind), b"key", Millis(1_000 + age)), expected, "at {age} ms");
     }
 
     #[test]
@@ -275,20 +267,13 @@ mod tests {
 
     #[test]
     fn an_outage_only_entry_is_never_fresh() {
-        let caching = Caching {
-            ttl: Duration::ZERO,
-            stale_while_revalidate: Duration::ZERO,
-            ..caching()
-        };
+        let caching = Caching { ttl: Duration::ZERO, stale_while_revalidate: Duration::ZERO, ..caching() };
         check(&caching, Kind::Result, 0, Freshness::StaleIfError);
     }
 
     #[test]
     fn jitter_only_shortens_and_is_the_same_everywhere() {
-        let jittered = Caching {
-            ttl_jitter: 0.5,
-            ..caching()
-        };
+        let jittered = Caching { ttl_jitter: 0.5, ..caching() };
         let ttl = jittered.ttl_of(&entry(Kind::Result), b"key");
         assert!(ttl <= jittered.ttl && ttl >= jittered.ttl / 2);
         assert_eq!(ttl, jittered.clone().ttl_of(&entry(Kind::Result), b"key"));
@@ -298,10 +283,7 @@ mod tests {
     fn an_unlisted_exception_removes_and_a_long_reply_is_left() {
         assert_eq!(caching().keeping(&entry(Kind::Exception(2))), Keeping::Remove);
         assert_eq!(caching().keeping(&entry(Kind::Exception(1))), Keeping::Keep);
-        let long = Entry {
-            body: Bytes::from(vec![0; 101]),
-            ..entry(Kind::Result)
-        };
+        let long = Entry { body: Bytes::from(vec![0; 101]), ..entry(Kind::Result) };
         assert_eq!(caching().keeping(&long), Keeping::Leave);
     }
 }

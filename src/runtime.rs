@@ -11,9 +11,6 @@ pub fn start(options: &options::Options) -> io::Result<Runtime> {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     match options.threads.unwrap_or_else(cores) {
         1 => Builder::new_current_thread().enable_all().build(),
-        threads => Builder::new_multi_thread()
-            .worker_threads(threads)
-            .enable_all()
-            .build(),
+        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
     }
 }

@@ -111,15 +111,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         listeners.insert(name, address);
     }
     info!("ready");
-    Ok(Running {
-        listeners,
-        admin,
-        parts,
-        overview,
-        config,
-        stops,
-        tasks,
-    })
+    Ok(Running { listeners, admin, parts, overview, config, stops, tasks })
 }
 
 impl Running {
@@ -148,10 +140,7 @@ impl Running {
         self.parts.shared.tasks.close();
         let drained = tokio::time::timeout(grace, self.parts.shared.tasks.wait()).await;
         if drained.is_err() {
-            warn!(
-                connections = self.parts.shared.tasks.len(),
-                "some connections did not end in time"
-            );
+            warn!(connections = self.parts.shared.tasks.len(), "some connections did not end in time");
         }
         let settled = tokio::time::timeout(SETTLE, self.parts.cache.settled()).await;
         if settled.is_err() {
@@ -173,10 +162,7 @@ struct Bound {
 /// Binds everything before anything starts, so that a taken port is no half-started gateway.
 fn bind(config: &Config) -> Result<Bound, StartError> {
     let listeners = config.listeners.iter().map(|(name, listener)| {
-        Ok((
-            name.clone(),
-            bind_one(&format!("listener {name}"), listener.options.bind)?,
-        ))
+        Ok((name.clone(), bind_one(&format!("listener {name}"), listener.options.bind)?))
     });
     Ok(Bound {
         admin: bind_one("the admin endpoint", config.admin.bind)?,
@@ -185,11 +171,7 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
 }
 
 fn bind_one(what: &str, address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
-    let error = |source| StartError::Bind {
-        what: what.to_owned(),
-        address,
-        source,
-    };
+    let error = |source| StartError::Bind { what: what.to_owned(), address, source };
     let socket = listener::bind(address).map_err(error)?;
     let address = socket.local_addr().map_err(error)?;
     Ok((address, socket))

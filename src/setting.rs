@@ -40,11 +40,7 @@ pub struct Finding {
 impl Finding {
     /// A finding without a suggestion.
     pub fn new(option: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            option,
-            message: message.into(),
-            suggestion: None,
-        }
+        Self { option, message: message.into(), suggestion: None }
     }
 
     /// The same with the nearest right name.
@@ -84,14 +80,7 @@ mod tests {
 
     #[test]
     fn a_typo_finds_its_name_and_a_stranger_finds_none() {
-        let known = [
-            "ttl",
-            "ttl_jitter",
-            "timeout",
-            "mode",
-            "stale_if_error",
-            "stale_while_revalidate",
-        ];
+        let known = ["ttl", "ttl_jitter", "timeout", "mode", "stale_if_error", "stale_while_revalidate"];
         let check =
             |name, expected: Option<&str>| assert_eq!(nearest(name, known).as_deref(), expected, "{name}");
         check("tll", Some("ttl"));

@@ -60,11 +60,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self {
-            frame: 16_384_000,
-            message: 100 << 20,
-            depth: 64,
-        }
+        Self { frame: 16_384_000, message: 100 << 20, depth: 64 }
     }
 }
 

@@ -63,12 +63,7 @@ impl Speech {
                 };
                 let (seqid, id, size) = read_thrift(method, frame)
                     .ok_or_else(|| format!("no reply to {method}: {:?}", String::from_utf8_lossy(frame)))?;
-                Ok(Some(Reply {
-                    length: frame.len() + 4,
-                    seqid: Some(seqid),
-                    id,
-                    size,
-                }))
+                Ok(Some(Reply { length: frame.len() + 4, seqid: Some(seqid), id, size }))
             }
             Self::Redis => read_redis(bytes),
         }
@@ -174,12 +169,7 @@ fn read_redis(bytes: &[u8]) -> Fallible<Option<Reply>> {
         return Ok(None);
     };
     let id = read_body(body).ok_or("Redis answered another value")?;
-    Ok(Some(Reply {
-        length,
-        seqid: None,
-        id,
-        size,
-    }))
+    Ok(Some(Reply { length, seqid: None, id, size }))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {

@@ -24,17 +24,9 @@ pub(crate) struct Cells {
 
 impl Cell {
     /// The cell of the targets.
-    pub(crate) const USUAL: Self = Self {
-        connections: 64,
-        depth: 1,
-        size: 100,
-    };
+    pub(crate) const USUAL: Self = Self { connections: 64, depth: 1, size: 100 };
     /// The cell that shows a server's own code: its system calls are shared by many calls.
-    pub(crate) const PIPELINED: Self = Self {
-        connections: 16,
-        depth: 16,
-        size: 100,
-    };
+    pub(crate) const PIPELINED: Self = Self { connections: 16, depth: 16, size: 100 };
 }
 
 impl fmt::Display for Cell {
@@ -49,14 +41,10 @@ impl FromStr for Cell {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Vec<usize> = text.split('x').filter_map(|number| number.parse().ok()).collect();
         match numbers.as_slice() {
-            [connections @ 1..=1024, depth @ 1..=32, size @ 9..=1_048_576] => Ok(Self {
-                connections: *connections,
-                depth: *depth,
-                size: *size,
-            }),
-            _ => Err(format!(
-                "{text}: not CONNECTIONSxDEPTHxBYTES (to 1024, 32 and 1048576)"
-            )),
+            [connections @ 1..=1024, depth @ 1..=32, size @ 9..=1_048_576] => {
+                Ok(Self { connections: *connections, depth: *depth, size: *size })
+            }
+            _ => Err(format!("{text}: not CONNECTIONSxDEPTHxBYTES (to 1024, 32 and 1048576)")),
         }
     }
 }
@@ -91,11 +79,7 @@ fn every() -> Vec<Cell> {
     let mut cells = Vec::new();
     for size in [100, 1024, 16 * 1024] {
         for depth in [1, 16] {
-            cells.extend([1, 16, 64, 256].map(|connections| Cell {
-                connections,
-                depth,
-                size,
-            }));
+            cells.extend([1, 16, 64, 256].map(|connections| Cell { connections, depth, size }));
         }
     }
     cells
@@ -104,24 +88,8 @@ fn every() -> Vec<Cell> {
 const DEFAULT: [Cell; 6] = [
     Cell::USUAL,
     Cell::PIPELINED,
-    Cell {
-        connections: 1,
-        depth: 1,
-        size: 100,
-    },
-    Cell {
-        connections: 256,
-        depth: 1,
-        size: 100,
-    },
-    Cell {
-        connections: 64,
-        depth: 1,
-        size: 1024,
-    },
-    Cell {
-        connections: 64,
-        depth: 1,
-        size: 16 * 1024,
-    },
+    Cell { connections: 1, depth: 1, size: 100 },
+    Cell { connections: 256, depth: 1, size: 100 },
+    Cell { connections: 64, depth: 1, size: 1024 },
+    Cell { connections: 64, depth: 1, size: 16 * 1024 },
 ];

@@ -22,11 +22,7 @@ enum End {
 impl Ids {
     /// Each id below `keys` once.
     pub(crate) fn each(keys: u32) -> Self {
-        Self {
-            drawn: (0..keys).collect(),
-            position: Cell::new(0),
-            end: End::Stops,
-        }
+        Self { drawn: (0..keys).collect(), position: Cell::new(0), end: End::Stops }
     }
 
     /// Ids below `keys`, the n-th most asked one with a chance of 1 / n^0.99 (YCSB's skew), the same in every run.
@@ -45,11 +41,7 @@ impl Ids {
                 law.partition_point(|below| *below < point).min(keys as usize - 1) as u32
             })
             .collect();
-        Self {
-            drawn,
-            position: Cell::new(0),
-            end: End::Repeats,
-        }
+        Self { drawn, position: Cell::new(0), end: End::Repeats }
     }
 
     pub(crate) fn next(&self) -> Option<u64> {

@@ -157,34 +157,18 @@ impl Meter {
         calls.clear();
         let cell = self.load.cell;
         let first = self.seqid.get();
-        let asked: Vec<_> = (0..cell.depth)
-            .map_while(|_| self.load.ids.next())
-            .map(Some)
-            .collect();
+        let asked: Vec<_> = (0..cell.depth).map_while(|_| self.load.ids.next()).map(Some).collect();
         self.seqid.set((first + asked.len() as u32) % SEQIDS);
         for (seqid, id) in (first..).zip(asked.iter().flatten()) {
-            self.load.speech.write(
-                Call {
-                    seqid,
-                    id: *id,
-                    size: cell.size,
-                },
-                calls,
-            );
+            self.load.speech.write(Call { seqid, id: *id, size: cell.size }, calls);
         }
-        Batch {
-            first,
-            asked,
-            answered: 0,
-        }
+        Batch { first, asked, answered: 0 }
     }
 
     fn count(&self, elapsed: Duration) {
         if self.phase.get() == Phase::Measuring {
             self.calls.set(self.calls.get() + 1);
-            self.latencies
-                .borrow_mut()
-                .saturating_record(elapsed.as_nanos() as u64);
+            self.latencies.borrow_mut().saturating_record(elapsed.as_nanos() as u64);
         }
     }
 }
@@ -192,17 +176,13 @@ impl Meter {
 impl Batch {
     /// Takes a reply: right id, right size, right place, and none twice.
     fn accept(&mut self, reply: Reply, load: &Load) -> Fallible<()> {
-        let place = reply
-            .seqid
-            .map_or(self.answered, |seqid| seqid.wrapping_sub(self.first) as usize);
+        let place = reply.seqid.map_or(self.answered, |seqid| seqid.wrapping_sub(self.first) as usize);
         let asked = self.asked.get_mut(place).and_then(Option::take);
         let in_order = load.order == Order::Any || place == self.answered;
         if asked != Some(reply.id) || reply.size != load.cell.size || !in_order {
-            return Err(format!(
-                "{:?}: {reply:?} answers place {place} that asked {asked:?}",
-                load.speech
-            )
-            .into());
+            return Err(
+                format!("{:?}: {reply:?} answers place {place} that asked {asked:?}", load.speech).into()
+            );
         }
         self.answered += 1;
         Ok(())

@@ -28,14 +28,8 @@ pub(crate) fn run(place: &Place) -> Fallible<Vec<Memory>> {
     let mut found = Vec::new();
     for size in [100, 1024] {
         let (larder, address) = place.larder(behind, "64MiB")?;
-        let idle = (0..IDLE)
-            .map(|_| TcpStream::connect(address))
-            .collect::<Result<Vec<_>, _>>()?;
-        let cell = Cell {
-            connections: 16,
-            depth: 16,
-            size,
-        };
+        let idle = (0..IDLE).map(|_| TcpStream::connect(address)).collect::<Result<Vec<_>, _>>()?;
+        let cell = Cell { connections: 16, depth: 16, size };
         let load = |keys| Load {
             address,
             speech: Speech::Thrift(CACHED),

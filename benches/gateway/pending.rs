@@ -43,26 +43,12 @@ pub(crate) fn run(place: &Place, rounds: usize, seconds: f64) -> Fallible<Pendin
     for stream in &mut waiting {
         expect_silence(stream)?;
     }
-    let ratio = loaded
-        .iter()
-        .zip(&unloaded)
-        .map(|(with, without)| with / without)
-        .collect();
-    Ok(Pending {
-        unloaded: Spread::of(unloaded),
-        loaded: Spread::of(loaded),
-        ratio: Spread::of(ratio),
-    })
+    let ratio = loaded.iter().zip(&unloaded).map(|(with, without)| with / without).collect();
+    Ok(Pending { unloaded: Spread::of(unloaded), loaded: Spread::of(loaded), ratio: Spread::of(ratio) })
 }
 
 fn hits(address: SocketAddr, ids: Ids) -> Load {
-    Load {
-        address,
-        speech: Speech::Thrift(CACHED),
-        order: Order::Kept,
-        cell: Cell::USUAL,
-        ids: Rc::new(ids),
-    }
+    Load { address, speech: Speech::Thrift(CACHED), order: Order::Kept, cell: Cell::USUAL, ids: Rc::new(ids) }
 }
 
 fn tail(load: &Load, server: &Process, seconds: f64) -> Fallible<f64> {
@@ -77,14 +63,7 @@ fn stall(address: SocketAddr) -> Fallible<Vec<TcpStream>> {
         let mut calls = Vec::new();
         for place in 0..EACH {
             let id = u64::from(connection * EACH + place);
-            Speech::Thrift(STALLED).write(
-                Call {
-                    seqid: place + 1,
-                    id,
-                    size: 100,
-                },
-                &mut calls,
-            );
+            Speech::Thrift(STALLED).write(Call { seqid: place + 1, id, size: 100 }, &mut calls);
         }
         stream.write_all(&calls)?;
         stream.set_nonblocking(true)?;

@@ -77,9 +77,7 @@ impl Process {
     }
 
     fn log(&self) -> String {
-        fs::read(&self.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     pub(crate) fn cpu(&self) -> Fallible<Cpu> {
@@ -92,28 +90,16 @@ impl Process {
         }
         let stat = fs::read_to_string(format!("{folder}/stat"))?;
         let (_, fields) = stat.rsplit_once(") ").ok_or("/proc/PID/stat has no name")?;
-        let tick = |field: usize| {
-            fields
-                .split(' ')
-                .nth(field)
-                .and_then(|ticks| ticks.parse().ok())
-                .unwrap_or(0)
-        };
+        let tick =
+            |field: usize| fields.split(' ').nth(field).and_then(|ticks| ticks.parse().ok()).unwrap_or(0);
         // Fields 14 and 15 of proc(5), counted from the third.
-        Ok(Cpu {
-            total,
-            user: tick(11),
-            system: tick(12),
-        })
+        Ok(Cpu { total, user: tick(11), system: tick(12) })
     }
 
     /// VmRSS in KiB.
     pub(crate) fn resident(&self) -> Fallible<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .ok_or("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 }
@@ -142,11 +128,7 @@ pub(crate) fn pin_self(core: Core) -> Fallible<()> {
         .stdout(Stdio::null())
         .status()
         .map_err(|fault| format!("taskset (of util-linux): {fault}"))?;
-    if pinned.success() {
-        Ok(())
-    } else {
-        Err("two cores are needed, one for the server alone".into())
-    }
+    if pinned.success() { Ok(()) } else { Err("two cores are needed, one for the server alone".into()) }
 }
 
 /// A loopback port nobody listens on.

@@ -28,9 +28,7 @@ pub(crate) enum Outcome {
 pub(crate) fn run(place: &Place, rounds: usize, seconds: f64) -> Fallible<Outcome> {
     let python = place.peers.join("bin/python");
     if !python.exists() {
-        return Ok(Outcome::Missing(
-            "thriftpy2 client: not installed (benches/peers.sh)".into(),
-        ));
+        return Ok(Outcome::Missing("thriftpy2 client: not installed (benches/peers.sh)".into()));
     }
     let (_backend, behind) = place.echo(Core::Client)?;
     let (_larder, gateway) = place.larder(behind, "64MiB")?;
@@ -39,11 +37,7 @@ pub(crate) fn run(place: &Place, rounds: usize, seconds: f64) -> Fallible<Outcom
     let (_echo, bare) = place.echo(Core::Server)?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/gateway/client.py");
     let ports = [gateway, redis, bare].map(|address| address.port().to_string());
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = Command::new(python)
+    let Output { status, stdout, stderr } = Command::new(python)
         .arg(script)
         .args(ports)
         .args([rounds.to_string(), seconds.to_string()])
@@ -51,10 +45,7 @@ pub(crate) fn run(place: &Place, rounds: usize, seconds: f64) -> Fallible<Outcom
     if !status.success() {
         return Err(format!("client.py: {}", String::from_utf8_lossy(&stderr)).into());
     }
-    let rates = String::from_utf8(stdout)?
-        .lines()
-        .map(parse)
-        .collect::<Fallible<_>>()?;
+    let rates = String::from_utf8(stdout)?.lines().map(parse).collect::<Fallible<_>>()?;
     Ok(Outcome::Measured(rates))
 }
 
@@ -69,8 +60,5 @@ pub(crate) fn ratio(rates: &[Rate]) -> Option<Spread> {
 fn parse(line: &str) -> Fallible<Rate> {
     let (title, rates) = line.split_once('\t').ok_or("client.py printed another line")?;
     let rounds = rates.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-    Ok(Rate {
-        title: title.to_owned(),
-        rounds,
-    })
+    Ok(Rate { title: title.to_owned(), rounds })
 }

@@ -45,15 +45,7 @@ struct Target {
 impl Report {
     pub(crate) fn new(rounds: usize, seconds: f64) -> Self {
         let (cells, memory, python, missing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self {
-            rounds,
-            seconds,
-            cells,
-            memory,
-            pending: None,
-            python,
-            missing,
-        }
+        Self { rounds, seconds, cells, memory, pending: None, python, missing }
     }
 
     pub(crate) fn add_cell(&mut self, cell: Cell, rows: Vec<Row>) {
@@ -66,17 +58,10 @@ impl Report {
     }
 
     fn write_verdicts(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            out,
-            "### Targets\n\n| target | limit | reached (min-max) | verdict |\n|---|---|---|---|"
-        )?;
+        writeln!(out, "### Targets\n\n| target | limit | reached (min-max) | verdict |\n|---|---|---|---|")?;
         for target in &TARGETS {
-            let what = format!(
-                "{} / {}, CPU, {}",
-                target.server.title(),
-                target.against.title(),
-                target.cell
-            );
+            let what =
+                format!("{} / {}, CPU, {}", target.server.title(), target.against.title(), target.cell);
             match self.ratio(target) {
                 Some(spread) => verdict(out, &what, target.limit, spread)?,
                 None => writeln!(out, "| {what} | {:.2} | - | not measured |", target.limit)?,
@@ -86,20 +71,10 @@ impl Report {
             verdict(out, &memory.what, memory.limit, Spread::of(vec![memory.reached]))?;
         }
         if let Some(pending) = &self.pending {
-            verdict(
-                out,
-                "hits' p99.9, 10,000 misses pending / none",
-                2.0,
-                pending.ratio,
-            )?;
+            verdict(out, "hits' p99.9, 10,000 misses pending / none", 2.0, pending.ratio)?;
         }
         if let Some(ratio) = crate::python::ratio(&self.python) {
-            verdict(
-                out,
-                "calls/s of thriftpy2 with redis-py / through Larder",
-                1.0,
-                ratio,
-            )?;
+            verdict(out, "calls/s of thriftpy2 with redis-py / through Larder", 1.0, ratio)?;
         }
         Ok(())
     }
@@ -143,46 +118,23 @@ impl Spread {
         let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
         let last = values.len().saturating_sub(1);
         let median = f64::midpoint(at(last / 2), at(last - last / 2));
-        Self {
-            median,
-            least: at(0),
-            greatest: at(last),
-        }
+        Self { median, least: at(0), greatest: at(last) }
     }
 }
 
 impl fmt::Display for Spread {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = if self.median < 100.0 { 2 } else { 0 };
-        write!(
-            out,
-            "{:.digits$} ({:.digits$}-{:.digits$})",
-            self.median, self.least, self.greatest
-        )
+        write!(out, "{:.digits$} ({:.digits$}-{:.digits$})", self.median, self.least, self.greatest)
     }
 }
 
 fn write_cell(out: &mut fmt::Formatter<'_>, cell: Cell, rows: &[Row]) -> fmt::Result {
-    writeln!(
-        out,
-        "### {} connections x {} in flight, {} bytes\n",
-        cell.connections, cell.depth, cell.size
-    )?;
-    write!(
-        out,
-        "| server | calls/s | CPU us/call | user % | p50 / p99 / p99.9 us |"
-    )?;
-    writeln!(
-        out,
-        " to echo | to HAProxy | to Envoy | to Redis |\n|---|---|---|---|---|---|---|---|---|"
-    )?;
+    writeln!(out, "### {} connections x {} in flight, {} bytes\n", cell.connections, cell.depth, cell.size)?;
+    write!(out, "| server | calls/s | CPU us/call | user % | p50 / p99 / p99.9 us |")?;
+    writeln!(out, " to echo | to HAProxy | to Envoy | to Redis |\n|---|---|---|---|---|---|---|---|---|")?;
     for row in rows {
-        let rate = Spread::of(
-            row.rounds
-                .iter()
-                .map(|round| round.calls as f64 / round.seconds)
-                .collect(),
-        );
+        let rate = Spread::of(row.rounds.iter().map(|round| round.calls as f64 / round.seconds).collect());
         let cost = Spread::of(row.rounds.iter().map(cost).collect());
         write!(
             out,
@@ -207,9 +159,7 @@ fn write_cell(out: &mut fmt::Formatter<'_>, cell: Cell, rows: &[Row]) -> fmt::Re
 fn ratio(rows: &[Row], server: Name, base: Name) -> Option<Spread> {
     let row = |name| rows.iter().find(|row| row.name == name);
     let pairs = row(server)?.rounds.iter().zip(&row(base)?.rounds);
-    Some(Spread::of(
-        pairs.map(|(one, other)| cost(one) / cost(other)).collect(),
-    ))
+    Some(Spread::of(pairs.map(|(one, other)| cost(one) / cost(other)).collect()))
 }
 
 /// CPU microseconds a call.
@@ -231,29 +181,17 @@ fn quantiles(row: &Row) -> String {
             None => all = Some(round.latencies.clone()),
         }
     }
-    let at = |quantile| {
-        all.as_ref()
-            .map_or(0, |sum| sum.value_at_quantile(quantile) / 1000)
-    };
+    let at = |quantile| all.as_ref().map_or(0, |sum| sum.value_at_quantile(quantile) / 1000);
     format!("{} / {} / {}", at(0.5), at(0.99), at(0.999))
 }
 
 fn verdict(out: &mut fmt::Formatter<'_>, what: &str, limit: f64, reached: Spread) -> fmt::Result {
-    let word = if reached.median <= limit {
-        "reached"
-    } else {
-        "missed"
-    };
+    let word = if reached.median <= limit { "reached" } else { "missed" };
     writeln!(out, "| {what} | {limit:.2} | {reached} | {word} |")
 }
 
 const fn target(server: Name, against: Name, cell: Cell, limit: f64) -> Target {
-    Target {
-        server,
-        against,
-        cell,
-        limit,
-    }
+    Target { server, against, cell, limit }
 }
 
 const TARGETS: [Target; 5] = [

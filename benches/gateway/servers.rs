@@ -82,22 +82,15 @@ impl Name {
 
 impl Place {
     pub(crate) fn find(peers: &Path) -> Fallible<Self> {
-        Ok(Self {
-            peers: peers.to_owned(),
-            scratch: TempDir::new()?,
-        })
+        Ok(Self { peers: peers.to_owned(), scratch: TempDir::new()? })
     }
 
     /// Starts an echo on `core`.
     pub(crate) fn echo(&self, core: Core) -> Fallible<(Process, SocketAddr)> {
         let address = process::free_address()?;
         let arguments = ["--echo".to_owned(), address.port().to_string()];
-        let mut echo = Process::spawn(
-            core,
-            &std::env::current_exe()?,
-            &arguments,
-            self.log("echo", address),
-        )?;
+        let mut echo =
+            Process::spawn(core, &std::env::current_exe()?, &arguments, self.log("echo", address))?;
         echo.wait_for(address)?;
         Ok((echo, address))
     }
@@ -105,10 +98,7 @@ impl Place {
     /// Starts Larder in front of `backend` with a local tier of `capacity`.
     pub(crate) fn larder(&self, backend: SocketAddr, capacity: &str) -> Fallible<(Process, SocketAddr)> {
         let larder = Path::new(env!("CARGO_BIN_EXE_larder"));
-        let config = self
-            .scratch
-            .path()
-            .join(format!("larder-{}-{capacity}.toml", backend.port()));
+        let config = self.scratch.path().join(format!("larder-{}-{capacity}.toml", backend.port()));
         fs::write(&config, larder_config(backend, capacity))?;
         let arguments = ["serve", "--config", &config.to_string_lossy()].map(str::to_owned);
         let log = self.log("larder", process::free_address()?);
@@ -123,10 +113,8 @@ impl Place {
         let redis = program("redis-server").ok_or("redis-server is not installed")?;
         let address = process::free_address()?;
         let folder = self.scratch.path().to_string_lossy();
-        let text = format!(
-            "--bind 127.0.0.1 --port {} --save --appendonly no --dir {folder}",
-            address.port()
-        );
+        let text =
+            format!("--bind 127.0.0.1 --port {} --save --appendonly no --dir {folder}", address.port());
         let arguments: Vec<_> = text.split(' ').map(str::to_owned).collect();
         let mut process = Process::spawn(Core::Server, &redis, &arguments, self.log("redis", address))?;
         process.wait_for(address)?;
@@ -151,9 +139,7 @@ impl Place {
     }
 
     fn envoy(&self, backend: SocketAddr) -> Fallible<(Process, SocketAddr)> {
-        let envoy = self
-            .envoy_program()
-            .ok_or("envoy is not installed (benches/peers.sh)")?;
+        let envoy = self.envoy_program().ok_or("envoy is not installed (benches/peers.sh)")?;
         let address = process::free_address()?;
         let config = self.scratch.path().join("envoy.yaml");
         let text = include_str!("envoy.yaml")
@@ -161,16 +147,8 @@ impl Place {
             .replace("BACKEND_PORT", &backend.port().to_string());
         fs::write(&config, text)?;
         let path = config.to_string_lossy();
-        let arguments = [
-            "-c",
-            &path,
-            "--concurrency",
-            "1",
-            "--use-dynamic-base-id",
-            "-l",
-            "warn",
-        ]
-        .map(str::to_owned);
+        let arguments =
+            ["-c", &path, "--concurrency", "1", "--use-dynamic-base-id", "-l", "warn"].map(str::to_owned);
         let mut process = Process::spawn(Core::Server, &envoy, &arguments, self.log("envoy", address))?;
         process.wait_for(address)?;
         Ok((process, address))
@@ -178,15 +156,9 @@ impl Place {
 
     /// The binary itself where the Python package lies: its `envoy` command is a script around it.
     fn envoy_program(&self) -> Option<PathBuf> {
-        let versions = fs::read_dir(self.peers.join("lib"))
-            .into_iter()
-            .flatten()
-            .flatten();
+        let versions = fs::read_dir(self.peers.join("lib")).into_iter().flatten().flatten();
         let packaged = versions.map(|version| version.path().join("site-packages/envoy/_bin/envoy"));
-        packaged
-            .into_iter()
-            .find(|path| path.exists())
-            .or_else(|| program("envoy"))
+        packaged.into_iter().find(|path| path.exists()).or_else(|| program("envoy"))
     }
 
     fn log(&self, name: &str, address: SocketAddr) -> PathBuf {
@@ -198,11 +170,7 @@ impl Field {
     /// Starts those of `wanted` (all when empty) that are installed. Redis and the million keys only where a cell uses them.
     pub(crate) fn start(place: &Place, wanted: &[Name], cells: &[Cell]) -> Fallible<Self> {
         let (backend, behind) = place.echo(Core::Client)?;
-        let mut field = Self {
-            contestants: Vec::new(),
-            missing: Vec::new(),
-            _backend: backend,
-        };
+        let mut field = Self { contestants: Vec::new(), missing: Vec::new(), _backend: backend };
         for name in Name::value_variants().iter().copied() {
             let unused = name == Name::Million && !cells.contains(&Cell::USUAL);
             if unused || !(wanted.is_empty() || wanted.contains(&name)) {
@@ -238,18 +206,8 @@ impl Contestant {
     }
 
     pub(crate) fn load(&self, cell: Cell) -> Load {
-        let order = if self.name == Name::Envoy {
-            Order::Any
-        } else {
-            Order::Kept
-        };
-        Load {
-            address: self.address,
-            speech: self.name.speech(),
-            order,
-            cell,
-            ids: Rc::clone(&self.ids),
-        }
+        let order = if self.name == Name::Envoy { Order::Any } else { Order::Kept };
+        Load { address: self.address, speech: self.name.speech(), order, cell, ids: Rc::clone(&self.ids) }
     }
 
     /// Puts every key's value of `size` bytes where hits come from.
@@ -260,16 +218,8 @@ impl Contestant {
         match self.name {
             Name::Redis => fill_redis(self.address, self.name.keys(), size),
             Name::Hit | Name::Million => {
-                let cell = Cell {
-                    connections: 16,
-                    depth: 16,
-                    size,
-                };
-                Load {
-                    ids: Rc::new(Ids::each(self.name.keys())),
-                    ..self.load(cell)
-                }
-                .fill()
+                let cell = Cell { connections: 16, depth: 16, size };
+                Load { ids: Rc::new(Ids::each(self.name.keys())), ..self.load(cell) }.fill()
             }
             Name::Echo | Name::Passed | Name::Haproxy | Name::Envoy => Ok(()),
         }
@@ -297,10 +247,8 @@ fn fill_redis(address: SocketAddr, keys: u32, size: usize) -> Fallible<()> {
 
 /// The address of the `listening` event in Larder's log, once it is ready.
 fn listening(log: &str) -> Option<SocketAddr> {
-    let events: Vec<serde_json::Value> = log
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
+    let events: Vec<serde_json::Value> =
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let said = |message: &str| events.iter().find(|event| event["message"] == message);
     said("ready")?;
     said("listening")?["address"].as_str()?.parse().ok()
@@ -309,15 +257,11 @@ fn listening(log: &str) -> Option<SocketAddr> {
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(SYSTEM_FOLDERS.map(PathBuf::from));
-    folders
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 fn larder_config(backend: SocketAddr, capacity: &str) -> String {
-    include_str!("larder.toml")
-        .replace("BACKEND", &backend.to_string())
-        .replace("CAPACITY", capacity)
+    include_str!("larder.toml").replace("BACKEND", &backend.to_string()).replace("CAPACITY", capacity)
 }
 
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];

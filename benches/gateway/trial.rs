@@ -17,28 +17,15 @@ pub(crate) struct Row {
 /// # Errors
 /// When a server answers wrongly or closes.
 pub(crate) fn run(field: &mut Field, cell: Cell, rounds: usize, seconds: f64) -> Fallible<Vec<Row>> {
-    let mut contestants: Vec<_> = field
-        .contestants
-        .iter_mut()
-        .filter(|one| one.takes(cell))
-        .collect();
-    let mut rows: Vec<_> = contestants
-        .iter()
-        .map(|one| Row {
-            name: one.name,
-            rounds: Vec::new(),
-        })
-        .collect();
+    let mut contestants: Vec<_> = field.contestants.iter_mut().filter(|one| one.takes(cell)).collect();
+    let mut rows: Vec<_> = contestants.iter().map(|one| Row { name: one.name, rounds: Vec::new() }).collect();
     for contestant in &mut contestants {
-        contestant
-            .fill(cell.size)
-            .map_err(|fault| named(contestant.name, &*fault))?;
+        contestant.fill(cell.size).map_err(|fault| named(contestant.name, &*fault))?;
     }
     for _ in 0..rounds {
         for (contestant, row) in contestants.iter().zip(&mut rows) {
             let measured = contestant.load(cell).measure(&contestant.process, seconds);
-            row.rounds
-                .push(measured.map_err(|fault| named(contestant.name, &*fault))?);
+            row.rounds.push(measured.map_err(|fault| named(contestant.name, &*fault))?);
         }
     }
     Ok(rows)

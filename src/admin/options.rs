@@ -18,9 +18,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 9099)),
-        }
+        Self { bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 9099)) }
     }
 }
 

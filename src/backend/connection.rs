@@ -92,10 +92,7 @@ impl Open {
     /// Counts one more, unless there are `bound` already.
     pub(super) fn reserve(count: &Arc<AtomicUsize>, bound: usize) -> Option<Self> {
         let more = |open: usize| (open < bound).then_some(open + 1);
-        count
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
-            .ok()
-            .map(|_| Self(Arc::clone(count)))
+        count.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok().map(|_| Self(Arc::clone(count)))
     }
 }
 
@@ -132,20 +129,9 @@ impl Connection {
     /// Sends a call.
     pub(super) async fn send(&mut self, call: &Call) -> Result<(), Broken> {
         self.seqid = self.seqid.checked_add(1).unwrap_or(1);
-        let header = Header {
-            kind: call.kind,
-            name: &call.name,
-            seqid: self.seqid,
-            form: Form::Strict,
-        };
+        let header = Header { kind: call.kind, name: &call.name, seqid: self.seqid, form: Form::Strict };
         self.outbound.clear();
-        put_message(
-            &mut self.outbound,
-            self.transport,
-            self.protocol,
-            &header,
-            &call.body,
-        );
+        put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
         let sent = self.write().await;
         if self.outbound.capacity() > OUTBOUND_KEPT {
             self.outbound = BytesMut::new();
@@ -212,11 +198,7 @@ impl Connection {
                 Err(error) => return Err(garbage(error.to_string())),
             }
         };
-        let after = if self.inbound.len() > extent.end {
-            After::Unsolicited
-        } else {
-            After::Clean
-        };
+        let after = if self.inbound.len() > extent.end { After::Unsolicited } else { After::Clean };
         let message = self.inbound.split_to(extent.end).freeze().slice(extent);
         let parsed = match self.transport {
             Transport::Framed => Message::parse(self.protocol, &message, &mut self.walk),
@@ -224,19 +206,12 @@ impl Connection {
         };
         let Message { header, body } = parsed.map_err(|error| garbage(error.to_string()))?;
         self.verify(&header, name)?;
-        Ok(Reply {
-            kind: header.kind,
-            body: message.slice_ref(body),
-            after,
-        })
+        Ok(Reply { kind: header.kind, body: message.slice_ref(body), after })
     }
 
     fn verify(&self, header: &Header<'_>, name: &[u8]) -> Result<(), Broken> {
         if header.seqid != self.seqid {
-            return Err(garbage(format!(
-                "sequence id {} instead of {}",
-                header.seqid, self.seqid
-            )));
+            return Err(garbage(format!("sequence id {} instead of {}", header.seqid, self.seqid)));
         }
         match header.kind {
             Kind::Reply | Kind::Exception => {}
@@ -254,8 +229,7 @@ impl Connection {
     async fn read(&mut self, total: usize) -> Result<(), Broken> {
         let held = self.inbound.len();
         let missing = total.saturating_sub(held);
-        self.inbound
-            .reserve(missing.min(held.max(BELIEVED)).max(READ_LEAST));
+        self.inbound.reserve(missing.min(held.max(BELIEVED)).max(READ_LEAST));
         match self.stream.read_buf(&mut self.inbound).await {
             Ok(count) if count > 0 => Ok(()),
             Ok(_) | Err(_) if held > 0 => Err(garbage("the connection ended inside it".to_owned())),

@@ -25,21 +25,13 @@ impl Counts {
             "Tries of calls, by what came of them",
             self.attempts.clone(),
         );
-        registry.register(
-            "larder_backend_retries",
-            "Calls tried again",
-            self.retries.clone(),
-        );
+        registry.register("larder_backend_retries", "Calls tried again", self.retries.clone());
         registry.register(
             "larder_backend_ejections",
             "Endpoints taken out of rotation",
             self.ejections.clone(),
         );
-        registry.register(
-            "larder_backend_connections_opened",
-            "Connections opened",
-            self.opened.clone(),
-        );
+        registry.register("larder_backend_connections_opened", "Connections opened", self.opened.clone());
         registry.register(
             "larder_backend_unsolicited",
             "Connections closed for bytes that nobody asked for",
@@ -49,14 +41,9 @@ impl Counts {
 
     /// One backend's counters, looked up once.
     pub(super) fn of(&self, backend: &str) -> Tally {
-        let name = Name {
-            backend: backend.to_owned(),
-        };
+        let name = Name { backend: backend.to_owned() };
         let attempt = |result: &'static str| {
-            let labels = Attempt {
-                backend: backend.to_owned(),
-                result,
-            };
+            let labels = Attempt { backend: backend.to_owned(), result };
             self.attempts.get_or_create(&labels).clone()
         };
         Tally {
@@ -128,13 +115,5 @@ struct Name {
 }
 
 /// The faults that an attempt can come to, by [`Fault::as_str`].
-const FAULTS: [&str; 8] = [
-    "unreachable",
-    "busy",
-    "timeout",
-    "closed",
-    "garbage",
-    "exception",
-    "missing_result",
-    "failure",
-];
+const FAULTS: [&str; 8] =
+    ["unreachable", "busy", "timeout", "closed", "garbage", "exception", "missing_result", "failure"];

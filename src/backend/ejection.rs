@@ -83,16 +83,8 @@ pub(super) struct Ejection {
 
 impl Ejection {
     pub(super) fn new(limits: Limits) -> Self {
-        let inner = Inner {
-            state: State::Rotating { failures: 0 },
-            times: 0,
-        };
-        Self {
-            limits,
-            inner: Mutex::new(inner),
-            calm: AtomicU8::new(CALM),
-            epoch: AtomicU64::new(0),
-        }
+        let inner = Inner { state: State::Rotating { failures: 0 }, times: 0 };
+        Self { limits, inner: Mutex::new(inner), calm: AtomicU8::new(CALM), epoch: AtomicU64::new(0) }
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -116,10 +108,7 @@ impl Ejection {
     /// A ticket for a call while in rotation.
     pub(super) fn admit(&self) -> Option<Ticket> {
         let epoch = self.epoch.load(Ordering::Acquire);
-        self.is_rotating().then_some(Ticket {
-            epoch,
-            role: Role::Call,
-        })
+        self.is_rotating().then_some(Ticket { epoch, role: Role::Call })
     }
 
     /// A ticket for the one probe, if it is time.
@@ -128,14 +117,9 @@ impl Ejection {
         if !inner.is_due(now, patience) {
             return None;
         }
-        inner.state = State::Probing {
-            until: now + self.limits.probe,
-        };
+        inner.state = State::Probing { until: now + self.limits.probe };
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
-        Some(Ticket {
-            epoch,
-            role: Role::Probe,
-        })
+        Some(Ticket { epoch, role: Role::Probe })
     }
 
     /// Takes a ticket back. `share` in 0..=1 places the end of an ejection between half and all of its time.
@@ -235,9 +219,7 @@ impl Inner {
         let doubled = limits.time.saturating_mul(1 << self.times.min(DOUBLINGS_MAX));
         let half = doubled.min(limits.time_max) / 2;
         self.times = self.times.saturating_add(1);
-        self.state = State::Ejected {
-            until: now + half + half.mul_f64(share.clamp(0.0, 1.0)),
-        };
+        self.state = State::Ejected { until: now + half + half.mul_f64(share.clamp(0.0, 1.0)) };
         Effect::Ejected
     }
 }
@@ -287,10 +269,9 @@ mod tests {
         let ejection = Ejection::new(LIMITS);
         fail(&ejection, 3);
         for seconds in [1, 2, 4, 4] {
-            assert!(!ejection.is_due(
-                Instant::now() + Duration::from_millis(seconds * 1000 - 1),
-                Duration::ZERO
-            ));
+            assert!(
+                !ejection.is_due(Instant::now() + Duration::from_millis(seconds * 1000 - 1), Duration::ZERO)
+            );
             tokio::time::advance(Duration::from_secs(seconds)).await;
             let probe = ejection.admit_probe(Instant::now(), Duration::ZERO).unwrap();
             assert_eq!(ejection.admit_probe(Instant::now(), Duration::ZERO), None);

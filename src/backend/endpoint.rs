@@ -47,11 +47,7 @@ impl Endpoint {
         };
         Self {
             address,
-            pool: Pool::new(
-                settings.max_connections,
-                settings.max_waiting,
-                settings.idle_timeout,
-            ),
+            pool: Pool::new(settings.max_connections, settings.max_waiting, settings.idle_timeout),
             ejection: Ejection::new(limits),
             in_flight: AtomicUsize::new(0),
         }
@@ -81,10 +77,7 @@ pub(super) struct Turn {
 impl Turn {
     /// A turn in rotation.
     pub(super) fn take(endpoint: &Arc<Endpoint>) -> Option<Self> {
-        endpoint
-            .ejection
-            .admit()
-            .map(|ticket| Self::with(endpoint, ticket))
+        endpoint.ejection.admit().map(|ticket| Self::with(endpoint, ticket))
     }
 
     /// The turn of a probe.
@@ -103,10 +96,7 @@ impl Turn {
 
     fn with(endpoint: &Arc<Endpoint>, ticket: Ticket) -> Self {
         endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self {
-            endpoint: Arc::clone(endpoint),
-            ticket: Some(ticket),
-        }
+        Self { endpoint: Arc::clone(endpoint), ticket: Some(ticket) }
     }
 }
 

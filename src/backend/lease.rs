@@ -50,10 +50,7 @@ pub(super) struct Limit {
 impl Limit {
     /// The limit `time` from here; none without a time.
     pub(super) fn after(time: Option<Duration>) -> Option<Self> {
-        time.map(|after| Self {
-            at: Instant::now() + after,
-            after,
-        })
+        time.map(|after| Self { at: Instant::now() + after, after })
     }
 }
 
@@ -90,12 +87,7 @@ impl Lease {
             Slot::Used(connection) => (connection, Origin::Pool),
             Slot::Room(open) => (open_one(backend, endpoint, open, deadline).await?, Origin::Opened),
         };
-        Ok(Self {
-            connection,
-            permit,
-            endpoint: Arc::clone(endpoint),
-            origin,
-        })
+        Ok(Self { connection, permit, endpoint: Arc::clone(endpoint), origin })
     }
 
     /// Sends a call and reads its reply.
@@ -178,10 +170,9 @@ async fn limited<T>(
 ) -> Result<T, Cut> {
     match limit {
         None => exchange.await.map_err(Cut::Broken),
-        Some(Limit { at, after }) => tokio::time::timeout_at(at, exchange)
-            .await
-            .map_err(|_| Cut::Late(after))?
-            .map_err(Cut::Broken),
+        Some(Limit { at, after }) => {
+            tokio::time::timeout_at(at, exchange).await.map_err(|_| Cut::Late(after))?.map_err(Cut::Broken)
+        }
     }
 }
 

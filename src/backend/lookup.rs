@@ -52,8 +52,7 @@ impl Backend {
         loop {
             let failed = join_all(hosts.iter_mut().map(|host| self.look_up(host))).await;
             self.adopt(&hosts);
-            self.lookup
-                .send_replace(Lookup::Over(failed.into_iter().flatten().last()));
+            self.lookup.send_replace(Lookup::Over(failed.into_iter().flatten().last()));
             let pause = if self.endpoints.load().is_empty() {
                 self.settings.resolve_interval.min(EMPTY_PAUSE)
             } else {
@@ -118,11 +117,7 @@ impl Backend {
     fn hosts(&self) -> Vec<Host> {
         let host = |(name, port): &(String, u16)| {
             let literal = name.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, *port));
-            Host {
-                name: name.clone(),
-                port: *port,
-                addresses: literal.into_iter().collect(),
-            }
+            Host { name: name.clone(), port: *port, addresses: literal.into_iter().collect() }
         };
         self.settings.endpoints.iter().map(host).collect()
     }

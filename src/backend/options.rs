@@ -129,10 +129,8 @@ impl Section for Options {
             }
         }
         if self.ejection_time_max < self.ejection_time {
-            let message = format!(
-                "{} is less than ejection_time, {}",
-                self.ejection_time_max, self.ejection_time
-            );
+            let message =
+                format!("{} is less than ejection_time, {}", self.ejection_time_max, self.ejection_time);
             found.push(Finding::new("ejection_time_max", message));
         }
         found
@@ -163,26 +161,14 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let (host, port) = text.rsplit_once(':').ok_or(EndpointError::Port)?;
-        let port = port
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)
-            .ok_or(EndpointError::Port)?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or(EndpointError::Port)?;
         let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let valid = match bracketed {
             Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => {
-                !host.is_empty()
-                    && host
-                        .chars()
-                        .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
-            }
+            None => !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
         };
         match valid {
-            true => Ok(Self {
-                host: bracketed.unwrap_or(host).to_owned(),
-                port,
-            }),
+            true => Ok(Self { host: bracketed.unwrap_or(host).to_owned(), port }),
             false => Err(EndpointError::Host),
         }
     }
@@ -233,10 +219,8 @@ mod tests {
     fn an_endpoint_is_a_host_and_a_port() {
         let check = |text: &str, expected: Result<(&str, u16), EndpointError>| {
             let read = text.parse::<Endpoint>();
-            let pair = read
-                .as_ref()
-                .map(|endpoint| (endpoint.host.as_str(), endpoint.port))
-                .map_err(|error| *error);
+            let pair =
+                read.as_ref().map(|endpoint| (endpoint.host.as_str(), endpoint.port)).map_err(|error| *error);
             assert_eq!(pair, expected, "{text}");
             if let Ok(endpoint) = read {
                 assert_eq!(endpoint.to_string(), text);

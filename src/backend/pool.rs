@@ -69,9 +69,7 @@ impl Pool {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
-            let Some(index) = idle
-                .iter()
-                .rposition(|one| one.rests_until.is_none_or(|until| until <= now))
+            let Some(index) = idle.iter().rposition(|one| one.rests_until.is_none_or(|until| until <= now))
             else {
                 let rested = idle.iter().filter_map(|one| one.rests_until).min();
                 // Under the lock, so that no two see the same room.
@@ -150,10 +148,7 @@ struct Place<'a>(&'a AtomicUsize);
 impl<'a> Place<'a> {
     fn take(waiting: &'a AtomicUsize, bound: usize) -> Option<Self> {
         let more = |waiting: usize| (waiting < bound).then_some(waiting + 1);
-        waiting
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
-            .ok()
-            .map(|_| Self(waiting))
+        waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok().map(|_| Self(waiting))
     }
 }
 

@@ -52,9 +52,7 @@ pub fn encode(key: &[u8], entry: &Entry) -> Result<Vec<u8>, TooLarge> {
     }
     let header_len = codec().serialized_size(&header).map_err(|_| TooLarge)?;
     let header_len = u32::try_from(header_len).map_err(|_| TooLarge)?;
-    let total = (header_len as usize)
-        .saturating_add(FIXED + CHECKSUM)
-        .saturating_add(entry.body.len());
+    let total = (header_len as usize).saturating_add(FIXED + CHECKSUM).saturating_add(entry.body.len());
     if total > MAX_ENVELOPE {
         return Err(TooLarge);
     }
@@ -62,9 +60,7 @@ pub fn encode(key: &[u8], entry: &Entry) -> Result<Vec<u8>, TooLarge> {
     envelope.extend_from_slice(&MAGIC);
     envelope.extend_from_slice(&entry.born.0.to_be_bytes());
     envelope.extend_from_slice(&header_len.to_be_bytes());
-    codec()
-        .serialize_into(&mut envelope, &header)
-        .map_err(|_| TooLarge)?;
+    codec().serialize_into(&mut envelope, &header).map_err(|_| TooLarge)?;
     envelope.extend_from_slice(&entry.body);
     let checksum = xxh3_64(&envelope);
     envelope.extend_from_slice(&checksum.to_be_bytes());
@@ -80,9 +76,7 @@ pub fn decode(key: &[u8], envelope: &Bytes) -> Result<Entry, Unreadable> {
         return Err(Unreadable::TooLarge);
     }
     let parts = split(envelope)?;
-    let header: Header<'_> = codec()
-        .deserialize(parts.header)
-        .map_err(|_| Unreadable::Header)?;
+    let header: Header<'_> = codec().deserialize(parts.header).map_err(|_| Unreadable::Header)?;
     if header.body != parts.after_header.len() as u64 {
         return Err(Unreadable::Truncated);
     }
@@ -161,11 +155,7 @@ struct Parts<'a> {
 
 fn split(envelope: &[u8]) -> Result<Parts<'_>, Unreadable> {
     let Some((&[l, r, d, format], _)) = envelope.split_first_chunk() else {
-        return Err(if MAGIC.starts_with(envelope) {
-            Unreadable::Truncated
-        } else {
-            Unreadable::Foreign
-        });
+        return Err(if MAGIC.starts_with(envelope) { Unreadable::Truncated } else { Unreadable::Foreign });
     };
     if MAGIC != [l, r, d, FORMAT] {
         return Err(Unreadable::Foreign);
@@ -174,21 +164,13 @@ fn split(envelope: &[u8]) -> Result<Parts<'_>, Unreadable> {
         return Err(Unreadable::Format(format));
     }
     let (summed, checksum) = envelope.split_last_chunk().ok_or(Unreadable::Truncated)?;
-    let (_, rest) = summed
-        .split_first_chunk::<{ MAGIC.len() }>()
-        .ok_or(Unreadable::Truncated)?;
+    let (_, rest) = summed.split_first_chunk::<{ MAGIC.len() }>().ok_or(Unreadable::Truncated)?;
     let (born, rest) = rest.split_first_chunk().ok_or(Unreadable::Truncated)?;
     let (header_len, rest) = rest.split_first_chunk().ok_or(Unreadable::Truncated)?;
     let header_len = usize::try_from(u32::from_be_bytes(*header_len)).map_err(|_| Unreadable::Truncated)?;
     let (header, after_header) = rest.split_at_checked(header_len).ok_or(Unreadable::Truncated)?;
     let born = Millis(u64::from_be_bytes(*born));
-    Ok(Parts {
-        born,
-        header,
-        after_header,
-        summed,
-        checksum: u64::from_be_bytes(*checksum),
-    })
+    Ok(Parts { born, header, after_header, summed, checksum: u64::from_be_bytes(*checksum) })
 }
 
 #[derive(Serialize, Deserialize)]

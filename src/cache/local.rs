@@ -39,33 +39,31 @@ impl Local {
         if u64::from(entry.weight(key.len())) > capacity {
             return self.remove(key, entry.born);
         }
-        self.entries
-            .entry(Arc::from(key))
-            .and_compute_with(|kept| match kept {
-                Some(kept) if kept.value().born > entry.born => Op::Nop,
-                Some(_) | None => Op::Put(entry),
-            });
+        self.entries.entry(Arc::from(key)).and_compute_with(|kept| match kept {
+            Some(kept) if kept.value().born > entry.born => Op::Nop,
+            Some(_) | None => Op::Put(entry),
+        });
     }
 
     /// Forgets what was learnt under `key` up to `born`.
     pub fn remove(&self, key: &[u8], born: Millis) {
         if self.entries.contains_key(key) {
-            self.entries
-                .entry(Arc::from(key))
-                .and_compute_with(|kept| match kept {
-                    Some(kept) if kept.value().born <= born => Op::Remove,
-                    Some(_) | None => Op::Nop,
-                });
+            self.entries.entry(Arc::from(key)).and_compute_with(|kept| match kept {
+                Some(kept) if kept.value().born <= born => Op::Remove,
+                Some(_) | None => Op::Nop,
+            });
         }
     }
 
-    /// Entries held, about.
+    /// Entries held.
     pub fn count(&self) -> u64 {
+        self.entries.run_pending_tasks();
         self.entries.entry_count()
     }
 
-    /// Bytes held, about.
+    /// Bytes held.
     pub fn bytes(&self) -> u64 {
+        self.entries.run_pending_tasks();
         self.entries.weighted_size()
     }
 }
@@ -115,7 +113,6 @@ mod tests {
         for key in 0..1_000_u32 {
             local.put(&key.to_be_bytes(), born(1));
         }
-        local.entries.run_pending_tasks();
         assert!(local.bytes() <= 100_000 && local.count() > 10);
     }
 }

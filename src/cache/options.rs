@@ -53,9 +53,7 @@ pub struct Password(String);
 
 impl Default for Local {
     fn default() -> Self {
-        Self {
-            capacity: Size::from_mib(256),
-        }
+        Self { capacity: Size::from_mib(256) }
     }
 }
 
@@ -79,10 +77,8 @@ impl Section for Local {}
 
 impl Section for Shared {
     fn problems(&self) -> Vec<Finding> {
-        let mut found: Vec<_> = url_fault(&self.url)
-            .map(|fault| Finding::new("url", fault))
-            .into_iter()
-            .collect();
+        let mut found: Vec<_> =
+            url_fault(&self.url).map(|fault| Finding::new("url", fault)).into_iter().collect();
         if self.password_file.is_some() && self.password_env.is_some() {
             found.push(Finding::new(
                 "password_env",
@@ -93,10 +89,8 @@ impl Section for Shared {
             found.push(Finding::new("username", "needs password_file or password_env"));
         }
         if self.prefix.is_empty() || self.prefix.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            let message = format!(
-                "{:?} is no prefix: expected at least one character, and no spaces",
-                self.prefix
-            );
+            let message =
+                format!("{:?} is no prefix: expected at least one character, and no spaces", self.prefix);
             found.push(Finding::new("prefix", message));
         }
         found

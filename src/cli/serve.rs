@@ -1,8 +1,5 @@
 //! `larder serve`: the gateway, until a signal ends it.
-#![expect(
-    clippy::print_stderr,
-    reason = "what is wrong before there is a log goes to standard error"
-)]
+#![expect(clippy::print_stderr, reason = "what is wrong before there is a log goes to standard error")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,28 +38,21 @@ pub fn run(file: Option<&Path>) -> u8 {
 /// Reads the file, or what ships inside the program.
 pub fn load(file: Option<&Path>) -> Loaded {
     match file {
-        Some(file) => Config::load(file, &|path| std::fs::read_to_string(path), &|name| {
-            std::env::var(name).ok()
-        }),
+        Some(file) => {
+            Config::load(file, &|path| std::fs::read_to_string(path), &|name| std::env::var(name).ok())
+        }
         None => Config::embedded(),
     }
 }
 
 async fn serve(config: Config, file: Option<&Path>) -> u8 {
-    let surroundings = Surroundings {
-        clock: Clock::system(),
-        dial: Arc::new(Tcp),
-        seed: rand::random(),
-    };
+    let surroundings = Surroundings { clock: Clock::system(), dial: Arc::new(Tcp), seed: rand::random() };
     let mut running = match server::start(config, surroundings).await {
         Ok(running) => running,
         Err(error) => return failed(&error),
     };
-    let signals = (
-        signal(SignalKind::hangup()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
+    let signals =
+        (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
         error!("signals cannot be received");
         return 1;
@@ -94,14 +84,8 @@ fn reload(running: &mut Running, file: Option<&Path>) {
         warn!("{warning}");
     }
     let Some(config) = loaded.config else {
-        error!(
-            problems = loaded.problems.len(),
-            "the rules are not reloaded; those in force stay"
-        );
-        let first = loaded
-            .problems
-            .first()
-            .map_or_else(String::new, ToString::to_string);
+        error!(problems = loaded.problems.len(), "the rules are not reloaded; those in force stay");
+        let first = loaded.problems.first().map_or_else(String::new, ToString::to_string);
         return running.reload_failed(first);
     };
     let restart = running.reload(config);

@@ -18,10 +18,7 @@ pub fn check(path: &Path) -> (String, u8) {
 pub fn report(path: &Path, loaded: &Loaded) -> (String, u8) {
     let mut text = String::new();
     let problems = loaded.problems.iter().map(ToString::to_string);
-    let warnings = loaded
-        .warnings
-        .iter()
-        .map(|warning| format!("warning: {warning}"));
+    let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
     for line in problems.chain(warnings) {
         text.push_str(&line);
         text.push('\n');

@@ -29,9 +29,7 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>, checked: 
                 checked.schemas.insert(name.clone(), schema);
             }
             Err(problems) => {
-                let said = problems
-                    .into_iter()
-                    .map(|problem| idl_problem(file, listener, problem));
+                let said = problems.into_iter().map(|problem| idl_problem(file, listener, problem));
                 checked.problems.extend(said);
             }
         }
@@ -50,17 +48,11 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>, checked: 
                     (Service:method)",
                     rule.pattern.service()
                 );
-                checked
-                    .warnings
-                    .push(rule.place.problem(file, Finding::new("", message)));
+                checked.warnings.push(rule.place.problem(file, Finding::new("", message)));
                 continue;
             }
         };
-        checked.problems.extend(
-            findings
-                .into_iter()
-                .map(|finding| rule.place.problem(file, finding)),
-        );
+        checked.problems.extend(findings.into_iter().map(|finding| rule.place.problem(file, finding)));
     }
     checked.problems.sort();
     checked.problems.dedup();
@@ -84,9 +76,7 @@ fn idl_problem(file: &Path, listener: &Placed<Listener>, problem: idl::Problem) 
     if let idl::Mistake::Unreadable { path, .. } = &problem.mistake
         && Some(path) == root.as_ref()
     {
-        return listener
-            .place
-            .problem(file, Finding::new("idl", problem.mistake.to_string()));
+        return listener.place.problem(file, Finding::new("idl", problem.mistake.to_string()));
     }
     Problem {
         message: problem.mistake.to_string(),
@@ -111,10 +101,7 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
     let name = rule.pattern.service();
     let mut services = Vec::new();
     let mut perhaps = false;
-    for (listener, placed) in draft
-        .listeners
-        .iter()
-        .filter(|(_, listener)| listener.options.service == name)
+    for (listener, placed) in draft.listeners.iter().filter(|(_, listener)| listener.options.service == name)
     {
         match (schemas.get(listener), &placed.options.idl) {
             (Some(schema), _) => match schema.service(name) {
@@ -126,9 +113,7 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
         }
     }
     if services.is_empty() && !perhaps {
-        let multiplexed = schemas
-            .values()
-            .filter_map(|schema| Some((schema, schema.service(name)?)));
+        let multiplexed = schemas.values().filter_map(|schema| Some((schema, schema.service(name)?)));
         services.extend(multiplexed.map(Some));
     }
     if !services.is_empty() {
@@ -137,14 +122,8 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
     if perhaps {
         return Served::Perhaps;
     }
-    let declared = schemas
-        .values()
-        .flat_map(Schema::services)
-        .map(|service| service.name.as_str());
-    let listened = draft
-        .listeners
-        .values()
-        .map(|listener| listener.options.service.as_str());
+    let declared = schemas.values().flat_map(Schema::services).map(|service| service.name.as_str());
+    let listened = draft.listeners.values().map(|listener| listener.options.service.as_str());
     Served::Nowhere(nearest(name, declared.chain(listened)))
 }
 
@@ -161,11 +140,8 @@ fn rule_faults(rule: &Rule, services: &[Option<(&Schema, &Service)>]) -> Vec<Fin
 }
 
 fn service_faults(rule: &Rule, schema: &Schema, service: &Service) -> Vec<Finding> {
-    let governed: Vec<&Method> = service
-        .methods
-        .values()
-        .filter(|method| rule.pattern.matches(&service.name, &method.name))
-        .collect();
+    let governed: Vec<&Method> =
+        service.methods.values().filter(|method| rule.pattern.matches(&service.name, &method.name)).collect();
     let names = || service.methods.keys().map(String::as_str);
     if governed.is_empty() {
         let finding = match rule.pattern.methods() {
@@ -178,34 +154,21 @@ fn service_faults(rule: &Rule, schema: &Schema, service: &Service) -> Vec<Findin
         };
         return vec![finding];
     }
-    let mut faults = governed.iter().map(|method| {
-        resolve(&rule.options, Some((schema, *method)))
-            .err()
-            .unwrap_or_default()
-    });
+    let mut faults = governed
+        .iter()
+        .map(|method| resolve(&rule.options, Some((schema, *method))).err().unwrap_or_default());
     let first = faults.next().unwrap_or_default();
     let others: Vec<_> = faults.collect();
     let everywhere = |finding: &Finding| {
         finding.option == "fallback" || others.iter().all(|found| concerns(found, finding))
     };
-    let mut said: Vec<_> = first
-        .iter()
-        .filter(|finding| everywhere(finding))
-        .cloned()
-        .collect();
-    said.extend(
-        others
-            .into_iter()
-            .flatten()
-            .filter(|finding| finding.option == "fallback"),
-    );
+    let mut said: Vec<_> = first.iter().filter(|finding| everywhere(finding)).cloned().collect();
+    said.extend(others.into_iter().flatten().filter(|finding| finding.option == "fallback"));
     said
 }
 
 /// Whether another method has a problem with the same thing. A rule for many methods may name what only some of them have.
 fn concerns(found: &[Finding], finding: &Finding) -> bool {
     let subject = |finding: &Finding| finding.message.rsplit(' ').next().map(str::to_owned);
-    found
-        .iter()
-        .any(|other| other.option == finding.option && subject(other) == subject(finding))
+    found.iter().any(|other| other.option == finding.option && subject(other) == subject(finding))
 }

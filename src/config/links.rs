@@ -25,15 +25,11 @@ pub(super) struct Checked {
 pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checked {
     let mut checked = Checked::default();
     if draft.listeners.is_empty() {
-        checked.problems.push(whole_file(
-            file,
-            "no listener: expected a section [listeners.NAME]".to_owned(),
-        ));
+        checked
+            .problems
+            .push(whole_file(file, "no listener: expected a section [listeners.NAME]".to_owned()));
     }
-    let mut sides = Sides {
-        file,
-        checked: &mut checked,
-    };
+    let mut sides = Sides { file, checked: &mut checked };
     addresses(draft, &mut sides);
     backends(draft, &mut sides);
     listeners(draft, &mut sides);
@@ -67,11 +63,8 @@ impl Sides<'_> {
 /// No two sockets can listen on one address.
 fn addresses(draft: &Draft, sides: &mut Sides<'_>) {
     let mut taken: Vec<(SocketAddr, String)> = vec![(draft.admin.options.bind, "admin".to_owned())];
-    let mut in_order: Vec<_> = draft
-        .listeners
-        .values()
-        .filter(|listener| listener.place.gives("bind"))
-        .collect();
+    let mut in_order: Vec<_> =
+        draft.listeners.values().filter(|listener| listener.place.gives("bind")).collect();
     in_order.sort_by_key(|listener| listener.place.line);
     for listener in in_order {
         let bind = listener.options.bind;
@@ -92,11 +85,7 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 fn backends(draft: &Draft, sides: &mut Sides<'_>) {
-    for listener in draft
-        .listeners
-        .values()
-        .filter(|listener| listener.place.gives("backend"))
-    {
+    for listener in draft.listeners.values().filter(|listener| listener.place.gives("backend")) {
         let name = &listener.options.backend;
         if !draft.backends.contains_key(name) {
             let known = draft.backends.keys().map(String::as_str);
@@ -105,11 +94,7 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
         }
     }
     for (name, backend) in &draft.backends {
-        if !draft
-            .listeners
-            .values()
-            .any(|listener| listener.options.backend == *name)
-        {
+        if !draft.listeners.values().any(|listener| listener.options.backend == *name) {
             sides.warning(&backend.place, Finding::new("", "no listener names this backend"));
         }
     }
@@ -139,23 +124,13 @@ fn rules(draft: &Draft, sides: &mut Sides<'_>) {
         let (place, options) = (&rule.place, &rule.options);
         let capacity = draft.local.options.capacity;
         if options.keeps_in(Tier::Local) && options.max_reply > capacity {
-            let message = format!(
-                "{} is larger than the whole local tier, {capacity}",
-                options.max_reply
-            );
+            let message = format!("{} is larger than the whole local tier, {capacity}", options.max_reply);
             sides.warning(place, Finding::new("max_reply", message));
         }
         if options.ttl.is_some() && options.tiers == [Tier::Shared] && draft.shared.is_none() {
-            sides.warning(
-                place,
-                Finding::new("tiers", "without a section [cache.shared] nothing is kept"),
-            );
+            sides.warning(place, Finding::new("tiers", "without a section [cache.shared] nothing is kept"));
         }
-        for listener in draft
-            .listeners
-            .values()
-            .filter(|one| one.options.service == rule.pattern.service())
-        {
+        for listener in draft.listeners.values().filter(|one| one.options.service == rule.pattern.service()) {
             between(rule, listener, draft, sides);
         }
     }
@@ -181,20 +156,14 @@ fn between(
         return;
     };
     if rule.options.ttl.is_some() && backend.options.connections == Connections::PerClient {
-        let message = format!(
-            "nothing of {} is cached: its connections are per_client",
-            backend.place.path
-        );
+        let message = format!("nothing of {} is cached: its connections are per_client", backend.place.path);
         sides.warning(&rule.place, Finding::new("ttl", message));
     }
     let whole = rule.options.timeout.or(backend.options.timeout);
     if let (Some(attempt), Some(whole)) = (backend.options.attempt_timeout, rule.options.timeout.and(whole))
         && attempt > whole
     {
-        let message = format!(
-            "{whole} is shorter than attempt_timeout of {}, {attempt}",
-            backend.place.path
-        );
+        let message = format!("{whole} is shorter than attempt_timeout of {}, {attempt}", backend.place.path);
         sides.warning(&rule.place, Finding::new("timeout", message));
     }
 }

@@ -48,23 +48,14 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
         Ok(source) => source,
         Err(error) => {
             let problem = whole_file(path, format!("cannot be read: {error}"));
-            return Loaded {
-                config: None,
-                problems: vec![problem],
-                warnings: Vec::new(),
-            };
+            return Loaded { config: None, problems: vec![problem], warnings: Vec::new() };
         }
     };
     let (mut text, root) = Text::parse(path, &source);
     let draft = draft(&mut text, root);
     let broken = text.is_broken();
     let checked = links::check(&draft, path, outside);
-    let links::Checked {
-        problems,
-        mut warnings,
-        schemas,
-        password,
-    } = checked;
+    let links::Checked { problems, mut warnings, schemas, password } = checked;
     for problem in problems {
         let absence = problem.line == 0;
         if !(broken && absence) {
@@ -74,25 +65,13 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     warnings.extend(advice(&draft, path));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
-    let config = problems
-        .is_empty()
-        .then(|| assemble(path, draft, schemas, password));
-    Loaded {
-        config,
-        problems,
-        warnings,
-    }
+    let config = problems.is_empty().then(|| assemble(path, draft, schemas, password));
+    Loaded { config, problems, warnings }
 }
 
 /// A problem of no line.
 pub(super) fn whole_file(path: &Path, message: String) -> Problem {
-    Problem {
-        file: path.to_owned(),
-        line: 0,
-        path: String::new(),
-        message,
-        suggestion: None,
-    }
+    Problem { file: path.to_owned(), line: 0, path: String::new(), message, suggestion: None }
 }
 
 fn draft<'i>(text: &mut Text<'i>, root: DeTable<'i>) -> Draft {
@@ -136,10 +115,7 @@ fn named<'i, T: Section>(text: &mut Text<'i>, kind: &str, table: DeTable<'i>) ->
             text.report(name.span().start, path.clone(), message, None);
         }
         if let Some(table) = text.table(value, &path) {
-            sections.insert(
-                name.get_ref().to_string(),
-                placed(text, &path, name.span().start, table),
-            );
+            sections.insert(name.get_ref().to_string(), placed(text, &path, name.span().start, table));
         }
     }
     sections
@@ -181,20 +157,13 @@ fn rule<'i>(text: &mut Text<'i>, name: &Spanned<DeString<'i>>, value: Spanned<De
         text.report(at, path.clone(), format!("{error}"), None);
     });
     let unquoted = pattern.is_err()
-        && value
-            .get_ref()
-            .as_table()
-            .is_some_and(|t| t.values().all(|v| v.get_ref().is_table()));
+        && value.get_ref().as_table().is_some_and(|t| t.values().all(|v| v.get_ref().is_table()));
     if unquoted {
         return None;
     }
     let table = text.table(value, &path)?;
     let (options, place) = read(text, &path, at, table);
-    pattern.ok().map(|pattern| Rule {
-        pattern,
-        options,
-        place,
-    })
+    pattern.ok().map(|pattern| Rule { pattern, options, place })
 }
 
 /// What each section by itself has to say that is no problem.
@@ -202,16 +171,8 @@ fn advice(draft: &Draft, file: &Path) -> Vec<Problem> {
     let mut said = section::warnings(file, &draft.runtime.options, &draft.runtime.place);
     said.extend(section::warnings(file, &draft.log.options, &draft.log.place));
     said.extend(section::warnings(file, &draft.admin.options, &draft.admin.place));
-    said.extend(section::warnings(
-        file,
-        &draft.limits.options,
-        &draft.limits.place,
-    ));
-    said.extend(section::warnings(
-        file,
-        &draft.flights.options,
-        &draft.flights.place,
-    ));
+    said.extend(section::warnings(file, &draft.limits.options, &draft.limits.place));
+    said.extend(section::warnings(file, &draft.flights.options, &draft.flights.place));
     said.extend(section::warnings(file, &draft.local.options, &draft.local.place));
     for listener in draft.listeners.values() {
         said.extend(section::warnings(file, &listener.options, &listener.place));
@@ -231,13 +192,7 @@ fn advice(draft: &Draft, file: &Path) -> Vec<Problem> {
 fn assemble(path: &Path, draft: Draft, mut schemas: links::Schemas, password: Option<Password>) -> Config {
     let listeners = draft.listeners.into_iter().map(|(name, listener)| {
         let schema = schemas.remove(&name);
-        (
-            name,
-            Listener {
-                options: listener.options,
-                schema,
-            },
-        )
+        (name, Listener { options: listener.options, schema })
     });
     Config {
         file: path.to_owned(),
@@ -246,17 +201,10 @@ fn assemble(path: &Path, draft: Draft, mut schemas: links::Schemas, password: Op
         admin: draft.admin.options,
         limits: draft.limits.options,
         listeners: listeners.collect(),
-        backends: draft
-            .backends
-            .into_iter()
-            .map(|(name, backend)| (name, backend.options))
-            .collect(),
+        backends: draft.backends.into_iter().map(|(name, backend)| (name, backend.options)).collect(),
         cache: Cache {
             local: draft.local.options,
-            shared: draft.shared.map(|shared| Shared {
-                options: shared.options,
-                password,
-            }),
+            shared: draft.shared.map(|shared| Shared { options: shared.options, password }),
         },
         flights: draft.flights.options,
         rules: draft.rules,
@@ -277,17 +225,13 @@ pub(super) fn password(
     if let Some(path) = &shared.password_file {
         let path = beside(file, path);
         let text = (outside.read_file)(&path).map_err(|error| {
-            Finding::new(
-                "password_file",
-                format!("{} cannot be read: {error}", path.display()),
-            )
+            Finding::new("password_file", format!("{} cannot be read: {error}", path.display()))
         })?;
         return match text.lines().next() {
             Some(line) if !line.is_empty() => Ok(Some(Password::new(line))),
-            Some(_) | None => Err(Finding::new(
-                "password_file",
-                format!("{} has no first line", path.display()),
-            )),
+            Some(_) | None => {
+                Err(Finding::new("password_file", format!("{} has no first line", path.display())))
+            }
         };
     }
     let Some(variable) = &shared.password_env else {
@@ -295,22 +239,12 @@ pub(super) fn password(
     };
     match (outside.env)(variable) {
         Some(text) if !text.is_empty() => Ok(Some(Password::new(text))),
-        Some(_) | None => Err(Finding::new(
-            "password_env",
-            format!("{variable} is not set in the environment"),
-        )),
+        Some(_) | None => {
+            Err(Finding::new("password_env", format!("{variable} is not set in the environment")))
+        }
     }
 }
 
 /// The sections there are.
-const ROOT: [&str; 9] = [
-    "runtime",
-    "log",
-    "admin",
-    "limits",
-    "listeners",
-    "backends",
-    "cache",
-    "flights",
-    "rules",
-];
+const ROOT: [&str; 9] =
+    ["runtime", "log", "admin", "limits", "listeners", "backends", "cache", "flights", "rules"];

@@ -56,10 +56,7 @@ impl Place {
 
     /// The line of an option, or of the section where the option is not given.
     pub fn line_of(&self, option: &str) -> usize {
-        self.lines
-            .iter()
-            .find(|(name, _)| name == option)
-            .map_or(self.line, |(_, line)| *line)
+        self.lines.iter().find(|(name, _)| name == option).map_or(self.line, |(_, line)| *line)
     }
 
     /// What a finding about this section is in its file.
@@ -80,13 +77,6 @@ impl Place {
 
 /// A key as TOML writes it: quoted where it must be.
 pub(super) fn key(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    if bare {
-        name.to_owned()
-    } else {
-        format!("{name:?}")
-    }
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if bare { name.to_owned() } else { format!("{name:?}") }
 }

@@ -9,11 +9,7 @@ use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime}
 pub fn page() -> String {
     let mut page = PREFACE.to_owned();
     for section in sections() {
-        page.push_str(&format!(
-            "\n## `[{}]`\n\n{}\n",
-            section.header,
-            one_line(section.shape.description())
-        ));
+        page.push_str(&format!("\n## `[{}]`\n\n{}\n", section.header, one_line(section.shape.description())));
         page.push_str("\n| option | accepts | default | meaning |\n|---|---|---|---|\n");
         let required: Vec<_> = section.shape.required().collect();
         for (name, option) in section.shape.options() {
@@ -21,16 +17,8 @@ pub fn page() -> String {
                 true => "must be given".to_owned(),
                 false => option.default(),
             };
-            let row = [
-                format!("`{name}`"),
-                accepts(option),
-                default,
-                one_line(option.description()),
-            ];
-            page.push_str(&format!(
-                "| {} |\n",
-                row.map(|cell| cell.replace('|', "\\|")).join(" | ")
-            ));
+            let row = [format!("`{name}`"), accepts(option), default, one_line(option.description())];
+            page.push_str(&format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | ")));
         }
     }
     page
@@ -56,10 +44,7 @@ pub fn schema() -> String {
         let (parent, value) = match section.header.split_once('.') {
             None => ("/properties", shape),
             Some(("cache", _)) => ("/properties/cache/properties", shape),
-            Some(_) => (
-                "/properties",
-                json!({ "type": "object", "additionalProperties": shape }),
-            ),
+            Some(_) => ("/properties", json!({ "type": "object", "additionalProperties": shape })),
         };
         let name = match section.header.split_once('.') {
             Some(("cache", tier)) => tier,

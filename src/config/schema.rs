@@ -38,10 +38,7 @@ impl Shape {
     /// The options and their schemas, in the order of the type's fields.
     pub(super) fn options(&self) -> impl Iterator<Item = (&str, OptionShape<'_>)> + Clone {
         let properties = self.0.get("properties").and_then(Value::as_object);
-        properties
-            .into_iter()
-            .flatten()
-            .map(|(name, shape)| (name.as_str(), OptionShape(shape)))
+        properties.into_iter().flatten().map(|(name, shape)| (name.as_str(), OptionShape(shape)))
     }
 
     /// One option's schema.
@@ -51,12 +48,7 @@ impl Shape {
 
     /// The options that must be given.
     pub(super) fn required(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .get("required")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
+        self.0.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 }
 
@@ -84,10 +76,7 @@ impl<'a> OptionShape<'a> {
 
     /// The least and the most as numbers.
     pub(super) fn bounds(self) -> (Option<f64>, Option<f64>) {
-        (
-            self.0.get("minimum").and_then(Value::as_f64),
-            self.0.get("maximum").and_then(Value::as_f64),
-        )
+        (self.0.get("minimum").and_then(Value::as_f64), self.0.get("maximum").and_then(Value::as_f64))
     }
 
     /// The least and the most as text with a unit.
@@ -97,27 +86,14 @@ impl<'a> OptionShape<'a> {
 
     /// The least and the most number of items.
     pub(super) fn lengths(self) -> (Option<u64>, Option<u64>) {
-        (
-            self.0.get("minItems").and_then(Value::as_u64),
-            self.0.get("maxItems").and_then(Value::as_u64),
-        )
+        (self.0.get("minItems").and_then(Value::as_u64), self.0.get("maxItems").and_then(Value::as_u64))
     }
 
     /// The words that it accepts, if it accepts only some.
     pub(super) fn words(self) -> Vec<&'a str> {
-        let listed = self
-            .0
-            .get("enum")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str);
-        let one = self
-            .0
-            .get("oneOf")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
+        let listed =
+            self.0.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let one = self.0.get("oneOf").and_then(Value::as_array).into_iter().flatten();
         let mut words: Vec<_> = listed.collect();
         words.extend(one.filter_map(|choice| text(choice, "const")));
         match self.items() {
@@ -139,11 +115,7 @@ impl<'a> OptionShape<'a> {
         }
         let words = self.words();
         if !words.is_empty() {
-            return words
-                .iter()
-                .map(|word| format!("\"{word}\""))
-                .collect::<Vec<_>>()
-                .join(" or ");
+            return words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
         }
         match self.format() {
             Some("period") => "a duration such as \"30s\", \"250ms\" or \"5m\"".to_owned(),
@@ -196,13 +168,10 @@ fn drop_placeholders(schema: &mut Value) {
         if required.contains(name) || property.get("default") == Some(&Value::Null) {
             property.remove("default");
         }
-        let kinds = property.get("type").and_then(Value::as_array).map(|kinds| {
-            kinds
-                .iter()
-                .filter(|kind| *kind != "null")
-                .cloned()
-                .collect::<Vec<_>>()
-        });
+        let kinds = property
+            .get("type")
+            .and_then(Value::as_array)
+            .map(|kinds| kinds.iter().filter(|kind| *kind != "null").cloned().collect::<Vec<_>>());
         match kinds.as_deref() {
             Some([one]) => property.insert("type".to_owned(), one.clone()),
             Some(several) => property.insert("type".to_owned(), several.into()),

@@ -18,16 +18,10 @@ pub(super) fn read<'i, T: Section>(
     table: DeTable<'i>,
 ) -> (T, Place) {
     let shape = Shape::of::<T>();
-    let mut place = Place {
-        path: path.to_owned(),
-        line: text.line(offset),
-        lines: Vec::new(),
-    };
+    let mut place = Place { path: path.to_owned(), line: text.line(offset), lines: Vec::new() };
     let mut good = DeTable::new();
     for (name, value) in table {
-        place
-            .lines
-            .push((name.get_ref().to_string(), text.line(name.span().start)));
+        place.lines.push((name.get_ref().to_string(), text.line(name.span().start)));
         let Some(option) = shape.option(name.get_ref()) else {
             unknown(text, path, &name, shape.options().map(|(name, _)| name));
             continue;
@@ -75,10 +69,7 @@ pub(super) fn unknown<'a>(
     };
     let message = match suggestion {
         Some(_) => format!("unknown {what}"),
-        None => format!(
-            "unknown {what}: there are {}",
-            known.collect::<Vec<_>>().join(", ")
-        ),
+        None => format!("unknown {what}: there are {}", known.collect::<Vec<_>>().join(", ")),
     };
     text.report(name.span().start, path, message, suggestion);
 }
@@ -115,11 +106,7 @@ fn fault<T: Section>(
             let message = format!("{shown} is not accepted{why}: expected {}", option.accepts());
             let words = option.words();
             let suggestion = nearest(shown.trim_matches(['"', '\'']), words.iter().copied());
-            Some(Fault {
-                offset: at.start,
-                message,
-                suggestion: suggestion.map(|word| format!("{word:?}")),
-            })
+            Some(Fault { offset: at.start, message, suggestion: suggestion.map(|word| format!("{word:?}")) })
         }
         Ok(_) => {
             let message = out_of_bounds(option, value.get_ref())?;
@@ -134,14 +121,8 @@ fn fault<T: Section>(
 
 /// What an option's own type says of a value; what serde says of any is said better by what is accepted.
 fn own_reason(option: OptionShape<'_>, error: &toml::de::Error) -> String {
-    let general = ["invalid ", "unknown variant"]
-        .iter()
-        .any(|start| error.message().starts_with(start));
-    if general || option.format().is_some() {
-        String::new()
-    } else {
-        format!(" ({})", error.message())
-    }
+    let general = ["invalid ", "unknown variant"].iter().any(|start| error.message().starts_with(start));
+    if general || option.format().is_some() { String::new() } else { format!(" ({})", error.message()) }
 }
 
 /// How a value of the right type leaves its option's bounds.
@@ -187,8 +168,7 @@ fn length_fault(option: OptionShape<'_>, length: usize) -> Option<String> {
     if least.is_some_and(|least| length < least) {
         return Some(format!("is too short: expected {}", option.accepts()));
     }
-    most.filter(|most| length > *most)
-        .map(|most| format!("has {length} items, over the limit of {most}"))
+    most.filter(|most| length > *most).map(|most| format!("has {length} items, over the limit of {most}"))
 }
 
 /// The warnings of a section as problems.
@@ -197,9 +177,5 @@ pub(super) fn warnings<T: Section>(
     section: &T,
     place: &Place,
 ) -> Vec<super::Problem> {
-    section
-        .warnings()
-        .into_iter()
-        .map(|finding: Finding| place.problem(file, finding))
-        .collect()
+    section.warnings().into_iter().map(|finding: Finding| place.problem(file, finding)).collect()
 }

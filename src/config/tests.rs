@@ -31,9 +31,7 @@ fn load(text: &str) -> Loaded {
         Some("secret") => Ok("sesame\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
-    Config::load(Path::new("larder.toml"), &read, &|name| {
-        (name == "SECRET").then(|| "sesame".to_owned())
-    })
+    Config::load(Path::new("larder.toml"), &read, &|name| (name == "SECRET").then(|| "sesame".to_owned()))
 }
 
 #[track_caller]
@@ -58,14 +56,9 @@ fn refused(text: &str, expected: &[&str]) {
 /// What is added to a good file has these problems; lines count from what is added.
 #[track_caller]
 fn added_refused(added: &str, expected: &[(usize, &str)]) {
-    let expected: Vec<_> = expected
-        .iter()
-        .map(|(line, text)| format!("{}: {text}", line + BASE_LINES))
-        .collect();
-    refused(
-        &format!("{BASE}{added}"),
-        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
+    let expected: Vec<_> =
+        expected.iter().map(|(line, text)| format!("{}: {text}", line + BASE_LINES)).collect();
+    refused(&format!("{BASE}{added}"), &expected.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 /// What is added to a good file is accepted with these warnings.
@@ -73,14 +66,9 @@ fn added_refused(added: &str, expected: &[(usize, &str)]) {
 fn added_warned(added: &str, expected: &[(usize, &str)]) {
     let loaded = load(&format!("{BASE}{added}"));
     assert!(loaded.config.is_some(), "{:#?}", loaded.problems);
-    let expected: Vec<_> = expected
-        .iter()
-        .map(|(line, text)| format!("{}: {text}", line + BASE_LINES))
-        .collect();
-    said(
-        &loaded.warnings,
-        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
+    let expected: Vec<_> =
+        expected.iter().map(|(line, text)| format!("{}: {text}", line + BASE_LINES)).collect();
+    said(&loaded.warnings, &expected.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 #[test]
@@ -89,14 +77,7 @@ fn a_small_file_is_enough() {
     assert_eq!((loaded.problems, loaded.warnings), (vec![], vec![]));
     let config = loaded.config.unwrap();
     assert_eq!(config.limits.frame.bytes(), 16_384_000);
-    assert!(
-        config.listeners["users"]
-            .schema
-            .as_ref()
-            .unwrap()
-            .service("UserService")
-            .is_some()
-    );
+    assert!(config.listeners["users"].schema.as_ref().unwrap().service("UserService").is_some());
 }
 
 #[test]
@@ -104,14 +85,8 @@ fn unknown_names_find_the_nearest() {
     added_refused(
         "[rules.\"UserService.getUser\"]\ntll = \"5s\"\ncolour = 1\n[limit]\n[cache.shred]\n",
         &[
-            (
-                2,
-                "rules.\"UserService.getUser\".tll: unknown option, did you mean ttl?",
-            ),
-            (
-                3,
-                "rules.\"UserService.getUser\".colour: unknown option: there are ",
-            ),
+            (2, "rules.\"UserService.getUser\".tll: unknown option, did you mean ttl?"),
+            (3, "rules.\"UserService.getUser\".colour: unknown option: there are "),
             (4, "limit: unknown section, did you mean limits?"),
             (5, "cache.shred: unknown option, did you mean shared?"),
         ],
@@ -123,37 +98,19 @@ fn a_wrong_value_names_what_is_accepted() {
     let rule = |line: &str| format!("[rules.\"UserService.getUser\"]\nstale_if_error = \"1h\"\n{line}\n");
     let path = "rules.\"UserService.getUser\"";
     let check = |line: &str, message: &str| added_refused(&rule(line), &[(3, &format!("{path}.{message}"))]);
-    check(
-        "ttl = 30",
-        "ttl: 30 is not accepted: expected a duration such as \"30s\", \"250ms\" or \"5m\"",
-    );
-    check(
-        "ttl = \"soon\"",
-        "ttl: \"soon\" is not accepted: expected a duration",
-    );
-    check(
-        "ttl = \"20years\"",
-        "ttl: \"20years\" is over the limit of 87600h",
-    );
+    check("ttl = 30", "ttl: 30 is not accepted: expected a duration such as \"30s\", \"250ms\" or \"5m\"");
+    check("ttl = \"soon\"", "ttl: \"soon\" is not accepted: expected a duration");
+    check("ttl = \"20years\"", "ttl: \"20years\" is over the limit of 87600h");
     check(
         "max_reply = \"1 parsec\"",
         "max_reply: \"1 parsec\" is not accepted: expected a size such as \"16MiB\"",
     );
     check("max_reply = 0", "max_reply: 0 is less than the least, 1");
     check("max_reply = -1", "max_reply: -1 is not accepted: expected a size");
-    check(
-        "ttl_jitter = 0.6",
-        "ttl_jitter: 0.6 is out of bounds: expected a number from 0 to 0.5",
-    );
+    check("ttl_jitter = 0.6", "ttl_jitter: 0.6 is out of bounds: expected a number from 0 to 0.5");
     check("ttl_jitter = nan", "ttl_jitter: nan is out of bounds");
-    check(
-        "revision = -1",
-        "revision: -1 is not accepted: expected a whole number from 0",
-    );
-    check(
-        "oneway = \"yes\"",
-        "oneway: \"yes\" is not accepted: expected true or false",
-    );
+    check("revision = -1", "revision: -1 is not accepted: expected a whole number from 0");
+    check("oneway = \"yes\"", "oneway: \"yes\" is not accepted: expected true or false");
     check(
         "mode = \"observed\"",
         "mode: \"observed\" is not accepted: expected \"on\" or \"observe\" or \"off\", did you mean \"observe\"?",
@@ -163,14 +120,8 @@ fn a_wrong_value_names_what_is_accepted() {
         "tiers: \"lokal\" is not accepted: expected a list of \"local\" or \"shared\", did you mean \"local\"?",
     );
     check("tiers = []", "tiers: [] is too short");
-    check(
-        "ignore = [3]",
-        "ignore: 3 is not accepted: expected a list of strings",
-    );
-    check(
-        "ignore = \"trace_id\"",
-        "ignore: \"trace_id\" is not accepted: expected a list of strings",
-    );
+    check("ignore = [3]", "ignore: 3 is not accepted: expected a list of strings");
+    check("ignore = \"trace_id\"", "ignore: \"trace_id\" is not accepted: expected a list of strings");
 }
 
 #[test]
@@ -178,20 +129,11 @@ fn every_number_has_bounds() {
     added_refused(
         "[limits]\ndepth = 65\nconnections = 0\nframe = \"2GiB\"\nmessage_time = \"1ms\"\n[runtime]\nthreads = 1025\n",
         &[
-            (
-                2,
-                "limits.depth: 65 is out of bounds: expected a whole number from 1 to 64",
-            ),
-            (
-                3,
-                "limits.connections: 0 is out of bounds: expected a whole number from 1 to 1000000",
-            ),
+            (2, "limits.depth: 65 is out of bounds: expected a whole number from 1 to 64"),
+            (3, "limits.connections: 0 is out of bounds: expected a whole number from 1 to 1000000"),
             (4, "limits.frame: \"2GiB\" is over the limit of 1GiB"),
             (5, "limits.message_time: \"1ms\" is less than the least, 10ms"),
-            (
-                7,
-                "runtime.threads: 1025 is out of bounds: expected a whole number from 1 to 1024",
-            ),
+            (7, "runtime.threads: 1025 is out of bounds: expected a whole number from 1 to 1024"),
         ],
     );
 }
@@ -207,13 +149,7 @@ fn what_is_missing_is_said_at_its_section() {
             "3: backends.users.endpoints: missing: expected a list of hosts with ports such as [\"10.0.0.1:9191\"",
         ],
     );
-    refused(
-        "listeners = 1\n",
-        &[
-            " no listener",
-            "1: listeners: 1 is no section: expected [listeners]",
-        ],
-    );
+    refused("listeners = 1\n", &[" no listener", "1: listeners: 1 is no section: expected [listeners]"]);
 }
 
 #[test]
@@ -222,18 +158,9 @@ fn names_and_addresses_must_agree() {
         "[listeners.two]\nbind = \"0.0.0.0:9090\"\nservice = \"Other\"\nbackend = \"user\"\n[listeners.three]\n\
          bind = \"127.0.0.1:9099\"\nservice = \"a b\"\nbackend = \"users\"\n",
         &[
-            (
-                2,
-                "listeners.two.bind: 0.0.0.0:9090 is already taken by listeners.users",
-            ),
-            (
-                4,
-                "listeners.two.backend: there is no backend \"user\", did you mean users?",
-            ),
-            (
-                6,
-                "listeners.three.bind: 127.0.0.1:9099 is already taken by admin",
-            ),
+            (2, "listeners.two.bind: 0.0.0.0:9090 is already taken by listeners.users"),
+            (4, "listeners.two.backend: there is no backend \"user\", did you mean users?"),
+            (6, "listeners.three.bind: 127.0.0.1:9099 is already taken by admin"),
             (7, "listeners.three.service: \"a b\" is no service name"),
         ],
     );
@@ -247,10 +174,7 @@ fn names_and_addresses_must_agree() {
                 "backends.c.endpoints: [\"h\"] is not accepted (a port from 1 to 65535 is missing): expected a list of hosts",
             ),
             (5, "listeners.\"a b\": is no name"),
-            (
-                6,
-                "listeners.\"a b\".bind: \"1.2.3.4\" is not accepted: expected an address and port such as",
-            ),
+            (6, "listeners.\"a b\".bind: \"1.2.3.4\" is not accepted: expected an address and port such as"),
         ],
     );
 }
@@ -272,31 +196,20 @@ fn what_is_no_toml_is_said_with_the_rest() {
 
 #[test]
 fn a_secret_stays_out_of_the_file_and_of_messages() {
-    let loaded = load(&format!(
-        "{BASE}[cache.shared]\nurl = \"redis://:sesame@127.0.0.1\"\n"
-    ));
+    let loaded = load(&format!("{BASE}[cache.shared]\nurl = \"redis://:sesame@127.0.0.1\"\n"));
     said(
         &loaded.problems,
         &["9: cache.shared.url: must not hold a name or a password: use username and password_file"],
     );
     assert!(!loaded.problems[0].to_string().contains("sesame"));
     for source in ["password_file = \"secret\"", "password_env = \"SECRET\""] {
-        let loaded = load(&format!(
-            "{BASE}[cache.shared]\nurl = \"redis://127.0.0.1\"\n{source}\n"
-        ));
+        let loaded = load(&format!("{BASE}[cache.shared]\nurl = \"redis://127.0.0.1\"\n{source}\n"));
         let config = loaded.config.unwrap();
-        assert_eq!(
-            config.cache.shared.unwrap().password.unwrap().reveal(),
-            "sesame",
-            "{source}"
-        );
+        assert_eq!(config.cache.shared.unwrap().password.unwrap().reveal(), "sesame", "{source}");
     }
     added_refused(
         "[cache.shared]\nurl = \"redis://127.0.0.1\"\npassword_env = \"NOTHING\"\n",
-        &[(
-            3,
-            "cache.shared.password_env: NOTHING is not set in the environment",
-        )],
+        &[(3, "cache.shared.password_env: NOTHING is not set in the environment")],
     );
     added_refused(
         "[cache.shared]\nurl = \"redis://127.0.0.1\"\npassword_file = \"nothing\"\n",
@@ -308,14 +221,8 @@ fn a_secret_stays_out_of_the_file_and_of_messages() {
 fn idl_problems_stand_where_they_are() {
     let listener = |idl: &str| BASE.replace("users.thrift", idl);
     let found = load(&listener("bad.thrift")).problems;
-    assert!(
-        found[0].to_string().starts_with("bad.thrift:2: unknown type Usr"),
-        "{found:?}"
-    );
-    said(
-        &load(&listener("none.thrift")).problems,
-        &["5: listeners.users.idl: cannot read none.thrift"],
-    );
+    assert!(found[0].to_string().starts_with("bad.thrift:2: unknown type Usr"), "{found:?}");
+    said(&load(&listener("none.thrift")).problems, &["5: listeners.users.idl: cannot read none.thrift"]);
     let other = BASE.replace("\"UserService\"", "\"UsersService\"");
     said(
         &load(&other).problems,
@@ -332,9 +239,7 @@ fn the_embedded_file_is_good_and_says_every_default() {
         .map(|line| match line.strip_prefix("# ") {
             Some(rest)
                 if rest.starts_with('[')
-                    || rest
-                        .split_once(" = ")
-                        .is_some_and(|(name, _)| !name.contains(' ')) =>
+                    || rest.split_once(" = ").is_some_and(|(name, _)| !name.contains(' ')) =>
             {
                 format!("{}\n", rest.replace("redis.secret", "secret"))
             }
@@ -361,10 +266,7 @@ fn check_says_all_and_fails() {
     let (text, code) = check::report(Path::new("larder.toml"), &load(BASE));
     assert_eq!(
         (text.as_str(), code),
-        (
-            "larder.toml: good, with 1 listener, 1 backend, no rules; no problems and no warnings\n",
-            0
-        )
+        ("larder.toml: good, with 1 listener, 1 backend, no rules; no problems and no warnings\n", 0)
     );
 }
 

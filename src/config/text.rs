@@ -22,12 +22,7 @@ impl<'i> Text<'i> {
     /// Reads as much as is TOML; the rest becomes problems.
     pub(super) fn parse(file: &Path, text: &'i str) -> (Self, DeTable<'i>) {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let mut read = Self {
-            file: file.to_owned(),
-            text,
-            problems: Vec::new(),
-            broken: BTreeSet::new(),
-        };
+        let mut read = Self { file: file.to_owned(), text, problems: Vec::new(), broken: BTreeSet::new() };
         for error in errors {
             let span = error.span().unwrap_or_default();
             let line = read.line(span.start);
@@ -38,13 +33,7 @@ impl<'i> Text<'i> {
                 "duplicate key" => (read.slice(span), "given twice".to_owned()),
                 message => (String::new(), format!("no TOML: {message}")),
             };
-            read.problems.push(Problem {
-                file: file.to_owned(),
-                line,
-                path,
-                message,
-                suggestion: None,
-            });
+            read.problems.push(Problem { file: file.to_owned(), line, path, message, suggestion: None });
         }
         (read, root.into_inner())
     }
@@ -61,24 +50,12 @@ impl<'i> Text<'i> {
 
     /// The line of a byte offset, counted from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
-        1 + self
-            .text
-            .bytes()
-            .take(offset)
-            .filter(|byte| *byte == b'\n')
-            .count()
+        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
     }
 
     /// What stands there, short enough for a message.
     pub(super) fn slice(&self, span: Range<usize>) -> String {
-        let text = self
-            .text
-            .get(span)
-            .unwrap_or_default()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim();
+        let text = self.text.get(span).unwrap_or_default().lines().next().unwrap_or_default().trim();
         match text.char_indices().nth(SHOWN_MAX) {
             Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
             None => text.to_owned(),
@@ -101,13 +78,7 @@ impl<'i> Text<'i> {
         suggestion: Option<String>,
     ) {
         let line = self.line(offset);
-        self.add(Problem {
-            file: self.file.clone(),
-            line,
-            path,
-            message,
-            suggestion,
-        });
+        self.add(Problem { file: self.file.clone(), line, path, message, suggestion });
     }
 
     /// The table in a value, or a problem.
@@ -121,10 +92,8 @@ impl<'i> Text<'i> {
             | DeValue::Boolean(_)
             | DeValue::Datetime(_)
             | DeValue::Array(_) => {
-                let message = format!(
-                    "{} is no section: expected [{path}] and its options",
-                    self.slice(span.clone())
-                );
+                let message =
+                    format!("{} is no section: expected [{path}] and its options", self.slice(span.clone()));
                 self.report(span.start, path.to_owned(), message, None);
                 None
             }

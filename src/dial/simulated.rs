@@ -45,10 +45,7 @@ impl Dial for Simulated {
         async move {
             let arrivals = listener.ok_or(io::ErrorKind::ConnectionRefused)?;
             let (near, far) = tokio::io::duplex(SOCKET_BUFFER);
-            arrivals
-                .send(far)
-                .await
-                .map_err(|_| io::ErrorKind::ConnectionRefused)?;
+            arrivals.send(far).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
             Ok(Box::new(near) as Box<dyn Stream>)
         }
         .boxed()
@@ -56,13 +53,8 @@ impl Dial for Simulated {
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         let literal = host.parse().ok().map(|address: IpAddr| vec![address]);
-        let addresses = literal
-            .or_else(|| self.network().names.get(host).cloned())
-            .unwrap_or_default();
-        let addresses = addresses
-            .into_iter()
-            .map(|address| SocketAddr::new(address, port))
-            .collect();
+        let addresses = literal.or_else(|| self.network().names.get(host).cloned()).unwrap_or_default();
+        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
         std::future::ready(found(addresses, host)).boxed()
     }
 }

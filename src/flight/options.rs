@@ -19,10 +19,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            max_waiters: 10_000,
-            refresh_pause: Period::from_secs(1),
-        }
+        Self { max_waiters: 10_000, refresh_pause: Period::from_secs(1) }
     }
 }
 

@@ -16,9 +16,7 @@ pub struct Observed {
 impl Observed {
     /// Remembers up to [`KEYS_MAX`] keys.
     pub fn new() -> Self {
-        Self {
-            asked: Cache::new(KEYS_MAX),
-        }
+        Self { asked: Cache::new(KEYS_MAX) }
     }
 
     /// Whether an entry under `key` would be fresh; if not, one would be kept from `now` on.

@@ -41,47 +41,23 @@ impl Reply {
     #[inline]
     pub fn kept(entry: Arc<Entry>, outcome: Outcome, now: Millis) -> Self {
         let age = Some(now.since(entry.born));
-        Self {
-            body: Body::Kept(entry),
-            outcome,
-            age,
-            fault: None,
-        }
+        Self { body: Body::Kept(entry), outcome, age, fault: None }
     }
 
     /// A backend's reply that is not kept.
     pub fn passed(body: Bytes, outcome: Outcome) -> Self {
-        Self {
-            body: Body::Struct(Kind::Reply, body),
-            outcome,
-            age: None,
-            fault: None,
-        }
+        Self { body: Body::Struct(Kind::Reply, body), outcome, age: None, fault: None }
     }
 
     /// The rule's last answer.
     pub fn fallback(body: Bytes) -> Self {
-        Self {
-            body: Body::Struct(Kind::Reply, body),
-            outcome: Outcome::Fallback,
-            age: None,
-            fault: None,
-        }
+        Self { body: Body::Struct(Kind::Reply, body), outcome: Outcome::Fallback, age: None, fault: None }
     }
 
     /// No reply, by the method's nature.
     pub fn silence(fault: Option<Fault>) -> Self {
-        let outcome = if fault.is_some() {
-            Outcome::Failed
-        } else {
-            Outcome::Oneway
-        };
-        Self {
-            body: Body::Silence,
-            outcome,
-            age: None,
-            fault,
-        }
+        let outcome = if fault.is_some() { Outcome::Failed } else { Outcome::Oneway };
+        Self { body: Body::Silence, outcome, age: None, fault }
     }
 
     /// A fault as the client sees it: what the backend said where it said something, else an exception that says what happened.
@@ -91,11 +67,9 @@ impl Reply {
             Fault::MissingResult { body, .. } | Fault::Failure { body, .. } => {
                 Body::Struct(Kind::Reply, body.clone())
             }
-            Fault::Protocol { .. } => said(
-                protocol,
-                ApplicationErrorKind::InvalidProtocol,
-                &fault.to_string(),
-            ),
+            Fault::Protocol { .. } => {
+                said(protocol, ApplicationErrorKind::InvalidProtocol, &fault.to_string())
+            }
             Fault::Unreachable { .. }
             | Fault::Down { .. }
             | Fault::Busy { .. }
@@ -106,40 +80,23 @@ impl Reply {
                 said(protocol, ApplicationErrorKind::InternalError, &fault.to_string())
             }
         };
-        Self {
-            body,
-            outcome: Outcome::Failed,
-            age: None,
-            fault: Some(fault),
-        }
+        Self { body, outcome: Outcome::Failed, age: None, fault: Some(fault) }
     }
 
     /// The answer to a method that no backend may be asked.
     pub fn unknown_method(protocol: Protocol) -> Self {
-        Self::refusal(
-            protocol,
-            ApplicationErrorKind::UnknownMethod,
-            "the gateway does not pass this method",
-        )
+        Self::refusal(protocol, ApplicationErrorKind::UnknownMethod, "the gateway does not pass this method")
     }
 
     /// The answer to a message that cannot be taken for a call.
     pub fn refusal(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Self {
-        Self {
-            body: said(protocol, kind, why),
-            outcome: Outcome::Failed,
-            age: None,
-            fault: None,
-        }
+        Self { body: said(protocol, kind, why), outcome: Outcome::Failed, age: None, fault: None }
     }
 
     /// The same reply, with the fault that it hides.
     #[must_use]
     pub fn because(self, fault: Fault) -> Self {
-        Self {
-            fault: Some(fault),
-            ..self
-        }
+        Self { fault: Some(fault), ..self }
     }
 
     /// The bytes that it holds in memory.
@@ -159,8 +116,5 @@ impl Reply {
 
 fn said(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Body {
     let message = format!("larder: {why}");
-    Body::Struct(
-        Kind::Exception,
-        Bytes::from(exception::encode(protocol, kind, &message)),
-    )
+    Body::Struct(Kind::Exception, Bytes::from(exception::encode(protocol, kind, &message)))
 }

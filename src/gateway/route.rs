@@ -43,12 +43,7 @@ pub struct Routes {
 impl Routes {
     /// Routes to `backend`, where a name without prefix belongs to `service`.
     pub fn new(backend: Arc<str>, service: String, methods: Methodology) -> Self {
-        Self {
-            backend,
-            service,
-            methods,
-            names: ArcSwap::default(),
-        }
+        Self { backend, service, methods, names: ArcSwap::default() }
     }
 
     /// The names met so far.
@@ -77,18 +72,11 @@ impl Routes {
         let (service, method) = split_name(name);
         let service = service.unwrap_or(self.service.as_bytes());
         let ruled = match (std::str::from_utf8(service), std::str::from_utf8(method)) {
-            (_, Ok(TRACKING)) => Ruled {
-                rule: Rule {
-                    action: Action::Refuse,
-                    ..Rule::default()
-                },
-                label: TRACKING.into(),
-            },
+            (_, Ok(TRACKING)) => {
+                Ruled { rule: Rule { action: Action::Refuse, ..Rule::default() }, label: TRACKING.into() }
+            }
             (Ok(service), Ok(method)) => self.methods.find(service, method),
-            (Err(_), _) | (_, Err(_)) => Ruled {
-                rule: Rule::default(),
-                label: OTHER.into(),
-            },
+            (Err(_), _) | (_, Err(_)) => Ruled { rule: Rule::default(), label: OTHER.into() },
         };
         let prefix = |protocol| match ruled.rule.action.caching() {
             None => Prefix::default(),
@@ -121,9 +109,7 @@ impl Route {
         };
         scratch.key.clear();
         scratch.key.extend_from_slice(prefix.as_bytes());
-        scratch
-            .canonical
-            .put(call.protocol, call.body, &caching.ignored, &mut scratch.key)
+        scratch.canonical.put(call.protocol, call.body, &caching.ignored, &mut scratch.key)
     }
 
     /// The terms for one call: a message's type alone makes a call oneway where nothing else tells.
@@ -133,10 +119,7 @@ impl Route {
             && terms.answer == Answering::Reply
             && self.rule.declaration == Declaration::Undeclared;
         if unsure {
-            Cow::Owned(Terms {
-                answer: Answering::Unsure,
-                ..terms.clone()
-            })
+            Cow::Owned(Terms { answer: Answering::Unsure, ..terms.clone() })
         } else {
             Cow::Borrowed(terms)
         }

@@ -19,12 +19,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let mut lexer = Lexer::new(text);
         let ahead = lexer.next();
-        Self {
-            lexer,
-            ahead,
-            taken: 0,
-            parentheses: 0,
-        }
+        Self { lexer, ahead, taken: 0, parentheses: 0 }
     }
 
     pub(super) fn end(&self) -> bool {
@@ -137,10 +132,7 @@ impl<'a> Cursor<'a> {
         let line = self.ahead.line;
         if let Lexeme::Name(text) = self.ahead.lexeme {
             self.take();
-            return Ok(Name {
-                text: text.to_owned(),
-                line,
-            });
+            return Ok(Name { text: text.to_owned(), line });
         }
         Err(self.unexpected(expected))
     }
@@ -149,10 +141,7 @@ impl<'a> Cursor<'a> {
         let line = self.ahead.line;
         if let Lexeme::Text(text) = self.ahead.lexeme {
             self.take();
-            return Ok(Name {
-                text: text.to_owned(),
-                line,
-            });
+            return Ok(Name { text: text.to_owned(), line });
         }
         Err(self.unexpected(expected))
     }
@@ -171,11 +160,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn expect(&mut self, symbol: char, expected: &'static str) -> Result<(), Slip> {
-        if self.eat(symbol) {
-            Ok(())
-        } else {
-            Err(self.unexpected(expected))
-        }
+        if self.eat(symbol) { Ok(()) } else { Err(self.unexpected(expected)) }
     }
 
     pub(super) fn eat(&mut self, symbol: char) -> bool {
@@ -207,10 +192,7 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn unexpected(&self, expected: &'static str) -> Slip {
         let found = self.ahead.lexeme.describe();
-        Slip {
-            line: self.ahead.line,
-            mistake: Mistake::Unexpected { expected, found },
-        }
+        Slip { line: self.ahead.line, mistake: Mistake::Unexpected { expected, found } }
     }
 
     pub(super) fn note(&mut self, slip: Slip) {

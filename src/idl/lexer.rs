@@ -65,12 +65,7 @@ pub(super) struct Lexer<'a> {
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self {
-            rest,
-            line: 1,
-            place: Place::First,
-            slips: Vec::new(),
-        }
+        Self { rest, line: 1, place: Place::First, slips: Vec::new() }
     }
 
     pub(super) fn next(&mut self) -> Token<'a> {
@@ -78,11 +73,7 @@ impl<'a> Lexer<'a> {
             self.skip_blanks();
             let (line, place) = (self.line, self.place);
             let Some(first) = self.rest.chars().next() else {
-                return Token {
-                    line,
-                    place: Place::First,
-                    lexeme: Lexeme::End,
-                };
+                return Token { line, place: Place::First, lexeme: Lexeme::End };
             };
             self.place = Place::Later;
             if let Some(lexeme) = self.lexeme(first) {
@@ -129,10 +120,7 @@ impl<'a> Lexer<'a> {
             self.slip(Mistake::NumberTooLarge(word.chars().take(SHOWN).collect()));
         } else if !is_decimal(word) {
             let found = word.chars().take(SHOWN).collect();
-            self.slip(Mistake::Unexpected {
-                expected: "a number",
-                found,
-            });
+            self.slip(Mistake::Unexpected { expected: "a number", found });
         }
         Lexeme::Decimal
     }
@@ -196,19 +184,14 @@ impl<'a> Lexer<'a> {
 
     fn slip(&mut self, mistake: Mistake) {
         if self.slips.len() < PROBLEMS {
-            self.slips.push(Slip {
-                line: self.line,
-                mistake,
-            });
+            self.slips.push(Slip { line: self.line, mistake });
         }
     }
 }
 
 /// What of `before` is no longer in `after`, its tail.
 fn consumed<'a>(before: &'a str, after: &str) -> &'a str {
-    before
-        .get(..before.len().saturating_sub(after.len()))
-        .unwrap_or_default()
+    before.get(..before.len().saturating_sub(after.len())).unwrap_or_default()
 }
 
 /// Whether a number stops before the sign of its exponent: `1e` of `1e-9`, but not `0x1e`.

@@ -11,10 +11,7 @@ use super::{DEPTH, Mistake};
 
 /// Parses the text of one file. The tree holds what could be understood; slips say what could not.
 pub(super) fn parse(text: &str) -> (Document, Vec<Slip>) {
-    let mut parser = Parser {
-        at: Cursor::new(text),
-        document: Document::default(),
-    };
+    let mut parser = Parser { at: Cursor::new(text), document: Document::default() };
     while !parser.at.end() {
         if let Err(slip) = parser.definition() {
             parser.at.note(slip);
@@ -50,15 +47,8 @@ impl Parser<'_> {
             word if OLD_NAMESPACES.contains(&word) => self.at.scalar()?,
             word => {
                 let (name, nearest) = (word.to_owned(), Nearest::of(word, DEFINITIONS));
-                let mistake = Mistake::Unknown {
-                    kind: "definition",
-                    name,
-                    nearest,
-                };
-                return Err(Slip {
-                    line: keyword.line,
-                    mistake,
-                });
+                let mistake = Mistake::Unknown { kind: "definition", name, nearest };
+                return Err(Slip { line: keyword.line, mistake });
             }
         }
         self.at.ending()
@@ -106,17 +96,11 @@ impl Parser<'_> {
             let number = self.at.integer()?;
             *next = i32::try_from(number).ok();
             if next.is_none() {
-                return Err(Slip {
-                    line,
-                    mistake: Mistake::NumberTooLarge(number.to_string()),
-                });
+                return Err(Slip { line, mistake: Mistake::NumberTooLarge(number.to_string()) });
             }
         }
         let beyond = Mistake::NumberTooLarge((i64::from(i32::MAX) + 1).to_string());
-        let number = next.ok_or(Slip {
-            line: name.line,
-            mistake: beyond,
-        })?;
+        let number = next.ok_or(Slip { line: name.line, mistake: beyond })?;
         *next = number.checked_add(1);
         self.at.ending()?;
         Ok((name, number))
@@ -129,10 +113,7 @@ impl Parser<'_> {
             parser.at.text("a text in quotes or '}'")?;
             parser.at.ending()
         })?;
-        self.document.aliases.push(AliasTree {
-            name,
-            ty: TypeTree::String,
-        });
+        self.document.aliases.push(AliasTree { name, ty: TypeTree::String });
         Ok(())
     }
 
@@ -150,19 +131,14 @@ impl Parser<'_> {
             fields.push(field);
             Ok(())
         })?;
-        self.document
-            .structures
-            .push(StructureTree { name, kind, fields });
+        self.document.structures.push(StructureTree { name, kind, fields });
         Ok(())
     }
 
     fn service(&mut self) -> Result<(), Slip> {
         let name = self.at.name("the name of the service")?;
-        let extends = if self.at.eat_word("extends") {
-            Some(self.at.name("the service it extends")?)
-        } else {
-            None
-        };
+        let extends =
+            if self.at.eat_word("extends") { Some(self.at.name("the service it extends")?) } else { None };
         self.at.expect('{', "'{'")?;
         let mut methods = Vec::new();
         self.body(|parser| {
@@ -170,11 +146,7 @@ impl Parser<'_> {
             methods.push(method);
             Ok(())
         })?;
-        self.document.services.push(ServiceTree {
-            name,
-            extends,
-            methods,
-        });
+        self.document.services.push(ServiceTree { name, extends, methods });
         Ok(())
     }
 
@@ -196,13 +168,7 @@ impl Parser<'_> {
             Vec::new()
         };
         self.at.ending()?;
-        Ok(MethodTree {
-            name,
-            oneway,
-            returns,
-            arguments,
-            throws,
-        })
+        Ok(MethodTree { name, oneway, returns, arguments, throws })
     }
 
     /// The items of a braced body up to its brace. A broken item is noted, and parsing goes on where the next seems to start.
@@ -255,20 +221,9 @@ impl Parser<'_> {
             self.at.value()?;
         }
         self.at.ending()?;
-        let beyond = || Mistake::IdOutOfRange {
-            id,
-            name: name.text.clone(),
-        };
-        let id = i16::try_from(id).map_err(|_| Slip {
-            line,
-            mistake: beyond(),
-        })?;
-        Ok(FieldTree {
-            id,
-            name,
-            ty,
-            requirement,
-        })
+        let beyond = || Mistake::IdOutOfRange { id, name: name.text.clone() };
+        let id = i16::try_from(id).map_err(|_| Slip { line, mistake: beyond() })?;
+        Ok(FieldTree { id, name, ty, requirement })
     }
 
     /// The Apache compiler counts fields without an id, and those with an id below 1, downwards from -1.
@@ -286,10 +241,7 @@ impl Parser<'_> {
 
     fn ty(&mut self, depth: usize) -> Result<TypeTree, Slip> {
         if depth >= DEPTH {
-            return Err(Slip {
-                line: self.at.line(),
-                mistake: Mistake::TooDeep("type"),
-            });
+            return Err(Slip { line: self.at.line(), mistake: Mistake::TooDeep("type") });
         }
         let name = self.at.name("a type")?;
         let ty = match name.text.as_str() {
@@ -321,14 +273,7 @@ impl Parser<'_> {
         self.cpp_type()?;
         self.at.expect('<', "'<' and the type of the elements")?;
         let element = self.ty(depth + 1)?;
-        self.at.expect(
-            close,
-            if close == ',' {
-                "',' and the type of the values"
-            } else {
-                "'>'"
-            },
-        )?;
+        self.at.expect(close, if close == ',' { "',' and the type of the values" } else { "'>'" })?;
         Ok(Box::new(element))
     }
 

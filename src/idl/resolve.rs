@@ -14,13 +14,7 @@ mod types;
 /// Resolves all files, the root file being the first, or says what is wrong in them besides the problems known before.
 pub(super) fn resolve(sources: &[Source], problems: Vec<Problem>) -> Result<Parts, Vec<Problem>> {
     let (scopes, aliases) = (Vec::new(), BTreeMap::new());
-    let mut resolver = Resolver {
-        sources,
-        problems,
-        scopes,
-        aliases,
-        parts: Parts::default(),
-    };
+    let mut resolver = Resolver { sources, problems, scopes, aliases, parts: Parts::default() };
     for (file, source) in sources.iter().enumerate() {
         let scope = resolver.scope(file, source);
         resolver.scopes.push(scope);
@@ -29,9 +23,7 @@ pub(super) fn resolve(sources: &[Source], problems: Vec<Problem>) -> Result<Part
         resolver.structures(file, source);
     }
     resolver.services();
-    let Resolver {
-        mut problems, parts, ..
-    } = resolver;
+    let Resolver { mut problems, parts, .. } = resolver;
     if problems.is_empty() {
         return Ok(parts);
     }
@@ -87,54 +79,26 @@ impl<'a> Resolver<'a> {
         let document = &source.document;
         let structures_from = self.parts.structures.len();
         let mut types: Vec<(&'a Name, Meaning<'a>)> = Vec::new();
-        types.extend(
-            document
-                .aliases
-                .iter()
-                .map(|alias| (&alias.name, Meaning::Alias(&alias.ty))),
-        );
+        types.extend(document.aliases.iter().map(|alias| (&alias.name, Meaning::Alias(&alias.ty))));
         for tree in &document.enums {
             types.push((&tree.name, Meaning::Enum(EnumId(self.parts.enums.len()))));
             self.once(file, "enum constant", tree.constants.iter().map(|(name, _)| name));
-            let constants = tree
-                .constants
-                .iter()
-                .map(|(name, number)| (name.text.clone(), *number))
-                .collect();
-            self.parts.enums.push(Enum {
-                name: tree.name.text.clone(),
-                constants,
-            });
+            let constants =
+                tree.constants.iter().map(|(name, number)| (name.text.clone(), *number)).collect();
+            self.parts.enums.push(Enum { name: tree.name.text.clone(), constants });
         }
         for tree in &document.structures {
             types.push((&tree.name, Meaning::Struct(StructId(self.parts.structures.len()))));
             let (name, kind) = (tree.name.text.clone(), tree.kind);
-            self.parts.structures.push(Structure {
-                name,
-                kind,
-                fields: Vec::new(),
-            });
+            self.parts.structures.push(Structure { name, kind, fields: Vec::new() });
         }
         types.sort_by_key(|(name, _)| name.line);
         self.once(file, "type", types.iter().map(|(name, _)| *name));
-        self.once(
-            file,
-            "service",
-            document.services.iter().map(|service| &service.name),
-        );
-        let types = types
-            .into_iter()
-            .map(|(name, meaning)| (name.text.as_str(), meaning))
-            .collect();
+        self.once(file, "service", document.services.iter().map(|service| &service.name));
+        let types = types.into_iter().map(|(name, meaning)| (name.text.as_str(), meaning)).collect();
         let services = document.services.iter().enumerate();
-        let services = services
-            .map(|(number, service)| (service.name.text.as_str(), number))
-            .collect();
-        Scope {
-            types,
-            services,
-            structures_from,
-        }
+        let services = services.map(|(number, service)| (service.name.text.as_str(), number)).collect();
+        Scope { types, services, structures_from }
     }
 
     fn structures(&mut self, file: usize, source: &'a Source) {
@@ -155,11 +119,7 @@ impl<'a> Resolver<'a> {
         for (file, source) in self.sources.iter().enumerate() {
             for (number, tree) in source.document.services.iter().enumerate() {
                 self.once(file, "method", tree.methods.iter().map(|method| &method.name));
-                let methods = tree
-                    .methods
-                    .iter()
-                    .filter_map(|method| self.method(file, method))
-                    .collect();
+                let methods = tree.methods.iter().filter_map(|method| self.method(file, method)).collect();
                 let extends = tree.extends.as_ref().and_then(|name| self.service(file, name));
                 all.insert((file, number), Own { methods, extends });
             }
@@ -168,10 +128,7 @@ impl<'a> Resolver<'a> {
             for (number, tree) in source.document.services.iter().enumerate() {
                 let methods = self.inherited((file, number), tree, &all);
                 let name = tree.name.text.clone();
-                self.parts
-                    .services
-                    .entry(name.clone())
-                    .or_insert(Service { name, methods });
+                self.parts.services.entry(name.clone()).or_insert(Service { name, methods });
             }
         }
     }
@@ -190,21 +147,12 @@ impl<'a> Resolver<'a> {
                 return methods;
             };
             for method in &own.methods {
-                methods
-                    .entry(method.name.clone())
-                    .or_insert_with(|| method.clone());
+                methods.entry(method.name.clone()).or_insert_with(|| method.clone());
             }
             at = own.extends;
             if at == Some(service) {
                 let name = tree.name.text.clone();
-                self.problem(
-                    service.0,
-                    tree.name.line,
-                    Mistake::Circular {
-                        kind: "service",
-                        name,
-                    },
-                );
+                self.problem(service.0, tree.name.line, Mistake::Circular { kind: "service", name });
                 return methods;
             }
         }
@@ -217,43 +165,21 @@ impl<'a> Resolver<'a> {
         let arguments = self.fields(file, &tree.arguments);
         let throws = self.fields(file, &tree.throws);
         for field in &throws {
-            let structure = field
-                .ty
-                .structure()
-                .and_then(|id| self.parts.structures.get(id.0));
+            let structure = field.ty.structure().and_then(|id| self.parts.structures.get(id.0));
             if structure.is_none_or(|structure| structure.kind != StructureKind::Exception) {
-                let mistake = Mistake::NotAnException {
-                    method: name.clone(),
-                    name: field.name.clone(),
-                };
+                let mistake = Mistake::NotAnException { method: name.clone(), name: field.name.clone() };
                 self.problem(file, tree.name.line, mistake);
             }
         }
-        let answers = [
-            (tree.returns.is_some(), "a result"),
-            (!tree.throws.is_empty(), "exceptions"),
-        ];
+        let answers = [(tree.returns.is_some(), "a result"), (!tree.throws.is_empty(), "exceptions")];
         for (_, what) in answers.into_iter().filter(|(there, _)| *there && tree.oneway) {
-            self.problem(
-                file,
-                tree.name.line,
-                Mistake::OnewayAnswers {
-                    method: name.clone(),
-                    what,
-                },
-            );
+            self.problem(file, tree.name.line, Mistake::OnewayAnswers { method: name.clone(), what });
         }
         let returns = match &tree.returns {
             Some(ty) => Some(self.ty(file, ty, 0)?),
             None => None,
         };
-        Some(Method {
-            name,
-            oneway: tree.oneway,
-            arguments,
-            returns,
-            throws,
-        })
+        Some(Method { name, oneway: tree.oneway, arguments, returns, throws })
     }
 
     fn fields(&mut self, file: usize, trees: &[FieldTree]) -> Vec<Field> {
@@ -267,20 +193,11 @@ impl<'a> Resolver<'a> {
                 self.problem(
                     file,
                     tree.name.line,
-                    Mistake::IdTaken {
-                        id: tree.id,
-                        name: name.clone(),
-                        other,
-                    },
+                    Mistake::IdTaken { id: tree.id, name: name.clone(), other },
                 );
             }
             if let Some(ty) = self.ty(file, &tree.ty, 0) {
-                fields.push(Field {
-                    id: tree.id,
-                    name,
-                    ty,
-                    requirement: tree.requirement,
-                });
+                fields.push(Field { id: tree.id, name, ty, requirement: tree.requirement });
             }
         }
         fields
@@ -304,15 +221,9 @@ impl<'a> Resolver<'a> {
         let Some((prefix, bare)) = name.text.rsplit_once('.') else {
             return Some((vec![file], name.text.as_str()));
         };
-        let includes = self
-            .sources
-            .get(file)
-            .map_or(&[][..], |source| source.includes.as_slice());
-        let named: Vec<Option<usize>> = includes
-            .iter()
-            .filter(|(known, _)| known == prefix)
-            .map(|(_, file)| *file)
-            .collect();
+        let includes = self.sources.get(file).map_or(&[][..], |source| source.includes.as_slice());
+        let named: Vec<Option<usize>> =
+            includes.iter().filter(|(known, _)| known == prefix).map(|(_, file)| *file).collect();
         if named.is_empty() {
             let nearest = Nearest::of(prefix, includes.iter().map(|(known, _)| known.as_str()));
             let nearest = Nearest(nearest.0.map(|prefix| format!("{prefix}.{bare}")));
@@ -327,11 +238,7 @@ impl<'a> Resolver<'a> {
     fn unknown(&mut self, file: usize, kind: &'static str, name: &Name, nearest: Nearest, homes: &[usize]) {
         let mut sources = homes.iter().filter_map(|home| self.sources.get(*home));
         if sources.all(|source| source.wholeness == Wholeness::Whole) {
-            let mistake = Mistake::Unknown {
-                kind,
-                name: name.text.clone(),
-                nearest,
-            };
+            let mistake = Mistake::Unknown { kind, name: name.text.clone(), nearest };
             self.problem(file, name.line, mistake);
         }
     }
@@ -347,15 +254,7 @@ impl<'a> Resolver<'a> {
                 }
                 Entry::Occupied(place) => *place.get(),
             };
-            self.problem(
-                file,
-                name.line,
-                Mistake::Defined {
-                    kind,
-                    name: name.text.clone(),
-                    first,
-                },
-            );
+            self.problem(file, name.line, Mistake::Defined { kind, name: name.text.clone(), first });
         }
     }
 
@@ -364,11 +263,7 @@ impl<'a> Resolver<'a> {
             return;
         };
         if self.problems.len() < PROBLEMS {
-            self.problems.push(Problem {
-                file: source.path.clone(),
-                line,
-                mistake,
-            });
+            self.problems.push(Problem { file: source.path.clone(), line, mistake });
         }
     }
 }

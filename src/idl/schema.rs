@@ -22,9 +22,7 @@ impl Schema {
     /// Every problem in all files, at most a hundred.
     pub fn load(path: &Path, read: impl FnMut(&Path) -> io::Result<String>) -> Result<Self, Vec<Problem>> {
         let (sources, problems) = source::read(path, read);
-        resolve::resolve(&sources, problems).map(|parts| Self {
-            parts: Arc::new(parts),
-        })
+        resolve::resolve(&sources, problems).map(|parts| Self { parts: Arc::new(parts) })
     }
 
     /// The service of that name. Those of included files are found too; of two with one name the one nearer to the root file.
@@ -45,10 +43,7 @@ impl Schema {
     /// May, with an id of another schema.
     #[must_use]
     pub fn structure(&self, id: StructId) -> &Structure {
-        self.parts
-            .structures
-            .get(id.0)
-            .expect("ids are only made for structures of their schema")
+        self.parts.structures.get(id.0).expect("ids are only made for structures of their schema")
     }
 
     /// The enum a type of this schema names.
@@ -58,10 +53,7 @@ impl Schema {
     /// May, with an id of another schema.
     #[must_use]
     pub fn enumeration(&self, id: EnumId) -> &Enum {
-        self.parts
-            .enums
-            .get(id.0)
-            .expect("ids are only made for enums of their schema")
+        self.parts.enums.get(id.0).expect("ids are only made for enums of their schema")
     }
 
     /// What people call a type: `i64`, `struct User`, `map`.
@@ -141,10 +133,7 @@ impl Method {
         let mut ids = Vec::new();
         for step in dotted.split('.') {
             let Some(known) = fields else {
-                return Err(UnknownName::NoFields {
-                    owner,
-                    name: step.to_owned(),
-                });
+                return Err(UnknownName::NoFields { owner, name: step.to_owned() });
             };
             let field = find(known, step).ok_or_else(|| UnknownName::Field {
                 owner,
@@ -152,10 +141,7 @@ impl Method {
                 nearest: Nearest::of(step, known.iter().map(|field| field.name.as_str())),
             })?;
             ids.push(field.id);
-            fields = field
-                .ty
-                .structure()
-                .map(|id| schema.structure(id).fields.as_slice());
+            fields = field.ty.structure().map(|id| schema.structure(id).fields.as_slice());
             owner = schema.type_name(&field.ty);
         }
         Ok(ids)
@@ -176,11 +162,7 @@ impl Method {
         let names = self.throws.iter().map(|field| field.name.as_str());
         let known = names.chain(self.throws.iter().filter_map(type_of));
         let nearest = Nearest::of(name, known);
-        Err(UnknownName::Exception {
-            method: self.name.clone(),
-            name: name.to_owned(),
-            nearest,
-        })
+        Err(UnknownName::Exception { method: self.name.clone(), name: name.to_owned(), nearest })
     }
 }
 
@@ -331,7 +313,5 @@ pub enum UnknownName {
 /// The field with that name, else with that id.
 fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
     let id = name.parse().ok();
-    fields
-        .iter()
-        .find(|field| field.name == name || Some(field.id) == id)
+    fields.iter().find(|field| field.name == name || Some(field.id) == id)
 }

@@ -32,23 +32,14 @@ where
     R: FnMut(&Path) -> io::Result<String>,
 {
     let folder = root.parent().map(Path::to_owned).unwrap_or_default();
-    let mut shelf = Shelf {
-        read,
-        folder,
-        sources: Vec::new(),
-        known: BTreeMap::new(),
-        problems: Vec::new(),
-    };
+    let mut shelf = Shelf { read, folder, sources: Vec::new(), known: BTreeMap::new(), problems: Vec::new() };
     if let Err(mistake) = shelf.open(root) {
         shelf.problem(root.to_owned(), 1, mistake);
     }
     let mut next = 0;
     while let Some(source) = shelf.sources.get(next) {
         let (path, names) = (source.path.clone(), source.document.includes.clone());
-        let includes = names
-            .iter()
-            .map(|name| (prefix(&name.text), shelf.include(&path, name)))
-            .collect();
+        let includes = names.iter().map(|name| (prefix(&name.text), shelf.include(&path, name))).collect();
         if let Some(source) = shelf.sources.get_mut(next) {
             source.includes = includes;
         }
@@ -92,30 +83,19 @@ impl<R: FnMut(&Path) -> io::Result<String>> Shelf<R> {
         if self.sources.len() >= FILES {
             return Err(Mistake::TooManyFiles);
         }
-        let text = (self.read)(&path).map_err(|error| Mistake::Unreadable {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+        let text = (self.read)(&path)
+            .map_err(|error| Mistake::Unreadable { path: path.clone(), reason: error.to_string() })?;
         if text.len() > FILE_BYTES {
             return Err(Mistake::FileTooLong { length: text.len() });
         }
         let (document, slips) = parser::parse(&text);
-        let wholeness = if slips.is_empty() {
-            Wholeness::Whole
-        } else {
-            Wholeness::Broken
-        };
+        let wholeness = if slips.is_empty() { Wholeness::Whole } else { Wholeness::Broken };
         for Slip { line, mistake } in slips {
             self.problem(path.clone(), line, mistake);
         }
         let number = self.sources.len();
         self.known.insert(path.clone(), number);
-        self.sources.push(Source {
-            path,
-            document,
-            includes: Vec::new(),
-            wholeness,
-        });
+        self.sources.push(Source { path, document, includes: Vec::new(), wholeness });
         Ok(number)
     }
 

@@ -1,11 +1,6 @@
 //! What IDL is understood, and that none brings the parser down.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io;
 use std::path::Path;
@@ -20,9 +15,7 @@ mod mistakes;
 fn load(files: &[(&str, &str)]) -> Result<Schema, Vec<Problem>> {
     Schema::load(Path::new("main.thrift"), |path| {
         let found = files.iter().find(|(name, _)| Path::new(name) == path);
-        found
-            .map(|(_, text)| (*text).to_owned())
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
     })
 }
 
@@ -33,9 +26,7 @@ fn schema(text: &str) -> Schema {
 /// A schema on one line per service, methods as they would be called by ids.
 fn outline(schema: &Schema) -> String {
     let fields = |fields: &[Field]| {
-        let each = fields
-            .iter()
-            .map(|f| format!("{}:{} {}", f.id, shown(schema, &f.ty), f.name));
+        let each = fields.iter().map(|f| format!("{}:{} {}", f.id, shown(schema, &f.ty), f.name));
         each.collect::<Vec<_>>().join(", ")
     };
     let mut lines = Vec::new();
@@ -75,48 +66,24 @@ fn check(text: &str, expected: &str) {
 #[test]
 fn methods_are_read_in_every_spelling() {
     check("service S { void f() }", "S.f()");
-    check(
-        "service S { i32 f(1: i64 a, 2: bool b); }",
-        "S.f(1:i64 a, 2:bool b) -> i32",
-    );
-    check(
-        "service S { oneway void f(1:byte a 2:i8 b;3:i16 c) }",
-        "oneway S.f(1:i8 a, 2:i8 b, 3:i16 c)",
-    );
+    check("service S { i32 f(1: i64 a, 2: bool b); }", "S.f(1:i64 a, 2:bool b) -> i32");
+    check("service S { oneway void f(1:byte a 2:i8 b;3:i16 c) }", "oneway S.f(1:i8 a, 2:i8 b, 3:i16 c)");
     check("service S { async void f() }", "oneway S.f()");
-    check(
-        "service S { uuid f(1: binary a, 2: slist b) }",
-        "S.f(1:binary a, 2:string b) -> uuid",
-    );
+    check("service S { uuid f(1: binary a, 2: slist b) }", "S.f(1:binary a, 2:string b) -> uuid");
     check(
         "exception E {} service S { void f() throws (1: E e) (deprecated), void g() }",
         "S.f() throws 1:exception E e\nS.g()",
     );
-    check(
-        "service S { map<i32, list<set<double>>> f() }",
-        "S.f() -> map<i32,list<set<double>>>",
-    );
+    check("service S { map<i32, list<set<double>>> f() }", "S.f() -> map<i32,list<set<double>>>");
 }
 
 #[test]
 fn missing_and_nonpositive_ids_count_down() {
     check("service S { void f(i64 a, i64 b) }", "S.f(-1:i64 a, -2:i64 b)");
-    check(
-        "service S { void f(i64 a, 7: i64 b, i64 c) }",
-        "S.f(-1:i64 a, 7:i64 b, -2:i64 c)",
-    );
-    check(
-        "service S { void f(0: i64 a, -5: i64 b, i64 c) }",
-        "S.f(-1:i64 a, -2:i64 b, -3:i64 c)",
-    );
-    check(
-        "service S { void f(0x0A: i64 a, +11: i64 b) }",
-        "S.f(10:i64 a, 11:i64 b)",
-    );
-    check(
-        "exception E {} service S { void f() throws (E e) }",
-        "S.f() throws -1:exception E e",
-    );
+    check("service S { void f(i64 a, 7: i64 b, i64 c) }", "S.f(-1:i64 a, 7:i64 b, -2:i64 c)");
+    check("service S { void f(0: i64 a, -5: i64 b, i64 c) }", "S.f(-1:i64 a, -2:i64 b, -3:i64 c)");
+    check("service S { void f(0x0A: i64 a, +11: i64 b) }", "S.f(10:i64 a, 11:i64 b)");
+    check("exception E {} service S { void f() throws (E e) }", "S.f() throws -1:exception E e");
 }
 
 #[test]
@@ -144,12 +111,8 @@ fn what_no_schema_needs_is_skipped() {
     let Some(Type::Struct(node)) = loaded.service("S").unwrap().methods["f"].returns else {
         panic!("no struct")
     };
-    let fields: Vec<(i16, String)> = loaded
-        .structure(node)
-        .fields
-        .iter()
-        .map(|f| (f.id, shown(&loaded, &f.ty)))
-        .collect();
+    let fields: Vec<(i16, String)> =
+        loaded.structure(node).fields.iter().map(|f| (f.id, shown(&loaded, &f.ty))).collect();
     let expected =
         [(1, "struct Node"), (2, "string"), (3, "map<string,set<i32>>")].map(|(id, ty)| (id, ty.to_owned()));
     assert_eq!(fields, expected);
@@ -158,15 +121,8 @@ fn what_no_schema_needs_is_skipped() {
 #[test]
 fn enums_count_on_from_the_last_number() {
     let loaded = schema("enum E { A, B, C = 16, D, E = -2, F } service S { E f() }");
-    let Some(Type::Enum(id)) = loaded.service("S").unwrap().methods["f"].returns else {
-        panic!("no enum")
-    };
-    let numbers: Vec<i32> = loaded
-        .enumeration(id)
-        .constants
-        .iter()
-        .map(|(_, number)| *number)
-        .collect();
+    let Some(Type::Enum(id)) = loaded.service("S").unwrap().methods["f"].returns else { panic!("no enum") };
+    let numbers: Vec<i32> = loaded.enumeration(id).constants.iter().map(|(_, number)| *number).collect();
     assert_eq!(numbers, [0, 1, 16, 17, -2, -1]);
 }
 
@@ -181,10 +137,7 @@ fn includes_bring_types_and_services_under_a_prefix() {
             "lib/shared.thrift",
             "include '../common.v2.thrift' include 'top.thrift' typedef common.v2.Number Id service Base { oneway void seen(1: Id id) }",
         ),
-        (
-            "common.v2.thrift",
-            "include 'main.thrift' typedef i64 Number enum Tag { A }",
-        ),
+        ("common.v2.thrift", "include 'main.thrift' typedef i64 Number enum Tag { A }"),
         ("top.thrift", "struct Found {}"),
     ];
     let loaded = load(&files).unwrap();
@@ -204,17 +157,9 @@ fn rules_name_arguments_by_name_or_id() {
     check("get", "3", Ok(&[3]));
     check("get", "ctx.request_id", Ok(&[3, 2]));
     check("get", "3.2", Ok(&[3, 2]));
-    check(
-        "get",
-        "traceid",
-        Err("method get has no field traceid, did you mean trace_id?"),
-    );
+    check("get", "traceid", Err("method get has no field traceid, did you mean trace_id?"));
     check("get", "9", Err("method get has no field 9"));
-    check(
-        "get",
-        "ctx.requestid",
-        Err("struct Ctx has no field requestid, did you mean request_id?"),
-    );
+    check("get", "ctx.requestid", Err("struct Ctx has no field requestid, did you mean request_id?"));
     check("get", "id.x", Err("i64 has no fields, so no x"));
     check("get", "", Err("method get has no field "));
 }
@@ -224,20 +169,13 @@ fn rules_name_exceptions_by_field_type_or_id() {
     let loaded = schema(USERS);
     let check = |name: &str, expected: Result<i16, &str>| {
         let found = loaded.service("Users").unwrap().methods["get"].exception(&loaded, name);
-        assert_eq!(
-            found.map_err(|unknown| unknown.to_string()),
-            expected.map_err(str::to_owned),
-            "{name}"
-        );
+        assert_eq!(found.map_err(|unknown| unknown.to_string()), expected.map_err(str::to_owned), "{name}");
     };
     check("not_found", Ok(1));
     check("NotFound", Ok(1));
     check("shared.NotFound", Ok(1));
     check("2", Ok(2));
-    check(
-        "NotFond",
-        Err("method get declares no exception NotFond, did you mean NotFound?"),
-    );
+    check("NotFond", Err("method get declares no exception NotFond, did you mean NotFound?"));
     check("0", Err("method get declares no exception 0"));
 }
 

@@ -173,8 +173,7 @@ impl Reading<'_> {
                     return Err(self.misfit(ty, json));
                 };
                 let elements = array.iter().enumerate().map(|(i, json)| {
-                    self.value(element, json, depth + 1)
-                        .map_err(|problem| problem.within(&format!("[{i}]")))
+                    self.value(element, json, depth + 1).map_err(|problem| problem.within(&format!("[{i}]")))
                 });
                 return elements.collect::<Result<_, _>>().map(Value::List);
             }
@@ -196,22 +195,12 @@ impl Reading<'_> {
         for name in object.keys() {
             if !structure.fields.iter().any(|field| field.name == *name) {
                 let nearest = Nearest::of(name, structure.fields.iter().map(|field| field.name.as_str()));
-                let mistake = ValueMistake::Unknown {
-                    owner: owner(),
-                    name: name.clone(),
-                    nearest,
-                };
+                let mistake = ValueMistake::Unknown { owner: owner(), name: name.clone(), nearest };
                 return Err(problem(mistake).within(&format!(".{name}")));
             }
         }
         let mut values = Vec::new();
-        for Field {
-            id,
-            name,
-            ty,
-            requirement,
-        } in &structure.fields
-        {
+        for Field { id, name, ty, requirement } in &structure.fields {
             let place = |problem: ValueProblem| problem.within(&format!(".{name}"));
             match object.get(name) {
                 Some(json) if !json.is_null() => {
@@ -224,22 +213,14 @@ impl Reading<'_> {
             }
         }
         if structure.kind == StructureKind::Union && values.len() != 1 {
-            return Err(problem(ValueMistake::NotOneField {
-                owner: owner(),
-                found: values.len(),
-            }));
+            return Err(problem(ValueMistake::NotOneField { owner: owner(), found: values.len() }));
         }
         Ok(Value::Struct(values))
     }
 
     fn set(&self, ty: &Type, element: &Type, json: &Json, depth: usize) -> Result<Value, ValueProblem> {
         let mut set = BTreeSet::new();
-        for (i, json) in json
-            .as_array()
-            .ok_or_else(|| self.misfit(ty, json))?
-            .iter()
-            .enumerate()
-        {
+        for (i, json) in json.as_array().ok_or_else(|| self.misfit(ty, json))?.iter().enumerate() {
             let place = |problem: ValueProblem| problem.within(&format!("[{i}]"));
             if !set.insert(self.value(element, json, depth + 1).map_err(place)?) {
                 return Err(place(problem(ValueMistake::Twice)));
@@ -257,12 +238,8 @@ impl Reading<'_> {
     ) -> Result<Value, ValueProblem> {
         let mut map = BTreeMap::new();
         for (place, key_json, value_json) in self.pairs(ty, key, json)? {
-            let read_key = self
-                .value(key, &key_json, depth + 1)
-                .map_err(|problem| problem.within(&place))?;
-            let read = self
-                .value(value, value_json, depth + 1)
-                .map_err(|problem| problem.within(&place))?;
+            let read_key = self.value(key, &key_json, depth + 1).map_err(|problem| problem.within(&place))?;
+            let read = self.value(value, value_json, depth + 1).map_err(|problem| problem.within(&place))?;
             if map.insert(read_key, read).is_some() {
                 return Err(problem(ValueMistake::Twice).within(&place));
             }
@@ -282,8 +259,7 @@ impl Reading<'_> {
                 let place = format!("[{name:?}]");
                 let key =
                     scalar::key_of(key, name).ok_or_else(|| self.misfit(key, &Json::from(name.as_str())));
-                key.map(|key| (place.clone(), key, value))
-                    .map_err(|problem| problem.within(&place))
+                key.map(|key| (place.clone(), key, value)).map_err(|problem| problem.within(&place))
             });
             return entries.collect();
         }
@@ -315,18 +291,12 @@ impl Reading<'_> {
 impl ValueProblem {
     /// The same problem, seen from one step further out.
     fn within(self, step: &str) -> Self {
-        Self {
-            path: format!("{step}{}", self.path),
-            mistake: self.mistake,
-        }
+        Self { path: format!("{step}{}", self.path), mistake: self.mistake }
     }
 }
 
 fn problem(mistake: ValueMistake) -> ValueProblem {
-    ValueProblem {
-        path: String::new(),
-        mistake,
-    }
+    ValueProblem { path: String::new(), mistake }
 }
 
 fn unexpected(expected: &str, json: &Json) -> ValueProblem {
@@ -342,10 +312,7 @@ fn unexpected(expected: &str, json: &Json) -> ValueProblem {
             }
         }
     };
-    problem(ValueMistake::Unexpected {
-        expected: expected.to_owned(),
-        found,
-    })
+    problem(ValueMistake::Unexpected { expected: expected.to_owned(), found })
 }
 
 fn unwritable(error: &thrift::Error) -> ValueProblem {

@@ -58,11 +58,7 @@ struct Part {
 impl Canonical {
     /// Takes arguments of at most `depth_max` structs and containers inside each other.
     pub fn new(depth_max: usize) -> Self {
-        Self {
-            parts: Vec::new(),
-            sorted: Vec::new(),
-            depth_max,
-        }
+        Self { parts: Vec::new(), sorted: Vec::new(), depth_max }
     }
 
     /// Appends the canonical form of the struct that fills `body` to `out`.
@@ -99,10 +95,7 @@ struct Writing<'a> {
 impl Writing<'_> {
     fn structure(&mut self, ignored: LeftOut<'_>, depth: usize) -> Result<(), Unkeyable> {
         if depth > self.canonical.depth_max {
-            return Err(WireError::Depth {
-                bound: self.canonical.depth_max,
-            }
-            .into());
+            return Err(WireError::Depth { bound: self.canonical.depth_max }.into());
         }
         let first = self.canonical.parts.len();
         let region = self.out.len();
@@ -133,12 +126,7 @@ impl Writing<'_> {
             self.out.truncate(start);
         }
         let (start, end) = (start as u32, self.out.len() as u32);
-        self.canonical.parts.push(Part {
-            id: field.id,
-            start,
-            name_end: end,
-            end,
-        });
+        self.canonical.parts.push(Part { id: field.id, start, name_end: end, end });
         Ok(())
     }
 
@@ -203,12 +191,7 @@ impl Writing<'_> {
             let start = self.out.len() as u32;
             self.value(element, LeftOut::Nothing, depth)?;
             let end = self.out.len() as u32;
-            self.canonical.parts.push(Part {
-                id: 0,
-                start,
-                name_end: end,
-                end,
-            });
+            self.canonical.parts.push(Part { id: 0, start, name_end: end, end });
         }
         self.arrange(first, region, "set element", by_name)
     }
@@ -227,12 +210,7 @@ impl Writing<'_> {
             let name_end = self.out.len() as u32;
             self.value(value, LeftOut::Nothing, depth)?;
             let end = self.out.len() as u32;
-            self.canonical.parts.push(Part {
-                id: 0,
-                start,
-                name_end,
-                end,
-            });
+            self.canonical.parts.push(Part { id: 0, start, name_end, end });
         }
         self.arrange(first, region, "map key", by_name)
     }
@@ -247,11 +225,7 @@ impl Writing<'_> {
 
     fn deep(&self, depth: usize) -> Result<(), Unkeyable> {
         let bound = self.canonical.depth_max;
-        if depth > bound {
-            Err(WireError::Depth { bound }.into())
-        } else {
-            Ok(())
-        }
+        if depth > bound { Err(WireError::Depth { bound }.into()) } else { Ok(()) }
     }
 
     /// Puts the parts since `first`, which fill the output since `region`, into order.
@@ -286,11 +260,7 @@ impl Writing<'_> {
         let raw = self.at.varint(bytes_max)?;
         // The tenth byte of a varint holds one bit; more would be cut off by some readers and refused by others.
         let spilled = self.at.pos() - start == I64_VARINT && self.at.previous() != Some(1);
-        if spilled {
-            Err(Unkeyable::Number)
-        } else {
-            Ok(zigzag(raw))
-        }
+        if spilled { Err(Unkeyable::Number) } else { Ok(zigzag(raw)) }
     }
 
     #[inline]
@@ -330,9 +300,7 @@ mod tests {
 
     fn without(protocol: Protocol, body: &[u8], ignored: &Ignored) -> Result<Vec<u8>, Unkeyable> {
         let mut out = Vec::new();
-        Canonical::new(64)
-            .put(protocol, body, ignored, &mut out)
-            .map(|()| out)
+        Canonical::new(64).put(protocol, body, ignored, &mut out).map(|()| out)
     }
 
     const TWO: &[u8] = &[8, 0, 1, 0, 0, 0, 7, 2, 0, 2, 1, 0];
@@ -366,36 +334,22 @@ mod tests {
     #[test]
     fn what_is_given_twice_has_no_form() {
         let field = [2, 0, 1, 1, 2, 0, 1, 1, 0];
-        assert_eq!(
-            canonical(Protocol::Binary, &field),
-            Err(Unkeyable::Twice("field"))
-        );
+        assert_eq!(canonical(Protocol::Binary, &field), Err(Unkeyable::Twice("field")));
         let set = [14, 0, 1, 3, 0, 0, 0, 2, 4, 4, 0];
-        assert_eq!(
-            canonical(Protocol::Binary, &set),
-            Err(Unkeyable::Twice("set element"))
-        );
+        assert_eq!(canonical(Protocol::Binary, &set), Err(Unkeyable::Twice("set element")));
         let map = [13, 0, 1, 3, 3, 0, 0, 0, 2, 4, 1, 4, 2, 0];
-        assert_eq!(
-            canonical(Protocol::Binary, &map),
-            Err(Unkeyable::Twice("map key"))
-        );
+        assert_eq!(canonical(Protocol::Binary, &map), Err(Unkeyable::Twice("map key")));
     }
 
     #[test]
     fn a_boolean_of_two_has_no_form() {
-        assert_eq!(
-            canonical(Protocol::Binary, &[2, 0, 1, 2, 0]),
-            Err(Unkeyable::Bool(2))
-        );
+        assert_eq!(canonical(Protocol::Binary, &[2, 0, 1, 2, 0]), Err(Unkeyable::Bool(2)));
     }
 
     #[test]
     fn ignored_fields_are_left_out_at_their_depth() {
         let ignored = Ignored::new([&[2_i16][..], &[3, 1]]);
-        let body = [
-            8, 0, 1, 0, 0, 0, 7, 2, 0, 2, 1, 12, 0, 3, 3, 0, 1, 9, 3, 0, 2, 8, 0, 0,
-        ];
+        let body = [8, 0, 1, 0, 0, 0, 7, 2, 0, 2, 1, 12, 0, 3, 3, 0, 1, 9, 3, 0, 2, 8, 0, 0];
         let kept = [8, 0, 1, 0, 0, 0, 7, 12, 0, 3, 3, 0, 2, 8, 0, 0];
         assert_eq!(without(Protocol::Binary, &body, &ignored).unwrap(), kept);
     }

@@ -116,9 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
             let (reads, waits) = (self.reads(), !self.line.is_empty());
             let (started, open) = (self.started, self.reading == Reading::Open);
-            let Self {
-                stream, inbox, line, ..
-            } = self;
+            let Self { stream, inbox, line, .. } = self;
             tokio::select! {
                 biased;
                 Some(answered) = line.next(), if waits => self.settle(&answered)?,
@@ -155,16 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Answers or starts the first call in the inbox.
     #[inline]
     fn answer_next(&mut self, batch: &Batch, arrived: Instant) -> Result<Step, End> {
-        let Self {
-            inbox,
-            settings,
-            gateway,
-            walk,
-            scratch,
-            session,
-            line,
-            ..
-        } = self;
+        let Self { inbox, settings, gateway, walk, scratch, session, line, .. } = self;
         let Some(range) = inbox.first(settings).map_err(|error| lost(error, gateway))? else {
             return Ok(Step::Waits);
         };
@@ -178,11 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         };
         match message {
             Ok(Message { header, body }) => {
-                let call = CallRef {
-                    protocol: speech.protocol,
-                    header,
-                    body,
-                };
+                let call = CallRef { protocol: speech.protocol, header, body };
                 if line.awaits(header.seqid) && settings.duplicate_seqid == DuplicateSeqid::Close {
                     return Err(End::DuplicateSeqid);
                 }
@@ -217,13 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     return Err(lost(error, gateway));
                 };
                 count_limit(&error, gateway);
-                refuse(
-                    line,
-                    speech,
-                    &header,
-                    ApplicationErrorKind::ProtocolError,
-                    &error.to_string(),
-                );
+                refuse(line, speech, &header, ApplicationErrorKind::ProtocolError, &error.to_string());
             }
         }
         inbox.take();
@@ -236,19 +215,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             return Ok(());
         };
         let timeout = self.settings.client_timeout;
-        self.line
-            .settle(answered, speech, timeout, &self.gateway)
-            .map_err(|_| End::LateReply)
+        self.line.settle(answered, speech, timeout, &self.gateway).map_err(|_| End::LateReply)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
         if self.line.outbox.is_empty() {
             return Ok(());
         }
-        self.stream
-            .write_all_buf(&mut self.line.outbox)
-            .await
-            .map_err(|_| End::Broken)?;
+        self.stream.write_all_buf(&mut self.line.outbox).await.map_err(|_| End::Broken)?;
         if self.line.outbox.capacity() > OUTBOX_KEPT {
             self.line.outbox = bytes::BytesMut::new();
         }
@@ -310,10 +284,7 @@ impl End {
 }
 
 /// Starts a call unless it must wait for those under way.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one connection, borrowed apart from its buffer"
-)]
+#[expect(clippy::too_many_arguments, reason = "the parts of one connection, borrowed apart from its buffer")]
 #[inline]
 fn start(
     line: &mut Line,
@@ -344,14 +315,7 @@ fn start(
 
 fn refuse(line: &mut Line, speech: Speech, header: &Header<'_>, kind: ApplicationErrorKind, why: &str) {
     let reply = Reply::refusal(speech.protocol, kind, why);
-    put(
-        &mut line.outbox,
-        &reply,
-        speech,
-        header.method(),
-        header.seqid,
-        header.form,
-    );
+    put(&mut line.outbox, &reply, speech, header.method(), header.seqid, header.form);
 }
 
 /// The stream cannot be told apart any further.

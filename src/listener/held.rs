@@ -20,18 +20,12 @@ pub struct Share {
 impl Held {
     /// Nothing held yet, of at most `bound` bytes.
     pub fn new(bound: usize) -> Self {
-        Self {
-            total: Arc::default(),
-            bound,
-        }
+        Self { total: Arc::default(), bound }
     }
 
     /// A connection's share, empty so far.
     pub fn share(&self) -> Share {
-        Share {
-            held: self.clone(),
-            bytes: 0,
-        }
+        Share { held: self.clone(), bytes: 0 }
     }
 
     /// Bytes held by all.

@@ -33,12 +33,7 @@ impl Inbox {
         let fixed = settings.transport.zip(settings.protocol);
         let speech = fixed.map(|(transport, protocol)| Speech { transport, protocol });
         let boundary = speech.map(|speech| Boundary::new(speech.transport, speech.protocol, settings.bounds));
-        Self {
-            bytes: BytesMut::new(),
-            speech,
-            boundary,
-            first: First::Unknown,
-        }
+        Self { bytes: BytesMut::new(), speech, boundary, first: First::Unknown }
     }
 
     /// The transport and protocol, once they are known.
@@ -51,9 +46,7 @@ impl Inbox {
     /// The room grows with what has arrived, never with what was announced.
     pub fn room(&mut self) -> &mut BytesMut {
         let wanted = match self.first {
-            First::Needs(total) => total
-                .saturating_sub(self.bytes.len())
-                .clamp(ROOM_LEAST, ROOM_MOST),
+            First::Needs(total) => total.saturating_sub(self.bytes.len()).clamp(ROOM_LEAST, ROOM_MOST),
             First::Unknown | First::Whole(_) => ROOM_LEAST,
         };
         if self.bytes.is_empty() && self.bytes.capacity() > ROOM_MOST {
@@ -129,10 +122,7 @@ impl Inbox {
             self.speech = Some(Speech { transport, protocol });
             self.boundary = Some(Boundary::new(transport, protocol, settings.bounds));
         }
-        self.boundary
-            .as_mut()
-            .map(|boundary| boundary.find(&self.bytes))
-            .transpose()
+        self.boundary.as_mut().map(|boundary| boundary.find(&self.bytes)).transpose()
     }
 }
 

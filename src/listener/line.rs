@@ -112,14 +112,7 @@ impl Line {
         let header = &call.header;
         match turn {
             Turn::Now(reply) if self.pending.is_empty() => {
-                put(
-                    &mut self.outbox,
-                    &reply,
-                    speech,
-                    header.method(),
-                    header.seqid,
-                    header.form,
-                );
+                put(&mut self.outbox, &reply, speech, header.method(), header.seqid, header.form);
                 record(&reply, route, arrived, gateway);
             }
             Turn::Now(reply) => {
@@ -127,21 +120,9 @@ impl Line {
                 self.wait(header.seqid, Box::pin(ready(Answered { asked, reply })));
             }
             Turn::Later(reply) => {
-                self.place = if route.keeps_place() {
-                    Place::Alone
-                } else {
-                    Place::Beside
-                };
+                self.place = if route.keeps_place() { Place::Alone } else { Place::Beside };
                 let asked = Asked::new(call, route, arrived);
-                self.wait(
-                    header.seqid,
-                    Box::pin(async move {
-                        Answered {
-                            asked,
-                            reply: reply.await,
-                        }
-                    }),
-                );
+                self.wait(header.seqid, Box::pin(async move { Answered { asked, reply: reply.await } }));
             }
         }
     }
@@ -165,14 +146,7 @@ impl Line {
         if client_timeout.is_some_and(|bound| asked.arrived.elapsed() >= bound) {
             return Err(Late);
         }
-        put(
-            &mut self.outbox,
-            reply,
-            speech,
-            split_name(&asked.name).1,
-            asked.seqid,
-            asked.form,
-        );
+        put(&mut self.outbox, reply, speech, split_name(&asked.name).1, asked.seqid, asked.form);
         Ok(())
     }
 
@@ -209,12 +183,7 @@ pub fn put(out: &mut BytesMut, reply: &Reply, speech: Speech, name: &[u8], seqid
         Body::Struct(kind, body) => (*kind, body),
         Body::Silence => return,
     };
-    let header = Header {
-        kind,
-        name,
-        seqid,
-        form,
-    };
+    let header = Header { kind, name, seqid, form };
     put_message(out, speech.transport, speech.protocol, &header, body);
 }
 
@@ -224,12 +193,7 @@ fn record(reply: &Reply, route: &Route, arrived: Instant, gateway: &Gateway) {
     let ended = Instant::now();
     let now = gateway.clock.at(ended);
     route.counts.call(reply.outcome);
-    gateway.counts.call(
-        reply.outcome,
-        ended.saturating_duration_since(arrived),
-        reply.age,
-        now,
-    );
+    gateway.counts.call(reply.outcome, ended.saturating_duration_since(arrived), reply.age, now);
     if reply.outcome.is_stale() || reply.fault.is_some() {
         log(&gateway.lines, reply, route, gateway);
     }
@@ -239,9 +203,7 @@ fn log(lines: &Lines, reply: &Reply, route: &Route, gateway: &Gateway) {
     let Some(dropped) = lines.admit() else { return };
     let fault = reply.fault.as_ref().map(tracing::field::display);
     let (listener, method) = (gateway.counts.listener(), route.counts.method());
-    let age_ms = reply
-        .age
-        .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let age_ms = reply.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     let outcome = reply.outcome.as_str();
     tracing::warn!(%listener, %method, outcome, fault, age_ms, dropped, "call");
 }

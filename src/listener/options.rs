@@ -87,17 +87,11 @@ impl Default for Options {
 
 impl Section for Options {
     fn problems(&self) -> Vec<Finding> {
-        let named = self
-            .service
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+        let named = self.service.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
         if named && !self.service.is_empty() {
             return Vec::new();
         }
-        let message = format!(
-            "{:?} is no service name: expected letters, digits, `_` and `.`",
-            self.service
-        );
+        let message = format!("{:?} is no service name: expected letters, digits, `_` and `.`", self.service);
         vec![Finding::new("service", message)]
     }
 }

@@ -34,11 +34,7 @@ pub enum Format {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            format: Format::Human,
-            level: "info".to_owned(),
-            calls_per_second: 10,
-        }
+        Self { format: Format::Human, level: "info".to_owned(), calls_per_second: 10 }
     }
 }
 
@@ -51,9 +47,6 @@ impl Section for Options {
         };
         let accepted =
             "expected a level such as \"info\" or directives such as \"info,larder::backend=debug\"";
-        vec![Finding::new(
-            "level",
-            format!("{:?} is no log filter ({fault}); {accepted}", self.level),
-        )]
+        vec![Finding::new("level", format!("{:?} is no log filter ({fault}); {accepted}", self.level))]
     }
 }

@@ -64,17 +64,12 @@ impl Recent {
     pub fn window(&self, now: Millis) -> Window {
         let period = now.0 / SLICE_MS;
         let live = |slice: &&Slice| slice.period.load(Ordering::Relaxed) + SLICES > period;
-        self.slices
-            .iter()
-            .filter(live)
-            .fold(Window::default(), |sum, slice| Window {
-                calls: sum.calls + slice.calls.load(Ordering::Relaxed),
-                stale: sum.stale + slice.stale.load(Ordering::Relaxed),
-                failed: sum.failed + slice.failed.load(Ordering::Relaxed),
-                oldest: sum
-                    .oldest
-                    .max(Duration::from_millis(slice.oldest.load(Ordering::Relaxed))),
-            })
+        self.slices.iter().filter(live).fold(Window::default(), |sum, slice| Window {
+            calls: sum.calls + slice.calls.load(Ordering::Relaxed),
+            stale: sum.stale + slice.stale.load(Ordering::Relaxed),
+            failed: sum.failed + slice.failed.load(Ordering::Relaxed),
+            oldest: sum.oldest.max(Duration::from_millis(slice.oldest.load(Ordering::Relaxed))),
+        })
     }
 }
 
@@ -101,13 +96,7 @@ mod tests {
         recent.note(Outcome::HitLocal, Duration::ZERO, start);
         recent.note(Outcome::StaleIfError, Duration::from_secs(90), start);
         let window = recent.window(start.plus(Duration::from_secs(40)));
-        assert_eq!(
-            (window.calls, window.stale, window.oldest),
-            (2, 1, Duration::from_secs(90))
-        );
-        assert_eq!(
-            recent.window(start.plus(Duration::from_secs(70))),
-            Window::default()
-        );
+        assert_eq!((window.calls, window.stale, window.oldest), (2, 1, Duration::from_secs(90)));
+        assert_eq!(recent.window(start.plus(Duration::from_secs(70))), Window::default());
     }
 }

@@ -40,22 +40,13 @@ impl Methodology {
             let found = schema.service(service)?.methods.get(method)?;
             Some((schema, found))
         });
-        let governing = self
-            .rules
-            .iter()
-            .find(|(pattern, _)| pattern.matches(service, method));
-        let label = match (
-            declared,
-            governing.map(|(pattern, _)| (pattern, pattern.methods())),
-        ) {
+        let governing = self.rules.iter().find(|(pattern, _)| pattern.matches(service, method));
+        let label = match (declared, governing.map(|(pattern, _)| (pattern, pattern.methods()))) {
             (Some(_), _) | (None, Some((_, Methods::Exact(_)))) => format!("{service}.{method}").into(),
             (None, Some((pattern, Methods::Prefix(_)))) => pattern.to_string().into(),
             (None, None) => OTHER.into(),
         };
-        Ruled {
-            rule: self.rule(governing.map(|(_, options)| options), declared),
-            label,
-        }
+        Ruled { rule: self.rule(governing.map(|(_, options)| options), declared), label }
     }
 
     fn rule(&self, options: Option<&Options>, declared: Option<(&Schema, &Method)>) -> Rule {
@@ -69,11 +60,7 @@ impl Methodology {
         Rule {
             terms: terms(options, &resolved, oneway),
             timeout: timeout.or(ruled.then_some(RULED_TIMEOUT)),
-            declaration: if declared.is_some() {
-                Declaration::Declared
-            } else {
-                Declaration::Undeclared
-            },
+            declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
             action: action(options, &resolved, oneway),
             fallback: resolved.fallback.map(|fallback| Fallback {
                 binary: Bytes::from(fallback.binary),
@@ -85,16 +72,8 @@ impl Methodology {
 
 fn terms(options: &Options, resolved: &Resolved, oneway: bool) -> Terms {
     Terms {
-        repeat: if options.repeats() {
-            Repeat::Idempotent
-        } else {
-            Repeat::Once
-        },
-        answer: if oneway {
-            Answering::Oneway
-        } else {
-            Answering::Reply
-        },
+        repeat: if options.repeats() { Repeat::Idempotent } else { Repeat::Once },
+        answer: if oneway { Answering::Oneway } else { Answering::Reply },
         returns: match resolved.replies {
             Replies::Unknown => Returns::Unknown,
             Replies::Value => Returns::Value,
@@ -115,10 +94,7 @@ fn action(options: &Options, resolved: &Resolved, oneway: bool) -> Action {
         stale_if_error: options.stale_if_error.duration(),
         ignored: Ignored::new(resolved.ignore.iter().map(Vec::as_slice)),
         revision: options.revision,
-        tiers: match (
-            options.tiers.contains(&Tier::Local),
-            options.tiers.contains(&Tier::Shared),
-        ) {
+        tiers: match (options.tiers.contains(&Tier::Local), options.tiers.contains(&Tier::Shared)) {
             (true, false) => Tiers::Local,
             (false, true) => Tiers::Shared,
             (true, true) | (false, false) => Tiers::Both,

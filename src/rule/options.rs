@@ -126,10 +126,7 @@ impl Section for Options {
     fn problems(&self) -> Vec<Finding> {
         let cached = self.ttl.is_some();
         let twice = self.tiers.first() == self.tiers.get(1) && self.tiers.len() > 1;
-        let both = self
-            .cache_exceptions
-            .iter()
-            .find(|name| self.failure_exceptions.contains(name));
+        let both = self.cache_exceptions.iter().find(|name| self.failure_exceptions.contains(name));
         let both = both
             .map(|name| format!("{name} is in cache_exceptions too: it is an answer or a failure, not both"));
         let checks = [
@@ -138,21 +135,11 @@ impl Section for Options {
                 "idempotent",
                 "a method with ttl is idempotent: leave one out",
             ),
-            (
-                cached && self.oneway,
-                "oneway",
-                "a oneway method has no reply to keep: leave out this or ttl",
-            ),
-            (
-                self.oneway && self.fallback.is_some(),
-                "fallback",
-                "a oneway method has no reply",
-            ),
+            (cached && self.oneway, "oneway", "a oneway method has no reply to keep: leave out this or ttl"),
+            (self.oneway && self.fallback.is_some(), "fallback", "a oneway method has no reply"),
             (twice, "tiers", "one tier is listed twice"),
         ];
-        chosen(checks)
-            .chain(both.map(|message| Finding::new("failure_exceptions", message)))
-            .collect()
+        chosen(checks).chain(both.map(|message| Finding::new("failure_exceptions", message))).collect()
     }
 
     fn warnings(&self) -> Vec<Finding> {
@@ -161,36 +148,16 @@ impl Section for Options {
         let sie = !self.stale_if_error.is_zero();
         let exceptions = !self.cache_exceptions.is_empty();
         chosen([
-            (
-                cached && !sie,
-                "ttl",
-                "without stale_if_error nothing answers when backends are down",
-            ),
+            (cached && !sie, "ttl", "without stale_if_error nothing answers when backends are down"),
             (
                 !cached && swr,
                 "stale_while_revalidate",
                 "without ttl nothing is cached, so nothing gets stale",
             ),
-            (
-                !cached && sie,
-                "stale_if_error",
-                "without ttl nothing is cached, so nothing gets stale",
-            ),
-            (
-                !cached && self.ttl_jitter > 0.0,
-                "ttl_jitter",
-                "without ttl there is nothing to shorten",
-            ),
-            (
-                !cached && exceptions,
-                "cache_exceptions",
-                "without ttl nothing is cached",
-            ),
-            (
-                !cached && !self.ignore.is_empty(),
-                "ignore",
-                "without ttl there are no keys",
-            ),
+            (!cached && sie, "stale_if_error", "without ttl nothing is cached, so nothing gets stale"),
+            (!cached && self.ttl_jitter > 0.0, "ttl_jitter", "without ttl there is nothing to shorten"),
+            (!cached && exceptions, "cache_exceptions", "without ttl nothing is cached"),
+            (!cached && !self.ignore.is_empty(), "ignore", "without ttl there are no keys"),
             (
                 self.exception_ttl.is_some() && !exceptions,
                 "exception_ttl",
@@ -207,10 +174,7 @@ impl Section for Options {
 }
 
 fn chosen<const N: usize>(checks: [(bool, &'static str, &'static str); N]) -> impl Iterator<Item = Finding> {
-    checks
-        .into_iter()
-        .filter(|check| check.0)
-        .map(|(_, option, message)| Finding::new(option, message))
+    checks.into_iter().filter(|check| check.0).map(|(_, option, message)| Finding::new(option, message))
 }
 
 /// What is kept of an exception: long enough to absorb a burst, short enough to be forgotten when it is repaired.

@@ -99,10 +99,7 @@ impl FromStr for Pattern {
             None if method.contains('*') => return Err(PatternError::Star),
             Some(_) | None => return Err(PatternError::MethodName),
         };
-        Ok(Self {
-            service: service.to_owned(),
-            methods,
-        })
+        Ok(Self { service: service.to_owned(), methods })
     }
 }
 
@@ -134,12 +131,7 @@ mod tests {
 
     #[test]
     fn a_pattern_is_read_and_written_alike() {
-        for text in [
-            "UserService.getUser",
-            "UserService.get*",
-            "UserService.*",
-            "ns.UserService.getUser",
-        ] {
+        for text in ["UserService.getUser", "UserService.get*", "UserService.*", "ns.UserService.getUser"] {
             assert_eq!(text.parse::<Pattern>().unwrap().to_string(), text);
         }
     }
@@ -179,10 +171,8 @@ mod tests {
 
     #[test]
     fn the_most_specific_comes_first() {
-        let mut patterns: Vec<Pattern> = ["U.*", "U.getAll*", "U.get", "U.get*"]
-            .iter()
-            .map(|text| text.parse().unwrap())
-            .collect();
+        let mut patterns: Vec<Pattern> =
+            ["U.*", "U.getAll*", "U.get", "U.get*"].iter().map(|text| text.parse().unwrap()).collect();
         patterns.sort();
         let order: Vec<_> = patterns.iter().map(ToString::to_string).collect();
         assert_eq!(order, ["U.get", "U.getAll*", "U.get*", "U.*"]);

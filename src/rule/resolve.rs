@@ -50,30 +50,18 @@ pub enum Replies {
 /// Everything that cannot be understood.
 pub fn resolve(options: &Options, method: Option<(&Schema, &Method)>) -> Result<Resolved, Vec<Finding>> {
     let (resolved, findings) = resolve_known(options, method);
-    if findings.is_empty() {
-        Ok(resolved)
-    } else {
-        Err(findings)
-    }
+    if findings.is_empty() { Ok(resolved) } else { Err(findings) }
 }
 
 /// The same, leaving out what this method does not have: a rule for many methods may name what only some of them have.
 pub fn resolve_known(options: &Options, method: Option<(&Schema, &Method)>) -> (Resolved, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut keep = |option, result: Result<_, Finding>| {
-        result
-            .map_err(|finding| findings.push(Finding { option, ..finding }))
-            .ok()
+        result.map_err(|finding| findings.push(Finding { option, ..finding })).ok()
     };
-    let ignore = options
-        .ignore
-        .iter()
-        .filter_map(|dotted| keep("ignore", path(dotted, method)))
-        .collect();
+    let ignore = options.ignore.iter().filter_map(|dotted| keep("ignore", path(dotted, method))).collect();
     let mut exceptions = |option, names: &[String]| -> Vec<i16> {
-        let ids = names
-            .iter()
-            .map(|name| exception(name, method).map(|id| vec![id]));
+        let ids = names.iter().map(|name| exception(name, method).map(|id| vec![id]));
         ids.filter_map(|id| keep(option, id)).flatten().collect()
     };
     let cache_exceptions = exceptions("cache_exceptions", &options.cache_exceptions);
@@ -85,22 +73,11 @@ pub fn resolve_known(options: &Options, method: Option<(&Schema, &Method)>) -> (
         findings.push(Finding::new("failure_exceptions", message));
     }
     let fallback = options.fallback.as_deref().and_then(|json| {
-        fallback(json, method)
-            .map_err(|message| findings.push(Finding::new("fallback", message)))
-            .ok()
+        fallback(json, method).map_err(|message| findings.push(Finding::new("fallback", message))).ok()
     });
     findings.extend(oneway_fault(options, method));
     let replies = replies(options, method);
-    (
-        Resolved {
-            ignore,
-            cache_exceptions,
-            failure_exceptions,
-            fallback,
-            replies,
-        },
-        findings,
-    )
+    (Resolved { ignore, cache_exceptions, failure_exceptions, fallback, replies }, findings)
 }
 
 fn path(dotted: &str, method: Option<(&Schema, &Method)>) -> Result<Vec<i16>, Finding> {
@@ -137,10 +114,7 @@ fn unknown(error: UnknownName) -> Finding {
         UnknownName::Field { nearest, .. } | UnknownName::Exception { nearest, .. } => nearest,
         UnknownName::NoFields { .. } => Nearest::default(),
     };
-    let message = text
-        .strip_suffix(&nearest.to_string())
-        .unwrap_or(&text)
-        .to_owned();
+    let message = text.strip_suffix(&nearest.to_string()).unwrap_or(&text).to_owned();
     Finding::new("", message).suggesting(nearest.0)
 }
 
@@ -153,10 +127,7 @@ fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, 
         value::result(schema, method, &json, encoding)
             .map_err(|problem| format!("does not fit what {} returns: {problem}", method.name))
     };
-    Ok(Fallback {
-        binary: write(Encoding::Binary)?,
-        compact: write(Encoding::Compact)?,
-    })
+    Ok(Fallback { binary: write(Encoding::Binary)?, compact: write(Encoding::Compact)? })
 }
 
 /// What the IDL says of a method wins over what the rule does.
@@ -173,10 +144,7 @@ fn replies(options: &Options, method: Option<(&Schema, &Method)>) -> Replies {
 fn oneway_fault(options: &Options, method: Option<(&Schema, &Method)>) -> Option<Finding> {
     let (_, method) = method?;
     if method.oneway && options.ttl.is_some() {
-        return Some(Finding::new(
-            "ttl",
-            format!("{} is oneway: it has no reply to keep", method.name),
-        ));
+        return Some(Finding::new("ttl", format!("{} is oneway: it has no reply to keep", method.name)));
     }
     let message = || format!("the idl declares {} without oneway: it has a reply", method.name);
     (options.oneway && !method.oneway).then(|| Finding::new("oneway", message()))
@@ -227,43 +195,25 @@ mod tests {
         };
         let resolved = resolve(&options, Some((&schema, method))).unwrap();
         assert_eq!(resolved.ignore, [vec![2, 2], vec![2, 1], vec![1]]);
-        assert_eq!(
-            (resolved.cache_exceptions, resolved.failure_exceptions),
-            (vec![1], vec![2])
-        );
+        assert_eq!((resolved.cache_exceptions, resolved.failure_exceptions), (vec![1], vec![2]));
         assert_eq!(resolved.replies, Replies::Value);
-        assert!(
-            resolved.fallback.unwrap().binary.starts_with(&[12, 0, 0]),
-            "field 0, a struct"
-        );
+        assert!(resolved.fallback.unwrap().binary.starts_with(&[12, 0, 0]), "field 0, a struct");
     }
 
     #[test]
     fn without_idl_ids_alone_are_known() {
-        let options = Options {
-            ignore: list(&["3", "1.2"]),
-            cache_exceptions: list(&["1"]),
-            ..Options::default()
-        };
+        let options =
+            Options { ignore: list(&["3", "1.2"]), cache_exceptions: list(&["1"]), ..Options::default() };
         let resolved = resolve(&options, None).unwrap();
-        assert_eq!(
-            (resolved.ignore, resolved.cache_exceptions),
-            (vec![vec![3], vec![1, 2]], vec![1])
-        );
-        let options = Options {
-            ignore: list(&["trace"]),
-            fallback: Some("1".to_owned()),
-            ..Options::default()
-        };
+        assert_eq!((resolved.ignore, resolved.cache_exceptions), (vec![vec![3], vec![1, 2]], vec![1]));
+        let options =
+            Options { ignore: list(&["trace"]), fallback: Some("1".to_owned()), ..Options::default() };
         let found = findings(&options, None);
         assert!(
             found[0].starts_with("ignore: \"trace\" is a name, which needs the listener's idl"),
             "{found:?}"
         );
-        assert!(
-            found[1].starts_with("fallback: needs the listener's idl"),
-            "{found:?}"
-        );
+        assert!(found[1].starts_with("fallback: needs the listener's idl"), "{found:?}");
     }
 
     #[test]
@@ -298,9 +248,7 @@ mod tests {
         let check = |name: &str, expected| {
             let method = &schema.service("S").unwrap().methods[name];
             assert_eq!(
-                resolve(&Options::default(), Some((&schema, method)))
-                    .unwrap()
-                    .replies,
+                resolve(&Options::default(), Some((&schema, method))).unwrap().replies,
                 expected,
                 "{name}"
             );
@@ -308,13 +256,7 @@ mod tests {
         check("get", Replies::Value);
         check("ping", Replies::Void);
         check("tell", Replies::Nothing);
-        let cached = Options {
-            ttl: Some(Period::from_secs(1)),
-            ..Options::default()
-        };
-        assert_eq!(
-            findings(&cached, Some("tell")),
-            ["ttl: tell is oneway: it has no reply to keep"]
-        );
+        let cached = Options { ttl: Some(Period::from_secs(1)), ..Options::default() };
+        assert_eq!(findings(&cached, Some("tell")), ["ttl: tell is oneway: it has no reply to keep"]);
     }
 }

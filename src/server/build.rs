@@ -45,17 +45,13 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn build(config: &Config, surroundings: &Surroundings, stop: CancellationToken) -> Self {
-        let mut registry = Registry::with_prefix("larder");
+        let mut registry = Registry::default();
         version(&mut registry);
         let metrics = Metrics::register(&mut registry);
         let redis = redis(config, surroundings, &mut registry).map(Arc::new);
         let store = redis.clone().map(|redis| redis as Arc<dyn Store>);
         let local = Local::new(config.cache.local.capacity.bytes());
-        let keep = config
-            .cache
-            .shared
-            .as_ref()
-            .map(|shared| shared.options.keep.duration());
+        let keep = config.cache.shared.as_ref().map(|shared| shared.options.keep.duration());
         let cache = Arc::new(Cache::new(local, store, keep.unwrap_or_default()));
         let backends = backends(config, surroundings, &mut registry);
         let recent = Arc::new(Recent::default());
@@ -74,29 +70,18 @@ impl Parts {
             }))
         };
         let gateways = config.listeners.iter();
-        let gateways = gateways
-            .filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?)))
-            .collect();
+        let gateways =
+            gateways.filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?))).collect();
         let services = config.listeners.iter();
-        let services = services
-            .map(|(name, listener)| (name.clone(), listener.options.backend.clone()))
-            .collect();
+        let services =
+            services.map(|(name, listener)| (name.clone(), listener.options.backend.clone())).collect();
         let shared = Shared {
             places: Arc::new(Semaphore::new(config.limits.connections as usize)),
             held: Held::new(config.limits.buffered.length()),
             tasks: TaskTracker::new(),
             stop,
         };
-        Self {
-            gateways,
-            backends,
-            cache,
-            redis,
-            shared,
-            recent,
-            registry: Mutex::new(registry),
-            services,
-        }
+        Self { gateways, backends, cache, redis, shared, recent, registry: Mutex::new(registry), services }
     }
 
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there.
@@ -109,10 +94,7 @@ impl Parts {
     /// Puts other rules in force.
     pub(super) fn replace_rules(&self, config: &Config) {
         for (name, listener) in &config.listeners {
-            let backend = self
-                .services
-                .get(name)
-                .and_then(|backend| self.backends.get(backend));
+            let backend = self.services.get(name).and_then(|backend| self.backends.get(backend));
             if let (Some(gateway), Some(backend)) = (self.gateways.get(name), backend) {
                 gateway.routes.store(Arc::new(routes(config, listener, backend)));
             }
@@ -148,10 +130,7 @@ pub(super) fn differences(old: &Config, new: &Config) -> Vec<&'static str> {
 pub(super) fn listener(config: &Config, name: &str) -> listener::Settings {
     use listener::options as raw;
     let defaults = raw::Options::default();
-    let options = config
-        .listeners
-        .get(name)
-        .map_or(&defaults, |listener| &listener.options);
+    let options = config.listeners.get(name).map_or(&defaults, |listener| &listener.options);
     listener::Settings {
         transport: match options.transport {
             raw::Transport::Detect => None,
@@ -190,24 +169,14 @@ fn flight_bounds(config: &Config) -> flight::Bounds {
 }
 
 fn routes(config: &Config, listener: &config::Listener, backend: &Backend) -> Routes {
-    let rules = config
-        .rules
-        .iter()
-        .map(|rule| (rule.pattern.clone(), rule.options.clone()))
-        .collect();
+    let rules = config.rules.iter().map(|rule| (rule.pattern.clone(), rule.options.clone())).collect();
     let options = config.backends.get(&listener.options.backend);
     let methods = Methodology {
         rules: Arc::new(rules),
         schema: listener.schema.clone(),
-        timeout: options
-            .and_then(|options| options.timeout)
-            .map(|timeout| timeout.duration()),
+        timeout: options.and_then(|options| options.timeout).map(|timeout| timeout.duration()),
     };
-    Routes::new(
-        Arc::clone(backend.name()),
-        listener.options.service.clone(),
-        methods,
-    )
+    Routes::new(Arc::clone(backend.name()), listener.options.service.clone(), methods)
 }
 
 fn backends(
@@ -217,17 +186,10 @@ fn backends(
 ) -> BTreeMap<String, Arc<Backend>> {
     let counts = backend::Counts::default();
     counts.register(registry);
-    let built = config
-        .backends
-        .iter()
-        .zip(surroundings.seed..)
-        .map(|((name, options), seed)| {
-            let settings = backend_settings(name, options, bounds(config));
-            (
-                name.clone(),
-                Backend::new(settings, Arc::clone(&surroundings.dial), seed, &counts),
-            )
-        });
+    let built = config.backends.iter().zip(surroundings.seed..).map(|((name, options), seed)| {
+        let settings = backend_settings(name, options, bounds(config));
+        (name.clone(), Backend::new(settings, Arc::clone(&surroundings.dial), seed, &counts))
+    });
     built.collect()
 }
 
@@ -235,11 +197,7 @@ fn backend_settings(name: &str, options: &backend::options::Options, bounds: Bou
     use backend::options as raw;
     backend::Settings {
         name: name.into(),
-        endpoints: options
-            .endpoints
-            .iter()
-            .map(|endpoint| (endpoint.host.clone(), endpoint.port))
-            .collect(),
+        endpoints: options.endpoints.iter().map(|endpoint| (endpoint.host.clone(), endpoint.port)).collect(),
         protocol: match options.protocol {
             raw::Protocol::Binary => Protocol::Binary,
             raw::Protocol::Compact => Protocol::Compact,
@@ -274,10 +232,7 @@ fn redis(config: &Config, surroundings: &Surroundings, registry: &mut Registry) 
     // The url was read once already when the configuration was checked.
     let settings = RedisSettings {
         username: options.username.clone(),
-        password: shared
-            .password
-            .as_ref()
-            .map(|password| Secret::new(password.reveal().to_owned())),
+        password: shared.password.as_ref().map(|password| Secret::new(password.reveal().to_owned())),
         prefix: options.prefix.clone(),
         read_timeout: options.read_timeout.duration(),
         connect_timeout: options.connect_timeout.duration(),
@@ -294,7 +249,7 @@ fn version(registry: &mut Registry) {
     let build = Gauge::<i64>::default();
     build.set(1);
     registry.sub_registry_with_labels(labels.into_iter()).register(
-        "build_info",
+        "larder_build_info",
         "The program's version",
         build,
     );

@@ -61,40 +61,32 @@ impl Overview {
         {
             let mut registry = parts.registry.lock().unwrap_or_else(PoisonError::into_inner);
             registry.register(
-                "local_entries",
+                "larder_local_entries",
                 "Entries in the local tier, about",
                 gauges.entries.clone(),
             );
+            registry.register("larder_local_bytes", "Bytes in the local tier, about", gauges.bytes.clone());
             registry.register(
-                "local_bytes",
-                "Bytes in the local tier, about",
-                gauges.bytes.clone(),
-            );
-            registry.register(
-                "held_bytes",
+                "larder_held_bytes",
                 "Bytes of unanswered calls and unsent replies",
                 gauges.held.clone(),
             );
             registry.register(
-                "config_age_seconds",
+                "larder_config_age_seconds",
                 "Time since the configuration was read",
                 gauges.config_age.clone(),
             );
             registry.register(
-                "config_generation",
+                "larder_config_generation",
                 "How many times rules were put in force",
                 gauges.generation.clone(),
             );
             registry.register(
-                "endpoint_state",
+                "larder_endpoint_state",
                 "1 for the state an endpoint is in",
                 gauges.endpoints.clone(),
             );
-            registry.register(
-                "backend_down",
-                "Whether every endpoint fails",
-                gauges.down.clone(),
-            );
+            registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
         }
         Self {
             parts,
@@ -138,30 +130,17 @@ impl Overview {
         let local = self.parts.cache.local();
         self.gauges.entries.set(signed(local.count()));
         self.gauges.bytes.set(signed(local.bytes()));
-        self.gauges
-            .held
-            .set(signed(self.parts.shared.held.total() as u64));
+        self.gauges.held.set(signed(self.parts.shared.held.total() as u64));
         self.gauges.config_age.set(self.age(self.configured()) as i64);
-        self.gauges
-            .generation
-            .set(signed(self.generation.load(Ordering::Relaxed)));
+        self.gauges.generation.set(signed(self.generation.load(Ordering::Relaxed)));
         self.gauges.endpoints.clear();
         for (name, backend) in &self.parts.backends {
-            self.gauges
-                .down
-                .get_or_create(&Named {
-                    backend: name.clone(),
-                })
-                .set(backend.is_down().into());
+            self.gauges.down.get_or_create(&Named { backend: name.clone() }).set(backend.is_down().into());
             for endpoint in backend.endpoints() {
                 let (endpoint, state) = (endpoint.address.to_string(), endpoint.standing.as_str());
                 self.gauges
                     .endpoints
-                    .get_or_create(&Endpoint {
-                        backend: name.clone(),
-                        endpoint,
-                        state,
-                    })
+                    .get_or_create(&Endpoint { backend: name.clone(), endpoint, state })
                     .set(1);
             }
         }
@@ -182,11 +161,7 @@ impl Subject for Overview {
             config: ConfigStatus {
                 age_seconds: self.age(self.configured()),
                 generation: self.generation.load(Ordering::Relaxed),
-                last_reload: self
-                    .last_reload
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone(),
+                last_reload: self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             },
             window: WindowStatus {
                 seconds: 60,
@@ -224,11 +199,7 @@ fn backend_status(name: &str, backend: &Backend) -> BackendStatus {
         in_flight: endpoint.in_flight as u64,
         connections: endpoint.connections as u64,
     });
-    BackendStatus {
-        name: name.to_owned(),
-        down: backend.is_down(),
-        endpoints: endpoints.collect(),
-    }
+    BackendStatus { name: name.to_owned(), down: backend.is_down(), endpoints: endpoints.collect() }
 }
 
 fn signed(value: u64) -> i64 {

@@ -99,9 +99,7 @@ impl FromStr for Size {
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
-        let unit = TIME_UNITS
-            .iter()
-            .find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit));
+        let unit = TIME_UNITS.iter().find(|(unit, _)| nanos != 0 && nanos.is_multiple_of(*unit));
         match unit {
             Some((unit, name)) => write!(f, "{}{name}", nanos / unit),
             None => write!(f, "{nanos}s"),
@@ -111,9 +109,7 @@ impl fmt::Display for Period {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = SIZE_UNITS
-            .iter()
-            .find(|(unit, _)| self.0 != 0 && self.0.is_multiple_of(*unit));
+        let unit = SIZE_UNITS.iter().find(|(unit, _)| self.0 != 0 && self.0.is_multiple_of(*unit));
         match unit {
             Some((unit, name)) => write!(f, "{}{name}", self.0 / unit),
             None => write!(f, "{}", self.0),
@@ -218,11 +214,7 @@ mod tests {
     fn a_size_is_written_in_the_unit_that_fits() {
         let check = |text: &str, bytes, written: &str| {
             let size = text.parse::<Size>().unwrap();
-            assert_eq!(
-                (size.bytes(), size.to_string().as_str()),
-                (bytes, written),
-                "{text}"
-            );
+            assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, written), "{text}");
         };
         check("16384000", 16_384_000, "16384000");
         check("16MiB", 16 << 20, "16MiB");

@@ -42,13 +42,7 @@ impl Boundary {
     /// A boundary finder for a connection that speaks `transport` and `protocol`.
     pub fn new(transport: Transport, protocol: Protocol, bounds: Bounds) -> Self {
         let walk = Walk::new(protocol, 0, bounds.message, bounds.depth);
-        Self {
-            transport,
-            protocol,
-            bounds,
-            walk,
-            progress: Progress::Header,
-        }
+        Self { transport, protocol, bounds, walk, progress: Progress::Header }
     }
 
     /// The first message in `bytes`. While it is not whole, `bytes` must keep its start and only grow.
@@ -117,10 +111,7 @@ mod tests {
         let mut bytes = vec![0, 0, 0, 17];
         assert_eq!(boundary.find(&bytes), Ok(Found::Needs(21)));
         bytes.extend_from_slice(PING);
-        assert_eq!(
-            boundary.find(&bytes),
-            Ok(Found::Message(Extent { message: 4..21 }))
-        );
+        assert_eq!(boundary.find(&bytes), Ok(Found::Message(Extent { message: 4..21 })));
     }
 
     #[test]
@@ -135,17 +126,9 @@ mod tests {
     fn unframed_messages_arriving_byte_by_byte_end_where_they_end() {
         let mut boundary = Boundary::new(Transport::Unframed, Protocol::Binary, Bounds::default());
         for end in 0..PING.len() {
-            assert!(
-                matches!(boundary.find(&PING[..end]), Ok(Found::Needs(_))),
-                "at {end}"
-            );
+            assert!(matches!(boundary.find(&PING[..end]), Ok(Found::Needs(_))), "at {end}");
         }
         let two = [PING, PING].concat();
-        assert_eq!(
-            boundary.find(&two),
-            Ok(Found::Message(Extent {
-                message: 0..PING.len()
-            }))
-        );
+        assert_eq!(boundary.find(&two), Ok(Found::Message(Extent { message: 0..PING.len() })));
     }
 }

@@ -102,11 +102,7 @@ impl<'a> Cursor<'a> {
             Protocol::Binary if head == 0 => Ok(None),
             Protocol::Binary => {
                 let kind = Type::from_binary(head)?;
-                Ok(Some(Field {
-                    id: i16::from_be_bytes(self.array()?),
-                    kind,
-                    inline: None,
-                }))
+                Ok(Some(Field { id: i16::from_be_bytes(self.array()?), kind, inline: None }))
             }
             Protocol::Compact if head & 0x0f == 0 => Ok(None),
             Protocol::Compact => {
@@ -116,11 +112,7 @@ impl<'a> Cursor<'a> {
                     0 => self.zigzag_i16()?,
                     delta => last.checked_add(delta).ok_or(WireError::FieldId)?,
                 };
-                Ok(Some(Field {
-                    id,
-                    kind,
-                    inline: (kind == Type::Bool).then_some(code == 1),
-                }))
+                Ok(Some(Field { id, kind, inline: (kind == Type::Bool).then_some(code == 1) }))
             }
         }
     }
@@ -159,10 +151,7 @@ impl<'a> Cursor<'a> {
                     return Ok((None, 0));
                 }
                 let types = self.byte()?;
-                Ok((
-                    Some((Type::from_compact(types >> 4)?, Type::from_compact(types & 0x0f)?)),
-                    count,
-                ))
+                Ok((Some((Type::from_compact(types >> 4)?, Type::from_compact(types & 0x0f)?)), count))
             }
         }
     }

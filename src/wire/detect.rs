@@ -68,9 +68,7 @@ pub fn detect(bytes: &[u8]) -> Result<Option<(Transport, Protocol)>, WireError> 
 
 /// A lenient message's name must be a plausible one.
 fn lenient(bytes: &[u8]) -> Result<Option<(Transport, Protocol)>, WireError> {
-    let length = bytes
-        .first_chunk::<4>()
-        .map_or(0, |length| u32::from_be_bytes(*length));
+    let length = bytes.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length));
     if length as usize <= NAME_MAX {
         Ok(Some((Transport::Unframed, Protocol::Binary)))
     } else {
@@ -79,9 +77,7 @@ fn lenient(bytes: &[u8]) -> Result<Option<(Transport, Protocol)>, WireError> {
 }
 
 fn foreign(bytes: &[u8]) -> Option<Foreign> {
-    const METHODS: [&[u8]; 8] = [
-        b"GET ", b"POST", b"PUT ", b"HEAD", b"OPTI", b"DELE", b"PATC", b"CONN",
-    ];
+    const METHODS: [&[u8]; 8] = [b"GET ", b"POST", b"PUT ", b"HEAD", b"OPTI", b"DELE", b"PATC", b"CONN"];
     let first = bytes.get(..4)?;
     if METHODS.contains(&first) || first == b"PRI " {
         return Some(Foreign::Http);
@@ -110,14 +106,8 @@ mod tests {
         check(&[0, 0, 0, 17], None);
         check(&[0, 0, 0, 17, 0x80], Some((Transport::Framed, Protocol::Binary)));
         check(&[0, 0, 0, 17, 0x82], Some((Transport::Framed, Protocol::Compact)));
-        check(
-            &[0, 0, 0, 17, 0, 0, 0, 4],
-            Some((Transport::Framed, Protocol::Binary)),
-        );
-        check(
-            &[0, 0, 0, 4, b'p', b'i'],
-            Some((Transport::Unframed, Protocol::Binary)),
-        );
+        check(&[0, 0, 0, 17, 0, 0, 0, 4], Some((Transport::Framed, Protocol::Binary)));
+        check(&[0, 0, 0, 4, b'p', b'i'], Some((Transport::Unframed, Protocol::Binary)));
     }
 
     #[test]

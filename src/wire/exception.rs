@@ -9,10 +9,7 @@ use super::Protocol;
 
 /// The struct of an exception of `kind` that says `message`, without a message header.
 pub fn encode(protocol: Protocol, kind: ApplicationErrorKind, message: &str) -> Vec<u8> {
-    let error = ApplicationError {
-        kind,
-        message: message.to_owned(),
-    };
+    let error = ApplicationError { kind, message: message.to_owned() };
     let mut bytes = Vec::new();
     let written = match protocol {
         Protocol::Binary => {

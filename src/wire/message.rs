@@ -59,26 +59,18 @@ impl<'a> Message<'a> {
         match walk.advance(bytes) {
             Ok(Walked::Done(end)) if end == bytes.len() => {}
             Ok(Walked::Done(end)) => {
-                return Err(WireError::Trailing {
-                    left: bytes.len() - end,
-                });
+                return Err(WireError::Trailing { left: bytes.len() - end });
             }
             Ok(Walked::Needs(_)) | Err(WireError::TooLong { .. }) => return Err(WireError::Short),
             Err(error) => return Err(error),
         }
-        Ok(Self {
-            header,
-            body: bytes.get(start..).unwrap_or_default(),
-        })
+        Ok(Self { header, body: bytes.get(start..).unwrap_or_default() })
     }
 
     /// Reads a message whose body is known to be whole.
     pub fn parse_walked(protocol: Protocol, bytes: &'a [u8]) -> Result<Self, WireError> {
         let (header, start) = Header::parse(protocol, bytes)?;
-        Ok(Self {
-            header,
-            body: bytes.get(start..).unwrap_or_default(),
-        })
+        Ok(Self { header, body: bytes.get(start..).unwrap_or_default() })
     }
 }
 
@@ -178,12 +170,7 @@ fn strict<'a>(at: &mut Cursor<'a>) -> Result<Header<'a>, WireError> {
     let length = at.size()?;
     let name = name(at, length)?;
     let seqid = i32::from_be_bytes(at.array()?);
-    Ok(Header {
-        kind,
-        name,
-        seqid,
-        form: Form::Strict,
-    })
+    Ok(Header { kind, name, seqid, form: Form::Strict })
 }
 
 fn lenient<'a>(at: &mut Cursor<'a>) -> Result<Header<'a>, WireError> {
@@ -192,12 +179,7 @@ fn lenient<'a>(at: &mut Cursor<'a>) -> Result<Header<'a>, WireError> {
     let code = at.byte()?;
     let kind = kind(code, u32::from(code))?;
     let seqid = i32::from_be_bytes(at.array()?);
-    Ok(Header {
-        kind,
-        name,
-        seqid,
-        form: Form::Lenient,
-    })
+    Ok(Header { kind, name, seqid, form: Form::Lenient })
 }
 
 fn compact<'a>(at: &mut Cursor<'a>) -> Result<Header<'a>, WireError> {
@@ -210,12 +192,7 @@ fn compact<'a>(at: &mut Cursor<'a>) -> Result<Header<'a>, WireError> {
     let seqid = at.varint(U32_VARINT)? as u32 as i32;
     let length = at.size()?;
     let name = name(at, length)?;
-    Ok(Header {
-        kind,
-        name,
-        seqid,
-        form: Form::Strict,
-    })
+    Ok(Header { kind, name, seqid, form: Form::Strict })
 }
 
 fn name<'a>(at: &mut Cursor<'a>, length: usize) -> Result<&'a [u8], WireError> {
@@ -253,18 +230,10 @@ mod tests {
 
     #[track_caller]
     fn returns(protocol: Protocol, form: Form, seqid: i32) {
-        let header = Header {
-            kind: Kind::Call,
-            name: b"Users:getUser",
-            seqid,
-            form,
-        };
+        let header = Header { kind: Kind::Call, name: b"Users:getUser", seqid, form };
         let mut out = BytesMut::new();
         put_message(&mut out, Transport::Framed, protocol, &header, &[0]);
-        assert_eq!(
-            out.len() - 4,
-            u32::from_be_bytes(out[..4].try_into().unwrap()) as usize
-        );
+        assert_eq!(out.len() - 4, u32::from_be_bytes(out[..4].try_into().unwrap()) as usize);
         let mut walk = Walk::new(protocol, 0, 0, 64);
         let message = Message::parse(protocol, &out[4..], &mut walk).unwrap();
         assert_eq!((message.header, message.body), (header, &[0_u8][..]));

@@ -38,13 +38,7 @@ enum Level {
 impl Walk {
     /// A walk through the struct at offset `start`, which may end at `end_max` at the latest.
     pub fn new(protocol: Protocol, start: usize, end_max: usize, depth_max: usize) -> Self {
-        let mut walk = Self {
-            protocol,
-            levels: Vec::new(),
-            pos: 0,
-            end_max: 0,
-            depth_max,
-        };
+        let mut walk = Self { protocol, levels: Vec::new(), pos: 0, end_max: 0, depth_max };
         walk.restart(protocol, start, end_max);
         walk
     }
@@ -75,10 +69,7 @@ impl Walk {
 
     fn needs(&self, total: usize) -> Result<Walked, WireError> {
         if total > self.end_max {
-            return Err(WireError::TooLong {
-                length: total,
-                bound: self.end_max,
-            });
+            return Err(WireError::TooLong { length: total, bound: self.end_max });
         }
         Ok(Walked::Needs(total))
     }
@@ -94,23 +85,12 @@ impl Walk {
                 Some(field) => (Level::Struct { last: field.id }, self.value(&mut at, field.kind)?),
             },
             Level::List { left: 0, .. } | Level::Map { left: 0, .. } => return self.leave(at.pos()),
-            Level::List { element, left } => (
-                Level::List {
-                    element,
-                    left: left - 1,
-                },
-                self.value(&mut at, element)?,
-            ),
+            Level::List { element, left } => {
+                (Level::List { element, left: left - 1 }, self.value(&mut at, element)?)
+            }
             Level::Map { key, value, left } => {
                 let kind = if left % 2 == 0 { key } else { value };
-                (
-                    Level::Map {
-                        key,
-                        value,
-                        left: left - 1,
-                    },
-                    self.value(&mut at, kind)?,
-                )
+                (Level::Map { key, value, left: left - 1 }, self.value(&mut at, kind)?)
             }
         };
         self.pos = at.pos();
@@ -118,9 +98,7 @@ impl Walk {
             *top = advanced;
         }
         match inner {
-            Some(_) if self.levels.len() >= self.depth_max => Err(WireError::Depth {
-                bound: self.depth_max,
-            }),
+            Some(_) if self.levels.len() >= self.depth_max => Err(WireError::Depth { bound: self.depth_max }),
             Some(inner) => {
                 self.levels.push(inner);
                 Ok(())
@@ -164,11 +142,7 @@ impl Walk {
                 (Some((key, value)), count) => {
                     let least = key.least_width(self.protocol) + value.least_width(self.protocol);
                     self.room(at, least, count)?;
-                    Ok(Some(Level::Map {
-                        key,
-                        value,
-                        left: count.saturating_mul(2),
-                    }))
+                    Ok(Some(Level::Map { key, value, left: count.saturating_mul(2) }))
                 }
             },
             Type::Bool | Type::Byte | Type::Double | Type::Uuid => Ok(None),
@@ -186,10 +160,7 @@ impl Walk {
     fn room(&self, at: &Cursor<'_>, width: usize, count: usize) -> Result<usize, WireError> {
         let length = at.pos().saturating_add(width.saturating_mul(count));
         if length > self.end_max {
-            return Err(WireError::TooLong {
-                length,
-                bound: self.end_max,
-            });
+            return Err(WireError::TooLong { length, bound: self.end_max });
         }
         Ok(length)
     }
@@ -210,10 +181,7 @@ mod tests {
         let map = [13, 0, 1, 11, 8, 0, 0, 0, 1, 0, 0, 0, 1, b'k', 0, 0, 0, 9, 0];
         assert_eq!(walked(Protocol::Binary, &map), Ok(Walked::Done(map.len())));
         let compact = [0x18, 2, b'h', b'i', 0x11, 0x19, 0x35, 2, 4, 6, 0];
-        assert_eq!(
-            walked(Protocol::Compact, &compact),
-            Ok(Walked::Done(compact.len()))
-        );
+        assert_eq!(walked(Protocol::Compact, &compact), Ok(Walked::Done(compact.len())));
     }
 
     #[test]
@@ -224,15 +192,11 @@ mod tests {
 
     #[test]
     fn pieces_of_any_size_end_alike() {
-        let whole = [
-            15, 0, 1, 11, 0, 0, 0, 2, 0, 0, 0, 1, b'a', 0, 0, 0, 0, 10, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0,
-        ];
+        let whole =
+            [15, 0, 1, 11, 0, 0, 0, 2, 0, 0, 0, 1, b'a', 0, 0, 0, 0, 10, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0];
         let mut walk = Walk::new(Protocol::Binary, 0, 1 << 20, 64);
         for end in 0..whole.len() {
-            assert!(
-                matches!(walk.advance(&whole[..end]), Ok(Walked::Needs(_))),
-                "at {end}"
-            );
+            assert!(matches!(walk.advance(&whole[..end]), Ok(Walked::Needs(_))), "at {end}");
         }
         assert_eq!(walk.advance(&whole), Ok(Walked::Done(whole.len())));
     }
@@ -240,33 +204,17 @@ mod tests {
     #[test]
     fn declared_sizes_are_held_against_the_bound() {
         let list = [15, 0, 1, 12, 0x7f, 0xff, 0xff, 0xff];
-        assert!(matches!(
-            walked(Protocol::Binary, &list),
-            Err(WireError::TooLong { .. })
-        ));
+        assert!(matches!(walked(Protocol::Binary, &list), Err(WireError::TooLong { .. })));
         let negative = [11, 0, 1, 0xff, 0xff, 0xff, 0xff];
-        assert_eq!(
-            walked(Protocol::Binary, &negative),
-            Err(WireError::Negative { length: -1 })
-        );
+        assert_eq!(walked(Protocol::Binary, &negative), Err(WireError::Negative { length: -1 }));
     }
 
     #[test]
     fn depth_is_bounded() {
         let nested = |depth: usize| {
-            [12, 0, 1]
-                .repeat(depth - 1)
-                .into_iter()
-                .chain(vec![0; depth])
-                .collect::<Vec<u8>>()
+            [12, 0, 1].repeat(depth - 1).into_iter().chain(vec![0; depth]).collect::<Vec<u8>>()
         };
-        assert!(matches!(
-            walked(Protocol::Binary, &nested(64)),
-            Ok(Walked::Done(_))
-        ));
-        assert_eq!(
-            walked(Protocol::Binary, &nested(65)),
-            Err(WireError::Depth { bound: 64 })
-        );
+        assert!(matches!(walked(Protocol::Binary, &nested(64)), Ok(Walked::Done(_))));
+        assert_eq!(walked(Protocol::Binary, &nested(65)), Err(WireError::Depth { bound: 64 }));
     }
 }

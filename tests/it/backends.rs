@@ -11,9 +11,7 @@ fn ping() -> Message {
 #[test]
 fn calls_are_spread_over_endpoints() {
     let backends = [backend(), backend(), backend()];
-    let builder = backends
-        .iter()
-        .fold(gateway(), |builder, backend| builder.endpoint(backend.address()));
+    let builder = backends.iter().fold(gateway(), |builder, backend| builder.endpoint(backend.address()));
     let gateway = builder.start();
     let mut client = gateway.client();
     (0..100).for_each(|id| assert_eq!(client.get_user(id).user_id(), id));
@@ -25,11 +23,7 @@ fn an_idempotent_call_that_died_is_answered_by_another_endpoint() {
     let (bad, good) = (backend(), backend());
     bad.does("getUser", Act::Close);
     let rule = "ttl = '60s'\ntimeout = '10s'";
-    let gateway = gateway()
-        .get_user(rule)
-        .endpoint(bad.address())
-        .endpoint(good.address())
-        .start();
+    let gateway = gateway().get_user(rule).endpoint(bad.address()).endpoint(good.address()).start();
     let mut client = gateway.client();
     for id in 0..20 {
         assert_eq!(client.get_user(id).user_id(), id);
@@ -41,11 +35,7 @@ fn an_idempotent_call_that_died_is_answered_by_another_endpoint() {
 fn a_failing_endpoint_is_left_alone_and_returns() {
     let (mut failing, steady) = (backend(), backend());
     let options = "ejection_failures = 2\nejection_time = '100ms'\nejection_time_max = '200ms'";
-    let gateway = gateway()
-        .backend(options)
-        .endpoint(failing.address())
-        .endpoint(steady.address())
-        .start();
+    let gateway = gateway().backend(options).endpoint(failing.address()).endpoint(steady.address()).start();
     let mut client = gateway.client();
     failing.kill();
     for _ in 0..50 {
@@ -65,11 +55,7 @@ fn one_call_at_a_time_tries_whether_a_backend_is_back() {
     backend.does("getUser", Act::Silence);
     let rule = "ttl = '60s'\ntimeout = '200ms'";
     let options = "ejection_failures = 1\nejection_time = '300ms'\nejection_time_max = '300ms'";
-    let gateway = gateway()
-        .get_user(rule)
-        .backend(options)
-        .endpoint(backend.address())
-        .start();
+    let gateway = gateway().get_user(rule).backend(options).endpoint(backend.address()).start();
     let mut client = gateway.client();
     eventually(|| {
         client.get_user(1);
@@ -88,10 +74,7 @@ fn one_call_at_a_time_tries_whether_a_backend_is_back() {
 #[test]
 fn a_server_that_closes_idle_connections_is_never_caught_by_it() {
     let server = python_backend(Library::Thriftpy2, Wire::unframed());
-    let gateway = gateway()
-        .endpoint(server.address())
-        .backend_speaks(Wire::unframed())
-        .start();
+    let gateway = gateway().endpoint(server.address()).backend_speaks(Wire::unframed()).start();
     let mut client = gateway.client();
     client.get_user(1);
     // thriftpy2 closes after 3 s.
@@ -103,10 +86,7 @@ fn a_server_that_closes_idle_connections_is_never_caught_by_it() {
 #[test]
 fn idle_connections_are_closed() {
     let backend = backend();
-    let gateway = gateway()
-        .backend("idle_timeout = '100ms'")
-        .endpoint(backend.address())
-        .start();
+    let gateway = gateway().backend("idle_timeout = '100ms'").endpoint(backend.address()).start();
     let mut client = gateway.client();
     client.get_user(1);
     eventually(|| backend.open_connections() == 0);
@@ -139,10 +119,7 @@ fn connections_are_used_again() {
 fn a_connection_with_an_abandoned_call_is_never_used_again() {
     let backend = backend();
     backend.does("getUser", Act::Late(ms(400), Box::new(Act::User)));
-    let gateway = gateway()
-        .get_user("ttl = '60s'\ntimeout = '200ms'")
-        .endpoint(backend.address())
-        .start();
+    let gateway = gateway().get_user("ttl = '60s'\ntimeout = '200ms'").endpoint(backend.address()).start();
     let mut client = gateway.client();
     assert!(client.get_user(7).is_exception());
     backend.does("getUser", Act::User);
@@ -154,10 +131,7 @@ fn a_connection_with_an_abandoned_call_is_never_used_again() {
 fn a_server_with_few_threads_is_not_flooded() {
     let backend = backend();
     backend.does("getUser", Act::Late(ms(5), Box::new(Act::User)));
-    let gateway = gateway()
-        .backend("max_connections = 2")
-        .endpoint(backend.address())
-        .start();
+    let gateway = gateway().backend("max_connections = 2").endpoint(backend.address()).start();
     let askers = (0..10).map(|asker| {
         let mut client = gateway.client();
         move || {
@@ -190,9 +164,7 @@ fn upstream_sequence_ids_are_the_gateways_own() {
 fn host_names_are_looked_up() {
     let backend = backend();
     let port = backend.address().port();
-    let text = gateway()
-        .text()
-        .replace("endpoints = []", &format!("endpoints = ['localhost:{port}']"));
+    let text = gateway().text().replace("endpoints = []", &format!("endpoints = ['localhost:{port}']"));
     let gateway = Gateway::start(&text);
     assert_eq!(gateway.client().get_user(7).user_id(), 7);
 }
@@ -215,15 +187,9 @@ fn a_client_may_have_its_own_connection() {
 
 #[test]
 fn clients_and_backends_may_differ_in_transport() {
-    for (ours, theirs) in [
-        (Wire::framed(), Wire::unframed()),
-        (Wire::unframed(), Wire::framed()),
-    ] {
+    for (ours, theirs) in [(Wire::framed(), Wire::unframed()), (Wire::unframed(), Wire::framed())] {
         let backend = backend_speaking(theirs);
-        let gateway = gateway()
-            .endpoint(backend.address())
-            .backend_speaks(theirs)
-            .start();
+        let gateway = gateway().endpoint(backend.address()).backend_speaks(theirs).start();
         let mut client = gateway.client_speaking(ours);
         assert_eq!(client.get_user(7).user_id(), 7);
         client.send_together((0..20).map(get_user).collect());

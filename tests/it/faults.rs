@@ -51,7 +51,7 @@ impl Row {
         let backend = backend();
         backend.does("getUser", self.act.clone());
         let gateway = impatient()
-            .backend("ejection_failures = 2\nejection_time = '60s'")
+            .backend("ejection_failures = 2\nejection_time = '20s'")
             .endpoint(backend.address())
             .start();
         let mut client = gateway.client();
@@ -68,7 +68,7 @@ impl Row {
         let backend = backend();
         backend.does("getUser", self.act.clone());
         let gateway = impatient()
-            .backend("ejection_failures = 2\nejection_time = '60s'")
+            .backend("ejection_failures = 2\nejection_time = '20s'")
             .endpoint(backend.address())
             .start();
         let mut client = gateway.client();
@@ -103,10 +103,7 @@ impl Row {
             backend.does("getUser", self.act.clone());
             backend.does("renameUser", self.act.clone());
         }
-        let gateway = impatient()
-            .endpoint(backends[0].address())
-            .endpoint(backends[1].address())
-            .start();
+        let gateway = impatient().endpoint(backends[0].address()).endpoint(backends[1].address()).start();
         gateway.client().call(call);
         backends.iter().map(Backend::calls).sum()
     }
@@ -146,10 +143,7 @@ fn unreachable() {
     assert!(text.contains("users") && text.contains("unreachable"), "{text}");
     assert_eq!(alone.faults("unreachable"), 1);
     // No byte of it was sent, so even a call that is not idempotent goes to another endpoint.
-    let both = impatient()
-        .endpoint(gone.address())
-        .endpoint(there.address())
-        .start();
+    let both = impatient().endpoint(gone.address()).endpoint(there.address()).start();
     let mut client = both.client();
     for _ in 0..10 {
         assert!(!client.call(rename_user(7, "x")).is_exception());
@@ -160,10 +154,8 @@ fn unreachable() {
 #[test]
 fn down() {
     let mut gone = backend();
-    let gateway = impatient()
-        .backend("ejection_failures = 1\nejection_time = '60s'")
-        .endpoint(gone.address())
-        .start();
+    let gateway =
+        impatient().backend("ejection_failures = 1\nejection_time = '20s'").endpoint(gone.address()).start();
     let mut client = gateway.client();
     let known = client.get_user(7).email();
     gone.kill();
@@ -192,12 +184,7 @@ fn busy() {
     let replies: Vec<_> = (0..4).map(|_| client.receive()).collect();
     let refused: Vec<_> = replies.iter().filter(|reply| reply.is_exception()).collect();
     assert_eq!(refused.len(), 2, "{replies:?}");
-    assert!(
-        refused
-            .iter()
-            .all(|reply| reply.exception_text().contains("busy")),
-        "{refused:?}"
-    );
+    assert!(refused.iter().all(|reply| reply.exception_text().contains("busy")), "{refused:?}");
     assert_eq!(backend.connections(), 1);
 }
 
@@ -264,10 +251,7 @@ fn garbage(act: Act) {
 #[test]
 fn garbage_longer_than_any_frame() {
     let backend = backend();
-    let gateway = impatient()
-        .section("limits", "frame = '4KiB'")
-        .endpoint(backend.address())
-        .start();
+    let gateway = impatient().section("limits", "frame = '4KiB'").endpoint(backend.address()).start();
     backend.does("getUser", Act::Reply(user(7, &"x".repeat(8192))));
     let mut client = gateway.client();
     assert!(client.get_user(7).is_exception());
@@ -301,9 +285,8 @@ fn exception_of_the_caller() {
 #[test]
 fn missing_result() {
     let row = row("missing_result", Act::Reply(vec![]));
-    let row = row
-        .lets_old_entries_answer()
-        .says(|reply| reply.kind == Kind::Reply && reply.fields.is_empty());
+    let row =
+        row.lets_old_entries_answer().says(|reply| reply.kind == Kind::Reply && reply.fields.is_empty());
     row.blames_nobody();
 }
 

@@ -32,10 +32,7 @@ pub(crate) const INTERNAL_ERROR: i32 = 6;
 /// Waits until the condition holds; a test that waits longer than any machine needs fails there.
 #[track_caller]
 pub(crate) fn eventually(condition: impl FnMut() -> bool) {
-    assert!(
-        holds_within(PATIENCE, condition),
-        "the condition never came to hold"
-    );
+    assert!(holds_within(PATIENCE, condition), "the condition never came to hold");
 }
 
 /// Waits until `look` finds something.

@@ -7,10 +7,7 @@ const CACHED: &str = "ttl = '60s'\ntimeout = '10s'";
 #[test]
 fn sets_and_maps_in_any_order_share_a_key() {
     let backend = backend();
-    let gateway = gateway()
-        .rule("UserService.listUsers", CACHED)
-        .endpoint(backend.address())
-        .start();
+    let gateway = gateway().rule("UserService.listUsers", CACHED).endpoint(backend.address()).start();
     let mut client = gateway.client();
     client.call(list_users(&[1, 2, 3], &[("a", "1"), ("b", "2")]));
     client.call(list_users(&[3, 1, 2], &[("b", "2"), ("a", "1")]));
@@ -52,9 +49,7 @@ fn a_call_that_two_readers_may_read_differently_passes() {
 fn unknown_methods_pass() {
     let backend = backend();
     let gateway = gateway().endpoint(backend.address()).start();
-    let reply = gateway
-        .client()
-        .call(Message::call("unheardOf", 0, vec![(5, string("x"))]));
+    let reply = gateway.client().call(Message::call("unheardOf", 0, vec![(5, string("x"))]));
     assert_eq!(reply.exception_kind(), UNKNOWN_METHOD);
     assert_eq!(gateway.metric("larder_calls_total", &[("method", "_OTHER")]), 1);
 }

@@ -6,11 +6,8 @@ use crate::harness::*;
 
 fn limited(limits: &str) -> (Backend, Gateway) {
     let backend = backend();
-    let gateway = gateway()
-        .section("limits", limits)
-        .get_user("ttl = '60s'")
-        .endpoint(backend.address())
-        .start();
+    let gateway =
+        gateway().section("limits", limits).get_user("ttl = '60s'").endpoint(backend.address()).start();
     (backend, gateway)
 }
 
@@ -171,10 +168,7 @@ fn a_size_beyond_what_is_left_is_refused_before_anything_is_allocated() {
 fn a_reply_is_no_call() {
     let (backend, gateway) = limited("");
     let mut client = gateway.client();
-    client.send(Message {
-        kind: Kind::Reply,
-        ..get_user(7)
-    });
+    client.send(Message { kind: Kind::Reply, ..get_user(7) });
     if let Ok(Some(reply)) = client.try_receive() {
         assert!(reply.is_exception(), "{reply:?}");
     }
@@ -204,24 +198,17 @@ fn one_connection_too_many_is_closed() {
 fn calls_beyond_the_bound_of_a_connection_wait_unread() {
     let backend = backend();
     backend.does("getUser", Act::Held);
-    let patient = gateway()
-        .section("limits", "calls_per_connection = 2")
-        .get_user("ttl = '60s'\ntimeout = '20s'");
+    let patient =
+        gateway().section("limits", "calls_per_connection = 2").get_user("ttl = '60s'\ntimeout = '20s'");
     let gateway = patient.endpoint(backend.address()).start();
     let mut client = gateway.client();
     client.send_together((0..5).map(get_user).collect());
     eventually(|| backend.calls() == 2);
-    assert_eq!(
-        gateway.client().call(Message::call("ping", 0, vec![])).kind,
-        Kind::Reply
-    );
+    assert_eq!(gateway.client().call(Message::call("ping", 0, vec![])).kind, Kind::Reply);
     assert_eq!(backend.calls(), 3);
     backend.does("getUser", Act::User);
     backend.release();
-    assert_eq!(
-        (0..5).map(|_| client.receive().user_id()).collect::<Vec<_>>(),
-        [0, 1, 2, 3, 4]
-    );
+    assert_eq!((0..5).map(|_| client.receive().user_id()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
 
 #[test]

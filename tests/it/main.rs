@@ -8,10 +8,7 @@
     clippy::cast_possible_truncation,
     reason = "a test that meets what it does not expect ends there"
 )]
-#![allow(
-    clippy::disallowed_types,
-    reason = "these tests run in real time, beside the processes they start"
-)]
+#![allow(clippy::disallowed_types, reason = "these tests run in real time, beside the processes they start")]
 
 // What the tests are written in.
 mod harness;

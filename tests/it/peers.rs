@@ -22,10 +22,7 @@ fn the_scripted_backend_answers_real_clients() {
         for library in [Library::Thriftpy2, Library::Apache] {
             let mut client = PythonClient::connect(backend.address(), library, wire);
             assert!(client.email(7).starts_with("call-"));
-            assert_eq!(
-                client.call("listUsers", json!([[1], {"a": "b"}])),
-                json!({"value": []})
-            );
+            assert_eq!(client.call("listUsers", json!([[1], {"a": "b"}])), json!({"value": []}));
         }
     }
 }
@@ -38,10 +35,7 @@ fn real_servers_answer_the_exact_client() {
             let mut client = Client::connect(server.address(), wire);
             assert_eq!(client.get_user(7).user_id(), 7);
             let listed = client.call(list_users(&[3, 1], &[("a", "b")]));
-            assert!(
-                matches!(listed.field(0), Some(Value::List(users)) if users.len() == 2),
-                "{listed:?}"
-            );
+            assert!(matches!(listed.field(0), Some(Value::List(users)) if users.len() == 2), "{listed:?}");
         }
     }
 }

@@ -18,10 +18,7 @@ fn a_call_that_no_rule_caches_goes_to_a_backend() {
 #[test]
 fn a_fresh_entry_answers_at_once() {
     let backend = backend();
-    let gateway = gateway()
-        .endpoint(backend.address())
-        .get_user("ttl = '60s'")
-        .start();
+    let gateway = gateway().endpoint(backend.address()).get_user("ttl = '60s'").start();
     let mut client = gateway.client();
     let first = client.get_user(7).email();
     backend.stall();
@@ -54,10 +51,7 @@ fn a_stale_entry_answers_at_once_while_one_call_refreshes_it() {
 fn one_call_asks_a_backend_and_the_others_share_its_reply() {
     let backend = backend();
     backend.does("getUser", Act::Held);
-    let gateway = gateway()
-        .endpoint(backend.address())
-        .get_user("ttl = '60s'\ntimeout = '20s'")
-        .start();
+    let gateway = gateway().endpoint(backend.address()).get_user("ttl = '60s'\ntimeout = '20s'").start();
     let mut clients: Vec<_> = (0..8).map(|_| gateway.client()).collect();
     for client in &mut clients {
         client.send_together(vec![get_user(7), get_user(7)]);
@@ -70,10 +64,7 @@ fn one_call_asks_a_backend_and_the_others_share_its_reply() {
     backend.release();
     let shared = late.receive().email();
     for client in &mut clients {
-        assert_eq!(
-            [client.receive().email(), client.receive().email()],
-            [shared.clone(), shared.clone()]
-        );
+        assert_eq!([client.receive().email(), client.receive().email()], [shared.clone(), shared.clone()]);
     }
     assert_eq!(backend.calls(), 2);
     assert_eq!(gateway.outcomes("miss"), 2);
@@ -121,10 +112,7 @@ fn no_reply_is_older_than_its_rule_allows() {
 #[test]
 fn no_reply_belongs_to_another_call() {
     let backend = backend();
-    let gateway = gateway()
-        .endpoint(backend.address())
-        .get_user("ttl = '20ms'")
-        .start();
+    let gateway = gateway().endpoint(backend.address()).get_user("ttl = '20ms'").start();
     let askers = (0..8).map(|asker| {
         let mut client = gateway.client();
         move || {
@@ -142,10 +130,7 @@ fn no_reply_belongs_to_another_call() {
 #[test]
 fn no_failure_is_remembered_as_an_answer() {
     let backend = backend();
-    let gateway = gateway()
-        .endpoint(backend.address())
-        .get_user("ttl = '60s'")
-        .start();
+    let gateway = gateway().endpoint(backend.address()).get_user("ttl = '60s'").start();
     let mut client = gateway.client();
     let failures = [
         Act::Exception(INTERNAL_ERROR, "broken"),

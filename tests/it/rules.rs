@@ -17,9 +17,7 @@ fn is_refused(config: &str, words: &[&str]) {
 }
 
 fn good() -> Builder {
-    gateway()
-        .endpoint("127.0.0.1:9191".parse().unwrap())
-        .get_user(KEPT)
+    gateway().endpoint("127.0.0.1:9191".parse().unwrap()).get_user(KEPT)
 }
 
 /// The line in `config` that begins so.
@@ -30,12 +28,7 @@ fn line_of(config: &str, start: &str) -> usize {
 #[test]
 fn a_good_configuration_is_accepted() {
     let output = check(&good().text());
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -45,10 +38,7 @@ fn an_unknown_option_is_refused_with_its_line_and_the_nearest_name() {
         "",
         1,
     );
-    let place = format!(
-        "larder.toml:{}: rules.\"UserService.getUser\".tll: ",
-        line_of(&config, "tll")
-    );
+    let place = format!("larder.toml:{}: rules.\"UserService.getUser\".tll: ", line_of(&config, "tll"));
     is_refused(&config, &[&place, "unknown option", "did you mean ttl?"]);
 }
 
@@ -61,22 +51,13 @@ fn all_problems_are_told_at_once() {
         .text();
     is_refused(
         &config,
-        &[
-            "getUser",
-            "ttl",
-            "filter",
-            "client_timeout",
-            &line_of(&config, "client_timout").to_string(),
-        ],
+        &["getUser", "ttl", "filter", "client_timeout", &line_of(&config, "client_timout").to_string()],
     );
 }
 
 #[test]
 fn an_unknown_method_is_refused() {
-    is_refused(
-        &good().rule("UserService.getUsr", KEPT).text(),
-        &["getUsr", "did you mean", "getUser"],
-    );
+    is_refused(&good().rule("UserService.getUsr", KEPT).text(), &["getUsr", "did you mean", "getUser"]);
 }
 
 #[test]
@@ -86,18 +67,13 @@ fn a_pattern_that_matches_no_method_is_refused() {
 
 #[test]
 fn an_unknown_field_is_refused() {
-    is_refused(
-        &good().text().replace(KEPT, "ttl = '60s'\nignore = ['trace']"),
-        &["trace", "trace_id"],
-    );
+    is_refused(&good().text().replace(KEPT, "ttl = '60s'\nignore = ['trace']"), &["trace", "trace_id"]);
 }
 
 #[test]
 fn an_unknown_exception_is_refused() {
     is_refused(
-        &good()
-            .text()
-            .replace(KEPT, "ttl = '60s'\ncache_exceptions = ['NotFoud']"),
+        &good().text().replace(KEPT, "ttl = '60s'\ncache_exceptions = ['NotFoud']"),
         &["NotFoud", "NotFound"],
     );
 }
@@ -109,18 +85,13 @@ fn two_rules_for_one_pattern_are_refused() {
 
 #[test]
 fn a_fallback_that_does_not_fit_is_refused() {
-    let config = good()
-        .text()
-        .replace(KEPT, "ttl = '60s'\nfallback = '{\"id\": \"seven\"}'");
+    let config = good().text().replace(KEPT, "ttl = '60s'\nfallback = '{\"id\": \"seven\"}'");
     is_refused(&config, &["fallback", "id"]);
 }
 
 #[test]
 fn a_fallback_needs_an_idl() {
-    let config = good()
-        .without_idl()
-        .text()
-        .replace(KEPT, "ttl = '60s'\nfallback = '{}'");
+    let config = good().without_idl().text().replace(KEPT, "ttl = '60s'\nfallback = '{}'");
     is_refused(&config, &["fallback", "idl"]);
 }
 
@@ -170,22 +141,13 @@ fn an_observed_rule_changes_nothing_and_counts_what_it_would() {
     let gateway = gateway().endpoint(backend.address()).get_user(rule).start();
     let mut client = gateway.client();
     assert_ne!(client.get_user(7).email(), client.get_user(7).email());
-    assert_eq!(
-        (
-            gateway.outcomes("observed_miss"),
-            gateway.outcomes("observed_hit")
-        ),
-        (1, 1)
-    );
+    assert_eq!((gateway.outcomes("observed_miss"), gateway.outcomes("observed_hit")), (1, 1));
 }
 
 #[test]
 fn a_rule_that_is_off_passes_its_calls() {
     let backend = backend();
-    let gateway = gateway()
-        .endpoint(backend.address())
-        .get_user("ttl = '60s'\nmode = 'off'")
-        .start();
+    let gateway = gateway().endpoint(backend.address()).get_user("ttl = '60s'\nmode = 'off'").start();
     let mut client = gateway.client();
     assert_ne!(client.get_user(7).email(), client.get_user(7).email());
     assert_eq!(gateway.outcomes("passed"), 2);
@@ -210,11 +172,7 @@ fn exceptions_and_fields_may_be_named_by_id() {
     let backend = backend();
     backend.does("getUser", Act::Reply(not_found(7)));
     let rule = "ttl = '60s'\ncache_exceptions = ['1']\nignore = ['2']";
-    let gateway = gateway()
-        .without_idl()
-        .endpoint(backend.address())
-        .get_user(rule)
-        .start();
+    let gateway = gateway().without_idl().endpoint(backend.address()).get_user(rule).start();
     let mut client = gateway.client();
     client.call(get_user_traced(7, "one"));
     client.call(get_user_traced(7, "two"));
@@ -225,36 +183,20 @@ fn exceptions_and_fields_may_be_named_by_id() {
 fn a_reply_beyond_the_bound_is_answered_and_not_kept() {
     let backend = backend();
     backend.does("getUser", Act::Reply(user(7, &"x".repeat(5000))));
-    let gateway = gateway()
-        .endpoint(backend.address())
-        .get_user("ttl = '60s'\nmax_reply = '4KiB'")
-        .start();
+    let gateway = gateway().endpoint(backend.address()).get_user("ttl = '60s'\nmax_reply = '4KiB'").start();
     let mut client = gateway.client();
-    assert_eq!(
-        (client.get_user(7).user_id(), client.get_user(7).user_id()),
-        (7, 7)
-    );
-    assert_eq!(
-        (backend.calls(), gateway.metric("larder_local_entries", &[])),
-        (2, 0)
-    );
+    assert_eq!((client.get_user(7).user_id(), client.get_user(7).user_id()), (7, 7));
+    assert_eq!((backend.calls(), gateway.metric("larder_local_entries", &[])), (2, 0));
 }
 
 #[test]
 fn a_void_reply_is_kept_where_the_idl_says_void() {
     let backend = backend();
     let ping = || Message::call("ping", 0, vec![]);
-    let known = gateway()
-        .endpoint(backend.address())
-        .rule("UserService.ping", KEPT)
-        .start();
+    let known = gateway().endpoint(backend.address()).rule("UserService.ping", KEPT).start();
     assert_eq!(known.client().call(ping()), known.client().call(ping()));
     assert_eq!(backend.calls(), 1);
-    let unknown = gateway()
-        .without_idl()
-        .endpoint(backend.address())
-        .rule("UserService.ping", KEPT)
-        .start();
+    let unknown = gateway().without_idl().endpoint(backend.address()).rule("UserService.ping", KEPT).start();
     unknown.client().call(ping());
     unknown.client().call(ping());
     assert_eq!(backend.calls(), 3);
@@ -263,9 +205,7 @@ fn a_void_reply_is_kept_where_the_idl_says_void() {
 #[test]
 fn another_revision_forgets_what_was_kept() {
     let backend = backend();
-    let rules = gateway()
-        .endpoint(backend.address())
-        .get_user("ttl = '60s'\nrevision = 1");
+    let rules = gateway().endpoint(backend.address()).get_user("ttl = '60s'\nrevision = 1");
     let gateway = rules.start();
     let mut client = gateway.client();
     let known = client.get_user(7).email();

@@ -4,12 +4,15 @@ use crate::harness::*;
 
 const KEPT: &str = "ttl = '60s'\nstale_if_error = '120s'";
 
+/// A gateway that has found its Redis.
 fn sharing(backend: &Backend, redis: &Redis, rule: &str) -> Gateway {
-    gateway()
-        .endpoint(backend.address())
-        .shared(redis)
-        .get_user(rule)
-        .start()
+    let gateway = started(backend, redis, rule);
+    gateway.finds_redis();
+    gateway
+}
+
+fn started(backend: &Backend, redis: &Redis, rule: &str) -> Gateway {
+    gateway().endpoint(backend.address()).shared(redis).get_user(rule).start()
 }
 
 #[test]
@@ -25,10 +28,7 @@ fn what_one_gateway_fetched_the_other_answers() {
 #[test]
 fn what_one_gateway_fetched_is_as_old_in_the_other() {
     let (backend, redis) = (backend(), redis());
-    let (one, other) = (
-        sharing(&backend, &redis, "ttl = '3s'"),
-        sharing(&backend, &redis, "ttl = '3s'"),
-    );
+    let (one, other) = (sharing(&backend, &redis, "ttl = '3s'"), sharing(&backend, &redis, "ttl = '3s'"));
     let known = one.client().get_user(7).email();
     redis.only_key();
     pass(ms(1500));
@@ -103,7 +103,7 @@ fn a_stopped_redis_is_missed_by_nobody_and_used_again_when_it_goes_on() {
 fn a_gateway_starts_without_its_redis() {
     let (backend, mut redis) = (backend(), redis());
     redis.kill();
-    let gateway = sharing(&backend, &redis, KEPT);
+    let gateway = started(&backend, &redis, KEPT);
     let mut client = gateway.client();
     let known = client.get_user(7).email();
     assert_eq!(client.get_user(7).email(), known);
@@ -120,7 +120,8 @@ fn a_gateway_starts_without_its_redis() {
 #[track_caller]
 fn is_a_miss(spoil: impl Fn(Vec<u8>) -> Vec<u8>) {
     let (backend, redis) = (backend(), redis());
-    sharing(&backend, &redis, KEPT).client().get_user(7);
+    let writer = sharing(&backend, &redis, KEPT);
+    writer.client().get_user(7);
     let key = redis.only_key();
     let spoilt = spoil(redis.value(&key));
     redis.set(&key, &spoilt);
@@ -194,12 +195,10 @@ fn an_older_entry_never_replaces_a_younger_one() {
 fn a_rule_may_keep_out_of_redis() {
     let (backend, redis) = (backend(), redis());
     let local = "ttl = '60s'\ntiers = ['local']";
-    let listing = gateway()
-        .endpoint(backend.address())
-        .shared(&redis)
-        .get_user(local)
-        .rule("UserService.list*", KEPT);
+    let listing =
+        gateway().endpoint(backend.address()).shared(&redis).get_user(local).rule("UserService.list*", KEPT);
     let gateway = listing.start();
+    gateway.finds_redis();
     let mut client = gateway.client();
     assert_eq!(client.get_user(7).email(), client.get_user(7).email());
     client.call(list_users(&[1], &[]));
@@ -215,26 +214,16 @@ fn a_rule_may_keep_in_redis_alone() {
     let known = client.get_user(7).email();
     redis.only_key();
     assert_eq!(client.get_user(7).email(), known);
-    assert_eq!(
-        (
-            gateway.outcomes("hit_shared"),
-            gateway.metric("larder_local_entries", &[])
-        ),
-        (1, 0)
-    );
+    assert_eq!((gateway.outcomes("hit_shared"), gateway.metric("larder_local_entries", &[])), (1, 0));
 }
 
 #[test]
 fn two_prefixes_share_nothing() {
     let (backend, redis) = (backend(), redis());
     for prefix in ["one", "two"] {
-        let prefixed = gateway()
-            .endpoint(backend.address())
-            .shared(&redis)
-            .get_user(KEPT);
-        let gateway = prefixed
-            .section("cache.shared", &format!("prefix = '{prefix}'"))
-            .start();
+        let prefixed = gateway().endpoint(backend.address()).shared(&redis).get_user(KEPT);
+        let gateway = prefixed.section("cache.shared", &format!("prefix = '{prefix}'")).start();
+        gateway.finds_redis();
         gateway.client().get_user(7);
         eventually(|| redis.keys().iter().any(|key| key.starts_with(prefix)));
     }

@@ -14,28 +14,16 @@ fn a_day_at_work(client: &mut PythonClient) {
     let email = client.email(7);
     assert_eq!(client.email(7), email, "the second answer comes from the cache");
     let known = client.call("getUser", json!([404, "t"]));
-    assert_eq!(
-        (&known["exception"], &known["fields"]),
-        (&json!("NotFound"), &json!({"id": 404}))
-    );
-    assert_eq!(
-        client.call("getUser", json!([503, "t"]))["exception"],
-        "Unavailable"
-    );
-    assert_eq!(
-        client.call("getUser", json!([500, "t"]))["exception"],
-        "TApplicationException"
-    );
+    assert_eq!((&known["exception"], &known["fields"]), (&json!("NotFound"), &json!({"id": 404})));
+    assert_eq!(client.call("getUser", json!([503, "t"]))["exception"], "Unavailable");
+    assert_eq!(client.call("getUser", json!([500, "t"]))["exception"], "TApplicationException");
     let missing = client.call("getUser", json!([204, "t"]));
     assert_eq!(
         (&missing["exception"], &missing["type"]),
         (&json!("TApplicationException"), &json!(MISSING_RESULT))
     );
     assert_eq!(client.call("ping", json!([])), json!({"value": null}));
-    assert_eq!(
-        client.call("renameUser", json!([9, "Ada"])),
-        json!({"value": null})
-    );
+    assert_eq!(client.call("renameUser", json!([9, "Ada"])), json!({"value": null}));
     assert_eq!(client.call("touch", json!([10])), json!({"value": null}));
     assert_eq!(client.call("getUser", json!([9, "t"]))["value"]["name"], "Ada");
     let listed = client.call("listUsers", json!([[3, 1], {"b": "2", "a": "1"}]));
@@ -53,16 +41,8 @@ fn everyone_speaks_to(server: Library, wire: Wire) {
     let caching = gateway().get_user(CACHED).rule("UserService.list*", CACHED);
     for client in [Library::Thriftpy2, Library::Apache] {
         for transport in [Transport::Framed, Transport::Unframed] {
-            let gateway = caching
-                .clone()
-                .endpoint(server.address())
-                .backend_speaks(wire)
-                .start();
-            a_day_at_work(&mut PythonClient::connect(
-                gateway.address(),
-                client,
-                Wire { transport, ..wire },
-            ));
+            let gateway = caching.clone().endpoint(server.address()).backend_speaks(wire).start();
+            a_day_at_work(&mut PythonClient::connect(gateway.address(), client, Wire { transport, ..wire }));
         }
     }
 }
@@ -84,10 +64,7 @@ fn thriftpy2_server_framed_compact() {
 
 #[test]
 fn thriftpy2_server_unframed_compact() {
-    everyone_speaks_to(
-        Library::Thriftpy2,
-        Wire::of(Transport::Unframed, Protocol::Compact),
-    );
+    everyone_speaks_to(Library::Thriftpy2, Wire::of(Transport::Unframed, Protocol::Compact));
 }
 
 #[test]
@@ -115,11 +92,7 @@ fn multiplexed_clients_reach_multiplexed_servers() {
     for wire in Wire::ALL {
         for library in [Library::Thriftpy2, Library::Apache] {
             let server = multiplexed_python_backend(library, wire);
-            let gateway = gateway()
-                .get_user(CACHED)
-                .endpoint(server.address())
-                .backend_speaks(wire)
-                .start();
+            let gateway = gateway().get_user(CACHED).endpoint(server.address()).backend_speaks(wire).start();
             let mut client = PythonClient::connect_with(gateway.address(), library, wire, &["--multiplexed"]);
             assert_eq!(client.email(7), client.email(7));
             assert_eq!(gateway.outcomes("hit_local"), 1);
@@ -135,12 +108,7 @@ fn a_multiplexed_reply_has_no_prefix() {
     let mut client = gateway.client();
     for _ in 0..2 {
         assert_eq!(
-            client
-                .call(Message {
-                    name: "UserService:getUser".to_owned(),
-                    ..get_user(7)
-                })
-                .user_id(),
+            client.call(Message { name: "UserService:getUser".to_owned(), ..get_user(7) }).user_id(),
             7
         );
         assert_eq!(client.get_user(7).user_id(), 7);
@@ -151,11 +119,7 @@ fn a_multiplexed_reply_has_no_prefix() {
 fn sequence_ids_are_echoed_whatever_they_are() {
     for wire in Wire::ALL {
         let backend = backend_speaking(wire);
-        let gateway = gateway()
-            .get_user(CACHED)
-            .endpoint(backend.address())
-            .backend_speaks(wire)
-            .start();
+        let gateway = gateway().get_user(CACHED).endpoint(backend.address()).backend_speaks(wire).start();
         let mut client = gateway.client_speaking(wire);
         for seqid in [0, 1, i32::MAX, i32::MIN, -1] {
             client.send_as(seqid, get_user(7));
@@ -179,11 +143,7 @@ fn a_lenient_client_is_answered() {
 fn messages_may_come_byte_by_byte() {
     for wire in Wire::ALL {
         let backend = backend_speaking(wire);
-        let gateway = gateway()
-            .get_user(CACHED)
-            .endpoint(backend.address())
-            .backend_speaks(wire)
-            .start();
+        let gateway = gateway().get_user(CACHED).endpoint(backend.address()).backend_speaks(wire).start();
         let mut client = gateway.client_speaking(wire);
         for byte in get_user(7).bytes(wire) {
             client.send_bytes(&[byte]);
@@ -202,20 +162,15 @@ fn pipelined_calls_are_answered_in_order() {
     client.send_together(vec![get_user(2), get_user(1), get_user(3), get_user(1)]);
     eventually(|| backend.calls() == 3);
     backend.release();
-    let replies: Vec<_> = (0..4)
-        .map(|_| client.receive())
-        .map(|reply| (reply.seqid, reply.user_id()))
-        .collect();
+    let replies: Vec<_> =
+        (0..4).map(|_| client.receive()).map(|reply| (reply.seqid, reply.user_id())).collect();
     assert_eq!(replies, [(1, 2), (2, 1), (3, 3), (4, 1)]);
 }
 
 #[test]
 fn a_call_that_is_not_idempotent_keeps_its_place() {
     let backend = backend();
-    let gateway = gateway()
-        .get_user("ttl = '0s'\nstale_if_error = '1s'")
-        .endpoint(backend.address())
-        .start();
+    let gateway = gateway().get_user("ttl = '0s'\nstale_if_error = '1s'").endpoint(backend.address()).start();
     let mut client = gateway.client();
     backend.does("renameUser", Act::Late(ms(50), Box::new(Act::Reply(vec![]))));
     backend.does("getUser", Act::Late(ms(20), Box::new(Act::User)));
@@ -227,10 +182,7 @@ fn a_call_that_is_not_idempotent_keeps_its_place() {
         get_user(3),
     ]);
     let answered: Vec<_> = (0..5).map(|_| client.receive().name).collect();
-    assert_eq!(
-        answered,
-        ["getUser", "renameUser", "getUser", "renameUser", "getUser"]
-    );
+    assert_eq!(answered, ["getUser", "renameUser", "getUser", "renameUser", "getUser"]);
     let asked: Vec<_> = backend.seen().into_iter().map(|call| call.name).collect();
     assert_eq!(asked, answered);
 }
@@ -238,10 +190,7 @@ fn a_call_that_is_not_idempotent_keeps_its_place() {
 #[test]
 fn real_clients_may_pipeline() {
     let backend = backend();
-    let gateway = gateway()
-        .listener("duplicate_seqid = 'allow'")
-        .endpoint(backend.address())
-        .start();
+    let gateway = gateway().listener("duplicate_seqid = 'allow'").endpoint(backend.address()).start();
     for library in [Library::Thriftpy2, Library::Apache] {
         let mut client = PythonClient::connect(gateway.address(), library, Wire::framed());
         for id in [1, 2, 3] {
@@ -268,11 +217,6 @@ fn a_half_closed_client_still_gets_its_replies() {
     assert!(client.is_closed_unanswered());
 }
 
-/// Clients from before oneway messages send such methods as calls; nobody answers those.
-/// Servers answer such a call, and that answer must be nobody's.
-/// After a timeout a ThriftPy client takes whatever comes for the answer to its next call.
-/// With the client's patience known, a reply beyond it is not written at all.
-/// The tracking handshake would change what every later byte of the connection means.
 #[test]
 fn bytes_that_are_no_text_pass_unchanged() {
     let backend = backend();

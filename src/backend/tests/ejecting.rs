@@ -1,7 +1,7 @@
 //! When endpoints leave the rotation and how they return.
 
-use super::world::*;
 use super::super::*;
+use super::world::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_endpoint_leaves_the_rotation_and_returns_through_one_probe() {

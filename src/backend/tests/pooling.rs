@@ -1,7 +1,7 @@
 //! Which connections are used again, and how many there may be.
 
-use super::world::*;
 use super::super::*;
+use super::world::*;
 use crate::dial::Tcp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -146,10 +146,7 @@ async fn a_private_connection_is_one_and_its_end_is_final() {
     for _ in 0..5 {
         private.ask(&backend, &call(), &idempotent(), SECOND).await.unwrap();
     }
-    private
-        .ask(&backend, &call(), &answering(Answering::Oneway), None)
-        .await
-        .unwrap();
+    private.ask(&backend, &call(), &answering(Answering::Oneway), None).await.unwrap();
     private.ask(&backend, &call(), &once(), SECOND).await.unwrap();
     assert_eq!(world.opened(), 1);
     world.all(Act::HangUp);

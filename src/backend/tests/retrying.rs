@@ -1,7 +1,7 @@
 //! When a call goes to another endpoint, and when it must not.
 
-use super::world::*;
 use super::super::*;
+use super::world::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_call_of_which_nothing_was_sent_goes_to_another_endpoint() {
@@ -22,10 +22,7 @@ async fn each_endpoint_is_tried_at_most_once() {
     world.servers.iter().for_each(|server| world.refuse(server.address));
     let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
     assert_eq!(fault.as_str(), "unreachable");
-    assert_eq!(
-        world.counted(r#"larder_backend_attempts_total{backend="users",result="unreachable"}"#),
-        2
-    );
+    assert_eq!(world.counted(r#"larder_backend_attempts_total{backend="users",result="unreachable"}"#), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,10 +105,7 @@ async fn the_whole_time_bounds_all_tries() {
 async fn another_protocol_is_refused() {
     let mut world = World::of(1);
     let backend = world.start();
-    let call = Call {
-        protocol: Protocol::Compact,
-        ..call()
-    };
+    let call = Call { protocol: Protocol::Compact, ..call() };
     let fault = backend.ask(&call, &once(), None).await.unwrap_err();
     assert_eq!(fault.as_str(), "protocol");
     assert_eq!(world.opened(), 0);
@@ -125,9 +119,7 @@ async fn the_less_busy_of_two_is_asked() {
     let mut pending = Vec::new();
     while world.servers[0].calls() == 0 {
         let backend = Arc::clone(&backend);
-        pending.push(tokio::spawn(async move {
-            backend.ask(&call(), &once(), None).await
-        }));
+        pending.push(tokio::spawn(async move { backend.ask(&call(), &once(), None).await }));
         tokio::task::yield_now().await;
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

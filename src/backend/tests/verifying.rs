@@ -1,7 +1,7 @@
 //! Which replies are believed, and what they say.
 
-use super::world::*;
 use super::super::*;
+use super::world::*;
 use crate::wire::Transport;
 
 #[tokio::test(start_paused = true)]
@@ -46,10 +46,7 @@ async fn an_empty_reply_is_a_missing_result_where_a_value_is_due() {
     let mut world = World::of(1);
     let backend = world.start();
     world.all(Act::AnswerEmpty);
-    let value = Terms {
-        returns: Returns::Value,
-        ..once()
-    };
+    let value = Terms { returns: Returns::Value, ..once() };
     let fault = backend.ask(&call(), &value, None).await.unwrap_err();
     assert_eq!(fault.as_str(), "missing_result");
     let answer = backend.ask(&call(), &once(), None).await.unwrap().unwrap();
@@ -64,10 +61,7 @@ async fn a_declared_exception_is_an_answer_unless_the_rule_says_failure() {
     world.all(Act::AnswerField(2));
     let answer = backend.ask(&call(), &once(), None).await.unwrap().unwrap();
     assert_eq!(answer.said, Said::Declared(2));
-    let failing = Terms {
-        failures: [2].into(),
-        ..once()
-    };
+    let failing = Terms { failures: [2].into(), ..once() };
     let fault = backend.ask(&call(), &failing, None).await.unwrap_err();
     assert!(matches!(fault, Fault::Failure { id: 2, .. }), "{fault:?}");
 }

@@ -106,11 +106,9 @@ fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
     let body: Vec<u8> = match act {
         Act::AnswerEmpty => vec![0],
         Act::AnswerField(id) => field(settings.protocol, id),
-        Act::Refuse => exception::encode(
-            settings.protocol,
-            thrift::ApplicationErrorKind::UnknownMethod,
-            "what?",
-        ),
+        Act::Refuse => {
+            exception::encode(settings.protocol, thrift::ApplicationErrorKind::UnknownMethod, "what?")
+        }
         _ => field(settings.protocol, 0),
     };
     let header = Header {
@@ -119,11 +117,7 @@ fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
             Act::WrongKind => Kind::Call,
             _ => Kind::Reply,
         },
-        name: if act == Act::WrongName {
-            b"other"
-        } else {
-            call.method()
-        },
+        name: if act == Act::WrongName { b"other" } else { call.method() },
         seqid: call.seqid + i32::from(act == Act::WrongSeqid),
         form: Form::Strict,
     };
@@ -178,12 +172,7 @@ impl World {
             ejection_time_max: Duration::from_secs(8),
             bounds: Bounds::default(),
         };
-        Self {
-            network: Simulated::default(),
-            settings,
-            servers: Vec::new(),
-            counts: Counts::default(),
-        }
+        Self { network: Simulated::default(), settings, servers: Vec::new(), counts: Counts::default() }
     }
 
     /// Starts the servers and gives the backend to ask them through.
@@ -197,12 +186,7 @@ impl World {
     }
 
     pub(super) fn backend(&self) -> Arc<Backend> {
-        Backend::new(
-            self.settings.clone(),
-            Arc::new(self.network.clone()),
-            42,
-            &self.counts,
-        )
+        Backend::new(self.settings.clone(), Arc::new(self.network.clone()), 42, &self.counts)
     }
 
     pub(super) fn serve(&self, address: SocketAddr) -> Server {
@@ -265,17 +249,11 @@ pub(super) fn once() -> Terms {
 }
 
 pub(super) fn idempotent() -> Terms {
-    Terms {
-        repeat: Repeat::Idempotent,
-        ..Terms::default()
-    }
+    Terms { repeat: Repeat::Idempotent, ..Terms::default() }
 }
 
 pub(super) fn answering(answer: Answering) -> Terms {
-    Terms {
-        answer,
-        ..Terms::default()
-    }
+    Terms { answer, ..Terms::default() }
 }
 
 pub(super) const SECOND: Option<Duration> = Some(Duration::from_secs(1));

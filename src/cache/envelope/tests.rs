@@ -5,21 +5,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn entries() -> impl Strategy<Value = Entry> {
-    let kind = prop_oneof![
-        Just(Kind::Result),
-        Just(Kind::Empty),
-        any::<i16>().prop_map(Kind::Exception)
-    ];
+    let kind = prop_oneof![Just(Kind::Result), Just(Kind::Empty), any::<i16>().prop_map(Kind::Exception)];
     let protocol = prop_oneof![Just(Protocol::Binary), Just(Protocol::Compact)];
     let body = prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
     (any::<u64>(), any::<u64>(), kind, protocol, body).prop_map(|(born, version, kind, protocol, body)| {
-        Entry {
-            born: Millis(born),
-            version,
-            kind,
-            protocol,
-            body,
-        }
+        Entry { born: Millis(born), version, kind, protocol, body }
     })
 }
 
@@ -96,10 +86,7 @@ fn the_format_is_as_described() {
         &5_u64.to_le_bytes(),
     ]
     .concat();
-    assert_eq!(
-        envelope[12..16],
-        u32::try_from(header.len()).unwrap().to_be_bytes()
-    );
+    assert_eq!(envelope[12..16], u32::try_from(header.len()).unwrap().to_be_bytes());
     assert_eq!(envelope[16..16 + header.len()], header);
     assert_eq!(&envelope[16 + header.len()..16 + header.len() + 5], b"reply");
     assert_eq!(envelope.len(), 16 + header.len() + 5 + 8);

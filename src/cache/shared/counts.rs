@@ -25,21 +25,9 @@ impl Counts {
         for write in Write::ALL {
             drop(self.writes.get_or_create(&write.into()));
         }
-        registry.register(
-            "larder_shared_up",
-            "Whether the shared tier is up",
-            self.up.clone(),
-        );
-        registry.register(
-            "larder_shared_reads",
-            "Reads from the shared tier by result",
-            self.reads.clone(),
-        );
-        registry.register(
-            "larder_shared_writes",
-            "Writes to the shared tier by result",
-            self.writes.clone(),
-        );
+        registry.register("larder_shared_up", "Whether the shared tier is up", self.up.clone());
+        registry.register("larder_shared_reads", "Reads from the shared tier by result", self.reads.clone());
+        registry.register("larder_shared_writes", "Writes to the shared tier by result", self.writes.clone());
     }
 
     /// Counts a read.
@@ -179,17 +167,8 @@ mod tests {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         assert!(text.contains("larder_shared_up 0"), "{text}");
-        assert!(
-            text.contains("larder_shared_reads_total{result=\"hit\"} 0"),
-            "{text}"
-        );
-        assert!(
-            text.contains("larder_shared_reads_total{result=\"unreadable_format\"} 1"),
-            "{text}"
-        );
-        assert!(
-            text.contains("larder_shared_writes_total{result=\"dropped\"} 0"),
-            "{text}"
-        );
+        assert!(text.contains("larder_shared_reads_total{result=\"hit\"} 0"), "{text}");
+        assert!(text.contains("larder_shared_reads_total{result=\"unreadable_format\"} 1"), "{text}");
+        assert!(text.contains("larder_shared_writes_total{result=\"dropped\"} 0"), "{text}");
     }
 }

@@ -35,17 +35,9 @@ pub enum State {
 impl Memory {
     /// An empty store that is up and answers at once.
     pub fn new(clock: Clock, read_timeout: Duration, counts: Counts) -> Self {
-        let shelf = Shelf {
-            state: State::Up(Duration::ZERO),
-            values: HashMap::new(),
-        };
+        let shelf = Shelf { state: State::Up(Duration::ZERO), values: HashMap::new() };
         counts.up.set(1);
-        Self {
-            clock,
-            counts,
-            read_timeout,
-            shelf: Arc::new(Mutex::new(shelf)),
-        }
+        Self { clock, counts, read_timeout, shelf: Arc::new(Mutex::new(shelf)) }
     }
 
     /// Makes it behave as `state` says.
@@ -56,23 +48,13 @@ impl Memory {
 
     /// Puts any bytes under `key`, as another program might, to be kept for ever.
     pub fn plant(&self, key: &[u8], value: Bytes) {
-        self.shelf().values.insert(
-            key.into(),
-            Held {
-                value,
-                until: Millis(u64::MAX),
-            },
-        );
+        self.shelf().values.insert(key.into(), Held { value, until: Millis(u64::MAX) });
     }
 
     fn held(&self, key: &[u8]) -> Result<Entry, Read> {
         let now = self.clock.now();
         let shelf = self.shelf();
-        let held = shelf
-            .values
-            .get(key)
-            .filter(|held| held.until > now)
-            .ok_or(Read::Miss)?;
+        let held = shelf.values.get(key).filter(|held| held.until > now).ok_or(Read::Miss)?;
         judge(key, &held.value, now)
     }
 
@@ -118,8 +100,7 @@ impl Store for Memory {
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Option<Entry>> {
         async move {
             let looked = self.look(key).await;
-            self.counts
-                .read(looked.as_ref().map_or_else(|read| *read, |_| Read::Hit));
+            self.counts.read(looked.as_ref().map_or_else(|read| *read, |_| Read::Hit));
             looked.ok()
         }
         .boxed()
@@ -128,10 +109,7 @@ impl Store for Memory {
     fn put(&self, key: &[u8], entry: Arc<Entry>, keep: Duration) {
         let write = match envelope::encode(key, &entry) {
             Ok(value) => {
-                let held = Held {
-                    value: value.into(),
-                    until: self.clock.now().plus(keep),
-                };
+                let held = Held { value: value.into(), until: self.clock.now().plus(keep) };
                 self.write(key, entry.born, Some(held))
             }
             Err(envelope::TooLarge) => Write::TooLarge,
@@ -224,13 +202,7 @@ mod tests {
         assert_eq!(asked.elapsed(), TIMEOUT);
         store.set(State::Up(TIMEOUT));
         assert!(store.get(KEY).await.is_some());
-        assert_eq!(
-            (
-                store.counts.reads(Read::Timeout),
-                store.counts.reads(Read::Skipped)
-            ),
-            (1, 1)
-        );
+        assert_eq!((store.counts.reads(Read::Timeout), store.counts.reads(Read::Skipped)), (1, 1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -114,14 +114,11 @@ impl Redis {
         let mut ask = redis::cmd("GETRANGE");
         // One byte above the bound: longer values are told from those that fit.
         ask.arg(self.redis_key(key)).arg(0).arg(MAX_ENVELOPE);
-        let value = link
-            .read(&ask, self.settings.read_timeout)
-            .await
-            .map_err(|failure| match failure {
-                Failure::Slow => Read::Timeout,
-                Failure::WrongType => Read::Unreadable(Unreadable::Foreign),
-                Failure::Other => Read::Error,
-            })?;
+        let value = link.read(&ask, self.settings.read_timeout).await.map_err(|failure| match failure {
+            Failure::Slow => Read::Timeout,
+            Failure::WrongType => Read::Unreadable(Unreadable::Foreign),
+            Failure::Other => Read::Error,
+        })?;
         let Value::BulkString(value) = value else {
             return Err(Read::Error);
         };
@@ -162,16 +159,9 @@ impl Redis {
         }
         let link = self.link().ok_or(Write::Skipped)?;
         let kibibytes = u32::try_from(size.div_ceil(1024)).map_err(|_| Write::TooLarge)?;
-        let slot = Arc::clone(&self.slots)
-            .try_acquire_owned()
-            .map_err(|_| Write::Dropped)?;
-        let bytes = Arc::clone(&self.bytes)
-            .try_acquire_many_owned(kibibytes)
-            .map_err(|_| Write::Dropped)?;
-        Ok(Room {
-            link,
-            _permits: [slot, bytes],
-        })
+        let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Write::Dropped)?;
+        let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(kibibytes).map_err(|_| Write::Dropped)?;
+        Ok(Room { link, _permits: [slot, bytes] })
     }
 }
 
@@ -179,8 +169,7 @@ impl Store for Redis {
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Option<Entry>> {
         async move {
             let looked = self.look(key).await;
-            self.counts
-                .read(looked.as_ref().map_or_else(|read| *read, |_| Read::Hit));
+            self.counts.read(looked.as_ref().map_or_else(|read| *read, |_| Read::Hit));
             looked.ok()
         }
         .boxed()
@@ -245,10 +234,7 @@ impl Job {
                 let Ok(envelope) = envelope::encode(&self.key, &entry) else {
                     return Write::TooLarge;
                 };
-                call.arg(head(entry.born))
-                    .arg(self.latest.0)
-                    .arg(envelope)
-                    .arg(expiry(keep));
+                call.arg(head(entry.born)).arg(self.latest.0).arg(envelope).arg(expiry(keep));
                 Write::Written
             }
             Change::Remove { until } => {
@@ -272,9 +258,7 @@ fn head(born: Millis) -> Vec<u8> {
 
 /// Redis takes no expiry of 0 ms and none that overflows its clock.
 fn expiry(keep: Duration) -> u64 {
-    u64::try_from(keep.as_millis())
-        .unwrap_or(u64::MAX)
-        .clamp(1, MAX_KEEP_MILLIS)
+    u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_KEEP_MILLIS)
 }
 
 /// `KEYS[1]`: the key. `ARGV`: the first 12 bytes of our envelope; the latest believable birth in milliseconds; and,

@@ -6,30 +6,12 @@ use super::{BASE, added_refused, added_warned, load, said};
 fn rules_are_held_against_the_idl() {
     let rule = |pattern: &str, line: &str| format!("[rules.\"{pattern}\"]\n{line}\n");
     let check = |pattern: &str, line: &str, at, message: &str| {
-        added_refused(
-            &rule(pattern, line),
-            &[(at, &format!("rules.\"{pattern}\"{message}"))],
-        );
+        added_refused(&rule(pattern, line), &[(at, &format!("rules.\"{pattern}\"{message}"))]);
     };
     check("getUser", "", 1, ": names no service");
-    check(
-        "UserService.getUsr",
-        "",
-        1,
-        ": UserService has no method getUsr, did you mean getUser?",
-    );
-    check(
-        "UserService.got*",
-        "",
-        1,
-        ": UserService has no method that begins with got",
-    );
-    check(
-        "UserServce.getUser",
-        "",
-        1,
-        ": no listener serves UserServce, did you mean UserService?",
-    );
+    check("UserService.getUsr", "", 1, ": UserService has no method getUsr, did you mean getUser?");
+    check("UserService.got*", "", 1, ": UserService has no method that begins with got");
+    check("UserServce.getUser", "", 1, ": no listener serves UserServce, did you mean UserService?");
     check(
         "UserService.getUser",
         "ignore = [\"trac_id\"]",
@@ -56,18 +38,10 @@ fn rules_are_held_against_the_idl() {
         3,
         ".idempotent: a method with ttl is idempotent",
     );
-    check(
-        "UserService.*",
-        "ignore = [\"nothing\"]",
-        2,
-        ".ignore: method getUser has no field nothing",
-    );
+    check("UserService.*", "ignore = [\"nothing\"]", 2, ".ignore: method getUser has no field nothing");
     added_warned(
-        &rule(
-            "UserService.*",
-            "ttl = \"1s\"\nstale_if_error = \"1s\"\nignore = [\"trace_id\"]",
-        )
-        .replace(".*", ".get*"),
+        &rule("UserService.*", "ttl = \"1s\"\nstale_if_error = \"1s\"\nignore = [\"trace_id\"]")
+            .replace(".*", ".get*"),
         &[],
     );
 }
@@ -103,32 +77,13 @@ fn without_idl_rules_use_ids() {
 fn the_legal_and_unwise_is_warned_of() {
     let rule = |lines: &str| format!("[rules.\"UserService.getUser\"]\n{lines}\n");
     let check = |lines: &str, line, message: &str| {
-        added_warned(
-            &rule(lines),
-            &[(line, &format!("rules.\"UserService.getUser\"{message}"))],
-        );
+        added_warned(&rule(lines), &[(line, &format!("rules.\"UserService.getUser\"{message}"))]);
     };
     check("ttl = \"1s\"", 2, ".ttl: without stale_if_error nothing answers");
-    check(
-        "stale_if_error = \"1s\"",
-        2,
-        ".stale_if_error: without ttl nothing is cached",
-    );
-    check(
-        "stale_while_revalidate = \"1s\"",
-        2,
-        ".stale_while_revalidate: without ttl",
-    );
-    check(
-        "exception_ttl = \"1s\"",
-        2,
-        ".exception_ttl: without cache_exceptions",
-    );
-    check(
-        "fallback = '{\"id\": 0}'",
-        2,
-        ".fallback: without ttl or idempotent",
-    );
+    check("stale_if_error = \"1s\"", 2, ".stale_if_error: without ttl nothing is cached");
+    check("stale_while_revalidate = \"1s\"", 2, ".stale_while_revalidate: without ttl");
+    check("exception_ttl = \"1s\"", 2, ".exception_ttl: without cache_exceptions");
+    check("fallback = '{\"id\": 0}'", 2, ".fallback: without ttl or idempotent");
     check(
         "ttl = \"1s\"\nstale_if_error = \"1s\"\nmax_reply = \"512MiB\"",
         4,
@@ -147,10 +102,7 @@ fn sections_that_work_against_each_other_are_warned_of() {
         "[admin]\nbind = \"0.0.0.0:9099\"\n",
         &[(2, "admin.bind: 0.0.0.0 is not a loopback address")],
     );
-    added_warned(
-        "idle_timeout = \"3s\"\n",
-        &[(1, "backends.users.idle_timeout: 3s is not below 3s")],
-    );
+    added_warned("idle_timeout = \"3s\"\n", &[(1, "backends.users.idle_timeout: 3s is not below 3s")]);
     added_warned(
         "timeout = \"1s\"\nattempt_timeout = \"2s\"\n",
         &[(2, "backends.users.attempt_timeout: 2s is longer")],
@@ -159,21 +111,14 @@ fn sections_that_work_against_each_other_are_warned_of() {
         "[backends.spare]\nendpoints = [\"h:1\"]\n",
         &[(1, "backends.spare: no listener names this backend")],
     );
-    added_warned(
-        "[rules.\"Weather.now\"]\n",
-        &[(1, "rules.\"Weather.now\": no listener serves Weather")],
-    );
+    added_warned("[rules.\"Weather.now\"]\n", &[(1, "rules.\"Weather.now\": no listener serves Weather")]);
     added_warned(
         "connections = \"per_client\"\n[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n",
-        &[(
-            3,
-            "rules.\"UserService.getUser\".ttl: nothing of backends.users is cached",
-        )],
+        &[(3, "rules.\"UserService.getUser\".ttl: nothing of backends.users is cached")],
     );
     let impatient = BASE.replace("idl =", "client_timeout = \"1s\"\nidl =");
-    let loaded = load(&format!(
-        "{impatient}timeout = \"2s\"\n[rules.\"UserService.getUser\"]\ntimeout = \"3s\"\n"
-    ));
+    let loaded =
+        load(&format!("{impatient}timeout = \"2s\"\n[rules.\"UserService.getUser\"]\ntimeout = \"3s\"\n"));
     said(
         &loaded.warnings,
         &[
@@ -189,14 +134,6 @@ fn the_most_specific_rule_comes_first() {
         "{BASE}[rules.\"UserService.*\"]\n[rules.\"UserService.get*\"]\n[rules.\"UserService.getUser\"]\n"
     ))
     .config;
-    let order: Vec<_> = config
-        .unwrap()
-        .rules
-        .iter()
-        .map(|rule| rule.pattern.to_string())
-        .collect();
-    assert_eq!(
-        order,
-        ["UserService.getUser", "UserService.get*", "UserService.*"]
-    );
+    let order: Vec<_> = config.unwrap().rules.iter().map(|rule| rule.pattern.to_string()).collect();
+    assert_eq!(order, ["UserService.getUser", "UserService.get*", "UserService.*"]);
 }

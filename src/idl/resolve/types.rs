@@ -32,9 +32,8 @@ impl<'a> Resolver<'a> {
 
     fn named(&mut self, file: usize, name: &Name, depth: usize) -> Option<Type> {
         let (home, bare) = self.home(file, "type", name)?;
-        let scope = home
-            .iter()
-            .find_map(|file| Some((*file, self.scopes.get(*file)?.types.get_key_value(bare)?)));
+        let scope =
+            home.iter().find_map(|file| Some((*file, self.scopes.get(*file)?.types.get_key_value(bare)?)));
         let Some((home_file, (known, meaning))) = scope else {
             let scopes = home.iter().filter_map(|file| self.scopes.get(*file));
             let names = scopes.flat_map(|scope| scope.types.keys().copied());
@@ -60,18 +59,12 @@ impl<'a> Resolver<'a> {
         let mistake = match self.aliases.get(&key) {
             Some(Alias::Known(ty)) => return Some(ty.clone()),
             Some(Alias::Wrong) => return None,
-            Some(Alias::Open) => Mistake::Circular {
-                kind: "typedef",
-                name: key.1.to_owned(),
-            },
+            Some(Alias::Open) => Mistake::Circular { kind: "typedef", name: key.1.to_owned() },
             None if depth >= DEPTH => Mistake::TooDeep("typedef"),
             None => {
                 self.aliases.insert(key, Alias::Open);
-                let ty = self
-                    .ty(key.0, tree, depth + 1)
-                    .filter(|ty| self.fits(key.0, ty, line));
-                self.aliases
-                    .insert(key, ty.clone().map_or(Alias::Wrong, Alias::Known));
+                let ty = self.ty(key.0, tree, depth + 1).filter(|ty| self.fits(key.0, ty, line));
+                self.aliases.insert(key, ty.clone().map_or(Alias::Wrong, Alias::Known));
                 return ty;
             }
         };
@@ -100,6 +93,5 @@ fn parts(ty: &Type) -> usize {
 }
 
 /// Names of types that need no definition.
-const BASE_TYPES: [&str; 13] = [
-    "bool", "byte", "i8", "i16", "i32", "i64", "double", "string", "binary", "uuid", "list", "set", "map",
-];
+const BASE_TYPES: [&str; 13] =
+    ["bool", "byte", "i8", "i16", "i32", "i64", "double", "string", "binary", "uuid", "list", "set", "map"];

@@ -27,16 +27,10 @@ fn unknown_names_come_with_the_nearest() {
             "main.thrift:5: unknown service s, did you mean S?",
         ],
     );
-    check_problems(
-        "\nstrcut A {}",
-        &["main.thrift:2: unknown definition strcut, did you mean struct?"],
-    );
+    check_problems("\nstrcut A {}", &["main.thrift:2: unknown definition strcut, did you mean struct?"]);
     check_files(
         &[
-            (
-                "main.thrift",
-                "include 'shared.thrift'\nstruct A { 1: shard.B b, 2: shared.C c }",
-            ),
+            ("main.thrift", "include 'shared.thrift'\nstruct A { 1: shard.B b, 2: shared.C c }"),
             ("shared.thrift", "struct Cc {}"),
         ],
         &[
@@ -50,16 +44,10 @@ fn unknown_names_come_with_the_nearest() {
 fn a_broken_file_makes_no_further_problems_elsewhere() {
     check_files(
         &[
-            (
-                "main.thrift",
-                "include 'a.thrift'\ninclude 'b.thrift'\nstruct A { 1: a.X x, 2: b.Y y }",
-            ),
+            ("main.thrift", "include 'a.thrift'\ninclude 'b.thrift'\nstruct A { 1: a.X x, 2: b.Y y }"),
             ("a.thrift", "\nstruct X [ 1: i32 a }\n"),
         ],
-        &[
-            "main.thrift:2: cannot read b.thrift: entity not found",
-            "a.thrift:2: expected '{', found '['",
-        ],
+        &["main.thrift:2: cannot read b.thrift: entity not found", "a.thrift:2: expected '{', found '['"],
     );
 }
 
@@ -83,10 +71,7 @@ fn parsing_goes_on_after_a_mistake() {
 fn words_that_are_none_are_named() {
     check_problems(
         "struct A { 1: i32 a = 12ab }\n$",
-        &[
-            "main.thrift:1: expected a number, found 12ab",
-            "main.thrift:2: unexpected character '$'",
-        ],
+        &["main.thrift:1: expected a number, found 12ab", "main.thrift:2: unexpected character '$'"],
     );
     check_problems(
         "const i64 A = 99999999999999999999",
@@ -95,35 +80,17 @@ fn words_that_are_none_are_named() {
     check_problems("\n/* open", &["main.thrift:2: comment is not closed"]);
     check_problems(
         "include \"a",
-        &[
-            "main.thrift:1: text is not closed",
-            "main.thrift:1: cannot read a: entity not found",
-        ],
+        &["main.thrift:1: text is not closed", "main.thrift:1: cannot read a: entity not found"],
     );
-    check_problems(
-        "enum E { A = 2147483648 }",
-        &["main.thrift:1: number 2147483648 does not fit"],
-    );
-    check_problems(
-        "enum E { A = 2147483647, B }",
-        &["main.thrift:1: number 2147483648 does not fit"],
-    );
-    check_problems(
-        "struct A {",
-        &["main.thrift:1: expected '}', found the end of the file"],
-    );
+    check_problems("enum E { A = 2147483648 }", &["main.thrift:1: number 2147483648 does not fit"]);
+    check_problems("enum E { A = 2147483647, B }", &["main.thrift:1: number 2147483648 does not fit"]);
+    check_problems("struct A {", &["main.thrift:1: expected '}', found the end of the file"]);
 }
 
 #[test]
 fn contradictions_are_refused() {
-    check_problems(
-        "struct A {}\nenum A {}",
-        &["main.thrift:2: type A is already defined in line 1"],
-    );
-    check_problems(
-        "enum E { A\n A }",
-        &["main.thrift:2: enum constant A is already defined in line 1"],
-    );
+    check_problems("struct A {}\nenum A {}", &["main.thrift:2: type A is already defined in line 1"]);
+    check_problems("enum E { A\n A }", &["main.thrift:2: enum constant A is already defined in line 1"]);
     check_problems(
         "service S { void f()\n void f() }",
         &["main.thrift:2: method f is already defined in line 1"],
@@ -140,53 +107,32 @@ fn contradictions_are_refused() {
         "struct A { 32768: i32 a }",
         &["main.thrift:1: field id 32768 of a is outside -32768 to 32767"],
     );
-    check_problems(
-        "service S { oneway i32 f() }",
-        &["main.thrift:1: oneway method f cannot have a result"],
-    );
+    check_problems("service S { oneway i32 f() }", &["main.thrift:1: oneway method f cannot have a result"]);
     check_problems(
         "struct A {} service S { void f() throws (1: A a) }",
         &["main.thrift:1: a of method f is not an exception"],
     );
-    check_problems(
-        "typedef B A\ntypedef list<A> B",
-        &["main.thrift:2: typedef A leads back to itself"],
-    );
+    check_problems("typedef B A\ntypedef list<A> B", &["main.thrift:2: typedef A leads back to itself"]);
     check_problems(
         "service A extends B {}\nservice B extends A {}",
-        &[
-            "main.thrift:1: service A leads back to itself",
-            "main.thrift:2: service B leads back to itself",
-        ],
+        &["main.thrift:1: service A leads back to itself", "main.thrift:2: service B leads back to itself"],
     );
 }
 
 #[test]
 fn nesting_and_growth_are_bounded() {
-    let deep = format!(
-        "struct A {{ 1: {}i32{} a }}",
-        "list<".repeat(100),
-        ">".repeat(100)
-    );
+    let deep = format!("struct A {{ 1: {}i32{} a }}", "list<".repeat(100), ">".repeat(100));
     check_problems(&deep, &["main.thrift:1: type nested deeper than 64"]);
-    let doubling: Vec<String> = (1..60)
-        .map(|i| format!("typedef map<T{}, T{}> T{i}\n", i - 1, i - 1))
-        .collect();
+    let doubling: Vec<String> =
+        (1..60).map(|i| format!("typedef map<T{}, T{}> T{i}\n", i - 1, i - 1)).collect();
     let problems = load(&[("main.thrift", &format!("typedef i32 T0 {}", doubling.concat()))]).unwrap_err();
     assert_eq!(problems[0].mistake, Mistake::TypeTooLarge { size: 127 });
     let chain: Vec<String> = (0..5000).map(|i| format!("typedef T{} T{i}\n", i + 1)).collect();
     let problems = load(&[("main.thrift", &chain.concat())]).unwrap_err();
     assert_eq!(problems[0].mistake, Mistake::TooDeep("typedef"));
-    let values = format!(
-        "const list<i32> A = {}{}",
-        "[".repeat(100_000),
-        "]".repeat(100_000)
-    );
+    let values = format!("const list<i32> A = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(load(&[("main.thrift", &values)]).is_ok());
-    assert_eq!(
-        load(&[("main.thrift", &"$".repeat(100_000))]).unwrap_err().len(),
-        PROBLEMS
-    );
+    assert_eq!(load(&[("main.thrift", &"$".repeat(100_000))]).unwrap_err().len(), PROBLEMS);
     let itself = Schema::load(Path::new("main.thrift"), |path| {
         Ok(format!("include 'x{}.thrift'", path.to_string_lossy().len()))
     });
@@ -199,8 +145,5 @@ fn nesting_and_growth_are_bounded() {
     assert_eq!(endless.unwrap_err()[0].mistake, Mistake::TooManyFiles);
     let long = " ".repeat(FILE_BYTES + 1);
     let problems = load(&[("main.thrift", &long)]).unwrap_err();
-    assert_eq!(
-        problems[0].to_string(),
-        "main.thrift:1: file of 4194305 bytes is over the limit of 4194304"
-    );
+    assert_eq!(problems[0].to_string(), "main.thrift:1: file of 4194305 bytes is over the limit of 4194304");
 }

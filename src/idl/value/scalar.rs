@@ -32,18 +32,12 @@ pub(super) fn uuid(text: &str) -> Option<[u8; 16]> {
 
 pub(super) fn constant(known: &Enum, json: &Json) -> Result<Value, ValueProblem> {
     let (name, number) = (json.as_str(), integer::<i32>(json));
-    let found = known
-        .constants
-        .iter()
-        .find(|(its, value)| name == Some(its) || number == Some(*value));
+    let found = known.constants.iter().find(|(its, value)| name == Some(its) || number == Some(*value));
     if let Some((_, value)) = found {
         return Ok(Value::I32(*value));
     }
     let owner = format!("enum {}", known.name);
-    let Some(name) = name
-        .map(str::to_owned)
-        .or_else(|| number.map(|number| number.to_string()))
-    else {
+    let Some(name) = name.map(str::to_owned).or_else(|| number.map(|number| number.to_string())) else {
         return Err(unexpected(&owner, json));
     };
     let nearest = Nearest::of(&name, known.constants.iter().map(|(name, _)| name.as_str()));

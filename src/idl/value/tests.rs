@@ -1,11 +1,6 @@
 //! Which JSON fits which type, and the bytes it becomes.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
@@ -51,12 +46,7 @@ fn plain_values_become_bytes() {
     check("i32", "-1", "ffffffff", "05000100");
     check("i64", "1", "0000000000000001", "06000200");
     check("double", "1.5", "3ff8000000000000", "0700000000000000f83f00");
-    check(
-        "double",
-        "\"-Infinity\"",
-        "fff0000000000000",
-        "0700000000000000f0ff00",
-    );
+    check("double", "\"-Infinity\"", "fff0000000000000", "0700000000000000f0ff00");
     check("string", "\"hé\"", "0000000368c3a9", "08000368c3a900");
     check("binary", "\"gQ==\"", "0000000181", "0800018100");
     check("Colour", "\"BLUE\"", "00000007", "05000e00");
@@ -74,30 +64,15 @@ fn containers_become_bytes() {
     check("list<bool>", "[true, false]", "02000000020100", "090021010200");
     check("set<i32>", "[2, 1]", "08000000020000000100000002", "0a0025020400");
     check("map<string,i32>", "{}", "0b0800000000", "0b000000");
-    check(
-        "map<string,i8>",
-        r#"{"a": 1}"#,
-        "0b0300000001000000016101",
-        "0b00018301610100",
-    );
-    check(
-        "map<i32,bool>",
-        r#"{"-2": true}"#,
-        "080200000001fffffffe01",
-        "0b000151030100",
-    );
+    check("map<string,i8>", r#"{"a": 1}"#, "0b0300000001000000016101", "0b00018301610100");
+    check("map<i32,bool>", r#"{"-2": true}"#, "080200000001fffffffe01", "0b000151030100");
     check(
         "map<Colour,i8>",
         r#"{"RED": 1, "7": 2}"#,
         "08030000000200000000010000000702",
         "0b00025300010e0200",
     );
-    check(
-        "map<list<i8>,i8>",
-        "[[[1], 2]]",
-        "0f030000000103000000010102",
-        "0b00019313010200",
-    );
+    check("map<list<i8>,i8>", "[[[1], 2]]", "0f030000000103000000010102", "0b00019313010200");
 }
 
 #[test]
@@ -108,39 +83,22 @@ fn structs_leave_out_what_is_null() {
         "0a000100000000000000010c00030b000200000001420000",
         "0c0016022c280142000000",
     );
-    check(
-        "User",
-        r#"{"id": 1, "name": null}"#,
-        "0a0001000000000000000100",
-        "0c0016020000",
-    );
+    check("User", r#"{"id": 1, "name": null}"#, "0a0001000000000000000100", "0c0016020000");
     check("Either", r#"{"b": "x"}"#, "0b0002000000017800", "0c002801780000");
 }
 
 #[test]
 fn what_does_not_fit_is_named() {
-    check_problem(
-        "void",
-        "1",
-        "value: expected null, as the method is void, found 1",
-    );
+    check_problem("void", "1", "value: expected null, as the method is void, found 1");
     check_problem("i8", "128", "value: expected i8, found 128");
-    check_problem(
-        "i64",
-        "9223372036854775808",
-        "value: expected i64, found 9223372036854775808",
-    );
+    check_problem("i64", "9223372036854775808", "value: expected i64, found 9223372036854775808");
     check_problem("i32", "1.5", "value: expected i32, found 1.5");
     check_problem("i32", "null", "value: expected i32, found null");
     check_problem("bool", "1", "value: expected bool, found 1");
     check_problem("double", "\"one\"", "value: expected double, found \"one\"");
     check_problem("binary", "\"?\"", "value: expected binary in base64, found \"?\"");
     check_problem("uuid", "\"0011\"", "value: expected uuid, found \"0011\"");
-    check_problem(
-        "Colour",
-        "\"BLEU\"",
-        "value: enum Colour has no BLEU, did you mean BLUE?",
-    );
+    check_problem("Colour", "\"BLEU\"", "value: enum Colour has no BLEU, did you mean BLUE?");
     check_problem("Colour", "3", "value: enum Colour has no 3");
     check_problem("Colour", "[]", "value: expected enum Colour, found an array of 0");
 }
@@ -152,53 +110,25 @@ fn what_does_not_fit_inside_is_named_with_its_place() {
     check_problem("set<Colour>", "[\"BLUE\", 7]", "[1]: stands there twice");
     check_problem("map<i8,i8>", "{\"x\": 1}", "[\"x\"]: expected i8, found \"x\"");
     check_problem("map<i8,i8>", "[[1, 2], [1, 3]]", "[1]: stands there twice");
-    check_problem(
-        "map<i8,i8>",
-        "[[1]]",
-        "[0]: expected a pair [key, value], found an array of 1",
-    );
-    check_problem(
-        "User",
-        "[]",
-        "value: expected struct User as an object, found an array of 0",
-    );
+    check_problem("map<i8,i8>", "[[1]]", "[0]: expected a pair [key, value], found an array of 1");
+    check_problem("User", "[]", "value: expected struct User as an object, found an array of 0");
     check_problem("User", "{}", ".id: required by struct User but missing");
-    check_problem(
-        "User",
-        "{\"id\": null}",
-        ".id: required by struct User but missing",
-    );
-    check_problem(
-        "User",
-        "{\"nmae\": 1}",
-        ".nmae: struct User has no nmae, did you mean name?",
-    );
-    check_problem(
-        "User",
-        r#"{"id": 1, "address": {"city": 5}}"#,
-        ".address.city: expected string, found 5",
-    );
+    check_problem("User", "{\"id\": null}", ".id: required by struct User but missing");
+    check_problem("User", "{\"nmae\": 1}", ".nmae: struct User has no nmae, did you mean name?");
+    check_problem("User", r#"{"id": 1, "address": {"city": 5}}"#, ".address.city: expected string, found 5");
     check_problem(
         "list<User>",
         r#"[{"id": 1, "tags": {"a": 1}}]"#,
         "[0].tags[\"a\"]: expected string, found 1",
     );
-    check_problem(
-        "Either",
-        "{}",
-        "value: expected exactly one field of union Either, found 0",
-    );
+    check_problem("Either", "{}", "value: expected exactly one field of union Either, found 0");
     check_problem(
         "Either",
         r#"{"a": 1, "b": "x"}"#,
         "value: expected exactly one field of union Either, found 2",
     );
     let long = format!("\"{}\"", "x".repeat(100));
-    check_problem(
-        "i8",
-        &long,
-        &format!("value: expected i8, found \"{}…", "x".repeat(39)),
-    );
+    check_problem("i8", &long, &format!("value: expected i8, found \"{}…", "x".repeat(39)));
 }
 
 #[test]

@@ -45,16 +45,12 @@ pub(super) fn value(
         (Value::Struct(fields), Type::Struct(id)) => structure(schema, *id, fields, out),
         (Value::List(elements), Type::List(element)) => {
             out.write_list_begin(&TListIdentifier::new(code(element), size(elements.len())?))?;
-            elements
-                .iter()
-                .try_for_each(|it| self::value(schema, element, it, out))?;
+            elements.iter().try_for_each(|it| self::value(schema, element, it, out))?;
             out.write_list_end()
         }
         (Value::Set(elements), Type::Set(element)) => {
             out.write_set_begin(&TSetIdentifier::new(code(element), size(elements.len())?))?;
-            elements
-                .iter()
-                .try_for_each(|it| self::value(schema, element, it, out))?;
+            elements.iter().try_for_each(|it| self::value(schema, element, it, out))?;
             out.write_set_end()
         }
         (Value::Map(entries), Type::Map(key, to)) => {

@@ -20,18 +20,9 @@ pub(crate) fn backend() -> Backend {
 /// The same with another wire.
 pub(crate) fn backend_speaking(wire: Wire) -> Backend {
     let (reserved, address) = reserve();
-    let shared = Arc::new(Shared {
-        wire,
-        port: address.port(),
-        state: Mutex::default(),
-        changed: Condvar::new(),
-    });
-    let mut backend = Backend {
-        shared,
-        address,
-        listener: None,
-        _reserved: reserved,
-    };
+    let shared =
+        Arc::new(Shared { wire, port: address.port(), state: Mutex::default(), changed: Condvar::new() });
+    let mut backend = Backend { shared, address, listener: None, _reserved: reserved };
     backend.revive();
     backend
 }
@@ -226,10 +217,7 @@ impl Shared {
     }
 
     fn note(&self, call: &Message) -> (Act, usize) {
-        let mut state = self
-            .changed
-            .wait_while(self.state(), |state| state.stalled)
-            .unwrap();
+        let mut state = self.changed.wait_while(self.state(), |state| state.stalled).unwrap();
         state.seen.push(call.clone());
         let method = call.name.rsplit(':').next().unwrap_or_default();
         let act = state.acts.get(method).cloned().unwrap_or_else(|| usual(method));
@@ -239,34 +227,16 @@ impl Shared {
     /// What to send, and whether the connection goes on.
     fn act(&self, call: &Message, act: Act, number: usize) -> (Vec<u8>, Then) {
         let method = call.name.rsplit(':').next().unwrap_or_default();
-        let reply = |fields| Message {
-            kind: Kind::Reply,
-            name: method.to_owned(),
-            seqid: call.seqid,
-            fields,
-        };
-        let user = || {
-            reply(users::user(
-                asked_id(call),
-                &format!("call-{number}@backend-{}", self.port),
-            ))
-        };
+        let reply =
+            |fields| Message { kind: Kind::Reply, name: method.to_owned(), seqid: call.seqid, fields };
+        let user = || reply(users::user(asked_id(call), &format!("call-{number}@backend-{}", self.port)));
         let message = match act {
             Act::User => user(),
             Act::Reply(fields) => reply(fields),
             Act::Exception(code, text) => Message::exception(method, call.seqid, code, text),
-            Act::OtherSeqid => Message {
-                seqid: call.seqid.wrapping_add(77),
-                ..user()
-            },
-            Act::OtherName => Message {
-                name: "getOther".to_owned(),
-                ..user()
-            },
-            Act::OtherKind => Message {
-                kind: Kind::Call,
-                ..user()
-            },
+            Act::OtherSeqid => Message { seqid: call.seqid.wrapping_add(77), ..user() },
+            Act::OtherName => Message { name: "getOther".to_owned(), ..user() },
+            Act::OtherKind => Message { kind: Kind::Call, ..user() },
             Act::Late(time, then) => {
                 thread::sleep(time);
                 return self.act(call, *then, number);
@@ -281,24 +251,13 @@ impl Shared {
             Act::Bytes(bytes) => return (bytes, Then::GoOn),
         };
         let silent = call.kind == Kind::Oneway || method == "touch";
-        (
-            if silent {
-                Vec::new()
-            } else {
-                message.bytes(self.wire)
-            },
-            Then::GoOn,
-        )
+        (if silent { Vec::new() } else { message.bytes(self.wire) }, Then::GoOn)
     }
 
     fn wait_for_release(&self) {
         let state = self.state();
         let now = state.released;
-        drop(
-            self.changed
-                .wait_while(state, |state| state.released == now)
-                .unwrap(),
-        );
+        drop(self.changed.wait_while(state, |state| state.released == now).unwrap());
     }
 }
 
@@ -306,9 +265,7 @@ impl Shared {
 pub(crate) fn reserve() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
-    socket
-        .bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0))))
-        .unwrap();
+    socket.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     (socket, address)
 }

@@ -19,11 +19,7 @@ impl Client {
             .unwrap_or_else(|error| panic!("{address} cannot be reached: {error}"));
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
-        Self {
-            stream,
-            wire,
-            next_seqid: 1,
-        }
+        Self { stream, wire, next_seqid: 1 }
     }
 
     /// Makes a call and reads its reply, which must have the call's seqid and the call's name.
@@ -59,9 +55,7 @@ impl Client {
     /// Sends several calls in one write, under seqids from 1.
     #[track_caller]
     pub(crate) fn send_together(&mut self, calls: Vec<Message>) {
-        let numbered = (1..)
-            .zip(calls)
-            .map(|(seqid, call)| Message { seqid, ..call }.bytes(self.wire));
+        let numbered = (1..).zip(calls).map(|(seqid, call)| Message { seqid, ..call }.bytes(self.wire));
         self.send_bytes(&numbered.flatten().collect::<Vec<_>>());
     }
 
@@ -94,10 +88,7 @@ impl Client {
     pub(crate) fn is_closed_unanswered(&mut self) -> bool {
         match self.stream.read(&mut [0]) {
             Ok(count) => count == 0,
-            Err(error) => matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-            ),
+            Err(error) => matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe),
         }
     }
 

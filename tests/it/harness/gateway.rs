@@ -129,11 +129,7 @@ impl Builder {
             "log" => "format = 'json'\ncalls_per_second = 1000".to_owned(),
             "admin" => "bind = '127.0.0.1:0'".to_owned(),
             "listeners.users" => {
-                let idl = if self.idl {
-                    format!("idl = '{}'", idl().display())
-                } else {
-                    String::new()
-                };
+                let idl = if self.idl { format!("idl = '{}'", idl().display()) } else { String::new() };
                 format!("bind = '127.0.0.1:0'\nservice = 'UserService'\nbackend = 'users'\n{idl}")
             }
             "backends.users" => {
@@ -159,12 +155,7 @@ impl Gateway {
         let listener = process.says(|line| address(line, "listening"));
         let admin = process.says(|line| address(line, "admin listening"));
         process.says(|line| message(line, "ready"));
-        Self {
-            process,
-            listener,
-            admin,
-            folder,
-        }
+        Self { process, listener, admin, folder }
     }
 
     /// A connection that speaks framed binary.
@@ -224,6 +215,12 @@ impl Gateway {
         self.metric("larder_connections_closed_total", &[])
     }
 
+    /// Waits until it has connected to its Redis; until then it answers without.
+    #[track_caller]
+    pub(crate) fn finds_redis(&self) {
+        eventually(|| self.metric("larder_shared_up", &[]) == 1);
+    }
+
     /// The status and body of an admin page.
     pub(crate) fn page(&self, path: &str) -> Option<(u16, String)> {
         http::get(self.admin, path)
@@ -259,11 +256,7 @@ impl Gateway {
     /// Waits until it has logged a line with all these words.
     #[track_caller]
     pub(crate) fn logs(&self, words: &[&str]) {
-        eventually(|| {
-            self.log()
-                .iter()
-                .any(|line| words.iter().all(|word| line.contains(word)))
-        });
+        eventually(|| self.log().iter().any(|line| words.iter().all(|word| line.contains(word))));
     }
 }
 

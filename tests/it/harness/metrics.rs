@@ -15,9 +15,7 @@ struct Sample {
 
 impl Metrics {
     pub(crate) fn parse(page: &str) -> Self {
-        Self {
-            samples: page.lines().filter_map(sample).collect(),
-        }
+        Self { samples: page.lines().filter_map(sample).collect() }
     }
 
     /// The sum over all samples of that name with all those labels; 0 where there are none.
@@ -32,14 +30,9 @@ impl Metrics {
 
     fn matching<'a>(&'a self, name: &'a str, labels: &'a [(&str, &str)]) -> impl Iterator<Item = &'a Sample> {
         let labelled = move |sample: &&Sample| {
-            labels
-                .iter()
-                .all(|(name, value)| sample.labels.iter().any(|(n, v)| n == name && v == value))
+            labels.iter().all(|(name, value)| sample.labels.iter().any(|(n, v)| n == name && v == value))
         };
-        self.samples
-            .iter()
-            .filter(move |sample| sample.name == name)
-            .filter(labelled)
+        self.samples.iter().filter(move |sample| sample.name == name).filter(labelled)
     }
 }
 
@@ -49,16 +42,8 @@ fn sample(line: &str) -> Option<Sample> {
     }
     let (series, value) = line.rsplit_once(' ')?;
     let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-    let labels = labels
-        .trim_end_matches('}')
-        .split("\",")
-        .filter_map(label)
-        .collect();
-    Some(Sample {
-        name: name.to_owned(),
-        labels,
-        value: value.parse().ok()?,
-    })
+    let labels = labels.trim_end_matches('}').split("\",").filter_map(label).collect();
+    Some(Sample { name: name.to_owned(), labels, value: value.parse().ok()? })
 }
 
 fn label(text: &str) -> Option<(String, String)> {

@@ -27,11 +27,7 @@ impl Process {
     /// Starts the command, with what it writes (to either stream) kept as lines.
     pub(crate) fn start(command: &mut Command) -> Self {
         let named = format!("{command:?}");
-        let child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{named} does not start: {error}"));
         let lines = Arc::new(Mutex::new(Vec::new()));
         collect(child.stdout.take().unwrap(), &lines);
@@ -68,10 +64,8 @@ impl Process {
             Signal::Continue => "-CONT",
         };
         // The shell's own kill: a program of that name is not installed everywhere.
-        let status = Command::new("sh")
-            .args(["-c", &format!("kill {name} {}", self.child.id())])
-            .status()
-            .unwrap();
+        let status =
+            Command::new("sh").args(["-c", &format!("kill {name} {}", self.child.id())]).status().unwrap();
         assert!(status.success(), "kill {name} failed");
     }
 

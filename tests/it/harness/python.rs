@@ -47,11 +47,7 @@ impl PythonBackend {
         let mut process = Process::start(peer("server.py", library, wire).args(["--port", "0"]).args(more));
         let port: u16 = process.says(|line| line.strip_prefix("listening ")?.parse().ok());
         let input = process.input();
-        Self {
-            process,
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-            _input: input,
-        }
+        Self { process, address: SocketAddr::from(([127, 0, 0, 1], port)), _input: input }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -80,17 +76,9 @@ impl PythonClient {
     /// Connects with more options, such as `--multiplexed`.
     pub(crate) fn connect_with(address: SocketAddr, library: Library, wire: Wire, more: &[&str]) -> Self {
         let port = address.port().to_string();
-        let mut process = Process::start(
-            peer("client.py", library, wire)
-                .args(["--port", &port])
-                .args(more),
-        );
+        let mut process = Process::start(peer("client.py", library, wire).args(["--port", &port]).args(more));
         let input = process.input();
-        Self {
-            process,
-            input,
-            read: 0,
-        }
+        Self { process, input, read: 0 }
     }
 
     /// Makes a call, and gives the line it came to.
@@ -150,24 +138,13 @@ fn peer(script: &str, library: Library, wire: Wire) -> Command {
         Library::Thriftpy2 => "thriftpy2",
         Library::Apache => "apache",
     };
-    command
-        .arg(tests.join("peers").join(script))
-        .args(["--library", library]);
-    command.args([
-        "--transport",
-        wire.transport_name(),
-        "--protocol",
-        wire.protocol_name(),
-    ]);
+    command.arg(tests.join("peers").join(script)).args(["--library", library]);
+    command.args(["--transport", wire.transport_name(), "--protocol", wire.protocol_name()]);
     command
 }
 
 fn python(tests: &Path) -> PathBuf {
     let python = tests.join(".venv/bin/python");
-    assert!(
-        python.exists(),
-        "{} is missing: run tests/run, which makes it",
-        python.display()
-    );
+    assert!(python.exists(), "{} is missing: run tests/run, which makes it", python.display());
     python
 }

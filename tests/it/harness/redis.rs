@@ -12,11 +12,7 @@ use super::{backend, eventually};
 /// Starts a Redis.
 pub(crate) fn redis() -> Redis {
     let (reserved, address) = backend::reserve();
-    let mut redis = Redis {
-        process: server(address),
-        address,
-        _reserved: reserved,
-    };
+    let mut redis = Redis { process: server(address), address, _reserved: reserved };
     redis.comes_up();
     redis
 }
@@ -81,19 +77,12 @@ impl Redis {
     }
 
     fn try_connection(&self) -> Option<Connection> {
-        Client::open(self.url())
-            .ok()?
-            .get_connection_with_timeout(super::PATIENCE)
-            .ok()
+        Client::open(self.url()).ok()?.get_connection_with_timeout(super::PATIENCE).ok()
     }
 
     fn comes_up(&mut self) {
         eventually(|| {
-            assert!(
-                !self.process.has_ended(),
-                "redis-server ended:\n{}",
-                self.process.lines().join("\n")
-            );
+            assert!(!self.process.has_ended(), "redis-server ended:\n{}", self.process.lines().join("\n"));
             self.try_connection().is_some()
         });
     }

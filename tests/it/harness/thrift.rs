@@ -95,28 +95,17 @@ pub(crate) struct Message {
 
 impl Message {
     pub(crate) fn call(name: &str, seqid: i32, fields: Fields) -> Self {
-        Self {
-            kind: Kind::Call,
-            name: name.to_owned(),
-            seqid,
-            fields,
-        }
+        Self { kind: Kind::Call, name: name.to_owned(), seqid, fields }
     }
 
     pub(crate) fn oneway(name: &str, seqid: i32, fields: Fields) -> Self {
-        Self {
-            kind: Kind::Oneway,
-            ..Self::call(name, seqid, fields)
-        }
+        Self { kind: Kind::Oneway, ..Self::call(name, seqid, fields) }
     }
 
     /// A TApplicationException.
     pub(crate) fn exception(name: &str, seqid: i32, code: i32, text: &str) -> Self {
         let fields = vec![(1, string(text)), (2, Value::I32(code))];
-        Self {
-            kind: Kind::Exception,
-            ..Self::call(name, seqid, fields)
-        }
+        Self { kind: Kind::Exception, ..Self::call(name, seqid, fields) }
     }
 
     pub(crate) fn field(&self, id: i16) -> Option<&Value> {
@@ -162,10 +151,7 @@ pub(crate) fn string(text: &str) -> Value {
 }
 
 pub(crate) fn field(fields: &Fields, id: i16) -> Option<&Value> {
-    fields
-        .iter()
-        .find(|(each, _)| *each == id)
-        .map(|(_, value)| value)
+    fields.iter().find(|(each, _)| *each == id).map(|(_, value)| value)
 }
 
 /// The bytes behind their length.

@@ -16,15 +16,8 @@ pub(crate) fn get_user_traced(id: i64, trace: &str) -> Message {
 /// The call that lists users; ids and filter go in the order given.
 pub(crate) fn list_users(ids: &[i64], filter: &[(&str, &str)]) -> Message {
     let ids = ids.iter().copied().map(Value::I64).collect();
-    let filter = filter
-        .iter()
-        .map(|(name, value)| (string(name), string(value)))
-        .collect();
-    Message::call(
-        "listUsers",
-        0,
-        vec![(1, Value::Set(ids)), (2, Value::Map(filter))],
-    )
+    let filter = filter.iter().map(|(name, value)| (string(name), string(value))).collect();
+    Message::call("listUsers", 0, vec![(1, Value::Set(ids)), (2, Value::Map(filter))])
 }
 
 /// The call that changes a user's name: not idempotent by any rule of these tests.
@@ -39,11 +32,7 @@ pub(crate) fn touch(id: i64) -> Message {
 
 /// The result that is a user: `id`, and an email that tells who made it.
 pub(crate) fn user(id: i64, email: &str) -> Fields {
-    let fields = vec![
-        (1, Value::I64(id)),
-        (2, string(&format!("user-{id}"))),
-        (3, string(email)),
-    ];
+    let fields = vec![(1, Value::I64(id)), (2, string(&format!("user-{id}"))), (3, string(email))];
     vec![(0, Value::Struct(fields))]
 }
 
@@ -78,9 +67,7 @@ impl Message {
 
     #[track_caller]
     fn user_field(&self, id: i16) -> &Value {
-        let Some(Value::Struct(user)) = self.field(0) else {
-            panic!("not a user: {self:?}")
-        };
+        let Some(Value::Struct(user)) = self.field(0) else { panic!("not a user: {self:?}") };
         field(user, id).unwrap_or_else(|| panic!("a user without field {id}: {self:?}"))
     }
 

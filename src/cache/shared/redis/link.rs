@@ -30,11 +30,7 @@ pub(super) struct Link {
 
 impl Link {
     fn new(connection: MultiplexedConnection) -> Self {
-        Self {
-            connection,
-            timeouts: AtomicU32::new(0),
-            lost: CancellationToken::new(),
-        }
+        Self { connection, timeouts: AtomicU32::new(0), lost: CancellationToken::new() }
     }
 
     /// Whether it has been given up.
@@ -70,11 +66,7 @@ impl Link {
             self.lost.cancel();
         }
         tracing::debug!(%error, "shared tier");
-        if error.code() == Some("WRONGTYPE") {
-            Failure::WrongType
-        } else {
-            Failure::Other
-        }
+        if error.code() == Some("WRONGTYPE") { Failure::WrongType } else { Failure::Other }
     }
 }
 
@@ -112,11 +104,7 @@ impl Supervisor {
                     self.serve(connection, driver).await;
                     tracing::warn!(%address, "shared tier is down");
                     // A connection that does not last is no reason to hurry for the next.
-                    attempt = if began.elapsed() < MAX_PAUSE {
-                        attempt.saturating_add(1)
-                    } else {
-                        0
-                    };
+                    attempt = if began.elapsed() < MAX_PAUSE { attempt.saturating_add(1) } else { 0 };
                 }
                 Err(error) => {
                     if !self.tried.send_replace(true) {
@@ -161,10 +149,7 @@ impl Supervisor {
             MultiplexedConnection::new_with_config(&login(&self.settings), stream, config).await?;
         let mut driver = driver.boxed();
         let ping = redis::cmd("PING");
-        let pong = timeout(
-            self.settings.read_timeout,
-            ping.query_async::<Value>(&mut connection),
-        );
+        let pong = timeout(self.settings.read_timeout, ping.query_async::<Value>(&mut connection));
         tokio::select! {
             () = &mut driver => return Err(Unreachable::Dial(io::ErrorKind::ConnectionReset.into())),
             pong = pong => { pong.map_err(|_| Unreachable::Timeout(self.settings.read_timeout))??; }

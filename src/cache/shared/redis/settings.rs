@@ -45,22 +45,14 @@ impl Settings {
         let rest = rest.strip_prefix("//").ok_or(UrlError::NoHost)?;
         // What lies before the last `@` is taken for a login wherever it stands, so that no error repeats it.
         if let Some((login, _)) = rest.rsplit_once('@') {
-            return Err(if login.contains(':') {
-                UrlError::Password
-            } else {
-                UrlError::Username
-            });
+            return Err(if login.contains(':') { UrlError::Password } else { UrlError::Username });
         }
         if rest.contains(['?', '#']) {
             return Err(UrlError::Query);
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = authority_parts(authority)?;
-        let database = if path.is_empty() {
-            0
-        } else {
-            path.parse().map_err(|_| UrlError::Database)?
-        };
+        let database = if path.is_empty() { 0 } else { path.parse().map_err(|_| UrlError::Database)? };
         Ok(Self {
             host: host.to_owned(),
             port,
@@ -77,11 +69,7 @@ impl Settings {
     /// Host and port as they are written together.
     pub fn address(&self) -> String {
         let Self { host, port, .. } = self;
-        if host.contains(':') {
-            format!("[{host}]:{port}")
-        } else {
-            format!("{host}:{port}")
-        }
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 }
 
@@ -104,11 +92,7 @@ fn authority_parts(authority: &str) -> Result<(&str, u16), UrlError> {
         return Err(UrlError::NoHost);
     }
     let port = port.map_or(Ok(DEFAULT_PORT), |port| port.parse().map_err(|_| UrlError::Port))?;
-    if port == 0 {
-        Err(UrlError::Port)
-    } else {
-        Ok((host, port))
-    }
+    if port == 0 { Err(UrlError::Port) } else { Ok((host, port)) }
 }
 
 /// Why a URL does not say where Redis is.
@@ -182,10 +166,7 @@ mod tests {
     fn a_url_says_where() {
         assert_eq!(place("redis://db"), Ok(("db:6379".to_owned(), 0)));
         assert_eq!(place("redis://db/"), Ok(("db:6379".to_owned(), 0)));
-        assert_eq!(
-            place("redis://127.0.0.1:7000/3"),
-            Ok(("127.0.0.1:7000".to_owned(), 3))
-        );
+        assert_eq!(place("redis://127.0.0.1:7000/3"), Ok(("127.0.0.1:7000".to_owned(), 3)));
         assert_eq!(place("redis://[::1]:7000"), Ok(("[::1]:7000".to_owned(), 0)));
     }
 

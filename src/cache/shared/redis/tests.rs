@@ -27,10 +27,7 @@ async fn what_one_gateway_puts_another_gets_with_the_same_age() {
     one.keeps(born(NOW - 7_000)).await;
     assert_eq!(other.get(KEY).await.as_ref(), Some(&*born(NOW - 7_000)));
     assert_eq!(other.get(b"another key").await, None);
-    assert_eq!(
-        (other.counts.reads(Read::Hit), other.counts.reads(Read::Miss)),
-        (1, 1)
-    );
+    assert_eq!((other.counts.reads(Read::Hit), other.counts.reads(Read::Miss)), (1, 1));
 }
 
 #[tokio::test]
@@ -51,13 +48,7 @@ async fn an_older_entry_never_replaces_a_younger_one() {
     assert_eq!(store.get(KEY).await.as_ref(), Some(&*born(NOW)));
     store.keeps(born(NOW + 1)).await;
     assert_eq!(store.get(KEY).await.as_ref(), Some(&*born(NOW + 1)));
-    assert_eq!(
-        (
-            store.counts.writes(Write::Written),
-            store.counts.writes(Write::Older)
-        ),
-        (2, 1)
-    );
+    assert_eq!((store.counts.writes(Write::Written), store.counts.writes(Write::Older)), (2, 1));
 }
 
 #[tokio::test]
@@ -71,26 +62,14 @@ async fn removing_spares_what_is_younger() {
     store.remove(KEY, Millis(NOW));
     store.settled().await;
     assert_eq!(store.get(KEY).await, None);
-    assert_eq!(
-        (
-            store.counts.writes(Write::Removed),
-            store.counts.writes(Write::Older)
-        ),
-        (1, 1)
-    );
+    assert_eq!((store.counts.writes(Write::Removed), store.counts.writes(Write::Older)), (1, 1));
 }
 
 #[tokio::test]
 async fn a_foreign_value_is_a_miss_and_replaced() {
     let server = Server::start();
     let store = gateway(&server).await;
-    let _: () = server
-        .ask(
-            redis::cmd("SET")
-                .arg(store.redis_key(KEY))
-                .arg("somebody else's value"),
-        )
-        .await;
+    let _: () = server.ask(redis::cmd("SET").arg(store.redis_key(KEY)).arg("somebody else's value")).await;
     assert_eq!(store.get(KEY).await, None);
     assert_eq!(store.counts.reads(Read::Unreadable(Unreadable::Foreign)), 1);
     store.keeps(born(NOW)).await;
@@ -101,9 +80,7 @@ async fn a_foreign_value_is_a_miss_and_replaced() {
 async fn a_list_is_a_miss_and_replaced() {
     let server = Server::start();
     let store = gateway(&server).await;
-    let _: () = server
-        .ask(redis::cmd("RPUSH").arg(store.redis_key(KEY)).arg("item"))
-        .await;
+    let _: () = server.ask(redis::cmd("RPUSH").arg(store.redis_key(KEY)).arg("item")).await;
     assert_eq!(store.get(KEY).await, None);
     assert_eq!(store.counts.reads(Read::Unreadable(Unreadable::Foreign)), 1);
     store.keeps(born(NOW)).await;
@@ -115,9 +92,7 @@ async fn another_key_with_the_same_hash_is_a_miss() {
     let server = Server::start();
     let store = gateway(&server).await;
     let envelope = envelope::encode(b"another key", &born(NOW)).unwrap();
-    let _: () = server
-        .ask(redis::cmd("SET").arg(store.redis_key(KEY)).arg(envelope))
-        .await;
+    let _: () = server.ask(redis::cmd("SET").arg(store.redis_key(KEY)).arg(envelope)).await;
     assert_eq!(store.get(KEY).await, None);
     assert_eq!(store.counts.reads(Read::Unreadable(Unreadable::OtherKey)), 1);
 }
@@ -141,13 +116,7 @@ async fn a_killed_server_is_down_at_once_and_used_again_when_it_returns() {
     until("the store is down", || !store.is_up()).await;
     assert_eq!(store.get(KEY).await, None);
     store.put(KEY, born(NOW), KEEP);
-    assert_eq!(
-        (
-            store.counts.reads(Read::Skipped),
-            store.counts.writes(Write::Skipped)
-        ),
-        (1, 1)
-    );
+    assert_eq!((store.counts.reads(Read::Skipped), store.counts.writes(Write::Skipped)), (1, 1));
     assert_eq!(store.counts.up.get(), 0);
     server.restart();
     until("the store is up", || store.is_up()).await;
@@ -167,13 +136,7 @@ async fn a_stopped_server_is_given_up_after_three_reads_and_used_again_when_it_c
     }
     assert!(!store.is_up());
     assert_eq!(store.get(KEY).now_or_never(), Some(None));
-    assert_eq!(
-        (
-            store.counts.reads(Read::Timeout),
-            store.counts.reads(Read::Skipped)
-        ),
-        (3, 1)
-    );
+    assert_eq!((store.counts.reads(Read::Timeout), store.counts.reads(Read::Skipped)), (3, 1));
     server.signal("CONT");
     until("the store is up", || store.is_up()).await;
     assert!(store.get(KEY).await.is_some());
@@ -210,23 +173,13 @@ async fn bytes_of_writes_are_bounded() {
     let server = Server::start();
     let store = gateway(&server).await;
     let body = Bytes::from(vec![0; MAX_ENVELOPE - 4096]);
-    let large = Arc::new(Entry {
-        body,
-        ..(*born(NOW)).clone()
-    });
+    let large = Arc::new(Entry { body, ..(*born(NOW)).clone() });
     for _ in 0..3 {
         store.put(KEY, Arc::clone(&large), KEEP);
     }
     assert_eq!(store.counts.writes(Write::Dropped), 1);
     let body = Bytes::from(vec![0; MAX_ENVELOPE]);
-    store.put(
-        KEY,
-        Arc::new(Entry {
-            body,
-            ..(*born(NOW)).clone()
-        }),
-        KEEP,
-    );
+    store.put(KEY, Arc::new(Entry { body, ..(*born(NOW)).clone() }), KEEP);
     assert_eq!(store.counts.writes(Write::TooLarge), 1);
 }
 
@@ -234,9 +187,7 @@ async fn bytes_of_writes_are_bounded() {
 async fn a_full_server_keeps_nothing_and_that_is_all() {
     let server = Server::start();
     let store = gateway(&server).await;
-    let _: () = server
-        .ask(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1"))
-        .await;
+    let _: () = server.ask(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1")).await;
     store.keeps(born(NOW)).await;
     assert_eq!(store.counts.writes(Write::Error), 1);
     assert_eq!(store.get(KEY).await, None);
@@ -246,9 +197,7 @@ async fn a_full_server_keeps_nothing_and_that_is_all() {
 #[tokio::test]
 async fn login_and_database_are_as_set() {
     let server = Server::start();
-    let _: () = server
-        .ask(redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("sesame"))
-        .await;
+    let _: () = server.ask(redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("sesame")).await;
     let store = gateway_with(&server, |settings| {
         settings.password = Some(Secret::new("sesame".to_owned()));
         settings.database = 3;
@@ -256,26 +205,18 @@ async fn login_and_database_are_as_set() {
     .await;
     store.keeps(born(NOW)).await;
     assert!(store.get(KEY).await.is_some());
-    let wrong = gateway_with(&server, |settings| {
-        settings.password = Some(Secret::new("please".to_owned()))
-    })
-    .await;
+    let wrong =
+        gateway_with(&server, |settings| settings.password = Some(Secret::new("please".to_owned()))).await;
     assert!(!wrong.is_up());
 }
 
 #[test]
 fn a_redis_key_tells_prefix_format_and_hash() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let store = runtime.block_on(async { store(Settings::from_url("redis://127.0.0.1:1").unwrap()) });
     let key = store.redis_key(KEY);
     let hash = key.strip_prefix("larder:1:").unwrap();
-    assert!(
-        hash.len() == 32 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()),
-        "{key}"
-    );
+    assert!(hash.len() == 32 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()), "{key}");
 }
 
 impl Redis {
@@ -302,24 +243,12 @@ async fn gateway_with(server: &Server, adjust: impl FnOnce(&mut Settings)) -> Re
 
 fn store(settings: Settings) -> Redis {
     let clock = Clock::starting_at(Millis(NOW));
-    Redis::start(
-        settings,
-        Arc::new(Tcp),
-        clock,
-        Counts::default(),
-        StdRng::seed_from_u64(1),
-    )
+    Redis::start(settings, Arc::new(Tcp), clock, Counts::default(), StdRng::seed_from_u64(1))
 }
 
 fn born(millis: u64) -> Arc<Entry> {
     let body = Bytes::from(format!("born {millis}"));
-    Arc::new(Entry {
-        born: Millis(millis),
-        version: 0,
-        kind: Kind::Result,
-        protocol: Protocol::Binary,
-        body,
-    })
+    Arc::new(Entry { born: Millis(millis), version: 0, kind: Kind::Result, protocol: Protocol::Binary, body })
 }
 
 async fn until(what: &str, holds: impl Fn() -> bool) {

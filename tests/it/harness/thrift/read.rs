@@ -57,12 +57,7 @@ impl<R: Read> Reader<'_, R> {
                 (kind, self.text(protocol)?, seqid)
             }
         };
-        Ok(Message {
-            kind: kind_of(kind)?,
-            name,
-            seqid,
-            fields: self.fields(protocol)?,
-        })
+        Ok(Message { kind: kind_of(kind)?, name, seqid, fields: self.fields(protocol)? })
     }
 
     fn fields(&mut self, protocol: Protocol) -> io::Result<Fields> {
@@ -79,11 +74,7 @@ impl<R: Read> Reader<'_, R> {
                 continue;
             }
             let step = i16::from(head >> 4);
-            last = if step == 0 {
-                self.zigzag()? as i16
-            } else {
-                last + step
-            };
+            last = if step == 0 { self.zigzag()? as i16 } else { last + step };
             let value = match head & 15 {
                 code @ 1..=2 => Value::Bool(code == 1),
                 code => self.compact(code)?,
@@ -108,14 +99,8 @@ impl<R: Read> Reader<'_, R> {
             14 | 15 => {
                 let element = self.byte()?;
                 let count = u32::from_be_bytes(self.array()?);
-                let values = (0..count)
-                    .map(|_| self.binary(element, protocol))
-                    .collect::<io::Result<_>>()?;
-                if code == 14 {
-                    Value::Set(values)
-                } else {
-                    Value::List(values)
-                }
+                let values = (0..count).map(|_| self.binary(element, protocol)).collect::<io::Result<_>>()?;
+                if code == 14 { Value::Set(values) } else { Value::List(values) }
             }
             _ => return Err(unreadable("a type that no test speaks of")),
         })
@@ -129,19 +114,9 @@ impl<R: Read> Reader<'_, R> {
             8 => Value::String(self.text(Protocol::Compact)?),
             9 | 10 => {
                 let head = self.byte()?;
-                let count = if head >> 4 == 15 {
-                    self.varint()?
-                } else {
-                    u64::from(head >> 4)
-                };
-                let values = (0..count)
-                    .map(|_| self.compact(head & 15))
-                    .collect::<io::Result<_>>()?;
-                if code == 10 {
-                    Value::Set(values)
-                } else {
-                    Value::List(values)
-                }
+                let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+                let values = (0..count).map(|_| self.compact(head & 15)).collect::<io::Result<_>>()?;
+                if code == 10 { Value::Set(values) } else { Value::List(values) }
             }
             11 => {
                 let count = self.varint()?;
