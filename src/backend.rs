@@ -10,6 +10,7 @@ mod lookup;
 pub mod options;
 mod pool;
 mod private;
+mod round;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,7 @@ pub use endpoint::EndpointState;
 pub use private::Private;
 pub use settings::{Settings, Sharing};
 
-use crate::call::{Answer, Answering, Call, Fault, Repeat, Retry, Returns, Said, Terms};
+use crate::call::{Answer, Answering, Call, Fault, Repeat, Returns, Said, Terms};
 use crate::dial::Dial;
 use crate::wire::message::Kind;
 use crate::wire::{Protocol, exception};
@@ -40,6 +41,7 @@ use ejection::{Effect, Verdict};
 use endpoint::{Endpoint, Turn};
 use lease::{Cut, Lease, Limit, Origin, Want};
 use lookup::Lookup;
+use round::{Again, Round, Second, verdict};
 
 /// A service behind one or more endpoints that all give the same answers.
 #[derive(Debug)]
@@ -372,73 +374,6 @@ impl Backend {
                 Fault::Unreachable { backend, why }
             }
         }
-    }
-}
-
-/// One call's tries.
-struct Round {
-    whole: Option<Limit>,
-    /// Endpoints that were asked. Allocates with the first fault only.
-    tried: Vec<SocketAddr>,
-    second: Second,
-}
-
-/// Whether a call that may have run may be sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Second {
-    Possible,
-    Spent,
-}
-
-/// Where a call may be tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Again {
-    /// At another endpoint.
-    Elsewhere,
-    /// At the same one too: a connection that had been idle ended without a byte, as it does when its server closes it
-    /// at that moment.
-    Same,
-}
-
-impl Round {
-    fn new(timeout: Option<Duration>) -> Self {
-        Self { whole: Limit::after(timeout), tried: Vec::new(), second: Second::Possible }
-    }
-
-    /// Whether to try again after `fault`.
-    fn next(&mut self, fault: &Fault, repeat: Repeat) -> bool {
-        if self.whole.is_some_and(|whole| whole.at <= Instant::now()) {
-            return false;
-        }
-        match (fault.retry(), repeat, self.second) {
-            (Retry::Unsent, _, _) => true,
-            (Retry::Idempotent, Repeat::Idempotent, Second::Possible) => {
-                self.second = Second::Spent;
-                true
-            }
-            (Retry::Idempotent, Repeat::Once, _)
-            | (Retry::Idempotent, Repeat::Idempotent, Second::Spent)
-            | (Retry::Never, _, _) => false,
-        }
-    }
-}
-
-/// What a fault says of the endpoint it came from.
-fn verdict(fault: &Fault) -> Verdict {
-    if fault.blames_endpoint() {
-        return Verdict::Failed;
-    }
-    match fault {
-        Fault::Exception { .. } | Fault::MissingResult { .. } => Verdict::Healthy,
-        Fault::Unreachable { .. }
-        | Fault::Down { .. }
-        | Fault::Busy { .. }
-        | Fault::Timeout { .. }
-        | Fault::Closed { .. }
-        | Fault::Garbage { .. }
-        | Fault::Failure { .. }
-        | Fault::Crowded { .. }
-        | Fault::Protocol { .. } => Verdict::Neutral,
     }
 }
 

@@ -24,6 +24,10 @@ pub(super) struct Pool {
 }
 
 /// What a permit is good for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one statement; a box would cost every call an allocation"
+)]
 pub(super) enum Slot {
     /// A connection that was used before.
     Used(Connection),

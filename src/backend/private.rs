@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Backend;
-use super::connection::{After, Idle};
+use super::connection::{After, Broken, Idle};
 use super::endpoint::Turn;
-use super::lease::{Lease, Limit};
+use super::lease::{Cut, Lease, Limit};
 use crate::call::{Answer, Answering, Call, Fault, Terms};
 
 /// A connection of one client's own: calls go in series, none is ever sent twice, and none goes elsewhere.
@@ -14,6 +14,7 @@ pub struct Private {
     state: State,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one for each client, and open nearly always")]
 #[derive(Debug, Default)]
 enum State {
     /// No call was made.
@@ -81,7 +82,7 @@ impl Private {
         match terms.answer {
             Answering::Reply => {
                 let reply = lease.exchange(call, limit).await;
-                let reply = reply.map_err(|cut| backend.cut(cut))?;
+                let reply = reply.map_err(|cut| ended(backend, cut))?;
                 match reply.after {
                     After::Clean => self.state = State::Open(lease),
                     After::Unsolicited => backend.tally.unsolicited(),
@@ -89,7 +90,7 @@ impl Private {
                 backend.classify(reply, terms).map(Some)
             }
             Answering::Oneway | Answering::Unsure => {
-                lease.send(call, limit).await.map_err(|cut| backend.cut(cut))?;
+                lease.send(call, limit).await.map_err(|cut| ended(backend, cut))?;
                 lease.rest();
                 self.state = State::Open(lease);
                 Ok(None)
@@ -100,5 +101,14 @@ impl Private {
     /// Whether the connection has ended, so that the client's own should end too.
     pub fn is_lost(&self) -> bool {
         matches!(self.state, State::Lost)
+    }
+}
+
+/// Why a call on this connection has no reply. Unsent or not, what the backend kept on it is gone, and no other
+/// connection can stand in: so it is never the fault of an endpoint that cannot be reached.
+fn ended(backend: &Backend, cut: Cut) -> Fault {
+    match cut {
+        Cut::Broken(Broken::Unsent) => backend.closed(),
+        cut @ (Cut::Broken(Broken::Closed | Broken::Garbage(_)) | Cut::Late(_)) => backend.cut(cut),
     }
 }

@@ -179,7 +179,7 @@ async fn a_real_socket_closed_at_rest_is_not_used_again() {
     for _ in 0..3 {
         let serving = async {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut call = [0; 34];
+            let mut call = [0; 30];
             stream.read_exact(&mut call).await.unwrap();
             call[7] = 2;
             stream.write_all(&call).await.unwrap();
