@@ -151,17 +151,12 @@ impl Stage {
         let loaded = settings::load(&addresses, arguments.redis.as_deref());
         let Some(config) = loaded.config else {
             let problem = loaded.problems.into_iter().next();
-            return Err(problem.map_or_else(
-                || io::Error::from(io::ErrorKind::InvalidInput).into(),
-                DemoError::Config,
-            ));
+            return Err(problem
+                .map_or_else(|| io::Error::from(io::ErrorKind::InvalidInput).into(), DemoError::Config));
         };
         let (clock, dial): (Clock, Arc<dyn Dial>) = (Clock::system(), Arc::new(Tcp));
-        let surroundings = Surroundings {
-            clock: clock.clone(),
-            dial: Arc::clone(&dial),
-            seed: rand::random(),
-        };
+        let surroundings =
+            Surroundings { clock: clock.clone(), dial: Arc::clone(&dial), seed: rand::random() };
         let running = server::start(config, surroundings).await?;
         let gateway = running.listeners.values().next().copied();
         let gateway = gateway.ok_or_else(|| io::Error::other("the gateway has no listener"))?;
@@ -170,15 +165,7 @@ impl Stage {
         let load = Load::start(gateway, clients, &dial, &clock);
         let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let ink = if colours { Ink::Colour } else { Ink::Plain };
-        Ok(Self {
-            load,
-            running,
-            gateway,
-            backends,
-            addresses,
-            started: Instant::now(),
-            ink,
-        })
+        Ok(Self { load, running, gateway, backends, addresses, started: Instant::now(), ink })
     }
 
     /// Does what begins a phase.
@@ -193,10 +180,7 @@ impl Stage {
                 for address in &self.addresses {
                     self.backends.push(Process::start(address.port()).await?);
                 }
-                say(&screen::note(
-                    "both backends are started again, where they were",
-                    self.ink,
-                ))?;
+                say(&screen::note("both backends are started again, where they were", self.ink))?;
             }
         }
         Ok(())
@@ -230,11 +214,7 @@ impl Stage {
 
     async fn mark(&self) -> io::Result<Mark> {
         let outcomes = Outcomes::scrape(self.running.admin).await?;
-        Ok(Mark {
-            at: Instant::now(),
-            outcomes,
-            counted: self.load.tally.counted(),
-        })
+        Ok(Mark { at: Instant::now(), outcomes, counted: self.load.tally.counted() })
     }
 }
 

@@ -17,7 +17,7 @@ pub mod options;
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -28,11 +28,14 @@ use tokio_util::task::TaskTracker;
 /// All flights of a gateway process, by key.
 #[derive(Debug)]
 pub struct Flights<T> {
-    shards: Vec<Mutex<HashMap<Box<[u8]>, Seat<T>>>>,
+    shards: Vec<Mutex<Seats<T>>>,
     hasher: RandomState,
     tasks: TaskTracker,
     bounds: Bounds,
 }
+
+/// One seat for each key under way.
+type Seats<T> = HashMap<Box<[u8]>, Seat<T>>;
 
 /// Bounds on flights.
 #[derive(Clone, Copy, Debug)]
@@ -131,13 +134,7 @@ impl<T: Landing> Flights<T> {
         self.bounds.waiters_max
     }
 
-    fn take_off<F>(
-        self: &Arc<Self>,
-        key: &[u8],
-        purpose: Purpose,
-        seats: &mut HashMap<Box<[u8]>, Seat<T>>,
-        work: F,
-    ) -> Flight<T>
+    fn take_off<F>(self: &Arc<Self>, key: &[u8], purpose: Purpose, seats: &mut Seats<T>, work: F) -> Flight<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -161,9 +158,9 @@ impl<T: Landing> Flights<T> {
         flight
     }
 
-    fn seats(&self, key: &[u8]) -> std::sync::MutexGuard<'_, HashMap<Box<[u8]>, Seat<T>>> {
+    fn seats(&self, key: &[u8]) -> MutexGuard<'_, Seats<T>> {
         let shard = self.hasher.hash_one(key) as usize % SHARDS;
-        let shard = self.shards.get(shard).or(self.shards.first());
+        let shard = self.shards.get(shard).or_else(|| self.shards.first());
         let seats = shard.expect("there is at least one shard");
         seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -252,7 +249,7 @@ mod tests {
     async fn all_who_ask_meanwhile_share_one_run() {
         let flights = flights();
         let runs = AtomicUsize::new(0);
-        let mut join = || {
+        let join = || {
             flights.join(b"k", LONG, || {
                 runs.fetch_add(1, Ordering::Relaxed);
                 slow(Ok(7))

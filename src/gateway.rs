@@ -297,7 +297,7 @@ impl Gateway {
         let asked = self.backend.ask(call, &route.rule.terms, left).await;
         let found = match asked.map_err(|fault| route.counts.met(fault)) {
             Ok(Some(answer)) => {
-                Ok((self.learn(answer, born, call.protocol, route, caching, key), Source::Backend))
+                Ok((self.learn(&answer, born, call.protocol, route, caching, key), Source::Backend))
             }
             Ok(None) => Err(self.overdue(route)),
             Err(fault) => Err(fault),
@@ -308,7 +308,7 @@ impl Gateway {
     /// Keeps an answer as the rule says, or forgets what it proves wrong.
     fn learn(
         &self,
-        answer: Answer,
+        answer: &Answer,
         born: Millis,
         protocol: Protocol,
         route: &Route,

@@ -101,14 +101,14 @@ fn admit(stream: TcpStream, settings: &Arc<Settings>, gateway: &Arc<Gateway>, sh
         return;
     };
     let (settings, gateway, stop) = (Arc::clone(settings), Arc::clone(gateway), shared.stop.clone());
-    let held = shared.held.clone();
+    let share = shared.held.share();
     shared.tasks.spawn(async move {
         let _place = place;
         // A reply goes out in one write; waiting to fill a segment would only delay it.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_keepalive(true);
         gateway.counts.open.inc();
-        let end = Connection::new(stream, settings, Arc::clone(&gateway), held).serve(&stop).await;
+        let end = Connection::new(stream, settings, Arc::clone(&gateway), share).serve(&stop).await;
         gateway.counts.open.dec();
         end.count(&gateway.counts);
     });

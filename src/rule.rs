@@ -276,7 +276,8 @@ mod tests {
         let jittered = Caching { ttl_jitter: 0.5, ..caching() };
         let ttl = jittered.ttl_of(&entry(Kind::Result), b"key");
         assert!(ttl <= jittered.ttl && ttl >= jittered.ttl / 2);
-        assert_eq!(ttl, jittered.clone().ttl_of(&entry(Kind::Result), b"key"));
+        assert_eq!(ttl, jittered.ttl_of(&entry(Kind::Result), b"key"));
+        assert_ne!(ttl, jittered.ttl_of(&entry(Kind::Result), b"another"));
     }
 
     #[test]

@@ -105,16 +105,10 @@ impl Trouble {
 fn fetch(arguments: &Arguments) -> Result<Status, Trouble> {
     let admin = arguments.admin;
     let body = get(admin, arguments.timeout).map_err(|error| trouble(admin, &error))?;
-    serde_json::from_slice(&body).map_err(|error| Trouble::Stranger {
-        admin,
-        why: plain(&error.to_string()),
-    })
+    serde_json::from_slice(&body).map_err(|error| Trouble::Stranger { admin, why: plain(&error.to_string()) })
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "ureq's errors may grow, and the rest of them is silence"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "ureq's errors may grow, and the rest of them is silence")]
 fn trouble(admin: SocketAddr, error: &ureq::Error) -> Trouble {
     let why = plain(&error.to_string());
     match error {
@@ -127,11 +121,7 @@ fn trouble(admin: SocketAddr, error: &ureq::Error) -> Trouble {
 
 fn get(admin: SocketAddr, timeout: Duration) -> Result<Vec<u8>, ureq::Error> {
     // A proxy from the environment must not stand between a check and the gateway beside it.
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .proxy(None)
-        .build()
-        .into();
+    let agent: Agent = Agent::config_builder().timeout_global(Some(timeout)).proxy(None).build().into();
     agent
         .get(format!("http://{admin}/status"))
         .call()?
@@ -145,47 +135,25 @@ fn judge(arguments: &Arguments, status: &Status) -> (State, String) {
     let seen: Vec<&BackendStatus> = status
         .backends
         .iter()
-        .filter(|backend| {
-            arguments
-                .backend
-                .as_ref()
-                .is_none_or(|name| *name == backend.name)
-        })
+        .filter(|backend| arguments.backend.as_ref().is_none_or(|name| *name == backend.name))
         .collect();
     if let (Some(name), true) = (&arguments.backend, seen.is_empty()) {
-        return (
-            State::Unknown,
-            format!("the gateway has no backend {}", plain(name)),
-        );
+        return (State::Unknown, format!("the gateway has no backend {}", plain(name)));
     }
     let figures = figures(arguments, status, &seen);
     let reload = reload(status);
-    let state = figures
-        .iter()
-        .map(Figure::state)
-        .chain(reload.iter().map(|_| State::Warning))
-        .max();
+    let state = figures.iter().map(Figure::state).chain(reload.iter().map(|_| State::Warning)).max();
     let texts: Vec<String> = figures.iter().map(Figure::text).chain(reload).collect();
     let measures: Vec<String> = figures.iter().map(Figure::measure).collect();
-    (
-        state.unwrap_or(State::Ok),
-        format!("{} | {}", texts.join(", "), measures.join(" ")),
-    )
+    (state.unwrap_or(State::Ok), format!("{} | {}", texts.join(", "), measures.join(" ")))
 }
 
 fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus]) -> [Figure<'a>; 4] {
     let total: usize = seen.iter().map(|backend| backend.endpoints.len()).sum();
     let healthy: usize = seen.iter().map(|backend| healthy(backend)).sum();
-    let down: Vec<String> = seen
-        .iter()
-        .filter(|backend| backend.down)
-        .map(|backend| plain(&backend.name))
-        .collect();
-    let downs = if down.is_empty() {
-        String::new()
-    } else {
-        format!(" (down: {})", down.join(" "))
-    };
+    let down: Vec<String> =
+        seen.iter().filter(|backend| backend.down).map(|backend| plain(&backend.name)).collect();
+    let downs = if down.is_empty() { String::new() } else { format!(" (down: {})", down.join(" ")) };
     let stale = percent(status.window.stale, status.window.calls);
     let oldest = status.window.oldest_age_seconds;
     let config_age = status.config.age_seconds;
@@ -268,12 +236,7 @@ impl Figure<'_> {
             Unit::Percent => ("%", "0;100"),
             Unit::Seconds => ("s", "0"),
         };
-        format!(
-            "'{}'={value}{unit};{};{};{bounds}",
-            self.label,
-            range(self.warning),
-            range(self.critical)
-        )
+        format!("'{}'={value}{unit};{};{};{bounds}", self.label, range(self.warning), range(self.critical))
     }
 }
 
@@ -285,36 +248,22 @@ fn reload(status: &Status) -> Option<String> {
 
 fn health(backend: &BackendStatus) -> f64 {
     let endpoints = backend.endpoints.len();
-    if endpoints == 0 {
-        0.0
-    } else {
-        percent(healthy(backend) as u64, endpoints as u64)
-    }
+    if endpoints == 0 { 0.0 } else { percent(healthy(backend) as u64, endpoints as u64) }
 }
 
 /// An endpoint of a backend that is down may still rotate, because something has to be asked.
 fn healthy(backend: &BackendStatus) -> usize {
-    let rotating = backend
-        .endpoints
-        .iter()
-        .filter(|endpoint| endpoint.state == ROTATING)
-        .count();
+    let rotating = backend.endpoints.iter().filter(|endpoint| endpoint.state == ROTATING).count();
     if backend.down { 0 } else { rotating }
 }
 
 fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 * 100.0 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
 /// One line, without the bar that begins performance data.
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c == '|' || c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The state of an endpoint that gets calls.

@@ -1,8 +1,5 @@
 //! A sample backend: the service of `idl/users.thrift`, on the official crate's blocking server, in a process of its own.
-#![expect(
-    clippy::print_stdout,
-    reason = "tells the process that started it where it listens"
-)]
+#![expect(clippy::print_stdout, reason = "tells the process that started it where it listens")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -51,10 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<(), BackendError> {
     let address = address(arguments.port).map_err(BackendError::Port)?;
     thread::spawn(end_with_parent);
     thread::spawn(move || announce(address));
-    let service = Users {
-        address,
-        clock: Clock::system(),
-    };
+    let service = Users { address, clock: Clock::system() };
     let mut server = TServer::new(
         TFramedReadTransportFactory::new(),
         TBinaryInputProtocolFactory::new(),
@@ -92,18 +86,8 @@ impl Users {
             (ANSWERED_AT.to_owned(), self.clock.now().0.to_string()),
             ("answered_by".to_owned(), self.address.to_string()),
         ]);
-        let address = Address::new(
-            format!("{} Mill Lane", id % 200),
-            pick(&CITIES, id / 7),
-            "IS".to_owned(),
-        );
-        User::new(
-            id,
-            name.clone(),
-            format!("{}.{id}@example.org", name.to_lowercase()),
-            attributes,
-            address,
-        )
+        let address = Address::new(format!("{} Mill Lane", id % 200), pick(&CITIES, id / 7), "IS".to_owned());
+        User::new(id, name.clone(), format!("{}.{id}@example.org", name.to_lowercase()), attributes, address)
     }
 }
 
@@ -122,11 +106,7 @@ impl UserServiceSyncHandler for Users {
         _filter: BTreeMap<String, String>,
     ) -> thrift::Result<Vec<User>> {
         work();
-        Ok(ids
-            .into_iter()
-            .filter(|id| *id >= 0)
-            .map(|id| self.user(id))
-            .collect())
+        Ok(ids.into_iter().filter(|id| *id >= 0).map(|id| self.user(id)).collect())
     }
 
     fn handle_ping(&self) -> thrift::Result<()> {
@@ -184,20 +164,5 @@ fn end_with_parent() {
 const WORK: Duration = Duration::from_millis(8);
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 const TRIES: usize = 64;
-const NAMES: [&str; 8] = [
-    "Ada",
-    "Bj\u{f6}rk",
-    "Chidi",
-    "Dagny",
-    "Emre",
-    "Freya",
-    "Goro",
-    "Halla",
-];
-const CITIES: [&str; 5] = [
-    "Akureyri",
-    "Reykjav\u{ed}k",
-    "Selfoss",
-    "H\u{fa}sav\u{ed}k",
-    "V\u{ed}k",
-];
+const NAMES: [&str; 8] = ["Ada", "Bj\u{f6}rk", "Chidi", "Dagny", "Emre", "Freya", "Goro", "Halla"];
+const CITIES: [&str; 5] = ["Akureyri", "Reykjav\u{ed}k", "Selfoss", "H\u{fa}sav\u{ed}k", "V\u{ed}k"];

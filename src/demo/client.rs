@@ -45,10 +45,7 @@ pub(super) struct Client {
 impl Client {
     /// Connects.
     pub(super) async fn connect(dial: &Arc<dyn Dial>, gateway: SocketAddr) -> io::Result<Self> {
-        Ok(Self {
-            stream: dial.dial(gateway).await?,
-            seqid: 0,
-        })
+        Ok(Self { stream: dial.dial(gateway).await?, seqid: 0 })
     }
 
     /// Asks, and waits for the reply.
@@ -97,11 +94,8 @@ fn encode(question: &Question, seqid: i32) -> thrift::Result<Vec<u8>> {
             let count = i32::try_from(ids.end - ids.start).unwrap_or_default();
             out.write_set_begin(&TSetIdentifier::new(TType::I64, count))?;
             // Backwards or forwards: a set has no order, and the key of the cache has none either.
-            let ids: Vec<i64> = if seqid % 2 == 0 {
-                ids.clone().collect()
-            } else {
-                ids.clone().rev().collect()
-            };
+            let ids: Vec<i64> =
+                if seqid % 2 == 0 { ids.clone().collect() } else { ids.clone().rev().collect() };
             ids.iter().try_for_each(|id| out.write_i64(*id))?;
             out.write_field_begin(&TFieldIdentifier::new("filter", TType::Map, 2))?;
             out.write_map_begin(&TMapIdentifier::new(TType::String, TType::String, 0))?;
@@ -125,11 +119,7 @@ fn decode(reply: &[u8], seqid: i32) -> thrift::Result<Said> {
     let mut input = TBinaryInputProtocol::new(reply, true);
     let message = input.read_message_begin()?;
     if message.sequence_number != seqid {
-        return Err(format!(
-            "the reply to call {seqid} has the seqid {}",
-            message.sequence_number
-        )
-        .into());
+        return Err(format!("the reply to call {seqid} has the seqid {}", message.sequence_number).into());
     }
     if message.message_type == TMessageType::Exception {
         let exception = thrift::Error::read_application_error_from_in_protocol(&mut input)?;
@@ -141,16 +131,12 @@ fn decode(reply: &[u8], seqid: i32) -> thrift::Result<Said> {
         (TType::Struct, Some(0)) => Ok(Said::Users(vec![User::read_from_in_protocol(&mut input)?])),
         (TType::List, Some(0)) => {
             let TListIdentifier { size, .. } = input.read_list_begin()?;
-            let users = (0..size)
-                .map(|_| User::read_from_in_protocol(&mut input))
-                .collect::<Result<_, _>>()?;
+            let users =
+                (0..size).map(|_| User::read_from_in_protocol(&mut input)).collect::<Result<_, _>>()?;
             Ok(Said::Users(users))
         }
         (_, Some(1)) => Ok(Said::Exception("no such user".to_owned())),
-        (_, id) => Ok(Said::Exception(format!(
-            "declared exception {}",
-            id.unwrap_or_default()
-        ))),
+        (_, id) => Ok(Said::Exception(format!("declared exception {}", id.unwrap_or_default()))),
     }
 }
 
@@ -175,20 +161,14 @@ mod tests {
                 return Err(thrift::Error::from("out of order"));
             }
             let attributes = std::collections::BTreeMap::from([(ANSWERED_AT.to_owned(), "17".to_owned())]);
-            Ok(User {
-                id: Some(id),
-                attributes: Some(attributes),
-                ..User::default()
-            })
+            Ok(User { id: Some(id), attributes: Some(attributes), ..User::default() })
         }
         fn handle_list_users(
             &self,
             ids: std::collections::BTreeSet<i64>,
             _: std::collections::BTreeMap<String, String>,
         ) -> thrift::Result<Vec<User>> {
-            ids.into_iter()
-                .map(|id| self.handle_get_user(id, String::new()))
-                .collect()
+            ids.into_iter().map(|id| self.handle_get_user(id, String::new())).collect()
         }
         fn handle_ping(&self) -> thrift::Result<()> {
             Ok(())
@@ -207,9 +187,7 @@ mod tests {
         let mut reply = Vec::new();
         let mut input = TBinaryInputProtocol::new(&call[4..], true);
         let mut output = TBinaryOutputProtocol::new(&mut reply, true);
-        UserServiceSyncProcessor::new(Service)
-            .process(&mut input, &mut output)
-            .unwrap();
+        UserServiceSyncProcessor::new(Service).process(&mut input, &mut output).unwrap();
         decode(&reply, seqid).unwrap()
     }
 
@@ -234,9 +212,7 @@ mod tests {
     fn a_reply_to_another_call_is_refused() {
         let mut reply = Vec::new();
         let mut output = TBinaryOutputProtocol::new(&mut reply, true);
-        output
-            .write_message_begin(&TMessageIdentifier::new("getUser", TMessageType::Reply, 4))
-            .unwrap();
+        output.write_message_begin(&TMessageIdentifier::new("getUser", TMessageType::Reply, 4)).unwrap();
         assert!(decode(&reply, 5).is_err());
     }
 }

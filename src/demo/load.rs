@@ -64,10 +64,7 @@ pub(super) struct Counted {
 impl Load {
     /// Starts `clients` clients that call `gateway`.
     pub(super) fn start(gateway: SocketAddr, clients: usize, dial: &Arc<dyn Dial>, clock: &Clock) -> Self {
-        let tally = Arc::new(Tally {
-            stranger: AtomicI64::new(STRANGERS),
-            ..Tally::default()
-        });
+        let tally = Arc::new(Tally { stranger: AtomicI64::new(STRANGERS), ..Tally::default() });
         let popularity: Arc<[f64]> = popularity();
         let mut tasks = JoinSet::new();
         for seed in 0..clients as u64 {
@@ -75,10 +72,7 @@ impl Load {
             tasks.spawn(user.regular(StdRng::seed_from_u64(seed), Arc::clone(&popularity)));
         }
         tasks.spawn(Caller::new(gateway, dial, clock, &tally).explorer());
-        Self {
-            tally,
-            _clients: tasks,
-        }
+        Self { tally, _clients: tasks }
     }
 }
 
@@ -96,10 +90,7 @@ impl Tally {
 
     /// The age of the oldest answer since this reader last asked.
     pub(super) fn oldest(&self, reader: Reader) -> Duration {
-        let oldest = self
-            .oldest
-            .get(reader as usize)
-            .map(|oldest| oldest.swap(0, Ordering::Relaxed));
+        let oldest = self.oldest.get(reader as usize).map(|oldest| oldest.swap(0, Ordering::Relaxed));
         Duration::from_millis(oldest.unwrap_or_default())
     }
 
@@ -111,12 +102,8 @@ impl Tally {
     fn answered(&self, users: &[User], clock: &Clock) {
         let now = clock.now().0;
         let born = |user: &User| user.attributes.as_ref()?.get(ANSWERED_AT)?.parse::<u64>().ok();
-        let age = users
-            .iter()
-            .filter_map(born)
-            .map(|born| now.saturating_sub(born))
-            .max()
-            .unwrap_or_default();
+        let age =
+            users.iter().filter_map(born).map(|born| now.saturating_sub(born)).max().unwrap_or_default();
         for oldest in &self.oldest {
             oldest.fetch_max(age, Ordering::Relaxed);
         }
@@ -133,18 +120,11 @@ impl Tally {
 
     fn is_known(&self, question: &Question) -> Known {
         let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        if answered.contains(question) {
-            Known::Yes
-        } else {
-            Known::No
-        }
+        if answered.contains(question) { Known::Yes } else { Known::No }
     }
 
     fn learn(&self, question: &Question) {
-        self.answered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(question.clone());
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(question.clone());
     }
 }
 
@@ -179,13 +159,7 @@ struct Caller {
 impl Caller {
     fn new(gateway: SocketAddr, dial: &Arc<dyn Dial>, clock: &Clock, tally: &Arc<Tally>) -> Self {
         let (dial, clock, tally) = (Arc::clone(dial), clock.clone(), Arc::clone(tally));
-        Self {
-            gateway,
-            dial,
-            clock,
-            tally,
-            client: None,
-        }
+        Self { gateway, dial, clock, tally, client: None }
     }
 
     async fn regular(mut self, mut random: StdRng, popularity: Arc<[f64]>) {
@@ -230,8 +204,7 @@ impl Caller {
             }
             Err(error) => {
                 self.client = None;
-                self.tally
-                    .excepted(known, format!("{question} got no reply: {error}"));
+                self.tally.excepted(known, format!("{question} got no reply: {error}"));
                 sleep(EXPLORING).await;
             }
         }
@@ -260,9 +233,7 @@ fn popularity() -> Arc<[f64]> {
 
 /// The user whose share of all calls holds `chance`, which is below 1; the most popular is 0.
 fn zipf(popularity: &[f64], chance: f64) -> i64 {
-    let rank = popularity
-        .partition_point(|below| *below <= chance)
-        .min(popularity.len().saturating_sub(1));
+    let rank = popularity.partition_point(|below| *below <= chance).min(popularity.len().saturating_sub(1));
     i64::try_from(rank).unwrap_or_default()
 }
 
@@ -291,27 +262,15 @@ mod tests {
         for _ in 0..100_000 {
             asked[usize::try_from(zipf(&popularity, random.random())).unwrap()] += 1;
         }
-        assert!(
-            asked[0] > 5 * asked[10] && asked[10] > 5 * asked[200],
-            "{asked:?}"
-        );
-        assert_eq!(
-            (zipf(&popularity, 0.0), zipf(&popularity, 1.0)),
-            (0, USERS as i64 - 1)
-        );
+        assert!(asked[0] > 5 * asked[10] && asked[10] > 5 * asked[200], "{asked:?}");
+        assert_eq!((zipf(&popularity, 0.0), zipf(&popularity, 1.0)), (0, USERS as i64 - 1));
     }
 
     #[test]
     fn an_oldest_age_is_read_once_by_each_reader() {
         let (tally, clock) = (Tally::default(), Clock::starting_at(crate::clock::Millis(5_000)));
         let attributes = std::collections::BTreeMap::from([(ANSWERED_AT.to_owned(), "2000".to_owned())]);
-        tally.answered(
-            &[User {
-                attributes: Some(attributes),
-                ..User::default()
-            }],
-            &clock,
-        );
+        tally.answered(&[User { attributes: Some(attributes), ..User::default() }], &clock);
         assert!(tally.oldest(Reader::Line) >= Duration::from_secs(3));
         assert_eq!(tally.oldest(Reader::Line), Duration::ZERO);
         assert!(tally.oldest(Reader::Phase) >= Duration::from_secs(3));

@@ -66,15 +66,8 @@ pub(super) enum Source {
 
 impl Source {
     /// All, in the order of the table.
-    pub(super) const ALL: [Self; 7] = [
-        Self::Fresh,
-        Self::Shared,
-        Self::Stale,
-        Self::Backend,
-        Self::Coalesced,
-        Self::Outage,
-        Self::Failed,
-    ];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Fresh, Self::Shared, Self::Stale, Self::Backend, Self::Coalesced, Self::Outage, Self::Failed];
 
     /// The row's name in the table.
     pub(super) fn name(self) -> &'static str {
@@ -113,29 +106,18 @@ impl Happened {
     /// Calls a second.
     pub(super) fn rate(&self) -> f64 {
         let seconds = self.time.as_secs_f64();
-        if seconds > 0.0 {
-            self.counted.calls as f64 / seconds
-        } else {
-            0.0
-        }
+        if seconds > 0.0 { self.counted.calls as f64 / seconds } else { 0.0 }
     }
 
     /// The calls that these sources answered.
     pub(super) fn from(&self, sources: &[Source]) -> u64 {
-        sources
-            .iter()
-            .map(|source| self.outcomes.sum(source.outcomes()))
-            .sum()
+        sources.iter().map(|source| self.outcomes.sum(source.outcomes())).sum()
     }
 
     /// The percentage of calls that these sources answered.
     pub(super) fn share(&self, sources: &[Source]) -> f64 {
         let total = self.outcomes.total();
-        if total == 0 {
-            0.0
-        } else {
-            self.from(sources) as f64 * 100.0 / total as f64
-        }
+        if total == 0 { 0.0 } else { self.from(sources) as f64 * 100.0 / total as f64 }
     }
 
     /// Calls that got an exception, or no reply.
@@ -151,9 +133,7 @@ mod tests {
     #[test]
     fn every_outcome_has_one_source() {
         for outcome in Outcome::ALL {
-            let sources = Source::ALL
-                .iter()
-                .filter(|source| source.outcomes().contains(&outcome));
+            let sources = Source::ALL.iter().filter(|source| source.outcomes().contains(&outcome));
             assert_eq!(sources.count(), 1, "{outcome:?}");
         }
     }

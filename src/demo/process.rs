@@ -26,20 +26,14 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let mut process = Self {
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-        };
+        let mut process = Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) };
         let silent = || io::Error::other("a sample backend did not come up");
         let output = process.child.stdout.take().ok_or_else(silent)?;
         let first = spawn_blocking(move || {
             let mut line = String::new();
             BufReader::new(output).read_line(&mut line).map(|_| line)
         });
-        let line = timeout(PATIENCE, first)
-            .await
-            .map_err(|_| silent())?
-            .map_err(io::Error::other)??;
+        let line = timeout(PATIENCE, first).await.map_err(|_| silent())?.map_err(io::Error::other)??;
         process.address = line.trim().parse().map_err(|_| silent())?;
         Ok(process)
     }

@@ -16,26 +16,18 @@ pub(super) struct Outcomes([u64; Outcome::ALL.len()]);
 impl Outcomes {
     /// Reads `/metrics` of the admin endpoint.
     pub(super) async fn scrape(admin: SocketAddr) -> io::Result<Self> {
-        let page = spawn_blocking(move || page(admin))
-            .await
-            .map_err(io::Error::other)?;
+        let page = spawn_blocking(move || page(admin)).await.map_err(io::Error::other)?;
         Ok(Self::of(&page.map_err(io::Error::other)?))
     }
 
     /// The sums over all listeners and methods.
     fn of(page: &str) -> Self {
         let mut sums = Self::default();
-        for sample in page
-            .lines()
-            .filter_map(|line| line.strip_prefix("larder_calls_total{"))
-        {
+        for sample in page.lines().filter_map(|line| line.strip_prefix("larder_calls_total{")) {
             let Some((labels, value)) = sample.rsplit_once("} ") else {
                 continue;
             };
-            let count = value
-                .split(' ')
-                .next()
-                .and_then(|count| count.parse::<u64>().ok());
+            let count = value.split(' ').next().and_then(|count| count.parse::<u64>().ok());
             let named = |outcome: &Outcome| labels.contains(&format!("outcome=\"{}\"", outcome.as_str()));
             let outcome = Outcome::ALL.iter().find(|outcome| named(outcome));
             if let (Some(outcome), Some(count)) = (outcome, count) {
@@ -47,10 +39,7 @@ impl Outcomes {
 
     /// The calls of these outcomes.
     pub(super) fn sum(&self, outcomes: &[Outcome]) -> u64 {
-        outcomes
-            .iter()
-            .filter_map(|outcome| self.0.get(*outcome as usize))
-            .sum()
+        outcomes.iter().filter_map(|outcome| self.0.get(*outcome as usize)).sum()
     }
 
     /// All calls.
@@ -76,16 +65,8 @@ impl Outcomes {
 }
 
 fn page(admin: SocketAddr) -> Result<String, ureq::Error> {
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
-        .proxy(None)
-        .build()
-        .into();
-    agent
-        .get(format!("http://{admin}/metrics"))
-        .call()?
-        .body_mut()
-        .read_to_string()
+    let agent: Agent = Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).build().into();
+    agent.get(format!("http://{admin}/metrics")).call()?.body_mut().read_to_string()
 }
 
 /// How long the gateway may take to show its figures.

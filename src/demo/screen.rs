@@ -68,11 +68,7 @@ pub(super) fn line(at: Duration, phase: Phase, happened: &Happened, ink: Ink) ->
         share(&[Source::Backend, Source::Coalesced]),
         share(&[Source::Outage]),
         age(happened.oldest),
-        if happened.failed() > 0 {
-            paint(&failed, RED, ink)
-        } else {
-            failed
-        },
+        if happened.failed() > 0 { paint(&failed, RED, ink) } else { failed },
     )
 }
 
@@ -85,58 +81,39 @@ pub(super) fn note(text: &str, ink: Ink) -> String {
 pub(super) fn table(phases: &[(Phase, Happened)], ink: Ink) -> String {
     let mut text = String::from("\n");
     let mut row = |name: &str, cell: &dyn Fn(&Happened) -> String| {
-        let cells: Vec<String> = phases
-            .iter()
-            .map(|(_, happened)| format!("{:>13}", cell(happened)))
-            .collect();
+        let cells: Vec<String> =
+            phases.iter().map(|(_, happened)| format!("{:>13}", cell(happened))).collect();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name:<38}{}", cells.concat());
     };
     row("calls", &|happened| grouped(happened.counted.calls));
-    row("calls per second", &|happened| {
-        grouped(happened.rate().round() as u64)
-    });
+    row("calls per second", &|happened| grouped(happened.rate().round() as u64));
     row("answers came from", &|_| String::new());
     for source in Source::ALL {
         let used = phases.iter().any(|(_, happened)| happened.from(&[source]) > 0);
         if used {
-            row(&format!("  {}", source.name()), &|happened| {
-                percent(happened.share(&[source]))
-            });
+            row(&format!("  {}", source.name()), &|happened| percent(happened.share(&[source])));
         }
     }
     row("oldest answer served", &|happened| age(happened.oldest));
     row("errors", &|happened| grouped(happened.failed()));
-    row("  for what was asked before", &|happened| {
-        grouped(happened.counted.known_failed)
-    });
+    row("  for what was asked before", &|happened| grouped(happened.counted.known_failed));
     row("  for what was never asked before", &|happened| {
-        format!(
-            "{} of {}",
-            happened.counted.strange_failed, happened.counted.strange
-        )
+        format!("{} of {}", happened.counted.strange_failed, happened.counted.strange)
     });
-    let heads: Vec<String> = phases
-        .iter()
-        .map(|(phase, _)| format!("{:>13}", phase.name()))
-        .collect();
+    let heads: Vec<String> = phases.iter().map(|(phase, _)| format!("{:>13}", phase.name())).collect();
     let head = paint(&format!("{:<38}{}", "", heads.concat()), BOLD, ink);
     format!("\n{head}{text}\n{}", summary(phases))
 }
 
 /// What was shown, in figures of this very run.
 fn summary(phases: &[(Phase, Happened)]) -> String {
-    let outage = phases
-        .iter()
-        .find(|(phase, _)| *phase == Phase::Outage)
-        .map(|(_, happened)| happened);
+    let outage = phases.iter().find(|(phase, _)| *phase == Phase::Outage).map(|(_, happened)| happened);
     let Some(outage) = outage else {
         return String::new();
     };
-    let before = phases
-        .iter()
-        .find(|(phase, _)| *phase == Phase::Up)
-        .map_or(0.0, |(_, happened)| happened.rate());
+    let before =
+        phases.iter().find(|(phase, _)| *phase == Phase::Up).map_or(0.0, |(_, happened)| happened.rate());
     let answered = outage.counted.calls.saturating_sub(outage.failed());
     format!(
         "With both backends killed, Larder answered {} of {} calls from its cache, {} a second\n\
@@ -211,18 +188,8 @@ mod tests {
         let mut outcomes = Outcomes::default();
         outcomes.add(Outcome::StaleIfError, 995);
         outcomes.add(Outcome::Failed, 5);
-        let counted = Counted {
-            calls: 1_000,
-            strange: 5,
-            strange_failed: 5,
-            ..Counted::default()
-        };
-        Happened {
-            time: Duration::from_millis(500),
-            outcomes,
-            counted,
-            oldest: Duration::from_millis(4_230),
-        }
+        let counted = Counted { calls: 1_000, strange: 5, strange_failed: 5, ..Counted::default() };
+        Happened { time: Duration::from_millis(500), outcomes, counted, oldest: Duration::from_millis(4_230) }
     }
 
     #[test]
@@ -234,18 +201,12 @@ mod tests {
         );
         let heading = heading();
         assert_eq!(heading.lines().nth(1).unwrap().len(), line.len());
-        assert!(
-            heading.lines().chain(line.lines()).all(|line| line.len() <= 100),
-            "{heading}"
-        );
+        assert!(heading.lines().chain(line.lines()).all(|line| line.len() <= 100), "{heading}");
     }
 
     #[test]
     fn the_table_says_what_was_shown_in_figures_of_the_run() {
-        let table = table(
-            &[(Phase::Up, Happened::default()), (Phase::Outage, outage())],
-            Ink::Plain,
-        );
+        let table = table(&[(Phase::Up, Happened::default()), (Phase::Outage, outage())], Ink::Plain);
         for words in [
             "5 of 5",
             "99.5%",
@@ -255,20 +216,14 @@ mod tests {
             assert!(table.contains(words), "{words}: {table}");
         }
         assert!(!table.contains("Redis"), "{table}");
-        assert!(
-            !table.contains('\x1b') && table.lines().all(|line| line.len() <= 100),
-            "{table}"
-        );
+        assert!(!table.contains('\x1b') && table.lines().all(|line| line.len() <= 100), "{table}");
     }
 
     #[test]
     fn thousands_are_grouped() {
         assert_eq!(
             ["0", "999", "1,000", "1,234,567"],
-            [0, 999, 1_000, 1_234_567]
-                .map(grouped)
-                .each_ref()
-                .map(|s| s.as_str())
+            [0, 999, 1_000, 1_234_567].map(grouped).each_ref().map(|s| s.as_str())
         );
     }
 }

@@ -18,10 +18,7 @@ pub(super) fn load(endpoints: &[SocketAddr], redis: Option<&str>) -> Loaded {
 }
 
 fn text(endpoints: &[SocketAddr], redis: Option<&str>) -> String {
-    let endpoints: Vec<String> = endpoints
-        .iter()
-        .map(|endpoint| format!("\"{endpoint}\""))
-        .collect();
+    let endpoints: Vec<String> = endpoints.iter().map(|endpoint| format!("\"{endpoint}\"")).collect();
     let shared = match redis {
         // A key of its own for each run: an answer of yesterday's demo would be the oldest one served.
         Some(url) => format!(
@@ -30,9 +27,7 @@ fn text(endpoints: &[SocketAddr], redis: Option<&str>) -> String {
         ),
         None => String::new(),
     };
-    TEMPLATE
-        .replace("ENDPOINTS", &endpoints.join(", "))
-        .replace("SHARED\n", &shared)
+    TEMPLATE.replace("ENDPOINTS", &endpoints.join(", ")).replace("SHARED\n", &shared)
 }
 
 /// Short times, so that a few seconds show what takes minutes elsewhere.
@@ -77,28 +72,18 @@ mod tests {
 
     #[test]
     fn the_configuration_is_right_with_and_without_redis() {
-        let endpoints = [
-            "127.0.0.1:20001".parse().unwrap(),
-            "127.0.0.1:20002".parse().unwrap(),
-        ];
+        let endpoints = ["127.0.0.1:20001".parse().unwrap(), "127.0.0.1:20002".parse().unwrap()];
         for redis in [None, Some("redis://127.0.0.1:6379/0")] {
             let loaded = load(&endpoints, redis);
             assert_eq!(loaded.problems, []);
             let config = loaded.config.unwrap();
             assert_eq!(config.cache.shared.is_some(), redis.is_some());
-            assert_eq!(
-                (config.backends["users"].endpoints.len(), config.rules.len()),
-                (2, 2)
-            );
+            assert_eq!((config.backends["users"].endpoints.len(), config.rules.len()), (2, 2));
         }
     }
 
     #[test]
     fn a_redis_address_that_is_none_is_told() {
-        assert!(
-            load(&["127.0.0.1:20001".parse().unwrap()], Some("nonsense \"\n"))
-                .config
-                .is_none()
-        );
+        assert!(load(&["127.0.0.1:20001".parse().unwrap()], Some("nonsense \"\n")).config.is_none());
     }
 }

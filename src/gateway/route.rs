@@ -12,7 +12,7 @@ use crate::call::{Answering, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope};
 use crate::metrics::{ListenerCounts, MethodCounts};
-use crate::rule::method::{Methodology, OTHER, Ruled};
+use crate::rule::method::{Governed, OTHER, Ruled};
 use crate::rule::{Action, Caching, Declaration, Rule};
 use crate::wire::Protocol;
 use crate::wire::message::{Kind, split_name};
@@ -36,13 +36,13 @@ pub type Names = HashMap<Box<[u8]>, Arc<Route>, RandomState>;
 pub struct Routes {
     backend: Arc<str>,
     service: String,
-    methods: Methodology,
+    methods: Governed,
     names: ArcSwap<Names>,
 }
 
 impl Routes {
     /// Routes to `backend`, where a name without prefix belongs to `service`.
-    pub fn new(backend: Arc<str>, service: String, methods: Methodology) -> Self {
+    pub fn new(backend: Arc<str>, service: String, methods: Governed) -> Self {
         Self { backend, service, methods, names: ArcSwap::default() }
     }
 

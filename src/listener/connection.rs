@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::held::{Held, Share};
+use super::held::Share;
 use super::inbox::Inbox;
 use super::line::{Answered, Line, Speech, put};
 use super::{DuplicateSeqid, Settings};
@@ -84,7 +84,7 @@ enum Step {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// A connection on which nothing has happened.
-    pub fn new(stream: S, settings: Arc<Settings>, gateway: Arc<Gateway>, held: Held) -> Self {
+    pub fn new(stream: S, settings: Arc<Settings>, gateway: Arc<Gateway>, share: Share) -> Self {
         Self {
             inbox: Inbox::new(&settings),
             line: Line::new(),
@@ -92,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             scratch: Scratch::new(settings.bounds.depth),
             reading: Reading::Open,
             started: None,
-            share: held.share(),
+            share,
             session: gateway.session(),
             stream,
             settings,

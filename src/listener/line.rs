@@ -10,10 +10,10 @@ use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::FuturesOrdered;
 use tokio::time::Instant;
 
+use crate::call::Outcome;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::Route;
 use crate::gateway::{CallRef, Gateway, Turn};
-use crate::call::Outcome;
 use crate::wire::message::{Form, Header, Kind, put_message, split_name};
 use crate::wire::{Protocol, Transport};
 

@@ -15,7 +15,7 @@ use crate::key::Ignored;
 
 /// The rules and declarations that one listener's methods are looked up in.
 #[derive(Debug)]
-pub struct Methodology {
+pub struct Governed {
     /// The rules, the most specific of a service first.
     pub rules: Arc<Vec<(Pattern, Options)>>,
     /// What the listener's IDL declares.
@@ -33,7 +33,7 @@ pub struct Ruled {
     pub label: Arc<str>,
 }
 
-impl Methodology {
+impl Governed {
     /// What holds for the calls of `service.method`.
     pub fn find(&self, service: &str, method: &str) -> Ruled {
         let declared = self.schema.as_ref().and_then(|schema| {
@@ -59,7 +59,7 @@ impl Methodology {
         let oneway = options.oneway || resolved.replies == Replies::Nothing;
         Rule {
             terms: terms(options, &resolved, oneway),
-            timeout: timeout.or(ruled.then_some(RULED_TIMEOUT)),
+            timeout: timeout.or_else(|| ruled.then_some(RULED_TIMEOUT)),
             declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
             action: action(options, &resolved, oneway),
             fallback: resolved.fallback.map(|fallback| Fallback {

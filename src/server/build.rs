@@ -27,7 +27,7 @@ use crate::listener::held::Held;
 use crate::listener::{self, Shared};
 use crate::log::Lines;
 use crate::metrics::{Metrics, Recent};
-use crate::rule::method::Methodology;
+use crate::rule::method::Governed;
 use crate::wire::{Bounds, Protocol, Transport};
 
 /// All that answers calls.
@@ -171,7 +171,7 @@ fn flight_bounds(config: &Config) -> flight::Bounds {
 fn routes(config: &Config, listener: &config::Listener, backend: &Backend) -> Routes {
     let rules = config.rules.iter().map(|rule| (rule.pattern.clone(), rule.options.clone())).collect();
     let options = config.backends.get(&listener.options.backend);
-    let methods = Methodology {
+    let methods = Governed {
         rules: Arc::new(rules),
         schema: listener.schema.clone(),
         timeout: options.and_then(|options| options.timeout).map(|timeout| timeout.duration()),

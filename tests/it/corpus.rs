@@ -75,16 +75,8 @@ fn each_message_is_read() {
         for (path, bytes) in files(&format!("{}/unframed", protocol.as_str())) {
             let message = parse(protocol, &bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
             assert!(form(protocol, message.body).is_some(), "{path}");
-            assert_eq!(
-                detect(&bytes),
-                Ok(Some((Transport::Unframed, protocol))),
-                "{path}"
-            );
-            assert_eq!(
-                stream(Transport::Unframed, protocol, &bytes),
-                Ok(vec![bytes]),
-                "{path}"
-            );
+            assert_eq!(detect(&bytes), Ok(Some((Transport::Unframed, protocol))), "{path}");
+            assert_eq!(stream(Transport::Unframed, protocol, &bytes), Ok(vec![bytes]), "{path}");
         }
         for (path, bytes) in files(&format!("{}/framed", protocol.as_str())) {
             assert!(parse(protocol, &bytes[4..]).is_ok(), "{path}");
@@ -102,10 +94,7 @@ fn pipelined_calls_are_told_apart() {
             let (transport, _) = detect(&bytes).unwrap().unwrap();
             let found = stream(transport, protocol, &bytes).unwrap();
             assert_eq!(found.len(), 3, "{path}");
-            assert!(
-                found.iter().all(|message| parse(protocol, message).is_ok()),
-                "{path}"
-            );
+            assert!(found.iter().all(|message| parse(protocol, message).is_ok()), "{path}");
         }
     }
 }

@@ -77,10 +77,7 @@ fn none(what: &str, found: &[String]) {
 /// Each module's row in ARCHITECTURE.md, where `| layer | modules |` stands.
 fn layers() -> BTreeMap<String, usize> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let rows = text
-        .lines()
-        .skip_while(|line| !line.starts_with("| layer | modules"))
-        .skip(2);
+    let rows = text.lines().skip_while(|line| !line.starts_with("| layer | modules")).skip(2);
     let mut layers = BTreeMap::new();
     for (row, line) in rows.take_while(|line| line.starts_with('|')).enumerate() {
         for module in line.split('|').nth(2).unwrap().split(',') {
@@ -94,20 +91,10 @@ fn layers() -> BTreeMap<String, usize> {
 fn named(source: &Source) -> Vec<(usize, String)> {
     let code: Vec<&str> = source
         .product()
-        .map(|(_, line)| {
-            if line.trim_start().starts_with("//") {
-                ""
-            } else {
-                line
-            }
-        })
+        .map(|(_, line)| if line.trim_start().starts_with("//") { "" } else { line })
         .collect();
     let code = code.join("\n");
-    let word = |text: &str| {
-        text.chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect::<String>()
-    };
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let mut all = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let line = code[..at].lines().count();
@@ -197,10 +184,7 @@ fn no_function_is_too_long() {
                 }
             } else {
                 // A function without a body, or on one line, has been passed.
-                while open
-                    .last()
-                    .is_some_and(|(begun, _)| indent < *begun && !line.trim().is_empty())
-                {
+                while open.last().is_some_and(|(begun, _)| indent < *begun && !line.trim().is_empty()) {
                     open.pop();
                 }
             }
@@ -210,10 +194,7 @@ fn no_function_is_too_long() {
 }
 
 fn comment(line: &str) -> Option<&str> {
-    let at = line
-        .find("// ")
-        .or_else(|| line.find("/// "))
-        .or_else(|| line.find("//! "))?;
+    let at = line.find("// ").or_else(|| line.find("/// ")).or_else(|| line.find("//! "))?;
     Some(&line[at..])
 }
 
@@ -251,14 +232,8 @@ fn comments_speak_of_the_code_alone() {
 #[track_caller]
 fn only_in(what: &[&str], module: &str) {
     let mut wrong = Vec::new();
-    for source in sources("src")
-        .iter()
-        .filter(|source| source.module() != module && !source.is_test())
-    {
-        for (at, line) in source
-            .product()
-            .filter(|(_, line)| !line.trim_start().starts_with("//"))
-        {
+    for source in sources("src").iter().filter(|source| source.module() != module && !source.is_test()) {
+        for (at, line) in source.product().filter(|(_, line)| !line.trim_start().starts_with("//")) {
             if what.iter().any(|what| line.contains(what)) {
                 wrong.push(format!("{}:{at}: {}", source.path, line.trim()));
             }
@@ -274,10 +249,7 @@ fn only_the_clock_knows_the_time_of_day() {
 
 #[test]
 fn only_dial_connects() {
-    only_in(
-        &["TcpStream::connect", "TcpSocket::new", "UnixStream::connect"],
-        "dial",
-    );
+    only_in(&["TcpStream::connect", "TcpSocket::new", "UnixStream::connect"], "dial");
 }
 
 #[test]
@@ -292,22 +264,14 @@ fn every_configuration_loads() {
 #[test]
 fn every_option_is_used_by_a_test_or_a_configuration() {
     let page = fs::read_to_string(root().join("config/REFERENCE.md")).unwrap();
-    let options: Vec<&str> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .collect();
+    let options: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     assert!(options.len() > 40, "{} options", options.len());
     let configs = paths("config", "toml");
-    let mut text: String = configs
-        .iter()
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let mut text: String = configs.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     text.extend(sources("tests").into_iter().map(|source| source.text));
     let words: std::collections::BTreeSet<&str> =
         text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let unused = options.iter().filter(|option| !words.contains(*option));
-    none(
-        "options that nothing names",
-        &unused.map(ToString::to_string).collect::<Vec<_>>(),
-    );
+    none("options that nothing names", &unused.map(ToString::to_string).collect::<Vec<_>>());
 }

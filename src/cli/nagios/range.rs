@@ -58,12 +58,7 @@ impl FromStr for Range {
         if start > end {
             return Err(RangeError::Backwards(text.to_owned()));
         }
-        Ok(Self {
-            text: text.to_owned(),
-            start,
-            end,
-            alert,
-        })
+        Ok(Self { text: text.to_owned(), start, end, alert })
     }
 }
 
@@ -82,11 +77,7 @@ fn lower(text: &str) -> Result<f64, RangeError> {
 }
 
 fn upper(text: &str) -> Result<f64, RangeError> {
-    if text.is_empty() {
-        Ok(f64::INFINITY)
-    } else {
-        number(text)
-    }
+    if text.is_empty() { Ok(f64::INFINITY) } else { number(text) }
 }
 
 fn number(text: &str) -> Result<f64, RangeError> {
@@ -126,17 +117,9 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_refused() {
-        for text in [
-            "", "@", "~", "a", "1:b", "10%", "5s", "nan", "inf", "1:2:3", "@@1",
-        ] {
-            assert!(
-                matches!(text.parse::<Range>(), Err(RangeError::Number(_))),
-                "{text:?}"
-            );
+        for text in ["", "@", "~", "a", "1:b", "10%", "5s", "nan", "inf", "1:2:3", "@@1"] {
+            assert!(matches!(text.parse::<Range>(), Err(RangeError::Number(_))), "{text:?}");
         }
-        assert_eq!(
-            "20:10".parse::<Range>(),
-            Err(RangeError::Backwards("20:10".to_owned()))
-        );
+        assert_eq!("20:10".parse::<Range>(), Err(RangeError::Backwards("20:10".to_owned())));
     }
 }

@@ -16,9 +16,7 @@ struct Command {
 }
 
 fn asked(words: &[&str]) -> Arguments {
-    Command::try_parse_from(["nagios"].iter().chain(words))
-        .unwrap()
-        .arguments
+    Command::try_parse_from(["nagios"].iter().chain(words)).unwrap().arguments
 }
 
 fn backend(name: &str, states: &[&str]) -> BackendStatus {
@@ -28,38 +26,18 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         in_flight: 1,
         connections: 3,
     };
-    BackendStatus {
-        name: name.to_owned(),
-        down: false,
-        endpoints: states.iter().map(endpoint).collect(),
-    }
+    BackendStatus { name: name.to_owned(), down: false, endpoints: states.iter().map(endpoint).collect() }
 }
 
 fn status(backends: Vec<BackendStatus>) -> Status {
     Status {
         version: "0.1.0".to_owned(),
         uptime_seconds: 12.5,
-        config: ConfigStatus {
-            age_seconds: 10.0,
-            generation: 1,
-            last_reload: "ok".to_owned(),
-        },
-        window: WindowStatus {
-            seconds: 60,
-            calls: 100,
-            stale: 3,
-            failed: 0,
-            oldest_age_seconds: 33.1,
-        },
+        config: ConfigStatus { age_seconds: 10.0, generation: 1, last_reload: "ok".to_owned() },
+        window: WindowStatus { seconds: 60, calls: 100, stale: 3, failed: 0, oldest_age_seconds: 33.1 },
         backends,
-        local: LocalStatus {
-            entries: 10,
-            bytes: 1000,
-        },
-        shared: SharedStatus {
-            configured: true,
-            up: true,
-        },
+        local: LocalStatus { entries: 10, bytes: 1000 },
+        shared: SharedStatus { configured: true, up: true },
     }
 }
 
@@ -78,24 +56,15 @@ fn answering(reply: String) -> String {
 }
 
 fn page(body: &str) -> String {
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
 #[test]
 fn a_healthy_gateway_is_ok_on_one_line_with_performance_data() {
     let body = serde_json::to_string(&status(vec![backend("users", &["rotating", "rotating"])])).unwrap();
     let admin = answering(page(&body));
-    let (line, code) = run(&asked(&[
-        "--admin",
-        &admin,
-        "--age-warning",
-        "60",
-        "--config-age-critical",
-        "~:86400",
-    ]));
+    let (line, code) =
+        run(&asked(&["--admin", &admin, "--age-warning", "60", "--config-age-critical", "~:86400"]));
     assert_eq!(
         line,
         "LARDER OK - 2 of 2 endpoints healthy, 3.0% served stale, oldest 33 s, config 10 s old | \
@@ -122,17 +91,10 @@ fn the_worst_figure_decides() {
         status.config.last_reload = "rules.toml:3: no | such\noption".to_owned();
         status
     };
-    let other = status(vec![
-        backend("users", &["rotating"; 8]),
-        backend("teams", &["ejected"]),
-    ]);
+    let other = status(vec![backend("users", &["rotating"; 8]), backend("teams", &["ejected"])]);
     let table: [(Status, &[&str], State); 11] = [
         (two("rotating", "ejected"), &[], State::Warning),
-        (
-            two("rotating", "probing"),
-            &["--healthy-critical", "75:"],
-            State::Critical,
-        ),
+        (two("rotating", "probing"), &["--healthy-critical", "75:"], State::Critical),
         (two("ejected", "ejected"), &[], State::Critical),
         (down, &[], State::Critical),
         (status(vec![backend("users", &[])]), &[], State::Critical),
@@ -140,11 +102,7 @@ fn the_worst_figure_decides() {
         (other, &["--backend", "users"], State::Ok),
         (stale(6), &[], State::Warning),
         (stale(51), &[], State::Critical),
-        (
-            two("rotating", "rotating"),
-            &["--age-critical", "30"],
-            State::Critical,
-        ),
+        (two("rotating", "rotating"), &["--age-critical", "30"], State::Critical),
         (reload, &[], State::Warning),
     ];
     for (status, words, expected) in table {
@@ -158,28 +116,15 @@ fn the_worst_figure_decides() {
 #[test]
 fn a_minute_without_calls_is_fine() {
     let mut quiet = status(vec![backend("users", &["rotating"])]);
-    quiet.window = WindowStatus {
-        seconds: 60,
-        calls: 0,
-        stale: 0,
-        failed: 0,
-        oldest_age_seconds: 0.0,
-    };
+    quiet.window = WindowStatus { seconds: 60, calls: 0, stale: 0, failed: 0, oldest_age_seconds: 0.0 };
     assert_eq!(judge(&asked(&[]), &quiet).0, State::Ok);
 }
 
 #[test]
 fn an_unreachable_gateway_is_critical() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let (line, code) = run(&asked(&["--admin", &closed]));
-    assert!(
-        line.starts_with(&format!("LARDER CRITICAL - no gateway answers at {closed}: ")),
-        "{line}"
-    );
+    assert!(line.starts_with(&format!("LARDER CRITICAL - no gateway answers at {closed}: ")), "{line}");
     assert_eq!(code, 2);
 }
 
@@ -188,11 +133,7 @@ fn a_silent_gateway_is_critical() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = listener.local_addr().unwrap().to_string();
     let (line, code) = run(&asked(&["--admin", &admin, "--timeout", "50ms"]));
-    assert_eq!(
-        (line.starts_with("LARDER CRITICAL - "), code),
-        (true, 2),
-        "{line}"
-    );
+    assert_eq!((line.starts_with("LARDER CRITICAL - "), code), (true, 2), "{line}");
 }
 
 #[test]
@@ -215,14 +156,9 @@ fn what_is_no_gateway_is_unknown() {
 
 #[test]
 fn a_backend_that_does_not_exist_is_unknown() {
-    let (state, text) = judge(
-        &asked(&["--backend", "teams"]),
-        &status(vec![backend("users", &["rotating"])]),
-    );
-    assert_eq!(
-        (state, text.as_str()),
-        (State::Unknown, "the gateway has no backend teams")
-    );
+    let (state, text) =
+        judge(&asked(&["--backend", "teams"]), &status(vec![backend("users", &["rotating"])]));
+    assert_eq!((state, text.as_str()), (State::Unknown, "the gateway has no backend teams"));
 }
 
 #[test]

@@ -51,10 +51,7 @@ fn agrees(protocol: Protocol, bytes: &[u8]) {
     let (ours, theirs) = (walked(protocol, bytes), skipped(protocol, bytes));
     if ours != theirs {
         let seen = difference(protocol, bytes);
-        assert!(
-            seen.is_some(),
-            "{protocol:?} {bytes:02x?}: {ours:?}, official {theirs:?}"
-        );
+        assert!(seen.is_some(), "{protocol:?} {bytes:02x?}: {ours:?}, official {theirs:?}");
     }
 }
 
@@ -63,12 +60,7 @@ fn each_difference_is_one() {
     use Difference::{CompactBool, EmptyListOfNothing, EmptyMapOfUnknown, WideFieldId};
     let (binary, compact) = (Protocol::Binary, Protocol::Compact);
     for (protocol, bytes, which, ours) in [
-        (
-            binary,
-            &[15, 0, 1, 0, 0, 0, 0, 0, 0][..],
-            EmptyListOfNothing,
-            false,
-        ),
+        (binary, &[15, 0, 1, 0, 0, 0, 0, 0, 0][..], EmptyListOfNothing, false),
         (binary, &[14, 0, 1, 1, 0, 0, 0, 0, 0], EmptyListOfNothing, false),
         (compact, &[0x19, 0x00, 0], EmptyListOfNothing, false),
         (binary, &[13, 0, 1, 5, 99, 0, 0, 0, 0, 0], EmptyMapOfUnknown, true),
@@ -120,13 +112,7 @@ proptest! {
 
 /// The first difference that stands in the bytes, as far as they can be read.
 fn difference(protocol: Protocol, bytes: &[u8]) -> Option<Difference> {
-    Seeking {
-        at: Cursor::new(protocol, bytes, 0),
-        bytes,
-    }
-    .value(Type::Struct, 0)
-    .err()
-    .flatten()
+    Seeking { at: Cursor::new(protocol, bytes, 0), bytes }.value(Type::Struct, 0).err().flatten()
 }
 
 /// Reads until a difference, or until the bytes make no sense (`Err(None)`).

@@ -48,10 +48,7 @@ fn sixty_four_structs_pass() {
         let bytes = [open.repeat(63), close.repeat(64)].concat();
         let mut walk = Walk::new(protocol, 0, bytes.len(), 64);
         assert_eq!(walk.advance(&bytes), Ok(Walked::Done(bytes.len())));
-        assert_eq!(
-            Canonical::new(64).put(protocol, &bytes, &Ignored::default(), &mut Vec::new()),
-            Ok(())
-        );
+        assert_eq!(Canonical::new(64).put(protocol, &bytes, &Ignored::default(), &mut Vec::new()), Ok(()));
     }
 }
 
@@ -87,21 +84,12 @@ fn a_field_given_endlessly_is_refused_before_it_fills_the_memory() {
 #[test]
 fn declared_sizes_are_refused_before_anything_is_kept() {
     let size = i32::MAX.to_be_bytes();
-    for head in [
-        &[11, 0, 1][..],
-        &[15, 0, 1, 12],
-        &[14, 0, 1, 11],
-        &[13, 0, 1, 11, 12],
-    ] {
+    for head in [&[11, 0, 1][..], &[15, 0, 1, 12], &[14, 0, 1, 11], &[13, 0, 1, 11, 12]] {
         let bytes = [head, &size].concat();
         let mut walk = Walk::new(Protocol::Binary, 0, 1 << 20, 64);
         assert!(matches!(walk.advance(&bytes), Err(WireError::TooLong { .. })));
         let mut out = Vec::new();
-        assert!(
-            Canonical::new(64)
-                .put(Protocol::Binary, &bytes, &Ignored::default(), &mut out)
-                .is_err()
-        );
+        assert!(Canonical::new(64).put(Protocol::Binary, &bytes, &Ignored::default(), &mut out).is_err());
         assert!(out.capacity() < 1024);
     }
 }

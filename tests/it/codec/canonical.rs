@@ -11,9 +11,7 @@ use super::tree::{self, Value, any_value, arguments};
 
 fn form(protocol: Protocol, bytes: &[u8], ignored: &Ignored) -> Result<Vec<u8>, Unkeyable> {
     let mut out = Vec::new();
-    Canonical::new(64)
-        .put(protocol, bytes, ignored, &mut out)
-        .map(|()| out)
+    Canonical::new(64).put(protocol, bytes, ignored, &mut out).map(|()| out)
 }
 
 fn key(call: &Value, seed: u64, ignored: &Ignored) -> Vec<u8> {
@@ -22,9 +20,7 @@ fn key(call: &Value, seed: u64, ignored: &Ignored) -> Vec<u8> {
 
 /// The same call with this value in the field at `path`.
 fn with(call: &Value, path: &[i16], value: &Value) -> Value {
-    let Value::Struct(fields) = call else {
-        panic!("a path leads through structs")
-    };
+    let Value::Struct(fields) = call else { panic!("a path leads through structs") };
     let mut fields = fields.clone();
     let value = match path {
         [_] => value.clone(),

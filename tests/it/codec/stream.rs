@@ -38,12 +38,7 @@ fn message(
     body: &Value,
 ) -> (Vec<u8>, Vec<u8>) {
     let (transport, protocol, form) = way;
-    let header = Header {
-        kind,
-        name: name.as_bytes(),
-        seqid,
-        form,
-    };
+    let header = Header { kind, name: name.as_bytes(), seqid, form };
     let mut out = BytesMut::new();
     let body = body.written(protocol, 1);
     put_message(&mut out, transport, protocol, &header, &body);

@@ -34,16 +34,8 @@ pub(super) enum Value {
 /// A binary type code.
 pub(super) type Kind = u8;
 
-const SCALARS: [Type; 8] = [
-    Type::Bool,
-    Type::Byte,
-    Type::Double,
-    Type::I16,
-    Type::I32,
-    Type::I64,
-    Type::String,
-    Type::Uuid,
-];
+const SCALARS: [Type; 8] =
+    [Type::Bool, Type::Byte, Type::Double, Type::I16, Type::I32, Type::I64, Type::String, Type::Uuid];
 const NESTED: [Type; 4] = [Type::Struct, Type::Map, Type::Set, Type::List];
 
 /// Arguments of any kind, a few levels deep.
@@ -72,9 +64,7 @@ fn of(kind: Type, depth: u32) -> BoxedStrategy<Value> {
         Type::Double => any::<u64>().prop_map(Value::Double).boxed(),
         Type::I16 => any::<i16>().prop_map(Value::I16).boxed(),
         Type::I32 => prop_oneof![any::<i32>(), -70..70].prop_map(Value::I32).boxed(),
-        Type::I64 => prop_oneof![any::<i64>(), -70..70_i64]
-            .prop_map(Value::I64)
-            .boxed(),
+        Type::I64 => prop_oneof![any::<i64>(), -70..70_i64].prop_map(Value::I64).boxed(),
         Type::String => vec(any::<u8>(), 0..6).prop_map(Value::String).boxed(),
         Type::Uuid => any::<[u8; 16]>().prop_map(Value::Uuid).boxed(),
         Type::Struct => fields(inner).prop_map(Value::Struct).boxed(),
