@@ -1,5 +1,6 @@
 //! The decision: what answers a call.
 
+pub mod fetch;
 pub mod observed;
 pub mod reply;
 pub mod route;
@@ -13,17 +14,18 @@ use tokio::sync::Mutex;
 
 use crate::backend::{Backend, Private, Sharing};
 use crate::cache::Cache;
-use crate::call::{Answer, Answering, Call, Fault, Outcome};
+use crate::call::{Answering, Call, Fault, Outcome};
 use crate::clock::{Clock, Millis};
-use crate::entry::{Entry, Kind};
-use crate::flight::{Flights, Joined, Landing};
+use crate::entry::Entry;
+use crate::flight::{Flights, Joined};
 use crate::key::canonical::Canonical;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
-use crate::rule::{Action, Caching, Freshness, Keeping, entry_kind};
+use crate::rule::{Action, Caching, Freshness};
 use crate::wire::Protocol;
 use crate::wire::message::Header;
 
+use fetch::{Landed, Seeking, Source};
 use observed::Observed;
 use reply::Reply;
 use route::{Names, Route, Routes};
@@ -88,38 +90,6 @@ pub enum Turn {
     Now(Reply),
     /// It will be.
     Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
-}
-
-/// What a flight brought.
-#[derive(Clone, Debug)]
-pub struct Landed {
-    found: Result<(Arc<Entry>, Source), Fault>,
-    /// An entry of the shared tier that may answer if nothing else does.
-    spare: Option<Arc<Entry>>,
-}
-
-/// Where a flight found its entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Local,
-    Shared,
-    SharedStale,
-    Backend,
-}
-
-/// What a flight is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seeking {
-    /// Somebody waits: whatever may answer will do.
-    Answer,
-    /// A stale entry has answered: only a fresh one will do.
-    Refresh,
-}
-
-impl Landing for Landed {
-    fn failed(&self) -> bool {
-        self.found.is_err()
-    }
 }
 
 impl Gateway {
@@ -193,7 +163,7 @@ impl Gateway {
         };
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits.
         let joined =
-            self.flights.join(&key, caching.ttl, || self.work(call.clone(), &route, &key, Seeking::Answer));
+            self.flights.join(&key, caching.ttl, || self.flight(call.clone(), &route, &key, Seeking::Answer));
         let (flight, outcome) = match joined {
             Joined::Led(flight) => (flight, Outcome::Miss),
             Joined::Followed(flight) => (flight, Outcome::Coalesced),
@@ -209,7 +179,7 @@ impl Gateway {
         match landed.found {
             Ok((entry, source)) => {
                 if source == Source::SharedStale {
-                    self.flights.refresh(&key, || self.work(call.clone(), &route, &key, Seeking::Refresh));
+                    self.flights.refresh(&key, || self.flight(call.clone(), &route, &key, Seeking::Refresh));
                 }
                 Reply::kept(entry, source.outcome(outcome), self.clock.now())
             }
@@ -245,86 +215,7 @@ impl Gateway {
 
     /// Refreshes `key` unless that is under way.
     fn refresh(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, key: &[u8]) {
-        self.flights.refresh(key, || self.work(call.to_call(), route, key, Seeking::Refresh));
-    }
-
-    fn work(
-        self: &Arc<Self>,
-        call: Call,
-        route: &Arc<Route>,
-        key: &[u8],
-        seeking: Seeking,
-    ) -> impl Future<Output = Landed> + use<> {
-        let (this, route, key) = (Arc::clone(self), Arc::clone(route), Box::<[u8]>::from(key));
-        async move {
-            match route.rule.action.caching() {
-                Some(caching) => this.fetch(&call, &route, caching, &key, seeking).await,
-                None => Landed { found: Err(this.overdue(&route)), spare: None },
-            }
-        }
-    }
-
-    /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
-    async fn fetch(
-        &self,
-        call: &Call,
-        route: &Route,
-        caching: &Caching,
-        key: &[u8],
-        seeking: Seeking,
-    ) -> Landed {
-        let began = self.clock.now();
-        // A flight that landed between the caller's look and this one's take-off has stored what is sought.
-        let near = self.cache.near(caching.tiers, key);
-        if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
-            return Landed { found: Ok((entry, Source::Local)), spare: None };
-        }
-        let mut spare = None;
-        if let Some(entry) = self.cache.far(caching.tiers, key).await {
-            match self.freshness(caching, &entry, key) {
-                Freshness::Fresh => {
-                    return Landed { found: Ok((entry, Source::Shared)), spare: None };
-                }
-                Freshness::StaleWhileRevalidate if seeking == Seeking::Answer => {
-                    return Landed { found: Ok((entry, Source::SharedStale)), spare: None };
-                }
-                Freshness::StaleWhileRevalidate | Freshness::StaleIfError => spare = Some(entry),
-                Freshness::Expired => {}
-            }
-        }
-        let born = self.clock.now();
-        let left = route.rule.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
-        let asked = self.backend.ask(call, &route.rule.terms, left).await;
-        let found = match asked.map_err(|fault| route.counts.met(fault)) {
-            Ok(Some(answer)) => {
-                Ok((self.learn(&answer, born, call.protocol, route, caching, key), Source::Backend))
-            }
-            Ok(None) => Err(self.overdue(route)),
-            Err(fault) => Err(fault),
-        };
-        Landed { found, spare }
-    }
-
-    /// Keeps an answer as the rule says, or forgets what it proves wrong.
-    fn learn(
-        &self,
-        answer: &Answer,
-        born: Millis,
-        protocol: Protocol,
-        route: &Route,
-        caching: &Caching,
-        key: &[u8],
-    ) -> Arc<Entry> {
-        let kind = entry_kind(answer.said, route.rule.terms.returns);
-        // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
-        let body = Bytes::copy_from_slice(&answer.body);
-        let entry = Arc::new(Entry { born, version: 0, kind: kind.unwrap_or(Kind::Empty), protocol, body });
-        match kind.map(|_| caching.keeping(&entry)) {
-            Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
-            Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born),
-            Some(Keeping::Leave) | None => {}
-        }
-        entry
+        self.flights.refresh(key, || self.flight(call.to_call(), route, key, Seeking::Refresh));
     }
 
     /// Sends the call through untouched.
@@ -369,10 +260,6 @@ impl Gateway {
         }
     }
 
-    fn freshness(&self, caching: &Caching, entry: &Entry, key: &[u8]) -> Freshness {
-        caching.judge(entry, key, self.clock.now())
-    }
-
     fn overdue(&self, route: &Route) -> Fault {
         Fault::Timeout {
             backend: Arc::clone(self.backend.name()),
@@ -410,17 +297,5 @@ impl CallRef<'_> {
         let mut name = Bytes::from(whole);
         let body = name.split_off(self.header.name.len());
         Call { protocol: self.protocol, name, kind: self.header.kind, body }
-    }
-}
-
-impl Source {
-    /// The outcome for a caller who would have caused `asked` had a backend been asked.
-    fn outcome(self, asked: Outcome) -> Outcome {
-        match self {
-            Self::Local => Outcome::HitLocal,
-            Self::Shared => Outcome::HitShared,
-            Self::SharedStale => Outcome::Stale,
-            Self::Backend => asked,
-        }
     }
 }

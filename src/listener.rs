@@ -1,6 +1,7 @@
 //! Accepts the connections of one listener, up to a bound, until it is told to stop.
 
 pub mod connection;
+pub mod desk;
 pub mod held;
 pub mod inbox;
 pub mod line;

@@ -37,6 +37,9 @@ pub enum Unkeyable {
     /// The arguments are longer than [`KEY_MAX`].
     #[error("the arguments take more than {KEY_MAX} bytes")]
     Long,
+    /// The arguments have more than [`PARTS_MAX`] fields, set elements and map entries at once.
+    #[error("the arguments have more than {PARTS_MAX} fields, set elements and map entries")]
+    Parts,
     /// The arguments are no whole struct.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -44,6 +47,11 @@ pub enum Unkeyable {
 
 /// The longest canonical form, in bytes. A longer call costs more to remember than to ask again.
 pub const KEY_MAX: usize = 256 << 10;
+
+/// Fields, set elements and map entries that may have to be put in order at a time: 1 MiB of places.
+pub const PARTS_MAX: usize = 64 << 10;
+/// Places kept from call to call.
+const PARTS_KEPT: usize = 1 << 10;
 
 /// A field, set element or map entry in the output.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +79,8 @@ impl Canonical {
         out: &mut Vec<u8>,
     ) -> Result<(), Unkeyable> {
         self.parts.clear();
+        // One call with very many parts does not cost its connection their memory for good.
+        self.parts.shrink_to(PARTS_KEPT);
         let mut writing = Writing {
             canonical: self,
             at: Cursor::new(protocol, body, 0),
@@ -105,8 +115,7 @@ impl Writing<'_> {
             self.field(&field, ignored, depth)?;
         }
         self.arrange(first, region, "field", |a, b, _| a.id.cmp(&b.id))?;
-        self.out.push(0);
-        Ok(())
+        self.bytes(&[0])
     }
 
     /// One field. What is left out is read all the same, to find its end and to refuse it twice.
@@ -120,14 +129,18 @@ impl Writing<'_> {
         self.bytes(&field.id.to_be_bytes())?;
         match field.inline {
             Some(value) => self.bytes(&[u8::from(value)])?,
+            // However long a text that is left out may be, it does not count.
+            None if field.kind == Type::String && matches!(inner, LeftOut::Whole) => {
+                let length = self.at.size()?;
+                self.at.take(length)?;
+            }
             None => self.value(field.kind, inner, depth)?,
         }
         if matches!(inner, LeftOut::Whole) {
             self.out.truncate(start);
         }
         let (start, end) = (start as u32, self.out.len() as u32);
-        self.canonical.parts.push(Part { id: field.id, start, name_end: end, end });
-        Ok(())
+        self.part(Part { id: field.id, start, name_end: end, end })
     }
 
     fn value(&mut self, kind: Type, ignored: LeftOut<'_>, depth: usize) -> Result<(), Unkeyable> {
@@ -191,7 +204,7 @@ impl Writing<'_> {
             let start = self.out.len() as u32;
             self.value(element, LeftOut::Nothing, depth)?;
             let end = self.out.len() as u32;
-            self.canonical.parts.push(Part { id: 0, start, name_end: end, end });
+            self.part(Part { id: 0, start, name_end: end, end })?;
         }
         self.arrange(first, region, "set element", by_name)
     }
@@ -210,7 +223,7 @@ impl Writing<'_> {
             let name_end = self.out.len() as u32;
             self.value(value, LeftOut::Nothing, depth)?;
             let end = self.out.len() as u32;
-            self.canonical.parts.push(Part { id: 0, start, name_end, end });
+            self.part(Part { id: 0, start, name_end, end })?;
         }
         self.arrange(first, region, "map key", by_name)
     }
@@ -226,6 +239,14 @@ impl Writing<'_> {
     fn deep(&self, depth: usize) -> Result<(), Unkeyable> {
         let bound = self.canonical.depth_max;
         if depth > bound { Err(WireError::Depth { bound }.into()) } else { Ok(()) }
+    }
+
+    fn part(&mut self, part: Part) -> Result<(), Unkeyable> {
+        if self.canonical.parts.len() >= PARTS_MAX {
+            return Err(Unkeyable::Parts);
+        }
+        self.canonical.parts.push(part);
+        Ok(())
     }
 
     /// Puts the parts since `first`, which fill the output since `region`, into order.

@@ -97,14 +97,8 @@ impl Walk {
         if let Some(top) = self.levels.last_mut() {
             *top = advanced;
         }
-        match inner {
-            Some(_) if self.levels.len() >= self.depth_max => Err(WireError::Depth { bound: self.depth_max }),
-            Some(inner) => {
-                self.levels.push(inner);
-                Ok(())
-            }
-            None => Ok(()),
-        }
+        self.levels.extend(inner);
+        Ok(())
     }
 
     fn leave(&mut self, pos: usize) -> Result<(), WireError> {
@@ -118,6 +112,10 @@ impl Walk {
     fn value(&self, at: &mut Cursor<'_>, kind: Type) -> Result<Option<Level>, WireError> {
         if let Some(width) = kind.width(self.protocol) {
             return self.over(at, width, 1);
+        }
+        let nests = matches!(kind, Type::Struct | Type::List | Type::Set | Type::Map);
+        if nests && self.levels.len() >= self.depth_max {
+            return Err(WireError::Depth { bound: self.depth_max });
         }
         match kind {
             Type::I16 | Type::I32 => at.varint(U32_VARINT).map(|_| None),

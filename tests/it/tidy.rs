@@ -232,7 +232,9 @@ fn comments_speak_of_the_code_alone() {
 #[track_caller]
 fn only_in(what: &[&str], module: &str) {
     let mut wrong = Vec::new();
-    for source in sources("src").iter().filter(|source| source.module() != module && !source.is_test()) {
+    // The demo brings its own clients and backends, which are not the gateway.
+    let held = |source: &&Source| ![module, "demo"].contains(&source.module()) && !source.is_test();
+    for source in sources("src").iter().filter(held) {
         for (at, line) in source.product().filter(|(_, line)| !line.trim_start().starts_with("//")) {
             if what.iter().any(|what| line.contains(what)) {
                 wrong.push(format!("{}:{at}: {}", source.path, line.trim()));

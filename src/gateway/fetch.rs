@@ -1,0 +1,144 @@
+//! What a flight does: it looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Gateway;
+use super::route::Route;
+use crate::call::{Answer, Call, Fault, Outcome};
+use crate::clock::Millis;
+use crate::entry::{Entry, Kind};
+use crate::flight::Landing;
+use crate::rule::{Caching, Freshness, Keeping, entry_kind};
+use crate::wire::Protocol;
+
+/// What a flight brought.
+#[derive(Clone, Debug)]
+pub struct Landed {
+    pub(super) found: Result<(Arc<Entry>, Source), Fault>,
+    /// An entry of the shared tier that may answer if nothing else does.
+    pub(super) spare: Option<Arc<Entry>>,
+}
+
+/// Where a flight found its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Local,
+    Shared,
+    SharedStale,
+    Backend,
+}
+
+/// What a flight is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seeking {
+    /// Somebody waits: whatever may answer will do.
+    Answer,
+    /// A stale entry has answered: only a fresh one will do.
+    Refresh,
+}
+
+impl Landing for Landed {
+    fn failed(&self) -> bool {
+        self.found.is_err()
+    }
+}
+
+impl Gateway {
+    /// The flight that seeks an entry for `key`.
+    pub(super) fn flight(
+        self: &Arc<Self>,
+        call: Call,
+        route: &Arc<Route>,
+        key: &[u8],
+        seeking: Seeking,
+    ) -> impl Future<Output = Landed> + use<> {
+        let (this, route, key) = (Arc::clone(self), Arc::clone(route), Box::<[u8]>::from(key));
+        async move {
+            match route.rule.action.caching() {
+                Some(caching) => this.fetch(&call, &route, caching, &key, seeking).await,
+                None => Landed { found: Err(this.overdue(&route)), spare: None },
+            }
+        }
+    }
+
+    /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
+    async fn fetch(
+        &self,
+        call: &Call,
+        route: &Route,
+        caching: &Caching,
+        key: &[u8],
+        seeking: Seeking,
+    ) -> Landed {
+        let began = self.clock.now();
+        // A flight that landed between the caller's look and this one's take-off has stored what is sought.
+        let near = self.cache.near(caching.tiers, key);
+        if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
+            return Landed { found: Ok((entry, Source::Local)), spare: None };
+        }
+        let mut spare = None;
+        if let Some(entry) = self.cache.far(caching.tiers, key).await {
+            match self.freshness(caching, &entry, key) {
+                Freshness::Fresh => {
+                    return Landed { found: Ok((entry, Source::Shared)), spare: None };
+                }
+                Freshness::StaleWhileRevalidate if seeking == Seeking::Answer => {
+                    return Landed { found: Ok((entry, Source::SharedStale)), spare: None };
+                }
+                Freshness::StaleWhileRevalidate | Freshness::StaleIfError => spare = Some(entry),
+                Freshness::Expired => {}
+            }
+        }
+        let born = self.clock.now();
+        let left = route.rule.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
+        let asked = self.backend.ask(call, &route.rule.terms, left).await;
+        let found = match asked.map_err(|fault| route.counts.met(fault)) {
+            Ok(Some(answer)) => {
+                Ok((self.learn(&answer, born, call.protocol, route, caching, key), Source::Backend))
+            }
+            Ok(None) => Err(self.overdue(route)),
+            Err(fault) => Err(fault),
+        };
+        Landed { found, spare }
+    }
+
+    /// Keeps an answer as the rule says, or forgets what it proves wrong.
+    fn learn(
+        &self,
+        answer: &Answer,
+        born: Millis,
+        protocol: Protocol,
+        route: &Route,
+        caching: &Caching,
+        key: &[u8],
+    ) -> Arc<Entry> {
+        let kind = entry_kind(answer.said, route.rule.terms.returns);
+        // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
+        let body = Bytes::copy_from_slice(&answer.body);
+        let entry = Arc::new(Entry { born, version: 0, kind: kind.unwrap_or(Kind::Empty), protocol, body });
+        match kind.map(|_| caching.keeping(&entry)) {
+            Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
+            Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born),
+            Some(Keeping::Leave) | None => {}
+        }
+        entry
+    }
+
+    fn freshness(&self, caching: &Caching, entry: &Entry, key: &[u8]) -> Freshness {
+        caching.judge(entry, key, self.clock.now())
+    }
+}
+
+impl Source {
+    /// The outcome for a caller who would have caused `asked` had a backend been asked.
+    pub(super) fn outcome(self, asked: Outcome) -> Outcome {
+        match self {
+            Self::Local => Outcome::HitLocal,
+            Self::Shared => Outcome::HitShared,
+            Self::SharedStale => Outcome::Stale,
+            Self::Backend => asked,
+        }
+    }
+}
