@@ -93,7 +93,7 @@ pub enum Turn {
 }
 
 impl Gateway {
-    /// Answers one call. The README's promise is this function and [`Self::seek`], sentence by sentence:
+    /// Answers one call. The README's promise is this function and `seek`, sentence by sentence:
     ///
     /// 1. A call that no rule caches goes to a backend, and its reply is not kept.
     /// 2. A fresh entry answers at once.

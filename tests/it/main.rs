@@ -25,6 +25,8 @@ mod keys;
 mod replies;
 // One test for each line of the outage matrix.
 mod outage;
+// The tables of the README.
+mod docs;
 // One test for each row of the fault table.
 mod faults;
 // Redis, and several gateways on it.

@@ -1,0 +1,68 @@
+//! The tables of the README against the code.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder::call::{Fault, Outcome, Retry};
+use thrift::ApplicationErrorKind;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The rows of the table below a header that begins so, cell by cell.
+fn rows(header: &str) -> Vec<Vec<String>> {
+    let text = readme();
+    let table = text.lines().skip_while(|line| !line.starts_with(header)).skip(2);
+    let rows = table.take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+fn faults() -> Vec<Fault> {
+    let backend: Arc<str> = "users".into();
+    let (why, body) = (Arc::<str>::from("why"), Bytes::new());
+    let exception = |kind| Fault::Exception { backend: backend.clone(), kind, body: Bytes::new() };
+    vec![
+        Fault::Unreachable { backend: backend.clone(), why: why.clone() },
+        Fault::Down { backend: backend.clone() },
+        Fault::Busy { backend: backend.clone(), waiting: 1 },
+        Fault::Timeout { backend: backend.clone(), after: Duration::ZERO },
+        Fault::Closed { backend: backend.clone() },
+        Fault::Garbage { backend: backend.clone(), why },
+        Fault::Failure { backend: backend.clone(), id: 2, body: body.clone() },
+        exception(ApplicationErrorKind::InternalError),
+        exception(ApplicationErrorKind::UnknownMethod),
+        Fault::MissingResult { backend: backend.clone(), body },
+        Fault::Crowded { waiting: 1 },
+        Fault::Protocol { backend, theirs: "binary", ours: "compact" },
+    ]
+}
+
+#[test]
+fn the_fault_table_is_what_the_code_does() {
+    let said = rows("| fault |").into_iter().map(|cells| {
+        let name = cells[0].split('`').nth(1).unwrap().to_owned();
+        (name, cells[1..].to_vec())
+    });
+    let done = faults().into_iter().map(|fault| {
+        let yes = |is| if is { "yes" } else { "no" };
+        let retry = match fault.retry() {
+            Retry::Unsent => "always",
+            Retry::Idempotent => "if idempotent",
+            Retry::Never => "no",
+        };
+        let cells = [yes(fault.allows_stale()), yes(fault.blames_endpoint()), retry];
+        (fault.as_str().to_owned(), cells.map(str::to_owned).to_vec())
+    });
+    assert_eq!(said.collect::<Vec<_>>(), done.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_outcome_table_names_every_outcome() {
+    let cells: String = rows("| outcome in").into_iter().map(|mut cells| cells.remove(0)).collect();
+    let said: Vec<&str> = cells.split('`').skip(1).step_by(2).collect();
+    assert_eq!(said, Outcome::ALL.map(Outcome::as_str));
+}
