@@ -2,6 +2,7 @@
 
 pub mod options;
 
+use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use options::{Format, Options};
 /// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
 pub fn start(options: &Options) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&options.level));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // A second subscriber, which only tests could install, is not worth an error.
     let _ = match options.format {
         Format::Human => lines.finish().try_init(),
