@@ -149,6 +149,12 @@ impl Backend {
         !endpoints.iter().any(|one| one.ejection.is_rotating())
     }
 
+    /// Whether a call would get as far as an endpoint: one is in rotation, or due to be probed.
+    pub fn is_worth_asking(&self) -> bool {
+        let now = Instant::now();
+        !self.is_down() || self.endpoints.load().iter().any(|one| one.ejection.is_due(now, Duration::ZERO))
+    }
+
     /// Its endpoints as they are.
     pub fn endpoints(&self) -> Vec<EndpointState> {
         self.endpoints.load().iter().map(|one| one.state()).collect()

@@ -213,8 +213,11 @@ impl Gateway {
         }
     }
 
-    /// Refreshes `key` unless that is under way.
+    /// Refreshes `key` unless that is under way, or no endpoint would be asked: an outage costs no flight per stale key.
     fn refresh(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, key: &[u8]) {
+        if !self.backend.is_worth_asking() {
+            return;
+        }
         self.flights.refresh(key, || self.flight(call.to_call(), route, key, Seeking::Refresh));
     }
 

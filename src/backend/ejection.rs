@@ -100,7 +100,6 @@ impl Ejection {
         self.calm.load(Ordering::Acquire) != OUT
     }
 
-    #[cfg(test)]
     /// Whether a call may go there as a probe, `patience` after the first moment it might.
     pub(super) fn is_due(&self, now: Instant, patience: Duration) -> bool {
         self.lock().is_due(now, patience)

@@ -78,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let Self { stream, inbox, desk, .. } = self;
             tokio::select! {
                 biased;
-                Some(answered) = desk.line.next(), if waits => self.settle(&answered)?,
+                Some(answered) = desk.line.next(), if waits => self.settle_all(&answered)?,
                 read = stream.read_buf(inbox.room()), if reads => self.received(&read)?,
                 () = &mut stopped, if open => self.reading = Reading::Draining,
                 () = overdue(started, message_time), if started.is_some() => {
@@ -93,6 +93,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn answer_calls(&mut self) -> Result<(), End> {
         if self.inbox.is_empty() {
             self.started = None;
+            // Less is never too much.
+            let _ = self.share.hold(0);
             return Ok(());
         }
         let arrived = Instant::now();
@@ -134,7 +136,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Ok(step)
     }
 
-    /// Puts a reply whose turn has come into the outbox.
+    /// Puts a reply whose turn has come into the outbox, and those behind it that are here too: they leave in one write.
+    fn settle_all(&mut self, answered: &Answered) -> Result<(), End> {
+        self.settle(answered)?;
+        while let Some(answered) = self.desk.line.next_now() {
+            self.settle(&answered)?;
+        }
+        Ok(())
+    }
+
     fn settle(&mut self, answered: &Answered) -> Result<(), End> {
         let Some(speech) = self.inbox.speech() else {
             return Ok(());

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use crate::call::Outcome;
@@ -23,7 +23,8 @@ pub struct Line {
     /// Replies to be written.
     pub outbox: BytesMut,
     pending: FuturesOrdered<BoxFuture<'static, Answered>>,
-    unanswered: VecDeque<i32>,
+    /// The sequence ids of the calls under way whose clients wait for a reply.
+    unanswered: VecDeque<Option<i32>>,
     place: Place,
     /// What became of the calls of this read that were answered at once.
     at_once: Vec<(Outcome, Option<Duration>)>,
@@ -91,7 +92,7 @@ impl Line {
     /// Whether a call with this sequence id is still unanswered.
     #[inline]
     pub fn awaits(&self, seqid: i32) -> bool {
-        self.unanswered.contains(&seqid)
+        self.unanswered.contains(&Some(seqid))
     }
 
     /// Whether a call of `route` may start beside those under way, of which there may be `calls_max`.
@@ -122,12 +123,14 @@ impl Line {
             }
             Turn::Now(reply) => {
                 let asked = Asked::new(call, route, arrived);
-                self.wait(header.seqid, Box::pin(ready(Answered { asked, reply })));
+                self.wait(Some(header.seqid), Box::pin(ready(Answered { asked, reply })));
             }
             Turn::Later(reply) => {
                 self.place = if route.keeps_place() { Place::Alone } else { Place::Beside };
                 let asked = Asked::new(call, route, arrived);
-                self.wait(header.seqid, Box::pin(async move { Answered { asked, reply: reply.await } }));
+                // A client that expects no reply may use the number again at once.
+                let seqid = (!route.is_silent(header.kind)).then_some(header.seqid);
+                self.wait(seqid, Box::pin(async move { Answered { asked, reply: reply.await } }));
             }
         }
     }
@@ -150,6 +153,11 @@ impl Line {
         self.pending.next().await
     }
 
+    /// The next reply, if its turn has come already.
+    pub fn next_now(&mut self) -> Option<Answered> {
+        self.pending.next().now_or_never().flatten()
+    }
+
     /// Puts a reply into the outbox, unless its client has stopped waiting for it.
     pub fn settle(
         &mut self,
@@ -168,7 +176,7 @@ impl Line {
         Ok(())
     }
 
-    fn wait(&mut self, seqid: i32, answered: BoxFuture<'static, Answered>) {
+    fn wait(&mut self, seqid: Option<i32>, answered: BoxFuture<'static, Answered>) {
         self.unanswered.push_back(seqid);
         self.pending.push_back(answered);
     }
