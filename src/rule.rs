@@ -115,7 +115,7 @@ impl Tiers {
 }
 
 /// A rule's last answer, as the result struct of either protocol.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fallback {
     /// For a client that speaks the binary protocol.
     pub binary: Bytes,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::shared::redis::Settings;
 use crate::setting::{Finding, Period, Section, Size};
 
 /// The tier in this process.
@@ -115,23 +116,10 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What is wrong with a Redis URL. The URL itself is never repeated: it may hold a password.
-fn url_fault(url: &str) -> Option<&'static str> {
-    let Some(rest) = url.strip_prefix("redis://") else {
-        return Some("expected a url such as \"redis://127.0.0.1:6379/0\"");
-    };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if authority.contains('@') || url.contains("password=") {
-        return Some("must not hold a name or a password: use username and password_file or password_env");
-    }
-    if authority.is_empty() || redis::parse_redis_url(url).is_none() {
-        return Some("has no host: expected a url such as \"redis://127.0.0.1:6379/0\"");
-    }
-    if path.chars().all(|c| c.is_ascii_digit()) {
-        None
-    } else {
-        Some("ends in something that is no database number")
-    }
+/// What is wrong with a Redis URL, as the one who will connect to it reads it. The URL itself is never repeated: it may
+/// hold a password.
+fn url_fault(url: &str) -> Option<String> {
+    Settings::from_url(url).err().map(|fault| fault.to_string())
 }
 
 #[cfg(test)]
@@ -154,6 +142,8 @@ mod tests {
         check("redis://", Some("no host"));
         check("127.0.0.1:6379", Some("expected a url"));
         check("http://127.0.0.1", Some("expected a url"));
+        check("redis://127.0.0.1?protocol=resp3", Some("?"));
+        check("redis://127.0.0.1/99999999999", Some("database"));
     }
 
     #[test]

@@ -98,20 +98,6 @@ impl Reply {
     pub fn because(self, fault: Fault) -> Self {
         Self { fault: Some(fault), ..self }
     }
-
-    /// The bytes that it holds in memory.
-    pub fn len(&self) -> usize {
-        match &self.body {
-            Body::Kept(entry) => entry.body.len(),
-            Body::Struct(_, body) => body.len(),
-            Body::Silence => 0,
-        }
-    }
-
-    /// Whether nothing is written.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 fn said(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Body {

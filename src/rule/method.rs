@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::options::{Mode, Options, Tier};
 use super::pattern::{Methods, Pattern};
 use super::resolve::{Replies, Resolved, resolve_known};
-use super::{Action, Caching, Declaration, Fallback, Rule, Tiers};
+use super::{Action, Caching, Declaration, Rule, Tiers};
 use crate::call::{Answering, Repeat, Returns, Terms};
 use crate::idl::{Method, Schema};
 use crate::key::Ignored;
@@ -62,10 +60,7 @@ impl Governed {
             timeout: timeout.or_else(|| ruled.then_some(RULED_TIMEOUT)),
             declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
             action: action(options, &resolved, oneway),
-            fallback: resolved.fallback.map(|fallback| Fallback {
-                binary: Bytes::from(fallback.binary),
-                compact: Bytes::from(fallback.compact),
-            }),
+            fallback: resolved.fallback,
         }
     }
 }

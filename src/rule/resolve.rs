@@ -2,6 +2,7 @@
 
 use crate::idl::value::{self, Encoding};
 use crate::idl::{Method, Nearest, Schema, UnknownName};
+use crate::rule::Fallback;
 use crate::rule::options::Options;
 use crate::setting::Finding;
 
@@ -18,15 +19,6 @@ pub struct Resolved {
     pub fallback: Option<Fallback>,
     /// What a call of the method gets back.
     pub replies: Replies,
-}
-
-/// A complete result struct with the fallback as field 0, in either protocol.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fallback {
-    /// In the binary protocol.
-    pub binary: Vec<u8>,
-    /// In the compact protocol.
-    pub compact: Vec<u8>,
 }
 
 /// What a call of a method gets back.
@@ -127,7 +119,7 @@ fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, 
         value::result(schema, method, &json, encoding)
             .map_err(|problem| format!("does not fit what {} returns: {problem}", method.name))
     };
-    Ok(Fallback { binary: write(Encoding::Binary)?, compact: write(Encoding::Compact)? })
+    Ok(Fallback { binary: write(Encoding::Binary)?.into(), compact: write(Encoding::Compact)?.into() })
 }
 
 /// What the IDL says of a method wins over what the rule does.

@@ -102,7 +102,7 @@ pub enum UrlError {
     #[error("not a url: expected redis://HOST:PORT/DATABASE")]
     NoScheme,
     /// Not a Redis scheme.
-    #[error("unknown scheme: expected redis://")]
+    #[error("unknown scheme: expected a url such as redis://127.0.0.1:6379/0")]
     Scheme,
     /// TLS.
     #[error("rediss:// (tls) is not supported yet: use redis://")]
@@ -123,10 +123,10 @@ pub enum UrlError {
     #[error("options after ? or # are not supported: use the keys of [cache.shared]")]
     Query,
     /// A user name.
-    #[error("user name in the url: use `username`")]
+    #[error("must not hold a name or a password: use username and password_file or password_env")]
     Username,
     /// A password.
-    #[error("password in the url: use `password_file` or `password_env`")]
+    #[error("must not hold a name or a password: use username and password_file or password_env")]
     Password,
 }
 
