@@ -30,8 +30,9 @@ pub use endpoint::EndpointState;
 pub use private::Private;
 pub use settings::{Settings, Sharing};
 
-use crate::call::{Answer, Answering, Call, Fault, Repeat, Returns, Said, Terms};
+use crate::call::{Answer, Answering, Call, Repeat, Returns, Said, Terms};
 use crate::dial::Dial;
+use crate::fault::Fault;
 use crate::wire::message::Kind;
 use crate::wire::{Protocol, exception};
 use balance::Chance;
@@ -343,9 +344,7 @@ impl Backend {
             tokio::time::sleep_until(at).await;
         }
     }
-}
 
-impl Backend {
     fn same_protocol(&self, call: &Call) -> Result<(), Fault> {
         if call.protocol == self.protocol() {
             return Ok(());

@@ -9,21 +9,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use crate::backend::{Backend, Private, Sharing};
 use crate::cache::Cache;
-use crate::call::{Answering, Call, Fault, Outcome};
+use crate::call::{Answering, Call, CallRef};
 use crate::clock::{Clock, Millis};
 use crate::entry::Entry;
+use crate::fault::Fault;
 use crate::flight::{Flights, Joined};
 use crate::key::canonical::Canonical;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
+use crate::outcome::Outcome;
 use crate::rule::{Action, Caching, Freshness};
 use crate::wire::Protocol;
-use crate::wire::message::Header;
 
 use fetch::{Landed, Seeking, Source};
 use observed::Observed;
@@ -49,17 +49,6 @@ pub struct Gateway {
     pub lines: Lines,
     /// The rules in force, by the method's name on the wire.
     pub routes: ArcSwap<Routes>,
-}
-
-/// One call where it lies in its client's buffer.
-#[derive(Clone, Copy, Debug)]
-pub struct CallRef<'a> {
-    /// The protocol it stands in.
-    pub protocol: Protocol,
-    /// Its header.
-    pub header: Header<'a>,
-    /// Its struct of arguments, walked to its end.
-    pub body: &'a [u8],
 }
 
 /// What the calls of one read have in common: the rules and the time are looked up once for all of them.
@@ -290,15 +279,5 @@ impl Scratch {
     /// Memory for calls of at most `depth_max` levels.
     pub fn new(depth_max: usize) -> Self {
         Self { key: Vec::new(), canonical: Canonical::new(depth_max) }
-    }
-}
-
-impl CallRef<'_> {
-    /// The call as something to keep.
-    pub fn to_call(&self) -> Call {
-        let whole = [self.header.name, self.body].concat();
-        let mut name = Bytes::from(whole);
-        let body = name.split_off(self.header.name.len());
-        Call { protocol: self.protocol, name, kind: self.header.kind, body }
     }
 }

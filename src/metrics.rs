@@ -12,8 +12,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::call::{Fault, Outcome};
 use crate::clock::Millis;
+use crate::fault::Fault;
+use crate::outcome::Outcome;
 
 pub use recent::{Recent, Window};
 

@@ -47,6 +47,15 @@ impl Transport {
     }
 }
 
+/// What one side of a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speech {
+    /// How its messages are told apart.
+    pub transport: Transport,
+    /// How they are spelled.
+    pub protocol: Protocol,
+}
+
 /// Bounds on what is read from the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {

@@ -5,7 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use crate::call::Fault;
+use crate::fault::Fault;
 
 /// The counters of all backends. Clones count together.
 #[derive(Clone, Debug, Default)]

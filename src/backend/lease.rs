@@ -10,7 +10,8 @@ use super::Backend;
 use super::connection::{After, Broken, Connection, Idle, Open, Reply};
 use super::endpoint::Endpoint;
 use super::pool::Slot;
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 
 /// A connection in use.
 #[derive(Debug)]

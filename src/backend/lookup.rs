@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 use super::{Backend, within};
-use crate::call::Fault;
+use crate::fault::Fault;
 
 /// What came of looking host names up.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use super::Backend;
 use super::connection::{After, Broken, Idle};
 use super::endpoint::Turn;
 use super::lease::{Cut, Lease, Limit};
-use crate::call::{Answer, Answering, Call, Fault, Terms};
+use crate::call::{Answer, Answering, Call, Terms};
+use crate::fault::Fault;
 
 /// A connection of one client's own: calls go in series, none is ever sent twice, and none goes elsewhere.
 #[derive(Debug, Default)]

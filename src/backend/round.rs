@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::ejection::Verdict;
 use super::lease::Limit;
-use crate::call::{Fault, Repeat, Retry};
+use crate::call::Repeat;
+use crate::fault::{Fault, Retry};
 
 /// One call's tries.
 pub(super) struct Round {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::call::Outcome;
+use crate::outcome::Outcome;
 
 use super::load::Counted;
 use super::scrape::Outcomes;

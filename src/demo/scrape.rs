@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use ureq::Agent;
 
-use crate::call::Outcome;
+use crate::outcome::Outcome;
 
 /// Calls by what became of them, up to a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -182,7 +182,7 @@ mod tests {
     use super::super::load::Counted;
     use super::super::scrape::Outcomes;
     use super::*;
-    use crate::call::Outcome;
+    use crate::outcome::Outcome;
 
     fn outage() -> Happened {
         let mut outcomes = Outcomes::default();

@@ -6,10 +6,12 @@ use bytes::Bytes;
 
 use super::Gateway;
 use super::route::Route;
-use crate::call::{Answer, Call, Fault, Outcome};
+use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::entry::{Entry, Kind};
+use crate::fault::Fault;
 use crate::flight::Landing;
+use crate::outcome::Outcome;
 use crate::rule::{Caching, Freshness, Keeping, entry_kind};
 use crate::wire::Protocol;
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use thrift::ApplicationErrorKind;
 
-use crate::call::{Fault, Outcome};
 use crate::clock::Millis;
 use crate::entry::Entry;
+use crate::fault::Fault;
+use crate::outcome::Outcome;
 use crate::wire::message::Kind;
 use crate::wire::{Protocol, exception};
 

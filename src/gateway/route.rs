@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
-use super::{CallRef, Scratch};
-use crate::call::{Answering, Repeat, Terms};
+use super::Scratch;
+use crate::call::{Answering, CallRef, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope};
 use crate::metrics::{ListenerCounts, MethodCounts};

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use thrift::ApplicationErrorKind;
 use tokio::time::Instant;
 
-use super::line::{Line, Speech, put};
+use super::line::{Line, put};
 use super::{DuplicateSeqid, Settings};
+use crate::call::CallRef;
 use crate::gateway::reply::Reply;
-use crate::gateway::{Batch, CallRef, Gateway, Scratch, Session};
+use crate::gateway::{Batch, Gateway, Scratch, Session};
 use crate::metrics::ListenerCounts;
 use crate::wire::message::{Header, Kind, Message};
 use crate::wire::walk::Walk;
-use crate::wire::{Protocol, Transport, WireError};
+use crate::wire::{Protocol, Speech, Transport, WireError};
 
 /// What a connection needs to answer its calls.
 #[expect(missing_debug_implementations, reason = "futures show nothing")]

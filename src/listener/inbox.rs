@@ -5,10 +5,9 @@ use std::ops::Range;
 use bytes::{Buf, BytesMut};
 
 use super::Settings;
-use super::line::Speech;
-use crate::wire::WireError;
 use crate::wire::boundary::{Boundary, Found};
 use crate::wire::detect::detect;
+use crate::wire::{Speech, WireError};
 
 /// Bytes received, and how they are to be understood.
 #[derive(Debug)]

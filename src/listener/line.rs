@@ -10,12 +10,13 @@ use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
-use crate::call::Outcome;
+use crate::call::CallRef;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::Route;
-use crate::gateway::{CallRef, Gateway, Turn};
+use crate::gateway::{Gateway, Turn};
+use crate::outcome::Outcome;
+use crate::wire::Speech;
 use crate::wire::message::{Form, Header, Kind, put_message, split_name};
-use crate::wire::{Protocol, Transport};
 
 /// Calls under way, and the bytes of replies that are due.
 #[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
@@ -52,15 +53,6 @@ pub struct Asked {
 pub struct Answered {
     asked: Asked,
     reply: Reply,
-}
-
-/// How replies of a connection are spelled.
-#[derive(Clone, Copy, Debug)]
-pub struct Speech {
-    /// The client's transport.
-    pub transport: Transport,
-    /// The client's protocol.
-    pub protocol: Protocol,
 }
 
 /// A reply that came after its client had stopped waiting.

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::call::Outcome;
 use crate::clock::Millis;
+use crate::outcome::Outcome;
 
 /// Counts of the last minute, in slices of ten seconds.
 ///

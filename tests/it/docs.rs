@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder::call::{Fault, Outcome, Retry};
+use larder::fault::{Fault, Retry};
+use larder::outcome::Outcome;
 use thrift::ApplicationErrorKind;
 
 fn readme() -> String {

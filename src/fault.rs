@@ -1,0 +1,190 @@
+//! Why there is no answer: the closed table of faults, and what each allows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use thrift::ApplicationErrorKind;
+
+/// Why there is no answer. Closed: each column of the fault table is one exhaustive match.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Fault {
+    /// No connection could be opened; no byte was sent.
+    #[error("backend {backend} is unreachable: {why}")]
+    Unreachable {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// What opening a connection came to.
+        why: Arc<str>,
+    },
+    /// Every endpoint is known to fail, and a probe is on its way.
+    #[error("backend {backend} is down: every endpoint fails")]
+    Down {
+        /// The backend's name.
+        backend: Arc<str>,
+    },
+    /// All connections are in use and the line for them is full.
+    #[error("backend {backend} is busy: {waiting} calls wait for a connection")]
+    Busy {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// The bound on waiting calls.
+        waiting: usize,
+    },
+    /// No answer came in time.
+    #[error("backend {backend} did not answer within {} ms", after.as_millis())]
+    Timeout {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection ended after the call was sent.
+    #[error("backend {backend} closed the connection without an answer")]
+    Closed {
+        /// The backend's name.
+        backend: Arc<str>,
+    },
+    /// The answer is no reply to this call.
+    #[error("backend {backend} sent no proper reply: {why}")]
+    Garbage {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// What is wrong with it.
+        why: Arc<str>,
+    },
+    /// A `TApplicationException` from the backend.
+    #[error("backend {backend} answered with an application exception of kind {kind:?}")]
+    Exception {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// The exception's kind.
+        kind: ApplicationErrorKind,
+        /// Its struct, as the backend sent it.
+        body: Bytes,
+    },
+    /// An empty reply from a method that returns a value.
+    #[error("backend {backend} answered without a result")]
+    MissingResult {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// The empty struct, as the backend sent it.
+        body: Bytes,
+    },
+    /// A declared exception that the rule counts as a failure.
+    #[error("backend {backend} answered with failure exception {id}")]
+    Failure {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// The exception's field id.
+        id: i16,
+        /// The struct of the reply, as the backend sent it.
+        body: Bytes,
+    },
+    /// Too many calls wait for the same answer.
+    #[error("{waiting} calls wait for the same reply")]
+    Crowded {
+        /// The bound on waiting calls.
+        waiting: usize,
+    },
+    /// The client's protocol is not its backend's.
+    #[error("backend {backend} speaks {theirs}, not {ours}; translation is not supported")]
+    Protocol {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// The backend's protocol.
+        theirs: &'static str,
+        /// The client's protocol.
+        ours: &'static str,
+    },
+}
+
+/// When a call that met a fault may be tried on another endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Always: no byte of it was sent.
+    Unsent,
+    /// If its method is idempotent: it may have run.
+    Idempotent,
+    /// Never: another endpoint would say the same.
+    Never,
+}
+
+impl Fault {
+    /// Whether an old entry, or the rule's fallback, may answer instead.
+    ///
+    /// What the caller did wrong must reach the caller: an unknown method stays one during an outage.
+    pub fn allows_stale(&self) -> bool {
+        match self {
+            Self::Exception { kind, .. } => matches!(
+                kind,
+                ApplicationErrorKind::Unknown
+                    | ApplicationErrorKind::BadSequenceId
+                    | ApplicationErrorKind::MissingResult
+                    | ApplicationErrorKind::InternalError
+                    | ApplicationErrorKind::ProtocolError
+            ),
+            Self::Unreachable { .. }
+            | Self::Down { .. }
+            | Self::Busy { .. }
+            | Self::Timeout { .. }
+            | Self::Closed { .. }
+            | Self::Garbage { .. }
+            | Self::MissingResult { .. }
+            | Self::Failure { .. }
+            | Self::Crowded { .. } => true,
+            Self::Protocol { .. } => false,
+        }
+    }
+
+    /// Whether the endpoint that was asked counts it as a failure of its own.
+    ///
+    /// A connection closed without an answer alone never does: thriftpy2 answers an undeclared exception so, and one such
+    /// call would otherwise eject every endpoint in turn.
+    pub fn blames_endpoint(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Garbage { .. } | Self::Failure { .. } => {
+                true
+            }
+            Self::Down { .. }
+            | Self::Busy { .. }
+            | Self::Closed { .. }
+            | Self::Exception { .. }
+            | Self::MissingResult { .. }
+            | Self::Crowded { .. }
+            | Self::Protocol { .. } => false,
+        }
+    }
+
+    /// When another endpoint may be tried.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Unreachable { .. } | Self::Busy { .. } => Retry::Unsent,
+            Self::Timeout { .. } | Self::Closed { .. } | Self::Garbage { .. } | Self::Failure { .. } => {
+                Retry::Idempotent
+            }
+            Self::Down { .. }
+            | Self::Exception { .. }
+            | Self::MissingResult { .. }
+            | Self::Crowded { .. }
+            | Self::Protocol { .. } => Retry::Never,
+        }
+    }
+
+    /// The word for it in metrics and logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Down { .. } => "down",
+            Self::Busy { .. } => "busy",
+            Self::Timeout { .. } => "timeout",
+            Self::Closed { .. } => "closed",
+            Self::Garbage { .. } => "garbage",
+            Self::Exception { .. } => "exception",
+            Self::MissingResult { .. } => "missing_result",
+            Self::Failure { .. } => "failure",
+            Self::Crowded { .. } => "crowded",
+            Self::Protocol { .. } => "protocol",
+        }
+    }
+}

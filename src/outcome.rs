@@ -1,0 +1,76 @@
+//! What became of a call.
+
+/// Everything that can become of a call. Closed; these words are the metric label, the log field and the table in the README.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Outcome {
+    /// A fresh entry of the local tier answered.
+    HitLocal,
+    /// A fresh entry of the shared tier answered.
+    HitShared,
+    /// A stale entry answered while one call refreshed it.
+    Stale,
+    /// The call asked a backend, and its reply answered.
+    Miss,
+    /// Another call had asked a backend the same; its reply answered.
+    Coalesced,
+    /// A backend failed, and an old entry answered.
+    StaleIfError,
+    /// A backend failed, and the rule's fallback answered.
+    Fallback,
+    /// No rule caches the call: it went to a backend.
+    Passed,
+    /// A rule caches the call, but it has no key: it went to a backend.
+    PassedUnkeyable,
+    /// The call went to a backend; an observed rule would have answered it from the cache.
+    ObservedHit,
+    /// The call went to a backend; an observed rule would have asked one too.
+    ObservedMiss,
+    /// The call has no reply.
+    Oneway,
+    /// A fault answered.
+    Failed,
+}
+
+impl Outcome {
+    /// All there are, in their order.
+    pub const ALL: [Self; 13] = [
+        Self::HitLocal,
+        Self::HitShared,
+        Self::Stale,
+        Self::Miss,
+        Self::Coalesced,
+        Self::StaleIfError,
+        Self::Fallback,
+        Self::Passed,
+        Self::PassedUnkeyable,
+        Self::ObservedHit,
+        Self::ObservedMiss,
+        Self::Oneway,
+        Self::Failed,
+    ];
+
+    /// The word for it in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HitLocal => "hit_local",
+            Self::HitShared => "hit_shared",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
+            Self::Coalesced => "coalesced",
+            Self::StaleIfError => "stale_if_error",
+            Self::Fallback => "fallback",
+            Self::Passed => "passed",
+            Self::PassedUnkeyable => "passed_unkeyable",
+            Self::ObservedHit => "observed_hit",
+            Self::ObservedMiss => "observed_miss",
+            Self::Oneway => "oneway",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether what answered was older than its rule calls fresh.
+    pub fn is_stale(self) -> bool {
+        matches!(self, Self::Stale | Self::StaleIfError)
+    }
+}
