@@ -20,18 +20,30 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::seed::{Hashing, Seed};
 
 /// All flights of a gateway process, by key.
 #[derive(Debug)]
 pub struct Flights<T> {
     shards: Vec<Mutex<Seats<T>>>,
-    hasher: RandomState,
-    tasks: TaskTracker,
+    hashing: Hashing,
     bounds: Bounds,
+    tasks: TaskTracker,
+    stops: Stops,
+}
+
+/// What ends when.
+#[derive(Debug, Default)]
+struct Stops {
+    /// No refresh pauses any more.
+    pauses: CancellationToken,
+    /// No flight flies any more.
+    all: CancellationToken,
 }
 
 /// One seat for each key under way.
@@ -92,10 +104,29 @@ enum Purpose {
 }
 
 impl<T: Landing> Flights<T> {
-    /// No flights yet. Those to come run in `tasks`.
-    pub fn new(bounds: Bounds, tasks: TaskTracker) -> Arc<Self> {
+    /// No flights yet. `seed` decides which keys share a lock.
+    pub fn new(bounds: Bounds, seed: Seed) -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
-        Arc::new(Self { shards, hasher: RandomState::default(), tasks, bounds })
+        let (tasks, stops) = (TaskTracker::new(), Stops::default());
+        Arc::new(Self { shards, hashing: seed.hashing(), bounds, tasks, stops })
+    }
+
+    /// Ends all pauses, lets flights land for up to `grace`, and then cuts off what still flies: who waits for such a flight learns
+    /// that it did not land. No flight flies from then on. Returns how many were cut off.
+    pub async fn ground(&self, grace: Duration) -> usize {
+        self.stops.pauses.cancel();
+        self.tasks.close();
+        // What has not landed in time is counted by who is left.
+        let _ = tokio::time::timeout(grace, self.tasks.wait()).await;
+        let aloft = self.tasks.len();
+        self.stops.all.cancel();
+        self.tasks.wait().await;
+        aloft
+    }
+
+    /// Tasks that flights have under way: those that fly, and refreshes that pause.
+    pub fn tasks(&self) -> usize {
+        self.tasks.len()
     }
 
     /// Joins the flight for `key` if it is younger than `oldest`, or starts `work` as one.
@@ -144,7 +175,10 @@ impl<T: Landing> Flights<T> {
         seats.insert(key.clone(), Seat { began: Instant::now(), state: State::Flying(flight.clone()) });
         let leave = Leave { flights: Arc::clone(self), key, flight: flight.clone() };
         self.tasks.spawn(async move {
-            let brought = work.await;
+            let stops = &leave.flights.stops;
+            let Some(brought) = stops.all.run_until_cancelled(work).await else {
+                return;
+            };
             // The seat is free before anybody is told: a call that is made once a reply is known must not join its flight.
             let pauses = purpose == Purpose::Refresh && brought.failed() && leave.pause();
             if !pauses {
@@ -152,14 +186,15 @@ impl<T: Landing> Flights<T> {
             }
             land.send_replace(Some(brought));
             if pauses {
-                tokio::time::sleep(leave.flights.bounds.refresh_pause).await;
+                let pause = tokio::time::sleep(leave.flights.bounds.refresh_pause);
+                stops.pauses.run_until_cancelled(pause).await;
             }
         });
         flight
     }
 
     fn seats(&self, key: &[u8]) -> MutexGuard<'_, Seats<T>> {
-        let shard = self.hasher.hash_one(key) as usize % SHARDS;
+        let shard = self.hashing.hash_one(key) as usize % SHARDS;
         let shard = self.shards.get(shard).or_else(|| self.shards.first());
         let seats = shard.expect("there is at least one shard");
         seats.lock().unwrap_or_else(PoisonError::into_inner)
@@ -235,7 +270,7 @@ mod tests {
 
     fn flights() -> Arc<Work> {
         let bounds = Bounds { waiters_max: 2, refresh_pause: Duration::from_secs(1) };
-        Flights::new(bounds, TaskTracker::new())
+        Flights::new(bounds, Seed::new(1))
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -305,6 +340,19 @@ mod tests {
         refresh();
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(runs.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
+        let flights = flights();
+        let Joined::Led(lands) = flights.join(b"lands", LONG, || slow(Ok(7))) else { unreachable!() };
+        let Joined::Led(hangs) = flights.join(b"hangs", LONG, std::future::pending) else { unreachable!() };
+        flights.refresh(b"pauses", || async { Err(()) });
+        tokio::task::yield_now().await;
+        let began = Instant::now();
+        assert_eq!((flights.tasks(), flights.ground(Duration::from_millis(500)).await), (3, 1));
+        assert_eq!(began.elapsed(), Duration::from_millis(500));
+        assert_eq!((lands.land().await, hangs.land().await, flights.tasks()), (Some(Ok(7)), None, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod outcome;
 pub mod rule;
 pub mod runtime;
+pub mod seed;
 pub mod server;
 pub mod setting;
 pub mod wire;

@@ -142,6 +142,10 @@ impl Running {
         if drained.is_err() {
             warn!(connections = self.parts.shared.tasks.len(), "some connections did not end in time");
         }
+        let aloft = self.parts.flights.ground(SETTLE).await;
+        if aloft > 0 {
+            warn!(flights = aloft, "some flights did not land in time");
+        }
         let settled = tokio::time::timeout(SETTLE, self.parts.cache.settled()).await;
         if settled.is_err() {
             warn!("some writes to the shared tier did not end in time");
@@ -177,5 +181,5 @@ fn bind_one(what: &str, address: SocketAddr) -> Result<(SocketAddr, TcpListener)
     Ok((address, socket))
 }
 
-/// How long the last writes to the shared tier, and the admin endpoint's last client, may take.
+/// How long the last flights, the last writes to the shared tier, and the admin endpoint's last client, may take.
 const SETTLE: Duration = Duration::from_secs(1);

@@ -4,26 +4,26 @@
 
 use std::sync::Arc;
 
-use foldhash::quality::RandomState;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 
 use crate::clock::Millis;
 use crate::entry::Entry;
+use crate::seed::{Hashing, Seed};
 
 /// The entries of this process.
 #[derive(Debug)]
 pub struct Local {
-    entries: Cache<Arc<[u8]>, Arc<Entry>, RandomState>,
+    entries: Cache<Arc<[u8]>, Arc<Entry>, Hashing>,
 }
 
 impl Local {
-    /// Holds entries of up to `capacity` bytes of heap.
-    pub fn new(capacity: u64) -> Self {
+    /// Holds entries of up to `capacity` bytes of heap, under hashes that nobody foresees who does not know `seed`.
+    pub fn new(capacity: u64, seed: Seed) -> Self {
         let entries = Cache::builder()
             .max_capacity(capacity)
             .weigher(|key: &Arc<[u8]>, entry: &Arc<Entry>| entry.weight(key.len()))
-            .build_with_hasher(RandomState::default());
+            .build_with_hasher(seed.hashing());
         Self { entries }
     }
 
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_younger_entry_is_never_replaced_by_an_older() {
-        let local = Local::new(1 << 20);
+        let local = Local::new(1 << 20, Seed::new(1));
         local.put(b"k", born(2));
         local.put(b"k", born(1));
         assert_eq!(local.find(b"k").unwrap().born, Millis(2));
@@ -102,14 +102,14 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_the_tier_is_not_kept() {
-        let local = Local::new(500);
+        let local = Local::new(500, Seed::new(1));
         local.put(b"k", born(1));
         assert!(local.find(b"k").is_none());
     }
 
     #[test]
     fn bytes_stay_within_the_capacity() {
-        let local = Local::new(100_000);
+        let local = Local::new(100_000, Seed::new(1));
         for key in 0..1_000_u32 {
             local.put(&key.to_be_bytes(), born(1));
         }

@@ -6,17 +6,18 @@ use moka::sync::Cache;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::clock::Millis;
+use crate::seed::{Hashing, Seed};
 
 /// The keys that observed rules met.
 #[derive(Debug)]
 pub struct Observed {
-    asked: Cache<u128, Millis>,
+    asked: Cache<u128, Millis, Hashing>,
 }
 
 impl Observed {
     /// Remembers up to [`KEYS_MAX`] keys.
-    pub fn new() -> Self {
-        Self { asked: Cache::new(KEYS_MAX) }
+    pub fn new(seed: Seed) -> Self {
+        Self { asked: Cache::builder().max_capacity(KEYS_MAX).build_with_hasher(seed.hashing()) }
     }
 
     /// Whether an entry under `key` would be fresh; if not, one would be kept from `now` on.
@@ -27,12 +28,6 @@ impl Observed {
             self.asked.insert(key, now);
         }
         fresh
-    }
-}
-
-impl Default for Observed {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

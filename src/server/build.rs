@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +19,7 @@ use crate::cache::shared::{self, Store};
 use crate::config::{self, Config};
 use crate::flight::{self, Flights};
 use crate::gateway::Gateway;
+use crate::gateway::fetch::Landed;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
 use crate::listener::held::Held;
@@ -28,6 +27,7 @@ use crate::listener::{self, Shared};
 use crate::log::Lines;
 use crate::metrics::{Metrics, Recent};
 use crate::rule::method::Governed;
+use crate::seed::Seed;
 use crate::wire::{Bounds, Protocol, Transport};
 
 /// All that answers calls.
@@ -36,6 +36,7 @@ pub(super) struct Parts {
     pub(super) gateways: BTreeMap<String, Arc<Gateway>>,
     pub(super) backends: BTreeMap<String, Arc<Backend>>,
     pub(super) cache: Arc<Cache>,
+    pub(super) flights: Arc<Flights<Landed>>,
     pub(super) redis: Option<Arc<Redis>>,
     pub(super) shared: Shared,
     pub(super) recent: Arc<Recent>,
@@ -45,17 +46,18 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn build(config: &Config, surroundings: &Surroundings, stop: CancellationToken) -> Self {
+        let seed = Seed::new(surroundings.seed);
         let mut registry = Registry::default();
         version(&mut registry);
         let metrics = Metrics::register(&mut registry);
         let redis = redis(config, surroundings, &mut registry).map(Arc::new);
         let store = redis.clone().map(|redis| redis as Arc<dyn Store>);
-        let local = Local::new(config.cache.local.capacity.bytes());
+        let local = Local::new(config.cache.local.capacity.bytes(), seed.of("local"));
         let keep = config.cache.shared.as_ref().map(|shared| shared.options.keep.duration());
         let cache = Arc::new(Cache::new(local, store, keep.unwrap_or_default()));
         let backends = backends(config, surroundings, &mut registry);
         let recent = Arc::new(Recent::default());
-        let flights = Flights::new(flight_bounds(config), TaskTracker::new());
+        let flights = Flights::new(flight_bounds(config), seed.of("flights"));
         let gateway = |name: &String, listener: &config::Listener| {
             let backend = backends.get(&listener.options.backend)?;
             Some(Arc::new(Gateway {
@@ -64,7 +66,7 @@ impl Parts {
                 backend: Arc::clone(backend),
                 cache: Arc::clone(&cache),
                 flights: Arc::clone(&flights),
-                observed: Observed::new(),
+                observed: Observed::new(seed.of("observed").of(name)),
                 lines: Lines::new(config.log.calls_per_second),
                 clock: surroundings.clock.clone(),
             }))
@@ -81,7 +83,17 @@ impl Parts {
             tasks: TaskTracker::new(),
             stop,
         };
-        Self { gateways, backends, cache, redis, shared, recent, registry: Mutex::new(registry), services }
+        Self {
+            gateways,
+            backends,
+            cache,
+            flights,
+            redis,
+            shared,
+            recent,
+            registry: Mutex::new(registry),
+            services,
+        }
     }
 
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there.
@@ -186,7 +198,9 @@ fn backends(
 ) -> BTreeMap<String, Arc<Backend>> {
     let counts = backend::Counts::default();
     counts.register(registry);
-    let built = config.backends.iter().zip(surroundings.seed..).map(|((name, options), seed)| {
+    let seed = Seed::new(surroundings.seed).of("backends");
+    let built = config.backends.iter().map(|(name, options)| {
+        let seed = seed.of(name).number();
         let settings = backend_settings(name, options, bounds(config));
         (name.clone(), Backend::new(settings, Arc::clone(&surroundings.dial), seed, &counts))
     });
@@ -239,7 +253,7 @@ fn redis(config: &Config, surroundings: &Surroundings, registry: &mut Registry) 
         max_writes: options.max_writes,
         ..RedisSettings::from_url(&options.url).ok()?
     };
-    let random = StdRng::seed_from_u64(surroundings.seed);
+    let random = Seed::new(surroundings.seed).of("redis").random();
     let (dial, clock) = (Arc::clone(&surroundings.dial), surroundings.clock.clone());
     Some(Redis::start(settings, dial, clock, counts, random))
 }
