@@ -67,6 +67,9 @@ struct Options {
     /// The virtual environment that `benches/peers.sh` made.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers"))]
     peers: PathBuf,
+    /// Another build of Larder, such as the version before a change, to measure beside this one.
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// Be the echo server on this port instead.
     #[arg(long, hide = true)]
     echo: Option<u16>,
@@ -95,7 +98,7 @@ fn main() -> ExitCode {
 
 fn measure(options: &Options) -> Fallible<()> {
     process::pin_self(process::Core::Client)?;
-    let place = servers::Place::find(&options.peers)?;
+    let place = servers::Place::find(&options.peers, options.before.as_deref())?;
     let mut report = Report::new(options.rounds, options.seconds);
     if !options.cells.loads.is_empty() {
         let mut field = servers::Field::start(&place, &options.servers, &options.cells.loads)?;

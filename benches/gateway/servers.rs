@@ -22,8 +22,10 @@ use crate::process::{self, Core, Process};
 pub(crate) enum Name {
     Echo,
     Hit,
+    HitBefore,
     Million,
     Passed,
+    PassedBefore,
     Haproxy,
     Envoy,
     Redis,
@@ -33,6 +35,8 @@ pub(crate) enum Name {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) peers: PathBuf,
+    /// Another build of Larder.
+    pub(crate) before: Option<PathBuf>,
     pub(crate) scratch: TempDir,
 }
 
@@ -59,8 +63,10 @@ impl Name {
         match self {
             Self::Echo => "bare tokio echo",
             Self::Hit => "Larder hit, 10,000 keys",
+            Self::HitBefore => "Larder hit, the build before",
             Self::Million => "Larder hit, 1 million keys",
             Self::Passed => "Larder passed call",
+            Self::PassedBefore => "Larder passed call, the build before",
             Self::Haproxy => "HAProxy, TCP mode",
             Self::Envoy => "Envoy thrift_proxy",
             Self::Redis => "Redis GET",
@@ -74,15 +80,17 @@ impl Name {
     fn speech(self) -> Speech {
         match self {
             Self::Redis => Speech::Redis,
-            Self::Hit | Self::Million => Speech::Thrift(call::CACHED),
-            Self::Echo | Self::Passed | Self::Haproxy | Self::Envoy => Speech::Thrift(call::PASSED),
+            Self::Hit | Self::HitBefore | Self::Million => Speech::Thrift(call::CACHED),
+            Self::Echo | Self::Passed | Self::PassedBefore | Self::Haproxy | Self::Envoy => {
+                Speech::Thrift(call::PASSED)
+            }
         }
     }
 }
 
 impl Place {
-    pub(crate) fn find(peers: &Path) -> Fallible<Self> {
-        Ok(Self { peers: peers.to_owned(), scratch: TempDir::new()? })
+    pub(crate) fn find(peers: &Path, before: Option<&Path>) -> Fallible<Self> {
+        Ok(Self { peers: peers.to_owned(), before: before.map(Path::to_owned), scratch: TempDir::new()? })
     }
 
     /// Starts an echo on `core`.
@@ -97,7 +105,15 @@ impl Place {
 
     /// Starts Larder in front of `backend` with a local tier of `capacity`.
     pub(crate) fn larder(&self, backend: SocketAddr, capacity: &str) -> Fallible<(Process, SocketAddr)> {
-        let larder = Path::new(env!("CARGO_BIN_EXE_larder"));
+        self.build(Path::new(env!("CARGO_BIN_EXE_larder")), backend, capacity)
+    }
+
+    fn before(&self, backend: SocketAddr) -> Fallible<(Process, SocketAddr)> {
+        let larder = self.before.as_ref().ok_or("no other build was given (--before)")?;
+        self.build(larder, backend, "1GiB")
+    }
+
+    fn build(&self, larder: &Path, backend: SocketAddr, capacity: &str) -> Fallible<(Process, SocketAddr)> {
         let config = self.scratch.path().join(format!("larder-{}-{capacity}.toml", backend.port()));
         fs::write(&config, larder_config(backend, capacity))?;
         let arguments = ["serve", "--config", &config.to_string_lossy()].map(str::to_owned);
@@ -179,6 +195,7 @@ impl Field {
             let started = match name {
                 Name::Echo => place.echo(Core::Server),
                 Name::Hit | Name::Passed => place.larder(behind, "1GiB"),
+                Name::HitBefore | Name::PassedBefore => place.before(behind),
                 Name::Million => place.larder(behind, "2GiB"),
                 Name::Haproxy => place.haproxy(behind),
                 Name::Envoy => place.envoy(behind),
@@ -217,11 +234,11 @@ impl Contestant {
         }
         match self.name {
             Name::Redis => fill_redis(self.address, self.name.keys(), size),
-            Name::Hit | Name::Million => {
+            Name::Hit | Name::HitBefore | Name::Million => {
                 let cell = Cell { connections: 16, depth: 16, size };
                 Load { ids: Rc::new(Ids::each(self.name.keys())), ..self.load(cell) }.fill()
             }
-            Name::Echo | Name::Passed | Name::Haproxy | Name::Envoy => Ok(()),
+            Name::Echo | Name::Passed | Name::PassedBefore | Name::Haproxy | Name::Envoy => Ok(()),
         }
     }
 }
