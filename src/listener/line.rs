@@ -214,16 +214,17 @@ fn record(reply: &Reply, route: &Route, arrived: Instant, gateway: &Gateway) {
     log(reply, route, gateway);
 }
 
-/// Logs a call that failed or was answered by something stale, at a bounded rate.
+/// Logs a call that met a fault, whatever answered it, at a bounded rate. That an entry answers while it is refreshed is no news.
 #[inline]
 fn log(reply: &Reply, route: &Route, gateway: &Gateway) {
-    if !reply.outcome.is_stale() && reply.fault.is_none() {
+    if reply.fault.is_none() && reply.outcome != Outcome::StaleIfError {
         return;
     }
     let Some(dropped) = gateway.lines.admit() else { return };
     let fault = reply.fault.as_ref().map(tracing::field::display);
-    let (listener, method) = (gateway.counts.listener(), route.counts.method());
+    let (listener, backend, method) =
+        (gateway.counts.listener(), gateway.backend.name(), route.counts.method());
     let age_ms = reply.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     let outcome = reply.outcome.as_str();
-    tracing::warn!(%listener, %method, outcome, fault, age_ms, dropped, "call");
+    tracing::warn!(%listener, %backend, %method, outcome, fault, age_ms, dropped, "call");
 }

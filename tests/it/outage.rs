@@ -68,6 +68,23 @@ fn local_revalidated_backend_up() {
 }
 
 #[test]
+fn an_entry_that_answers_while_it_is_refreshed_is_not_logged() {
+    let mut backend = backend();
+    let gateway = gateway().endpoint(backend.address()).get_user(REVALIDATED).start();
+    let mut client = gateway.client();
+    client.get_user(7);
+    pass(STALE);
+    client.get_user(7);
+    assert_eq!(gateway.outcomes("stale"), 1);
+    backend.kill();
+    assert!(client.call(get_user(8)).is_exception());
+    // Lines come in their order: the one of the later call is there.
+    gateway.logs(&["\"WARN\"", "\"failed\"", "\"backend\":\"users\"", "getUser"]);
+    let stale = gateway.log().into_iter().find(|line| line.contains("\"stale\""));
+    assert_eq!(stale, None);
+}
+
+#[test]
 fn local_revalidated_backend_down() {
     let mut scene = Scene::with(REVALIDATED);
     scene.backend.kill();
