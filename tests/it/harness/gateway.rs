@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rustix::process::Signal;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use super::client::Client;
 use super::metrics::Metrics;
-use super::process::{Process, Signal};
+use super::process::Process;
 use super::redis::Redis;
 use super::thrift::Wire;
 use super::{eventually, http};
@@ -229,12 +230,12 @@ impl Gateway {
     /// Gives it another configuration and tells it to read that.
     pub(crate) fn reload(&self, config: &str) {
         std::fs::write(self.folder.path().join("larder.toml"), config).unwrap();
-        self.process.signal(Signal::HangUp);
+        self.process.signal(Signal::HUP);
     }
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
-        self.process.signal(Signal::Terminate);
+        self.process.signal(Signal::TERM);
     }
 
     /// Waits for its end, and gives its exit code.

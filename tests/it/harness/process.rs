@@ -5,6 +5,8 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{eventually, found};
 
 /// A child process.
@@ -12,15 +14,6 @@ use super::{eventually, found};
 pub(crate) struct Process {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
-}
-
-/// What can be sent to a process.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Signal {
-    Terminate,
-    HangUp,
-    Stop,
-    Continue,
 }
 
 impl Process {
@@ -56,17 +49,9 @@ impl Process {
         self.child.stdin.take().unwrap()
     }
 
+    /// Sends it a signal: by a call, because a minimal system has no program that does.
     pub(crate) fn signal(&self, which: Signal) {
-        let name = match which {
-            Signal::Terminate => "-TERM",
-            Signal::HangUp => "-HUP",
-            Signal::Stop => "-STOP",
-            Signal::Continue => "-CONT",
-        };
-        // The shell's own kill: a program of that name is not installed everywhere.
-        let status =
-            Command::new("sh").args(["-c", &format!("kill {name} {}", self.child.id())]).status().unwrap();
-        assert!(status.success(), "kill {name} failed");
+        kill_process(Pid::from_child(&self.child), which).unwrap();
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {

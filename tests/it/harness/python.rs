@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command};
 
+use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
 use super::found;
-use super::process::{Process, Signal};
+use super::process::Process;
 use super::thrift::Wire;
 
 #[derive(Clone, Copy, Debug)]
@@ -60,11 +61,11 @@ impl PythonBackend {
 
     /// Stops it as SIGSTOP does: the kernel goes on accepting, nothing is answered.
     pub(crate) fn stop(&self) {
-        self.process.signal(Signal::Stop);
+        self.process.signal(Signal::STOP);
     }
 
     pub(crate) fn cont(&self) {
-        self.process.signal(Signal::Continue);
+        self.process.signal(Signal::CONT);
     }
 }
 

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use redis::{Client, Commands, Connection};
+use rustix::process::Signal;
 use socket2::Socket;
 
-use super::process::{Process, Signal};
+use super::process::Process;
 use super::{backend, eventually};
 
 /// Starts a Redis.
@@ -36,12 +37,12 @@ impl Redis {
 
     /// Stops it as SIGSTOP does: connections stand, nothing is answered.
     pub(crate) fn stop(&self) {
-        self.process.signal(Signal::Stop);
+        self.process.signal(Signal::STOP);
     }
 
     /// Lets it go on.
     pub(crate) fn cont(&self) {
-        self.process.signal(Signal::Continue);
+        self.process.signal(Signal::CONT);
     }
 
     /// Starts it again after a kill, empty, on the same port.

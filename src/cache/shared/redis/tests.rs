@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rustix::process::Signal;
 
 use crate::dial::Tcp;
 use crate::entry::Kind;
@@ -129,7 +130,7 @@ async fn a_stopped_server_is_given_up_after_three_reads_and_used_again_when_it_c
     let server = Server::start();
     let store = gateway(&server).await;
     store.keeps(born(NOW)).await;
-    server.signal("STOP");
+    server.signal(Signal::STOP);
     for _ in 0..3 {
         assert!(store.is_up());
         assert_eq!(store.get(KEY).await, None);
@@ -137,7 +138,7 @@ async fn a_stopped_server_is_given_up_after_three_reads_and_used_again_when_it_c
     assert!(!store.is_up());
     assert_eq!(store.get(KEY).now_or_never(), Some(None));
     assert_eq!((store.counts.reads(Read::Timeout), store.counts.reads(Read::Skipped)), (3, 1));
-    server.signal("CONT");
+    server.signal(Signal::CONT);
     until("the store is up", || store.is_up()).await;
     assert!(store.get(KEY).await.is_some());
 }
@@ -145,11 +146,11 @@ async fn a_stopped_server_is_given_up_after_three_reads_and_used_again_when_it_c
 #[tokio::test]
 async fn a_server_that_is_stopped_at_the_start_is_tried_and_left() {
     let server = Server::start();
-    server.signal("STOP");
+    server.signal(Signal::STOP);
     let store = gateway(&server).await;
     store.tried().await;
     assert!(!store.is_up());
-    server.signal("CONT");
+    server.signal(Signal::CONT);
     until("the store is up", || store.is_up()).await;
 }
 
@@ -157,12 +158,12 @@ async fn a_server_that_is_stopped_at_the_start_is_tried_and_left() {
 async fn writes_are_bounded() {
     let server = Server::start();
     let store = gateway_with(&server, |settings| settings.max_writes = 2).await;
-    server.signal("STOP");
+    server.signal(Signal::STOP);
     for _ in 0..5 {
         store.put(KEY, born(NOW), KEEP);
     }
     assert_eq!(store.counts.writes(Write::Dropped), 3);
-    server.signal("CONT");
+    server.signal(Signal::CONT);
     store.settled().await;
     store.keeps(born(NOW)).await;
     assert!(store.get(KEY).await.is_some());

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
 use redis::aio::MultiplexedConnection;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::dial::{Dial, Tcp};
 
@@ -44,9 +45,8 @@ impl Server {
         *self = Self::start_on(self.port).unwrap();
     }
 
-    pub(super) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+    pub(super) fn signal(&self, which: Signal) {
+        kill_process(Pid::from_child(&self.child), which).unwrap();
     }
 
     pub(super) async fn ask<T: redis::FromRedisValue>(&self, ask: &redis::Cmd) -> T {
