@@ -3,16 +3,18 @@
 pub mod options;
 pub mod status;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::accept::Accept;
 use status::Status;
 
 /// What the endpoint shows.
@@ -27,8 +29,8 @@ pub trait Subject: Send + Sync + 'static {
 }
 
 /// Serves the endpoint until told to stop.
-pub async fn serve<S: Subject>(
-    listener: TcpListener,
+pub async fn serve<S: Subject, A: Accept>(
+    socket: A,
     subject: Arc<S>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
@@ -38,7 +40,32 @@ pub async fn serve<S: Subject>(
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready::<S>))
         .with_state(subject);
-    axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(Door(socket), routes).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+/// A bound address as axum wants it.
+struct Door<A>(A);
+
+impl<A: Accept> axum::serve::Listener for Door<A> {
+    type Io = A::Stream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (A::Stream, SocketAddr) {
+        loop {
+            match self.0.accept().await {
+                Ok((stream, peer)) => {
+                    A::prepare(&stream);
+                    return (stream, peer);
+                }
+                // Most often no file descriptor is left; one that a client gives back is worth waiting for.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.address()
+    }
 }
 
 async fn metrics<S: Subject>(State(subject): State<Arc<S>>) -> impl IntoResponse {
@@ -59,3 +86,5 @@ async fn ready<S: Subject>(State(subject): State<Arc<S>>) -> (StatusCode, &'stat
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
     }
 }
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

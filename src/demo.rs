@@ -41,8 +41,6 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::clock::Clock;
-use crate::dial::{Dial, Tcp};
 use crate::server::{self, Running, StartError, Surroundings};
 use crate::{config, runtime};
 
@@ -154,9 +152,8 @@ impl Stage {
             return Err(problem
                 .map_or_else(|| io::Error::from(io::ErrorKind::InvalidInput).into(), DemoError::Config));
         };
-        let (clock, dial): (Clock, Arc<dyn Dial>) = (Clock::system(), Arc::new(Tcp));
-        let surroundings =
-            Surroundings { clock: clock.clone(), dial: Arc::clone(&dial), seed: rand::random() };
+        let surroundings = Surroundings::system();
+        let (clock, dial) = (surroundings.clock.clone(), Arc::clone(&surroundings.dial));
         let running = server::start(config, surroundings).await?;
         let gateway = running.listeners.values().next().copied();
         let gateway = gateway.ok_or_else(|| io::Error::other("the gateway has no listener"))?;

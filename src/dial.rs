@@ -1,6 +1,6 @@
 //! The only way out: every connection Larder opens, and every name it looks up, goes through here.
 
-mod simulated;
+pub mod simulated;
 
 use std::fmt::Debug;
 use std::io;

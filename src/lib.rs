@@ -1,5 +1,6 @@
 //! Larder: a cache-fronting Thrift gateway.
 
+pub mod accept;
 pub mod admin;
 pub mod backend;
 pub mod cache;

@@ -7,18 +7,15 @@ pub mod inbox;
 pub mod line;
 pub mod options;
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol as IpProtocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::accept::Accept;
 use crate::gateway::Gateway;
 use crate::wire::{Bounds, Protocol, Transport};
 
@@ -66,26 +63,17 @@ pub struct Shared {
     pub stop: CancellationToken,
 }
 
-/// Binds `address`, whose port may be 0.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(IpProtocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
-
 /// Serves every client that connects, each in a task of its own, until told to stop.
-pub async fn accept(listener: TcpListener, settings: Settings, gateway: Arc<Gateway>, shared: Shared) {
+pub async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Arc<Gateway>, shared: Shared) {
     let settings = Arc::new(settings);
     loop {
         let accepted = tokio::select! {
+            biased;
             () = shared.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
+            accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => admit(stream, &settings, &gateway, &shared),
+            Ok((stream, _)) => admit::<A>(stream, &settings, &gateway, &shared),
             Err(error) => {
                 // Most often no file descriptor is left; one that a client gives back is worth waiting for.
                 warn!(listener = %gateway.counts.listener(), %error, "cannot accept a connection");
@@ -95,7 +83,7 @@ pub async fn accept(listener: TcpListener, settings: Settings, gateway: Arc<Gate
     }
 }
 
-fn admit(stream: TcpStream, settings: &Arc<Settings>, gateway: &Arc<Gateway>, shared: &Shared) {
+fn admit<A: Accept>(stream: A::Stream, settings: &Arc<Settings>, gateway: &Arc<Gateway>, shared: &Shared) {
     let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
         gateway.counts.limit("connections");
         gateway.counts.closed("connections");
@@ -105,9 +93,7 @@ fn admit(stream: TcpStream, settings: &Arc<Settings>, gateway: &Arc<Gateway>, sh
     let share = shared.held.share();
     shared.tasks.spawn(async move {
         let _place = place;
-        // A reply goes out in one write; waiting to fill a segment would only delay it.
-        let _ = stream.set_nodelay(true);
-        let _ = SockRef::from(&stream).set_keepalive(true);
+        A::prepare(&stream);
         gateway.counts.open.inc();
         let end = Connection::new(stream, settings, Arc::clone(&gateway), share).serve(&stop).await;
         gateway.counts.open.dec();
@@ -115,5 +101,4 @@ fn admit(stream: TcpStream, settings: &Arc<Settings>, gateway: &Arc<Gateway>, sh
     });
 }
 
-const BACKLOG: i32 = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::admin;
+use crate::accept::{Accept, Bind};
+use crate::admin::{self, Subject};
+use crate::cache::shared::Store;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::dial::Dial;
+use crate::dial::{Dial, Tcp};
 use crate::listener;
 
 use build::Parts;
@@ -38,15 +39,39 @@ pub struct Running {
     tasks: TaskTracker,
 }
 
-/// What a gateway takes from outside: time, the way out, and chance.
-#[derive(Clone, Debug)]
-pub struct Surroundings {
+/// What a gateway takes from outside: time, the ways out and in, chance, and what it shares with other gateways.
+#[derive(Debug)]
+pub struct Surroundings<B> {
     /// The only clock.
     pub clock: Clock,
     /// The only way out.
     pub dial: Arc<dyn Dial>,
+    /// The only way in.
+    pub bind: B,
     /// Where all that is random begins.
     pub seed: u64,
+    /// The shared tier, in place of the one that the configuration names.
+    pub store: Option<Arc<dyn Store>>,
+}
+
+impl Surroundings<Tcp> {
+    /// The system's time and network, and a seed that nobody knows.
+    pub fn system() -> Self {
+        Self { clock: Clock::system(), dial: Arc::new(Tcp), bind: Tcp, seed: rand::random(), store: None }
+    }
+}
+
+/// What a gateway has under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Client connections.
+    pub connections: usize,
+    /// Bytes of unanswered calls and unsent replies.
+    pub held: usize,
+    /// Flights, and refreshes that pause.
+    pub flights: usize,
+    /// Calls at endpoints.
+    pub calls: usize,
 }
 
 /// Why a gateway did not start.
@@ -75,10 +100,10 @@ struct Stops {
 }
 
 /// Starts a gateway.
-pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running, StartError> {
+pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Result<Running, StartError> {
     let stops = Stops::default();
     let tasks = TaskTracker::new();
-    let bound = bind(&config)?;
+    let bound = Bound::of(&config, &surroundings.bind)?;
     let parts = Arc::new(Parts::build(&config, &surroundings, stops.calls.clone()));
     parts.warm().await;
 
@@ -126,6 +151,29 @@ impl Running {
         unchanged
     }
 
+    /// What it shows to those who watch it.
+    pub fn subject(&self) -> Arc<dyn Subject> {
+        Arc::clone(&self.overview) as Arc<dyn Subject>
+    }
+
+    /// What is under way at this moment. Nothing is, some time after its last client has left.
+    pub fn under_way(&self) -> UnderWay {
+        let Parts { gateways, shared, flights, backends, .. } = &*self.parts;
+        let open = gateways.values().map(|gateway| gateway.counts.open.get()).sum::<i64>();
+        let endpoints = backends.values().flat_map(|backend| backend.endpoints());
+        UnderWay {
+            connections: usize::try_from(open).unwrap_or_default(),
+            held: shared.held.total(),
+            flights: flights.tasks(),
+            calls: endpoints.map(|endpoint| endpoint.in_flight).sum(),
+        }
+    }
+
+    /// Does the local tier's pending work, which it otherwise does by a clock of its own when it is used.
+    pub fn keep_house(&self) {
+        let _bytes = self.parts.cache.local().bytes();
+    }
+
     /// Notes that a reload changed nothing.
     pub fn reload_failed(&self, why: String) {
         self.overview.reload_failed(why);
@@ -158,27 +206,33 @@ impl Running {
     }
 }
 
-struct Bound {
-    admin: (SocketAddr, TcpListener),
-    listeners: BTreeMap<String, (SocketAddr, TcpListener)>,
+/// Every address of a gateway, before anything starts: a taken port is no half-started gateway.
+struct Bound<A> {
+    admin: (SocketAddr, A),
+    listeners: BTreeMap<String, (SocketAddr, A)>,
 }
 
-/// Binds everything before anything starts, so that a taken port is no half-started gateway.
-fn bind(config: &Config) -> Result<Bound, StartError> {
-    let listeners = config.listeners.iter().map(|(name, listener)| {
-        Ok((name.clone(), bind_one(&format!("listener {name}"), listener.options.bind)?))
-    });
-    Ok(Bound {
-        admin: bind_one("the admin endpoint", config.admin.bind)?,
-        listeners: listeners.collect::<Result<_, StartError>>()?,
-    })
-}
+impl<A: Accept> Bound<A> {
+    fn of<B: Bind<Socket = A>>(config: &Config, bind: &B) -> Result<Self, StartError> {
+        let listeners = config.listeners.iter().map(|(name, listener)| {
+            Ok((name.clone(), Self::one(bind, &format!("listener {name}"), listener.options.bind)?))
+        });
+        Ok(Self {
+            admin: Self::one(bind, "the admin endpoint", config.admin.bind)?,
+            listeners: listeners.collect::<Result<_, StartError>>()?,
+        })
+    }
 
-fn bind_one(what: &str, address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
-    let error = |source| StartError::Bind { what: what.to_owned(), address, source };
-    let socket = listener::bind(address).map_err(error)?;
-    let address = socket.local_addr().map_err(error)?;
-    Ok((address, socket))
+    fn one<B: Bind<Socket = A>>(
+        bind: &B,
+        what: &str,
+        address: SocketAddr,
+    ) -> Result<(SocketAddr, A), StartError> {
+        let error = |source| StartError::Bind { what: what.to_owned(), address, source };
+        let socket = bind.bind(address).map_err(error)?;
+        let address = socket.address().map_err(error)?;
+        Ok((address, socket))
+    }
 }
 
 /// How long the last flights, the last writes to the shared tier, and the admin endpoint's last client, may take.

@@ -2,16 +2,13 @@
 #![expect(clippy::print_stderr, reason = "what is wrong before there is a log goes to standard error")]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::CONFIG;
-use crate::clock::Clock;
 use crate::config::{Config, Loaded};
-use crate::dial::Tcp;
 use crate::server::{self, Running, Surroundings};
 use crate::{log, runtime};
 
@@ -46,8 +43,7 @@ pub fn load(file: Option<&Path>) -> Loaded {
 }
 
 async fn serve(config: Config, file: Option<&Path>) -> u8 {
-    let surroundings = Surroundings { clock: Clock::system(), dial: Arc::new(Tcp), seed: rand::random() };
-    let mut running = match server::start(config, surroundings).await {
+    let mut running = match server::start(config, Surroundings::system()).await {
         Ok(running) => running,
         Err(error) => return failed(&error),
     };

@@ -1,36 +1,127 @@
-//! A network inside one process: dialling hands a duplex stream to whoever listens on the address.
+//! A network inside one process: dialling hands one end of a simulated connection to whoever listens on the address.
+//!
+//! All time is tokio's, so a paused runtime drives it, and nothing in it is random but what a [`Path`] draws from its seed.
+
+mod pipe;
+mod socket;
 
 use std::collections::HashMap;
+use std::fmt::{self, Debug};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 
 use super::{Dial, Stream, found};
 
-/// A simulated network. Clones are the same network.
-#[derive(Debug, Clone, Default)]
+pub use pipe::Path;
+pub use socket::{Link, Socket};
+
+/// A simulated network. Clones are the same network, seen from the same host.
+#[derive(Debug, Clone)]
 pub struct Simulated {
+    host: IpAddr,
     network: Arc<Mutex<Network>>,
 }
 
+/// Who opens a connection to whom; each has a number of its own, in the order they are dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Counts from 1.
+    pub number: u64,
+    /// The address that dials.
+    pub from: SocketAddr,
+    /// The address that is dialled.
+    pub to: SocketAddr,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// From who dialled to who accepted.
+    Out,
+    /// From who accepted to who dialled.
+    Back,
+}
+
+/// Bytes that passed one end of a direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage<'a> {
+    /// The writer's socket took them.
+    Written(&'a [u8]),
+    /// The reader's socket gave them.
+    Read(&'a [u8]),
+}
+
+type Weather = Box<dyn FnMut(&Route) -> [Path; 2] + Send>;
+pub(super) type Tap = Arc<dyn Fn(&Route, Direction, Passage<'_>) + Send + Sync>;
+
 impl Simulated {
+    /// The same network as another host sees it: what it dials comes from `host`.
+    #[must_use]
+    pub fn host(&self, host: IpAddr) -> Self {
+        Self { host, network: Arc::clone(&self.network) }
+    }
+
     /// Accepts what is dialled to `address` from here on, in place of whoever listened there before. Up to `backlog`
     /// (at least 1) connections wait to be received; dialling then hangs, as it does against a full backlog. Dropping
     /// the receiver makes the address refuse.
-    pub fn listen(&self, address: SocketAddr, backlog: usize) -> mpsc::Receiver<DuplexStream> {
+    pub fn listen(&self, address: SocketAddr, backlog: usize) -> mpsc::Receiver<Socket> {
         let (arrivals, accepted) = mpsc::channel(backlog.max(1));
         self.network().listeners.insert(address, arrivals);
         accepted
     }
 
+    /// `address` itself, or the same host's next free port if its port is 0.
+    pub fn free(&self, address: SocketAddr) -> SocketAddr {
+        if address.port() != 0 {
+            return address;
+        }
+        let network = self.network();
+        let mut ports = FIRST_PORT..=u16::MAX;
+        let free = ports.find(|port| !network.listeners.contains_key(&SocketAddr::new(address.ip(), *port)));
+        SocketAddr::new(address.ip(), free.unwrap_or(FIRST_PORT))
+    }
+
     /// Makes `host` resolve to `addresses`, in place of what it resolved to before.
     pub fn name(&self, host: &str, addresses: Vec<IpAddr>) {
         self.network().names.insert(host.to_owned(), addresses);
+    }
+
+    /// Decides for each connection dialled from here on what its way there and its way back are like.
+    pub fn weather(&self, weather: impl FnMut(&Route) -> [Path; 2] + Send + 'static) {
+        self.network().weather = Some(Box::new(weather));
+    }
+
+    /// Tells `tap` of all bytes on the connections dialled from here on.
+    pub fn tap(&self, tap: impl Fn(&Route, Direction, Passage<'_>) + Send + Sync + 'static) {
+        self.network().tap = Some(Arc::new(tap));
+    }
+
+    /// The connections of which neither end is dropped, in the order they were dialled.
+    pub fn links(&self) -> Vec<Link> {
+        let mut network = self.network();
+        network.links.retain(Link::is_open);
+        network.links.clone()
+    }
+
+    fn connect(&self, to: SocketAddr) -> (Socket, Socket, Path) {
+        let mut network = self.network();
+        network.dialled += 1;
+        // Ports of one host come again after some ten thousand connections, as they do in life.
+        let port = u16::try_from(network.dialled % u64::from(u16::MAX - FIRST_PORT)).unwrap_or_default();
+        let from = SocketAddr::new(self.host, FIRST_PORT + port);
+        let route = Route { number: network.dialled, from, to };
+        let paths = match &mut network.weather {
+            Some(weather) => weather(&route),
+            None => [Path::default(); 2],
+        };
+        let (near, far) = socket::pair(route, paths, network.tap.clone());
+        network.links.push(near.link());
+        (near, far, paths[0])
     }
 
     fn network(&self) -> MutexGuard<'_, Network> {
@@ -39,16 +130,15 @@ impl Simulated {
     }
 }
 
+impl Default for Simulated {
+    fn default() -> Self {
+        Self { host: IpAddr::V4(Ipv4Addr::LOCALHOST), network: Arc::default() }
+    }
+}
+
 impl Dial for Simulated {
     fn dial(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
-        let listener = self.network().listeners.get(&address).cloned();
-        async move {
-            let arrivals = listener.ok_or(io::ErrorKind::ConnectionRefused)?;
-            let (near, far) = tokio::io::duplex(SOCKET_BUFFER);
-            arrivals.send(far).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
-            Ok(Box::new(near) as Box<dyn Stream>)
-        }
-        .boxed()
+        async move { Ok(Box::new(self.dial_socket(address).await?) as Box<dyn Stream>) }.boxed()
     }
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
@@ -59,53 +149,44 @@ impl Dial for Simulated {
     }
 }
 
-#[derive(Debug, Default)]
-struct Network {
-    listeners: HashMap<SocketAddr, mpsc::Sender<DuplexStream>>,
-    names: HashMap<String, Vec<IpAddr>>,
+impl Simulated {
+    /// Opens a connection to `address`, after one way there and back.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::ConnectionRefused`] where nobody listens.
+    pub async fn dial_socket(&self, address: SocketAddr) -> io::Result<Socket> {
+        let (near, far, path) = self.connect(address);
+        path.travel().await;
+        let arrivals = self.network().listeners.get(&address).cloned();
+        let arrivals = arrivals.ok_or(io::ErrorKind::ConnectionRefused)?;
+        arrivals.send(far).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        path.travel().await;
+        Ok(near)
+    }
 }
 
-/// Bytes each direction of a simulated connection holds before its writer waits, as a socket's buffers would.
-const SOCKET_BUFFER: usize = 64 * 1024;
+#[derive(Default)]
+struct Network {
+    listeners: HashMap<SocketAddr, mpsc::Sender<Socket>>,
+    names: HashMap<String, Vec<IpAddr>>,
+    dialled: u64,
+    weather: Option<Weather>,
+    tap: Option<Tap>,
+    links: Vec<Link>,
+}
+
+impl Debug for Network {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Network")
+            .field("listeners", &self.listeners)
+            .field("names", &self.names)
+            .field("dialled", &self.dialled)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first port of the range that connections are dialled from.
+const FIRST_PORT: u16 = 32_768;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    fn address() -> SocketAddr {
-        "10.0.0.1:9090".parse().unwrap()
-    }
-
-    #[tokio::test]
-    async fn what_is_dialled_arrives_at_the_listener() {
-        let network = Simulated::default();
-        let mut accepted = network.listen(address(), 1);
-        let mut near = network.dial(address()).await.unwrap();
-        let mut far = accepted.recv().await.unwrap();
-        near.write_all(b"hello").await.unwrap();
-        let mut heard = [0; 5];
-        far.read_exact(&mut heard).await.unwrap();
-        assert_eq!(&heard, b"hello");
-    }
-
-    #[tokio::test]
-    async fn an_address_nobody_listens_on_refuses() {
-        let network = Simulated::default();
-        let refused = network.dial(address()).await.map(drop).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-        drop(network.listen(address(), 1));
-        let refused = network.dial(address()).await.map(drop).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-    }
-
-    #[tokio::test]
-    async fn names_resolve_as_told() {
-        let network = Simulated::default();
-        network.name("db", vec![address().ip()]);
-        assert_eq!(network.resolve("db", 9090).await.unwrap(), vec![address()]);
-        assert_eq!(network.resolve("10.0.0.1", 9090).await.unwrap(), vec![address()]);
-        assert!(network.resolve("elsewhere", 9090).await.is_err());
-    }
-}
+mod tests;

@@ -45,13 +45,20 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn build(config: &Config, surroundings: &Surroundings, stop: CancellationToken) -> Self {
+    pub(super) fn build(
+        config: &Config,
+        surroundings: &Surroundings<impl Sized>,
+        stop: CancellationToken,
+    ) -> Self {
         let seed = Seed::new(surroundings.seed);
         let mut registry = Registry::default();
         version(&mut registry);
         let metrics = Metrics::register(&mut registry);
-        let redis = redis(config, surroundings, &mut registry).map(Arc::new);
-        let store = redis.clone().map(|redis| redis as Arc<dyn Store>);
+        let redis = match &surroundings.store {
+            Some(_) => None,
+            None => redis(config, surroundings, &mut registry).map(Arc::new),
+        };
+        let store = surroundings.store.clone().or_else(|| redis.clone().map(|redis| redis as Arc<dyn Store>));
         let local = Local::new(config.cache.local.capacity.bytes(), seed.of("local"));
         let keep = config.cache.shared.as_ref().map(|shared| shared.options.keep.duration());
         let cache = Arc::new(Cache::new(local, store, keep.unwrap_or_default()));
@@ -193,7 +200,7 @@ fn routes(config: &Config, listener: &config::Listener, backend: &Backend) -> Ro
 
 fn backends(
     config: &Config,
-    surroundings: &Surroundings,
+    surroundings: &Surroundings<impl Sized>,
     registry: &mut Registry,
 ) -> BTreeMap<String, Arc<Backend>> {
     let counts = backend::Counts::default();
@@ -238,7 +245,7 @@ fn backend_settings(name: &str, options: &backend::options::Options, bounds: Bou
     }
 }
 
-fn redis(config: &Config, surroundings: &Surroundings, registry: &mut Registry) -> Option<Redis> {
+fn redis(config: &Config, surroundings: &Surroundings<impl Sized>, registry: &mut Registry) -> Option<Redis> {
     let shared = config.cache.shared.as_ref()?;
     let counts = shared::Counts::default();
     counts.register(registry);

@@ -1,0 +1,79 @@
+//! The only way in: every address that Larder listens on is bound here.
+
+mod simulated;
+
+use std::fmt::Debug;
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::dial::{Stream, Tcp};
+
+/// Binds addresses. A type for each network, so that a connection's reads and writes are direct calls.
+pub trait Bind: Debug + Send + Sync + 'static {
+    /// What is bound.
+    type Socket: Accept;
+
+    /// Listens on `address`, whose port may be 0 for any that is free.
+    ///
+    /// # Errors
+    /// What the system says of it: taken, not this machine's, not permitted.
+    fn bind(&self, address: SocketAddr) -> io::Result<Self::Socket>;
+}
+
+/// A bound address that clients connect to.
+pub trait Accept: Debug + Send + Sync + 'static {
+    /// A client's connection.
+    type Stream: Stream + 'static;
+
+    /// Where it is bound.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn address(&self) -> io::Result<SocketAddr>;
+
+    /// The next connection, and where it comes from. Nothing is lost if the future is dropped.
+    ///
+    /// # Errors
+    /// What the system says; most often that no file descriptor is left.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+
+    /// Makes a connection fit to carry calls. Apart from [`accept`](Self::accept), so that its own task does it.
+    fn prepare(stream: &Self::Stream);
+}
+
+impl Bind for Tcp {
+    type Socket = TcpListener;
+
+    fn bind(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    }
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    fn address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+
+    fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send {
+        Self::accept(self)
+    }
+
+    fn prepare(stream: &TcpStream) {
+        // A reply goes out in one write; waiting to fill a segment would only delay it.
+        let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(stream).set_keepalive(true);
+    }
+}
+
+/// Connections that the system holds until they are accepted.
+const BACKLOG: i32 = 1024;
