@@ -30,6 +30,8 @@ pub struct CallRef<'a> {
     pub header: Header<'a>,
     /// Its struct of arguments, walked to its end.
     pub body: &'a [u8],
+    /// The bytes that both lie in, where they can be shared: a large call is not copied to be kept.
+    pub shared: Option<&'a Bytes>,
 }
 
 /// What is known of a method, as far as a backend's answer must be understood.
@@ -113,9 +115,14 @@ pub struct Answer {
 impl CallRef<'_> {
     /// The call as something to keep.
     pub fn to_call(&self) -> Call {
+        let (protocol, kind) = (self.protocol, self.header.kind);
+        if let Some(shared) = self.shared {
+            let (name, body) = (shared.slice_ref(self.header.name), shared.slice_ref(self.body));
+            return Call { protocol, name, kind, body };
+        }
         let whole = [self.header.name, self.body].concat();
         let mut name = Bytes::from(whole);
         let body = name.split_off(self.header.name.len());
-        Call { protocol: self.protocol, name, kind: self.header.kind, body }
+        Call { protocol, name, kind, body }
     }
 }

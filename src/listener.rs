@@ -2,8 +2,8 @@
 
 pub mod connection;
 pub mod desk;
+pub mod end;
 pub mod held;
-pub mod inbox;
 pub mod line;
 pub mod options;
 

@@ -1,9 +1,9 @@
 //! Thrift on the wire: the closed lists of protocols, transports and types, and what can be wrong with bytes.
 
-pub mod boundary;
 pub mod cursor;
 pub mod detect;
 pub mod exception;
+pub mod inbound;
 pub mod message;
 pub mod walk;
 

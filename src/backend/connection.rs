@@ -11,10 +11,9 @@ use tokio::time::Instant;
 use super::settings::Settings;
 use crate::call::Call;
 use crate::dial::Stream;
-use crate::wire::boundary::{Boundary, Found};
-use crate::wire::message::{Form, Header, Kind, Message, put_message, split_name};
-use crate::wire::walk::Walk;
-use crate::wire::{Bounds, Protocol, Transport};
+use crate::wire::inbound::{Inbound, LARGE, Look};
+use crate::wire::message::{Form, Header, Kind, put_header, put_message, split_name};
+use crate::wire::{Protocol, Speech, Transport};
 
 /// A connection that has no call on it, or exactly one.
 pub(super) struct Connection {
@@ -22,9 +21,7 @@ pub(super) struct Connection {
     protocol: Protocol,
     transport: Transport,
     outbound: BytesMut,
-    inbound: BytesMut,
-    boundary: Boundary,
-    walk: Walk,
+    inbound: Inbound,
     seqid: i32,
     /// Since when it lies idle.
     pub(super) idle_since: Instant,
@@ -104,15 +101,13 @@ impl Drop for Open {
 
 impl Connection {
     pub(super) fn new(stream: Box<dyn Stream>, settings: &Settings, open: Open) -> Self {
-        let Bounds { depth, message, .. } = settings.bounds;
+        let speech = Speech { transport: settings.transport, protocol: settings.protocol };
         Self {
             stream,
             protocol: settings.protocol,
             transport: settings.transport,
             outbound: BytesMut::new(),
-            inbound: BytesMut::new(),
-            boundary: Boundary::new(settings.transport, settings.protocol, settings.bounds),
-            walk: Walk::new(settings.protocol, 0, message, depth),
+            inbound: Inbound::new(speech, settings.bounds),
             seqid: 0,
             idle_since: Instant::now(),
             rests_until: None,
@@ -131,8 +126,13 @@ impl Connection {
         self.seqid = self.seqid.checked_add(1).unwrap_or(1);
         let header = Header { kind: call.kind, name: &call.name, seqid: self.seqid, form: Form::Strict };
         self.outbound.clear();
-        put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
-        let sent = self.write().await;
+        let sent = if call.body.len() < LARGE {
+            put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
+            self.write(&[]).await
+        } else {
+            put_header(&mut self.outbound, self.transport, self.protocol, &header, call.body.len());
+            self.write(&call.body).await
+        };
         if self.outbound.capacity() > OUTBOUND_KEPT {
             self.outbound = BytesMut::new();
         }
@@ -144,10 +144,9 @@ impl Connection {
         if self.stream.shutdown().await.is_err() {
             return;
         }
+        let mut bytes = [0; 512];
         loop {
-            self.inbound.clear();
-            self.inbound.reserve(READ_LEAST);
-            match self.stream.read_buf(&mut self.inbound).await {
+            match self.stream.read(&mut bytes).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
@@ -178,35 +177,44 @@ impl Connection {
         }
     }
 
-    async fn write(&mut self) -> Result<(), Broken> {
-        let mut left: &[u8] = &self.outbound;
-        while !left.is_empty() {
-            match self.stream.write(left).await {
-                Ok(written) if written > 0 => left = left.get(written..).unwrap_or_default(),
-                Ok(_) | Err(_) if left.len() == self.outbound.len() => return Err(Broken::Unsent),
-                Ok(_) | Err(_) => return Err(Broken::Closed),
+    /// Writes what is spelled out, and `body` behind it: a large one is not copied for that.
+    async fn write(&mut self, body: &[u8]) -> Result<(), Broken> {
+        let mut written = 0;
+        for part in [&self.outbound, body] {
+            let mut left = part;
+            while !left.is_empty() {
+                match self.stream.write(left).await {
+                    Ok(count) if count > 0 => {
+                        written += count;
+                        left = left.get(count..).unwrap_or_default();
+                    }
+                    Ok(_) | Err(_) if written == 0 => return Err(Broken::Unsent),
+                    Ok(_) | Err(_) => return Err(Broken::Closed),
+                }
             }
         }
         self.stream.flush().await.map_err(|_| Broken::Closed)
     }
 
     async fn receive(&mut self, name: &[u8]) -> Result<Reply, Broken> {
-        let extent = loop {
-            match self.boundary.find(&self.inbound) {
-                Ok(Found::Message(extent)) => break extent.message,
-                Ok(Found::Needs(total)) => self.read(total).await?,
+        loop {
+            match self.inbound.first() {
+                Ok(Look::Whole) => break,
+                Ok(Look::Needs(_)) => self.read().await?,
+                Ok(Look::Unfinished) => tokio::task::yield_now().await,
                 Err(error) => return Err(garbage(error.to_string())),
             }
+        }
+        let Some(taken) = self.inbound.take() else {
+            return Err(garbage("nothing".to_owned()));
         };
-        let after = if self.inbound.len() > extent.end { After::Unsolicited } else { After::Clean };
-        let message = self.inbound.split_to(extent.end).freeze().slice(extent);
-        let parsed = match self.transport {
-            Transport::Framed => Message::parse(self.protocol, &message, &mut self.walk),
-            Transport::Unframed => Message::parse_walked(self.protocol, &message),
-        };
-        let Message { header, body } = parsed.map_err(|error| garbage(error.to_string()))?;
+        let after = if self.inbound.is_empty() { After::Clean } else { After::Unsolicited };
+        if let Some(error) = &taken.flaw {
+            return Err(garbage(error.to_string()));
+        }
+        let header = taken.header();
         self.verify(&header, name)?;
-        Ok(Reply { kind: header.kind, body: message.slice_ref(body), after })
+        Ok(Reply { kind: header.kind, body: taken.body(), after })
     }
 
     fn verify(&self, header: &Header<'_>, name: &[u8]) -> Result<(), Broken> {
@@ -225,12 +233,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads once, with room for a message of `total` bytes, or for as much of it as may be believed.
-    async fn read(&mut self, total: usize) -> Result<(), Broken> {
+    async fn read(&mut self) -> Result<(), Broken> {
         let held = self.inbound.len();
-        let missing = total.saturating_sub(held);
-        self.inbound.reserve(missing.min(held.max(BELIEVED)).max(READ_LEAST));
-        match self.stream.read_buf(&mut self.inbound).await {
+        match self.stream.read_buf(self.inbound.room()).await {
             Ok(count) if count > 0 => Ok(()),
             Ok(_) | Err(_) if held > 0 => Err(garbage("the connection ended inside it".to_owned())),
             Ok(_) | Err(_) => Err(Broken::Closed),
@@ -242,9 +247,5 @@ fn garbage(why: String) -> Broken {
     Broken::Garbage(why.into())
 }
 
-/// Room for one read: small replies share a chunk, and a chunk is what an idle connection costs.
-const READ_LEAST: usize = 4096;
-/// Bytes of a declared length that are reserved before they came; beyond, room grows with what came.
-const BELIEVED: usize = 1 << 20;
 /// The largest write buffer that a connection keeps between calls.
 const OUTBOUND_KEPT: usize = 64 << 10;

@@ -37,6 +37,9 @@ pub enum Unkeyable {
     /// The arguments are longer than [`KEY_MAX`].
     #[error("the arguments take more than {KEY_MAX} bytes")]
     Long,
+    /// The arguments have more than [`VALUES_MAX`] values, those that are left out included.
+    #[error("the arguments have more than {VALUES_MAX} values")]
+    Values,
     /// The arguments have more than [`PARTS_MAX`] fields, set elements and map entries at once.
     #[error("the arguments have more than {PARTS_MAX} fields, set elements and map entries")]
     Parts,
@@ -50,6 +53,8 @@ pub const KEY_MAX: usize = 256 << 10;
 
 /// Fields, set elements and map entries that may have to be put in order at a time: 1 MiB of places.
 pub const PARTS_MAX: usize = 64 << 10;
+/// Values of one call that are read for a key, those left out of it included: a few milliseconds' work.
+pub const VALUES_MAX: usize = 512 << 10;
 /// Places kept from call to call.
 const PARTS_KEPT: usize = 1 << 10;
 
@@ -85,6 +90,7 @@ impl Canonical {
             canonical: self,
             at: Cursor::new(protocol, body, 0),
             out_max: out.len().saturating_add(KEY_MAX),
+            values_left: VALUES_MAX,
             out,
         };
         writing.structure(LeftOut::Fields(ignored), 1)?;
@@ -100,6 +106,7 @@ struct Writing<'a> {
     at: Cursor<'a>,
     out: &'a mut Vec<u8>,
     out_max: usize,
+    values_left: usize,
 }
 
 impl Writing<'_> {
@@ -144,6 +151,7 @@ impl Writing<'_> {
     }
 
     fn value(&mut self, kind: Type, ignored: LeftOut<'_>, depth: usize) -> Result<(), Unkeyable> {
+        self.values_left = self.values_left.checked_sub(1).ok_or(Unkeyable::Values)?;
         let binary = self.at.protocol() == Protocol::Binary;
         match kind {
             Type::Bool => {
@@ -373,6 +381,15 @@ mod tests {
         let body = [8, 0, 1, 0, 0, 0, 7, 2, 0, 2, 1, 12, 0, 3, 3, 0, 1, 9, 3, 0, 2, 8, 0, 0];
         let kept = [8, 0, 1, 0, 0, 0, 7, 12, 0, 3, 3, 0, 2, 8, 0, 0];
         assert_eq!(without(Protocol::Binary, &body, &ignored).unwrap(), kept);
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_read_without_bound() {
+        let ignored = Ignored::new([&[1_i16][..], &[2], &[3], &[4]]);
+        let list = |id| [&[15, 0, id, 3, 0, 2, 0, 0][..], &[0].repeat(2 << 16)].concat();
+        let lists = [list(1), list(2), list(3), list(4), vec![0]].concat();
+        assert_eq!(without(Protocol::Binary, &lists, &ignored), Err(Unkeyable::Values));
+        assert_eq!(without(Protocol::Binary, &lists[list(1).len()..], &ignored), Ok(vec![0]));
     }
 
     #[test]

@@ -14,17 +14,18 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use super::desk::{Desk, End, Step};
+use super::desk::{Desk, Step};
+use super::end::End;
 use super::held::Share;
-use super::inbox::Inbox;
 use super::line::Answered;
 use crate::gateway::{Batch, Gateway};
+use crate::wire::inbound::{Inbound, Look};
 
 /// A connection and what it has under way.
 #[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
 pub struct Connection<S> {
     stream: S,
-    inbox: Inbox,
+    inbound: Inbound,
     desk: Desk,
     reading: Reading,
     /// Since when a message is unfinished that nothing but the client holds up.
@@ -46,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// A connection on which nothing has happened.
     pub fn new(stream: S, settings: Arc<Settings>, gateway: Arc<Gateway>, share: Share) -> Self {
         Self {
-            inbox: Inbox::new(&settings),
+            inbound: Inbound::detecting(settings.transport, settings.protocol, settings.bounds),
             desk: Desk::new(settings, gateway),
             reading: Reading::Open,
             started: None,
@@ -68,18 +69,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         loop {
             let answered = self.answer_calls();
             self.flush().await?;
-            answered?;
+            if answered? == Step::Unfinished {
+                tokio::task::yield_now().await;
+                continue;
+            }
             if let Some(end) = self.end() {
                 return Ok(end);
             }
             let (reads, waits) = (self.reads(), !self.desk.line.is_empty());
             let (started, open) = (self.started, self.reading == Reading::Open);
             let message_time = self.desk.settings.message_time;
-            let Self { stream, inbox, desk, .. } = self;
+            let Self { stream, inbound, desk, .. } = self;
             tokio::select! {
                 biased;
                 Some(answered) = desk.line.next(), if waits => self.settle_all(&answered)?,
-                read = stream.read_buf(inbox.room()), if reads => self.received(&read)?,
+                read = stream.read_buf(inbound.room()), if reads => self.received(&read)?,
                 () = &mut stopped, if open => self.reading = Reading::Draining,
                 () = overdue(started, message_time), if started.is_some() => {
                     self.desk.gateway.counts.limit("message_time");
@@ -90,12 +94,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Starts all calls that may start, and puts the replies of those that are answered at once into the outbox.
-    fn answer_calls(&mut self) -> Result<(), End> {
-        if self.inbox.is_empty() {
+    fn answer_calls(&mut self) -> Result<Step, End> {
+        if self.inbound.is_empty() {
             self.started = None;
             // Less is never too much.
             let _ = self.share.hold(0);
-            return Ok(());
+            return Ok(Step::Waits);
         }
         let arrived = Instant::now();
         let batch = self.desk.gateway.batch(self.desk.gateway.clock.at(arrived));
@@ -104,13 +108,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             step = self.answer_next(&batch, arrived);
         }
         self.desk.line.count(&self.desk.gateway, arrived);
-        step?;
+        let step = step?;
         // What waits for other calls is not held up by its client.
-        let unfinished = !self.inbox.is_empty() && self.desk.line.is_empty();
+        let unfinished = !self.inbound.is_empty() && self.desk.line.is_empty();
         self.started = unfinished.then(|| self.started.unwrap_or(arrived));
-        let held = self.inbox.len() + self.desk.line.outbox.len();
+        let held = self.inbound.len() + self.desk.line.outbox.len();
         if self.share.hold(held) {
-            return Ok(());
+            return Ok(step);
         }
         self.desk.gateway.counts.limit("buffered");
         Err(End::Buffered)
@@ -119,19 +123,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Answers or starts the first call in the inbox.
     #[inline]
     fn answer_next(&mut self, batch: &Batch, arrived: Instant) -> Result<Step, End> {
-        let range = match self.inbox.first(&self.desk.settings) {
-            Ok(Some(range)) => range,
-            Ok(None) => return Ok(Step::Waits),
+        match self.inbound.first() {
+            Ok(Look::Whole) => {}
+            Ok(Look::Needs(_)) => return Ok(Step::Waits),
+            Ok(Look::Unfinished) => return Ok(Step::Unfinished),
             // What was asked before is answered first.
             Err(_) if !self.desk.line.is_empty() => return Ok(Step::Waits),
             Err(error) => return Err(self.desk.lost(error)),
-        };
-        let Some(speech) = self.inbox.speech() else {
+        }
+        let (Some(speech), Some(whole)) = (self.inbound.speech(), self.inbound.message()) else {
             return Ok(Step::Waits);
         };
-        let step = self.desk.take(self.inbox.bytes(range), speech, batch, arrived)?;
+        let step = self.desk.take(&whole, speech, batch, arrived)?;
         if step == Step::Taken {
-            self.inbox.take();
+            self.inbound.skip();
         }
         Ok(step)
     }
@@ -146,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     fn settle(&mut self, answered: &Answered) -> Result<(), End> {
-        let Some(speech) = self.inbox.speech() else {
+        let Some(speech) = self.inbound.speech() else {
             return Ok(());
         };
         let timeout = self.desk.settings.client_timeout;
@@ -178,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Whether bytes are to be read: always for the message that is due, but not without bound for those that wait.
     fn reads(&self) -> bool {
         match self.reading {
-            Reading::Open => self.desk.line.is_empty() || self.inbox.len() < READ_AHEAD,
+            Reading::Open => self.desk.line.is_empty() || self.inbound.len() < READ_AHEAD,
             Reading::Draining => self.desk.line.is_empty(),
             Reading::Ended => false,
         }
@@ -190,9 +195,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         match self.reading {
             _ if self.session_lost() => Some(End::Session),
-            Reading::Ended if self.inbox.is_empty() => Some(End::Client),
+            Reading::Ended if self.inbound.is_empty() => Some(End::Client),
             Reading::Ended => Some(End::Broken),
-            Reading::Draining if self.inbox.is_empty() => Some(End::Drained),
+            Reading::Draining if self.inbound.is_empty() => Some(End::Drained),
             Reading::Draining | Reading::Open => None,
         }
     }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use thrift::ApplicationErrorKind;
 use tokio::time::Instant;
 
+use super::end::End;
 use super::line::{Line, put};
 use super::{DuplicateSeqid, Settings};
 use crate::call::CallRef;
 use crate::gateway::reply::Reply;
 use crate::gateway::{Batch, Gateway, Scratch, Session};
-use crate::metrics::ListenerCounts;
+use crate::wire::inbound::Whole;
 use crate::wire::message::{Header, Kind, Message};
-use crate::wire::walk::Walk;
-use crate::wire::{Protocol, Speech, Transport, WireError};
+use crate::wire::{Speech, WireError};
 
 /// What a connection needs to answer its calls.
 #[expect(missing_debug_implementations, reason = "futures show nothing")]
@@ -26,7 +26,6 @@ pub struct Desk {
     pub line: Line,
     /// The backend connection of this client's own, if the backend wants one for each.
     pub session: Option<Session>,
-    walk: Walk,
     scratch: Scratch,
 }
 
@@ -37,29 +36,8 @@ pub enum Step {
     Taken,
     /// It is not here, or must wait for those under way.
     Waits,
-}
-
-/// Why a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The client closed it.
-    Client,
-    /// The gateway stops.
-    Drained,
-    /// It broke, or the client closed it in the middle of a message.
-    Broken,
-    /// What the client sent is not Thrift, or exceeds a limit after which its messages cannot be told apart.
-    Wire(WireError),
-    /// The client sent a call with the sequence id of one still unanswered.
-    DuplicateSeqid,
-    /// A reply came later than the client waits.
-    LateReply,
-    /// A started message was not finished in time.
-    MessageTime,
-    /// All connections together hold too many bytes.
-    Buffered,
-    /// The backend connection that belongs to this client was lost.
-    Session,
+    /// It has so many values that others get their turn before it is read to its end.
+    Unfinished,
 }
 
 impl Desk {
@@ -67,7 +45,6 @@ impl Desk {
     pub fn new(settings: Arc<Settings>, gateway: Arc<Gateway>) -> Self {
         Self {
             line: Line::new(),
-            walk: Walk::new(Protocol::Binary, 0, 0, settings.bounds.depth),
             scratch: Scratch::new(settings.bounds.depth),
             session: gateway.session(),
             settings,
@@ -75,41 +52,31 @@ impl Desk {
         }
     }
 
-    /// Answers or starts the call that fills `bytes`, unless it must wait.
+    /// Answers or starts the call that a message is, unless it must wait.
     #[inline]
     pub fn take(
         &mut self,
-        bytes: &[u8],
+        whole: &Whole<'_>,
         speech: Speech,
         batch: &Batch,
         arrived: Instant,
     ) -> Result<Step, End> {
-        let message = match speech.transport {
-            Transport::Framed => Message::parse(speech.protocol, bytes, &mut self.walk),
-            Transport::Unframed => Message::parse_walked(speech.protocol, bytes),
-        };
-        match message {
-            Ok(Message { header, .. }) if self.repeats(header.seqid) => Err(End::DuplicateSeqid),
-            Ok(Message { header, body }) if matches!(header.kind, Kind::Call | Kind::Oneway) => {
-                let call = CallRef { protocol: speech.protocol, header, body };
+        let Message { header, body } = whole.message;
+        match (whole.flaw, header.kind) {
+            (None, _) if self.repeats(header.seqid) => Err(End::DuplicateSeqid),
+            (None, Kind::Call | Kind::Oneway) => {
+                let call = CallRef { protocol: speech.protocol, header, body, shared: whole.shared };
                 Ok(self.start(&call, speech, batch, arrived))
             }
             // What was asked before is answered first.
-            Ok(_) | Err(_) if !self.line.is_empty() => Ok(Step::Waits),
-            Ok(Message { header, .. }) => {
-                self.refuse(
-                    speech,
-                    &header,
-                    ApplicationErrorKind::InvalidMessageType,
-                    "the message is no call",
-                );
+            _ if !self.line.is_empty() => Ok(Step::Waits),
+            (None, Kind::Reply | Kind::Exception) => {
+                let kind = ApplicationErrorKind::InvalidMessageType;
+                self.refuse(speech, &header, kind, "the message is no call");
                 Ok(Step::Taken)
             }
-            Err(error) => {
-                let Ok((header, _)) = Header::parse(speech.protocol, bytes) else {
-                    return Err(self.lost(error));
-                };
-                self.count_limit(&error);
+            (Some(error), _) => {
+                self.count_limit(error);
                 self.refuse(speech, &header, ApplicationErrorKind::ProtocolError, &error.to_string());
                 Ok(Step::Taken)
             }
@@ -156,22 +123,5 @@ impl Desk {
         if let Some(limit) = error.limit() {
             self.gateway.counts.limit(limit);
         }
-    }
-}
-
-impl End {
-    /// Counts the end by its reason.
-    pub fn count(&self, counts: &ListenerCounts) {
-        counts.closed(match self {
-            Self::Client => "client",
-            Self::Drained => "drained",
-            Self::Broken => "broken",
-            Self::Wire(error) => error.reason(),
-            Self::DuplicateSeqid => "duplicate_seqid",
-            Self::LateReply => "late_reply",
-            Self::MessageTime => "message_time",
-            Self::Buffered => "buffered",
-            Self::Session => "session",
-        });
     }
 }

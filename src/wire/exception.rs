@@ -25,8 +25,10 @@ pub fn encode(protocol: Protocol, kind: ApplicationErrorKind, message: &str) -> 
     bytes
 }
 
-/// Reads the struct of an exception, which must have been walked. What has no kind has the unknown one.
+/// Reads the struct of an exception, which must have been walked. What has no kind, or takes more than 1 MiB, has the unknown one.
 pub fn decode(protocol: Protocol, body: &[u8]) -> ApplicationError {
+    // The official reader goes through all fields at once, however many there are.
+    let body = if body.len() > READ_MAX { &[] } else { body };
     let read = match protocol {
         Protocol::Binary => {
             let mut input = TBinaryInputProtocol::new(body, true);
@@ -39,6 +41,8 @@ pub fn decode(protocol: Protocol, body: &[u8]) -> ApplicationError {
     };
     read.unwrap_or_else(|_| ApplicationError::new(ApplicationErrorKind::Unknown, "unreadable exception"))
 }
+
+const READ_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

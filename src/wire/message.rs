@@ -42,6 +42,17 @@ pub struct Header<'a> {
     pub form: Form,
 }
 
+/// A header without the bytes it was read from: what it says, and where its name and its struct lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    kind: Kind,
+    form: Form,
+    seqid: i32,
+    name: u32,
+    name_length: u32,
+    body: u32,
+}
+
 /// A whole message.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
@@ -56,21 +67,53 @@ impl<'a> Message<'a> {
     pub fn parse(protocol: Protocol, bytes: &'a [u8], walk: &mut Walk) -> Result<Self, WireError> {
         let (header, start) = Header::parse(protocol, bytes)?;
         walk.restart(protocol, start, bytes.len());
-        match walk.advance(bytes) {
+        match walk.advance(bytes, usize::MAX) {
             Ok(Walked::Done(end)) if end == bytes.len() => {}
             Ok(Walked::Done(end)) => {
                 return Err(WireError::Trailing { left: bytes.len() - end });
             }
-            Ok(Walked::Needs(_)) | Err(WireError::TooLong { .. }) => return Err(WireError::Short),
+            Ok(Walked::Needs(_) | Walked::Unfinished) | Err(WireError::TooLong { .. }) => {
+                return Err(WireError::Short);
+            }
             Err(error) => return Err(error),
         }
         Ok(Self { header, body: bytes.get(start..).unwrap_or_default() })
     }
+}
 
-    /// Reads a message whose body is known to be whole.
-    pub fn parse_walked(protocol: Protocol, bytes: &'a [u8]) -> Result<Self, WireError> {
-        let (header, start) = Header::parse(protocol, bytes)?;
-        Ok(Self { header, body: bytes.get(start..).unwrap_or_default() })
+impl Head {
+    /// Reads the header that begins at `start`, which is near the beginning of `bytes`.
+    #[inline]
+    pub(super) fn parse(protocol: Protocol, bytes: &[u8], start: usize) -> Result<Self, WireError> {
+        let (Header { kind, name, seqid, form }, length) =
+            Header::parse(protocol, bytes.get(start..).unwrap_or_default())?;
+        let before = match (protocol, form) {
+            (Protocol::Binary, Form::Strict) => 8,
+            (Protocol::Binary, Form::Lenient) => 4,
+            (Protocol::Compact, _) => length - name.len(),
+        };
+        let (name_length, body) = (name.len() as u32, (start + length) as u32);
+        Ok(Self { kind, form, seqid, name: (start + before) as u32, name_length, body })
+    }
+
+    /// Where the struct begins.
+    #[inline]
+    pub(super) fn body(&self) -> usize {
+        self.body as usize
+    }
+
+    /// The header, in the bytes that it was read from.
+    #[inline]
+    pub(super) fn header<'a>(&self, bytes: &'a [u8]) -> Header<'a> {
+        let name = self.name as usize..self.name as usize + self.name_length as usize;
+        let name = bytes.get(name).unwrap_or_default();
+        Header { kind: self.kind, name, seqid: self.seqid, form: self.form }
+    }
+
+    /// The message, in the bytes that it was read from.
+    #[inline]
+    pub(super) fn message<'a>(&self, bytes: &'a [u8]) -> Message<'a> {
+        Message { header: self.header(bytes), body: bytes.get(self.body()..).unwrap_or_default() }
     }
 }
 
@@ -139,14 +182,25 @@ pub fn put_message(
     header: &Header<'_>,
     body: &[u8],
 ) {
-    let length = header.length(protocol) + body.len();
-    out.reserve(4 + length);
+    out.reserve(4 + header.length(protocol) + body.len());
+    put_header(out, transport, protocol, header, body.len());
+    out.put_slice(body);
+}
+
+/// Appends what goes before a struct of `body_length` bytes: its frame's length where the transport has one, and `header`.
+pub fn put_header(
+    out: &mut BytesMut,
+    transport: Transport,
+    protocol: Protocol,
+    header: &Header<'_>,
+    body_length: usize,
+) {
+    let length = header.length(protocol) + body_length;
     match transport {
         Transport::Framed => out.put_u32(length as u32),
         Transport::Unframed => {}
     }
     header.put(protocol, out);
-    out.put_slice(body);
 }
 
 /// Splits a multiplexed name `Service:method`; a plain one has no service.

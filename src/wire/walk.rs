@@ -23,6 +23,8 @@ pub enum Walked {
     Done(usize),
     /// Nothing more can be told before there are this many bytes.
     Needs(usize),
+    /// There is more to walk in the bytes that are here.
+    Unfinished,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,9 +54,16 @@ impl Walk {
         self.end_max = end_max;
     }
 
-    /// Goes on through `bytes`, which begin where they always began and may have grown.
-    pub fn advance(&mut self, bytes: &[u8]) -> Result<Walked, WireError> {
+    /// Goes on through `bytes`, which begin where they always began and may have grown, over at most `tokens_max` tokens: however many
+    /// values a message has, others get their turn.
+    #[inline]
+    pub fn advance(&mut self, bytes: &[u8], tokens_max: usize) -> Result<Walked, WireError> {
+        let mut tokens_left = tokens_max;
         while let Some(&level) = self.levels.last() {
+            if tokens_left == 0 {
+                return Ok(Walked::Unfinished);
+            }
+            tokens_left -= 1;
             match self.step(level, bytes) {
                 Ok(()) => {}
                 Err(WireError::Short) => return self.needs(self.pos.max(bytes.len()) + 1),
@@ -169,7 +178,7 @@ mod tests {
     use super::*;
 
     fn walked(protocol: Protocol, bytes: &[u8]) -> Result<Walked, WireError> {
-        Walk::new(protocol, 0, 1 << 20, 64).advance(bytes)
+        Walk::new(protocol, 0, 1 << 20, 64).advance(bytes, usize::MAX)
     }
 
     #[test]
@@ -194,9 +203,9 @@ mod tests {
             [15, 0, 1, 11, 0, 0, 0, 2, 0, 0, 0, 1, b'a', 0, 0, 0, 0, 10, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0];
         let mut walk = Walk::new(Protocol::Binary, 0, 1 << 20, 64);
         for end in 0..whole.len() {
-            assert!(matches!(walk.advance(&whole[..end]), Ok(Walked::Needs(_))), "at {end}");
+            assert!(matches!(walk.advance(&whole[..end], usize::MAX), Ok(Walked::Needs(_))), "at {end}");
         }
-        assert_eq!(walk.advance(&whole), Ok(Walked::Done(whole.len())));
+        assert_eq!(walk.advance(&whole, usize::MAX), Ok(Walked::Done(whole.len())));
     }
 
     #[test]

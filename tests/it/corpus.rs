@@ -11,11 +11,11 @@ use larder::config::Config;
 use larder::idl::Schema;
 use larder::key::Ignored;
 use larder::key::canonical::Canonical;
-use larder::wire::boundary::{Boundary, Found};
 use larder::wire::detect::detect;
+use larder::wire::inbound::{Inbound, Look};
 use larder::wire::message::Message;
 use larder::wire::walk::Walk;
-use larder::wire::{Bounds, Protocol, Transport, WireError};
+use larder::wire::{Bounds, Protocol, Speech, Transport, WireError};
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Binary, Protocol::Compact];
 
@@ -46,18 +46,17 @@ fn parse(protocol: Protocol, bytes: &[u8]) -> Result<Message<'_>, WireError> {
     Message::parse(protocol, bytes, &mut Walk::new(protocol, 0, 0, 64))
 }
 
-/// The messages of a stream that arrives byte by byte.
-fn stream(transport: Transport, protocol: Protocol, mut bytes: &[u8]) -> Result<Vec<Vec<u8>>, WireError> {
-    let mut boundary = Boundary::new(transport, protocol, Bounds::default());
-    let (mut found, mut end) = (Vec::new(), 0);
-    while end <= bytes.len() {
-        match boundary.find(&bytes[..end])? {
-            Found::Message(extent) => {
-                found.push(bytes[extent.message.clone()].to_vec());
-                bytes = &bytes[extent.message.end..];
-                end = 0;
-            }
-            Found::Needs(_) => end += 1,
+/// The messages of a stream that arrives byte by byte, each without its frame's length.
+fn stream(transport: Transport, protocol: Protocol, bytes: &[u8]) -> Result<Vec<Vec<u8>>, WireError> {
+    let mut inbound = Inbound::new(Speech { transport, protocol }, Bounds::default());
+    let (mut found, mut start) = (Vec::new(), 0);
+    let before = if transport == Transport::Framed { 4 } else { 0 };
+    for (index, byte) in bytes.iter().enumerate() {
+        inbound.room().extend_from_slice(&[*byte]);
+        if inbound.first()? == Look::Whole {
+            found.push(bytes[start + before..=index].to_vec());
+            start = index + 1;
+            inbound.skip();
         }
     }
     Ok(found)

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use super::super::*;
 use crate::dial::{Simulated, Stream};
-use crate::wire::boundary::{Boundary, Found};
+use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Form, Header, put_message};
-use crate::wire::{Bounds, Transport};
+use crate::wire::{Bounds, Speech, Transport};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -75,17 +75,17 @@ impl Server {
     }
 
     async fn listen(&self, number: usize, mut stream: impl Stream, settings: &Settings) -> Option<()> {
-        let mut boundary = Boundary::new(settings.transport, settings.protocol, Bounds::default());
-        let mut bytes = BytesMut::new();
+        let speech = Speech { transport: settings.transport, protocol: settings.protocol };
+        let mut inbound = Inbound::new(speech, Bounds::default());
         loop {
-            let Found::Message(extent) = boundary.find(&bytes).unwrap() else {
-                if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            if inbound.first().unwrap() != Look::Whole {
+                if stream.read_buf(inbound.room()).await.ok()? == 0 {
                     return None;
                 }
                 continue;
-            };
-            let message = bytes.split_to(extent.message.end).split_off(extent.message.start);
-            let (header, _) = Header::parse(settings.protocol, &message).unwrap();
+            }
+            let message = inbound.take().unwrap();
+            let header = message.header();
             self.heard.lock().unwrap().push((number, header.seqid));
             let act = *self.script.lock().unwrap();
             if let Act::AnswerAfter(time) = act {

@@ -26,9 +26,9 @@ enum Difference {
 
 /// The bytes of the struct at the start of `bytes`, if there is one.
 fn walked(protocol: Protocol, bytes: &[u8]) -> Option<usize> {
-    match Walk::new(protocol, 0, bytes.len(), 64).advance(bytes) {
+    match Walk::new(protocol, 0, bytes.len(), 64).advance(bytes, usize::MAX) {
         Ok(Walked::Done(end)) => Some(end),
-        Ok(Walked::Needs(_)) | Err(_) => None,
+        Ok(Walked::Needs(_) | Walked::Unfinished) | Err(_) => None,
     }
 }
 

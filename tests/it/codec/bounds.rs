@@ -34,7 +34,7 @@ fn endless_nesting_ends_at_the_bound() {
         for (first, again, _) in nests(protocol) {
             let bytes = [first, &again.repeat(100_000)].concat();
             let mut walk = Walk::new(protocol, 0, 1 << 30, 64);
-            assert_eq!(walk.advance(&bytes), Err(WireError::Depth { bound: 64 }));
+            assert_eq!(walk.advance(&bytes, usize::MAX), Err(WireError::Depth { bound: 64 }));
             let form = Canonical::new(64).put(protocol, &bytes, &Ignored::default(), &mut Vec::new());
             assert_eq!(form, Err(Unkeyable::Wire(WireError::Depth { bound: 64 })));
         }
@@ -47,7 +47,7 @@ fn sixty_four_structs_pass() {
         let (open, _, close) = nests(protocol)[0];
         let bytes = [open.repeat(63), close.repeat(64)].concat();
         let mut walk = Walk::new(protocol, 0, bytes.len(), 64);
-        assert_eq!(walk.advance(&bytes), Ok(Walked::Done(bytes.len())));
+        assert_eq!(walk.advance(&bytes, usize::MAX), Ok(Walked::Done(bytes.len())));
         assert_eq!(Canonical::new(64).put(protocol, &bytes, &Ignored::default(), &mut Vec::new()), Ok(()));
     }
 }
@@ -89,7 +89,7 @@ fn declared_sizes_are_refused_before_anything_is_kept() {
     for head in [&[11, 0, 1][..], &[15, 0, 1, 12], &[14, 0, 1, 11], &[13, 0, 1, 11, 12]] {
         let bytes = [head, &size].concat();
         let mut walk = Walk::new(Protocol::Binary, 0, 1 << 20, 64);
-        assert!(matches!(walk.advance(&bytes), Err(WireError::TooLong { .. })));
+        assert!(matches!(walk.advance(&bytes, usize::MAX), Err(WireError::TooLong { .. })));
         let mut out = Vec::new();
         assert!(Canonical::new(64).put(Protocol::Binary, &bytes, &Ignored::default(), &mut out).is_err());
         assert!(out.capacity() < 1024);
@@ -103,7 +103,7 @@ proptest! {
     fn no_bytes_panic_or_grow(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for protocol in [Protocol::Binary, Protocol::Compact] {
             let mut walk = Walk::new(protocol, 0, 1 << 20, 64);
-            if let Ok(Walked::Needs(total)) = walk.advance(&bytes) {
+            if let Ok(Walked::Needs(total)) = walk.advance(&bytes, usize::MAX) {
                 prop_assert!(total > bytes.len() && total <= 1 << 20);
             }
             let mut out = Vec::new();

@@ -1,11 +1,10 @@
 //! Messages on a stream: told apart whatever the pieces, recognised from their first bytes, read by the official crate.
 
 use bytes::BytesMut;
-use larder::wire::boundary::{Boundary, Found};
 use larder::wire::detect::detect;
-use larder::wire::message::{Form, Header, Kind, Message, put_message};
-use larder::wire::walk::Walk;
-use larder::wire::{Bounds, Protocol, Transport};
+use larder::wire::inbound::{Inbound, Look};
+use larder::wire::message::{Form, Header, Kind, put_message};
+use larder::wire::{Bounds, Protocol, Speech, Transport};
 use proptest::prelude::*;
 use thrift::protocol::{TBinaryInputProtocol, TCompactInputProtocol, TInputProtocol, TMessageType, TType};
 
@@ -78,9 +77,8 @@ proptest! {
             let stream: Vec<u8> = messages.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
             let found = found(way, &stream, &pieces);
             prop_assert_eq!(found.len(), messages.len());
-            let mut walk = Walk::new(way.1, 0, 0, 64);
             for (found, (_, body)) in found.iter().zip(&messages) {
-                prop_assert_eq!(Message::parse(way.1, found, &mut walk).unwrap().body, &body[..]);
+                prop_assert_eq!(found.as_ref(), Some(body));
             }
         }
     }
@@ -112,27 +110,31 @@ fn read(mut input: impl TInputProtocol) -> ((String, i32, TMessageType), bool) {
     ((head.name, head.sequence_number, head.message_type), skipped)
 }
 
-/// The whole messages of a stream that arrives in pieces of these sizes, over and over, until it ends or is refused.
-fn found(way: (Transport, Protocol, Form), stream: &[u8], pieces: &[usize]) -> Vec<Vec<u8>> {
-    let mut boundary = Boundary::new(way.0, way.1, Bounds::default());
-    let (mut messages, mut start, mut end) = (Vec::new(), 0, 0_usize);
+/// The structs of the whole messages of a stream that arrives in pieces of these sizes, over and over, until it ends or is refused;
+/// nothing for one that has a flaw.
+fn found(way: (Transport, Protocol, Form), stream: &[u8], pieces: &[usize]) -> Vec<Option<Vec<u8>>> {
+    let mut inbound = Inbound::new(Speech { transport: way.0, protocol: way.1 }, Bounds::default());
+    let (mut messages, mut rest) = (Vec::new(), stream);
     for piece in pieces.iter().cycle() {
-        end = end.saturating_add(*piece).min(stream.len());
+        let (arrived, later) = rest.split_at((*piece).min(rest.len()));
+        inbound.room().extend_from_slice(arrived);
+        rest = later;
         loop {
-            let buffer = &stream[start..end];
-            match boundary.find(buffer) {
-                Ok(Found::Message(extent)) => {
-                    messages.push(buffer[extent.message.clone()].to_vec());
-                    start += extent.message.end;
+            match inbound.first() {
+                Ok(Look::Whole) => {
+                    let whole = inbound.message().unwrap();
+                    messages.push(whole.flaw.is_none().then(|| whole.message.body.to_vec()));
+                    inbound.skip();
                 }
-                Ok(Found::Needs(total)) => {
-                    assert!(total > buffer.len(), "{total} bytes are there");
+                Ok(Look::Needs(total)) => {
+                    assert!(total > inbound.len(), "{total} bytes are there");
                     break;
                 }
+                Ok(Look::Unfinished) => {}
                 Err(_) => return messages,
             }
         }
-        if end == stream.len() {
+        if rest.is_empty() {
             return messages;
         }
     }

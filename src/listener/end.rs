@@ -1,0 +1,44 @@
+//! Why a connection ended.
+
+use crate::metrics::ListenerCounts;
+use crate::wire::WireError;
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The client closed it.
+    Client,
+    /// The gateway stops.
+    Drained,
+    /// It broke, or the client closed it in the middle of a message.
+    Broken,
+    /// What the client sent is not Thrift, or exceeds a limit after which its messages cannot be told apart.
+    Wire(WireError),
+    /// The client sent a call with the sequence id of one still unanswered.
+    DuplicateSeqid,
+    /// A reply came later than the client waits.
+    LateReply,
+    /// A started message was not finished in time.
+    MessageTime,
+    /// All connections together hold too many bytes.
+    Buffered,
+    /// The backend connection that belongs to this client was lost.
+    Session,
+}
+
+impl End {
+    /// Counts the end by its reason.
+    pub fn count(&self, counts: &ListenerCounts) {
+        counts.closed(match self {
+            Self::Client => "client",
+            Self::Drained => "drained",
+            Self::Broken => "broken",
+            Self::Wire(error) => error.reason(),
+            Self::DuplicateSeqid => "duplicate_seqid",
+            Self::LateReply => "late_reply",
+            Self::MessageTime => "message_time",
+            Self::Buffered => "buffered",
+            Self::Session => "session",
+        });
+    }
+}

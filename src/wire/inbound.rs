@@ -1,0 +1,380 @@
+//! Takes the bytes of one side of a connection as they come and gives whole, walked messages: the one place that knows framed from unframed.
+//!
+//! Whoever reads messages here sees headers and structs, never where they lie: a transport whose messages are no ranges of what was read
+//! (compressed, or in the body of an HTTP request) needs a case in this file and none elsewhere.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::detect::detect;
+use super::message::{Head, Header, Message};
+use super::walk::{Walk, Walked};
+use super::{Bounds, Protocol, Speech, Transport, WireError};
+
+/// Bytes received, and the messages found in them.
+#[derive(Debug)]
+pub struct Inbound {
+    transport: Option<Transport>,
+    protocol: Option<Protocol>,
+    speech: Option<Speech>,
+    bounds: Bounds,
+    bytes: BytesMut,
+    /// Where `bytes` begins, counted from the connection's first byte.
+    origin: u64,
+    /// The first message, once it is whole and too large to be copied.
+    apart: Option<Bytes>,
+    whole: VecDeque<Found>,
+    /// Where in `bytes` the message begins that is being found.
+    start: usize,
+    progress: Progress,
+    walk: Walk,
+    /// Headers that [`Self::next_header`] has given.
+    seen: usize,
+}
+
+/// What came of looking for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It is whole.
+    Whole,
+    /// It takes at least so many bytes in all.
+    Needs(usize),
+    /// It has more values than are walked at once: let others run, then look again.
+    Unfinished,
+}
+
+/// A whole message where it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<'a> {
+    /// Its header and its struct.
+    pub message: Message<'a>,
+    /// What is wrong with its struct, if anything is; the messages behind it can be told apart all the same.
+    pub flaw: Option<&'a WireError>,
+    /// All its bytes, where they are shared rather than copied.
+    pub shared: Option<&'a Bytes>,
+}
+
+/// A whole message taken out.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    bytes: Bytes,
+    head: Head,
+    /// What is wrong with its struct, if anything is.
+    pub flaw: Option<WireError>,
+}
+
+#[derive(Clone, Debug)]
+struct Found {
+    head: Head,
+    /// Where it begins, counted from the connection's first byte.
+    start: u64,
+    length: usize,
+    flaw: Option<WireError>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Progress {
+    Header { needs: usize },
+    Struct { head: Head, needs: usize },
+}
+
+impl Inbound {
+    /// Nothing received yet of a peer that speaks `speech`.
+    pub fn new(speech: Speech, bounds: Bounds) -> Self {
+        Self::detecting(Some(speech.transport), Some(speech.protocol), bounds)
+    }
+
+    /// Nothing received yet of a peer whose first bytes tell what is not given here.
+    pub fn detecting(transport: Option<Transport>, protocol: Option<Protocol>, bounds: Bounds) -> Self {
+        let speech = transport.zip(protocol).map(|(transport, protocol)| Speech { transport, protocol });
+        Self {
+            transport,
+            protocol,
+            speech,
+            bounds,
+            bytes: BytesMut::new(),
+            origin: 0,
+            apart: None,
+            whole: VecDeque::new(),
+            start: 0,
+            progress: Progress::Header { needs: 1 },
+            walk: Walk::new(Protocol::Binary, 0, 0, bounds.depth),
+            seen: 0,
+        }
+    }
+
+    /// The transport and protocol, once they are known.
+    pub fn speech(&self) -> Option<Speech> {
+        self.speech
+    }
+
+    /// Where further bytes go, with room for some of them: it grows with what has arrived, never with what was announced.
+    pub fn room(&mut self) -> &mut BytesMut {
+        let unfound = self.bytes.len().saturating_sub(self.start);
+        let (Progress::Header { needs } | Progress::Struct { needs, .. }) = self.progress;
+        let wanted = needs.saturating_sub(unfound).min(unfound.max(BELIEVED)).max(ROOM_LEAST);
+        self.bytes.reserve(wanted);
+        // Only now does the buffer tell how large it is: what was taken from its front is room again.
+        if self.bytes.is_empty() && self.bytes.capacity() > KEPT {
+            self.bytes = BytesMut::with_capacity(wanted);
+        }
+        &mut self.bytes
+    }
+
+    /// Bytes received and not taken.
+    pub fn len(&self) -> usize {
+        self.apart.as_ref().map_or(0, Bytes::len) + self.bytes.len()
+    }
+
+    /// Whether all bytes received were taken.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.apart.is_none()
+    }
+
+    /// Bytes of the first message, as far as they are here, and of those behind it that are whole.
+    pub fn due(&self) -> usize {
+        if self.whole.is_empty() { self.len() } else { self.len() - (self.bytes.len() - self.start) }
+    }
+
+    /// Where the first message begins, counted from the connection's first byte.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.whole.front().map_or(self.origin, |found| found.start)
+    }
+
+    /// Where the next byte received will lie, counted from the connection's first byte.
+    pub fn end(&self) -> u64 {
+        self.origin + self.bytes.len() as u64
+    }
+
+    /// Whether the first message is whole. A bounded part of it is walked each time.
+    ///
+    /// # Errors
+    /// The stream cannot be told apart any further: the connection is lost.
+    #[inline]
+    pub fn first(&mut self) -> Result<Look, WireError> {
+        if self.whole.is_empty() {
+            match self.look()? {
+                Look::Whole => {}
+                unfinished @ (Look::Needs(_) | Look::Unfinished) => return Ok(unfinished),
+            }
+        }
+        self.set_apart();
+        Ok(Look::Whole)
+    }
+
+    /// Whether one more message is whole, behind those that are known to be.
+    ///
+    /// # Errors
+    /// As [`Self::first`].
+    #[inline]
+    pub fn look(&mut self) -> Result<Look, WireError> {
+        let (Progress::Header { needs } | Progress::Struct { needs, .. }) = self.progress;
+        if self.bytes.len() - self.start < needs {
+            return Ok(Look::Needs(needs));
+        }
+        let Some(speech) = self.told()? else {
+            return Ok(self.needs(self.bytes.len() + 1));
+        };
+        match speech.transport {
+            Transport::Framed => self.framed(speech.protocol),
+            Transport::Unframed => self.unframed(speech.protocol),
+        }
+    }
+
+    /// The first message, if it was found to be whole.
+    #[inline]
+    pub fn message(&self) -> Option<Whole<'_>> {
+        let found = self.whole.front()?;
+        let bytes = match &self.apart {
+            Some(apart) => apart,
+            None => self.bytes.get(..found.length)?,
+        };
+        Some(Whole {
+            message: found.head.message(bytes),
+            flaw: found.flaw.as_ref(),
+            shared: self.apart.as_ref(),
+        })
+    }
+
+    /// Takes the first message away, if it was found to be whole.
+    #[inline]
+    pub fn skip(&mut self) {
+        let Some(found) = self.whole.pop_front() else { return };
+        self.seen = self.seen.saturating_sub(1);
+        if self.apart.take().is_none() {
+            self.forget(found.length);
+            self.bytes.advance(found.length);
+        }
+    }
+
+    /// Takes the first message out, if it was found to be whole.
+    pub fn take(&mut self) -> Option<Taken> {
+        let found = self.whole.pop_front()?;
+        self.seen = self.seen.saturating_sub(1);
+        let bytes = match self.apart.take() {
+            Some(apart) => apart,
+            None => {
+                self.forget(found.length);
+                self.bytes.split_to(found.length).freeze()
+            }
+        };
+        Some(Taken { bytes, head: found.head, flaw: found.flaw })
+    }
+
+    /// The header of the next message in line that was not yet given here: it need not be whole.
+    pub fn next_header(&mut self) -> Option<Header<'_>> {
+        let index = self.seen;
+        let (head, start) = match (self.whole.get(index), self.progress) {
+            (Some(found), _) => (found.head, found.start),
+            (None, Progress::Struct { head, .. }) if index == self.whole.len() => {
+                (head, self.origin + self.start as u64)
+            }
+            (None, Progress::Struct { .. } | Progress::Header { .. }) => return None,
+        };
+        self.seen += 1;
+        let bytes = match (&self.apart, index) {
+            (Some(apart), 0) => apart,
+            _ => self.bytes.get(start.saturating_sub(self.origin) as usize..)?,
+        };
+        Some(head.header(bytes))
+    }
+
+    /// The transport and protocol, once the first bytes tell.
+    fn told(&mut self) -> Result<Option<Speech>, WireError> {
+        if self.speech.is_none()
+            && let Some((transport, protocol)) = detect(&self.bytes)?
+        {
+            let transport = self.transport.unwrap_or(transport);
+            let protocol = self.protocol.unwrap_or(protocol);
+            self.speech = Some(Speech { transport, protocol });
+        }
+        Ok(self.speech)
+    }
+
+    #[inline]
+    fn framed(&mut self, protocol: Protocol) -> Result<Look, WireError> {
+        let bytes = self.bytes.get(self.start..).unwrap_or_default();
+        let Some(&length) = bytes.first_chunk::<FRAME_HEAD>() else {
+            return Ok(self.needs(FRAME_HEAD));
+        };
+        let end = FRAME_HEAD + frame_length(length, self.bounds.frame)?;
+        let frame = bytes.get(..end);
+        let head = match self.progress {
+            Progress::Struct { head, .. } => head,
+            Progress::Header { .. } => match Head::parse(protocol, frame.unwrap_or(bytes), FRAME_HEAD) {
+                Ok(head) => {
+                    self.walk.restart(protocol, head.body(), end);
+                    head
+                }
+                Err(WireError::Short) if frame.is_none() => {
+                    return Ok(self.needs((bytes.len() + 1).min(end)));
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let Some(frame) = frame else {
+            self.progress = Progress::Struct { head, needs: end };
+            return Ok(Look::Needs(end));
+        };
+        let flaw = match self.walk.advance(frame, TOKENS) {
+            Ok(Walked::Done(at)) if at == end => None,
+            Ok(Walked::Done(at)) => Some(WireError::Trailing { left: end - at }),
+            Ok(Walked::Needs(_)) | Err(WireError::TooLong { .. }) => Some(WireError::Short),
+            Ok(Walked::Unfinished) => {
+                self.progress = Progress::Struct { head, needs: end };
+                return Ok(Look::Unfinished);
+            }
+            Err(error) => Some(error),
+        };
+        Ok(self.found(head, end, flaw))
+    }
+
+    #[inline]
+    fn unframed(&mut self, protocol: Protocol) -> Result<Look, WireError> {
+        let bytes = self.bytes.get(self.start..).unwrap_or_default();
+        let head = match self.progress {
+            Progress::Struct { head, .. } => head,
+            Progress::Header { .. } => match Head::parse(protocol, bytes, 0) {
+                Ok(head) => {
+                    self.walk.restart(protocol, head.body(), self.bounds.message);
+                    head
+                }
+                Err(WireError::Short) => return Ok(self.needs(bytes.len() + 1)),
+                Err(error) => return Err(error),
+            },
+        };
+        let (look, needs) = match self.walk.advance(bytes, TOKENS)? {
+            Walked::Done(end) => return Ok(self.found(head, end, None)),
+            Walked::Needs(needs) => (Look::Needs(needs), needs),
+            Walked::Unfinished => (Look::Unfinished, 0),
+        };
+        self.progress = Progress::Struct { head, needs };
+        Ok(look)
+    }
+
+    fn needs(&mut self, needs: usize) -> Look {
+        self.progress = Progress::Header { needs };
+        Look::Needs(needs)
+    }
+
+    #[inline]
+    fn found(&mut self, head: Head, length: usize, flaw: Option<WireError>) -> Look {
+        let start = self.origin + self.start as u64;
+        self.whole.push_back(Found { head, start, length, flaw });
+        self.start += length;
+        self.progress = Progress::Header { needs: 1 };
+        Look::Whole
+    }
+
+    /// Gives the first message a buffer of its own, if it is large: whoever keeps it need not copy it, and what follows does not keep it alive.
+    #[inline]
+    fn set_apart(&mut self) {
+        let large = self.whole.front().map(|found| found.length).filter(|&length| length >= LARGE);
+        let (Some(length), None) = (large, &self.apart) else { return };
+        self.forget(length);
+        self.apart = Some(self.bytes.split_to(length).freeze());
+        self.bytes = BytesMut::from(&*self.bytes);
+    }
+
+    #[inline]
+    fn forget(&mut self, length: usize) {
+        self.origin += length as u64;
+        self.start -= length;
+    }
+}
+
+impl Taken {
+    /// Its header.
+    pub fn header(&self) -> Header<'_> {
+        self.head.header(&self.bytes)
+    }
+
+    /// Its struct.
+    pub fn body(&self) -> Bytes {
+        self.bytes.slice(self.head.body().min(self.bytes.len())..)
+    }
+}
+
+fn frame_length(length: [u8; FRAME_HEAD], bound: usize) -> Result<usize, WireError> {
+    let length = i32::from_be_bytes(length);
+    let size = usize::try_from(length).ok().filter(|&size| size > 0 && size <= bound);
+    size.ok_or(WireError::Frame { length, bound })
+}
+
+/// Bytes of a frame's length.
+const FRAME_HEAD: usize = 4;
+/// Values that are walked at a time: about a millisecond's work.
+const TOKENS: usize = 64 << 10;
+/// From this length on, a message has a buffer of its own instead of being copied.
+pub const LARGE: usize = 64 << 10;
+/// Room for one read: what an idle connection costs.
+const ROOM_LEAST: usize = 4 << 10;
+/// Bytes that are reserved for a message because they were announced; beyond, room grows with what came.
+const BELIEVED: usize = 64 << 10;
+/// The largest buffer that a connection with nothing in it keeps.
+const KEPT: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests;
