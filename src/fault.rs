@@ -23,12 +23,12 @@ pub enum Fault {
         /// The backend's name.
         backend: Arc<str>,
     },
-    /// All connections are in use and the line for them is full.
+    /// All connections are in use, and the line for them is full or did not move in time; no byte was sent.
     #[error("backend {backend} is busy: {waiting} calls wait for a connection")]
     Busy {
         /// The backend's name.
         backend: Arc<str>,
-        /// The bound on waiting calls.
+        /// Calls in the line.
         waiting: usize,
     },
     /// No answer came in time.
@@ -140,7 +140,8 @@ impl Fault {
     /// Whether the endpoint that was asked counts it as a failure of its own.
     ///
     /// A connection closed without an answer alone never does: thriftpy2 answers an undeclared exception so, and one such
-    /// call would otherwise eject every endpoint in turn.
+    /// call would otherwise eject every endpoint in turn. A timeout blames who had the time to answer: not who was asked, or
+    /// dialled, when the call's time was nearly spent.
     pub fn blames_endpoint(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } | Self::Garbage { .. } | Self::Failure { .. } => {

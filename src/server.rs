@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -194,6 +195,7 @@ impl Running {
         if aloft > 0 {
             warn!(flights = aloft, "some flights did not land in time");
         }
+        self.leave_backends().await;
         let settled = tokio::time::timeout(SETTLE, self.parts.cache.settled()).await;
         if settled.is_err() {
             warn!("some writes to the shared tier did not end in time");
@@ -203,6 +205,14 @@ impl Running {
         // The admin endpoint may have a client that never hangs up.
         let _ = tokio::time::timeout(SETTLE, self.tasks.wait()).await;
         info!("stopped");
+    }
+
+    /// Ends the connections to backends that calls have left behind.
+    async fn leave_backends(&self) {
+        let settled = join_all(self.parts.backends.values().map(|backend| backend.settled()));
+        if tokio::time::timeout(SETTLE, settled).await.is_err() {
+            warn!("some connections to backends did not end in time");
+        }
     }
 }
 
@@ -235,5 +245,5 @@ impl<A: Accept> Bound<A> {
     }
 }
 
-/// How long the last flights, the last writes to the shared tier, and the admin endpoint's last client, may take.
+/// How long the last flights, the last connections to backends, the last writes to the shared tier, and the admin endpoint's last client, may take.
 const SETTLE: Duration = Duration::from_secs(1);

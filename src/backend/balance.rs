@@ -2,42 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::endpoint::{Endpoint, Turn};
+use super::chance::Chance;
+use super::endpoint::{Attempt, Endpoint};
 use crate::call::Repeat;
 
-/// Random numbers without a lock: splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-#[derive(Debug)]
-pub(super) struct Chance(AtomicU64);
-
-impl Chance {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(AtomicU64::new(seed))
-    }
-
-    /// A number below `bound`, 0 if that is 0.
-    pub(super) fn below(&self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
-
-    /// A number in 0..1.
-    pub(super) fn share(&self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn next(&self) -> u64 {
-        let state = self.0.fetch_add(GAMMA, Ordering::Relaxed).wrapping_add(GAMMA);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
-/// A turn at the endpoint that fits best, none of `tried`. `None` if there is none to ask at this moment.
+/// An attempt at the endpoint that fits best, none of `tried`. `None` if there is none to ask at this moment.
 ///
 /// A due probe goes first, so that an endpoint returns while others carry the load. A call that must not run twice is
 /// spared that for `patience`, as long as another endpoint takes it: the calls of idempotent methods probe better.
@@ -47,7 +20,7 @@ pub(super) fn choose(
     repeat: Repeat,
     patience: Duration,
     chance: &Chance,
-) -> Option<Turn> {
+) -> Option<Attempt> {
     let fits = |one: &&Arc<Endpoint>| one.ejection.is_rotating() && !tried.contains(&one.address);
     let candidates = endpoints.iter().filter(fits).count();
     if candidates < endpoints.len() && (tried.is_empty() || candidates == 0) {
@@ -63,8 +36,8 @@ pub(super) fn choose(
     let picked = |index: usize| endpoints.iter().filter(fits).nth(index);
     // Another call may eject an endpoint between the choice and the admission; the first that still admits will do then.
     less_busy(candidates, picked, chance)
-        .and_then(Turn::take)
-        .or_else(|| endpoints.iter().filter(fits).find_map(Turn::take))
+        .and_then(Attempt::admit)
+        .or_else(|| endpoints.iter().filter(fits).find_map(Attempt::admit))
 }
 
 fn less_busy<'a>(
@@ -83,30 +56,10 @@ fn less_busy<'a>(
     }
 }
 
-fn probe(endpoints: &[Arc<Endpoint>], tried: &[SocketAddr], patience: Duration) -> Option<Turn> {
+fn probe(endpoints: &[Arc<Endpoint>], tried: &[SocketAddr], patience: Duration) -> Option<Attempt> {
     let now = Instant::now();
     endpoints
         .iter()
         .filter(|one| !one.ejection.is_rotating() && !tried.contains(&one.address))
-        .find_map(|one| Turn::probe(one, now, patience))
-}
-
-/// The odd number closest to 2^64 divided by the golden ratio.
-const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_stay_in_their_range_and_reach_all_of_it() {
-        let chance = Chance::new(7);
-        let mut seen = [0; 5];
-        for _ in 0..1000 {
-            seen[chance.below(5)] += 1;
-            assert!((0.0..1.0).contains(&chance.share()));
-        }
-        assert!(seen.iter().all(|&times| times > 100), "{seen:?}");
-        assert_eq!(chance.below(0), 0);
-    }
+        .find_map(|one| Attempt::probe(one, now, patience))
 }

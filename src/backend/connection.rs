@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
+use super::chance::Seqids;
 use super::settings::Settings;
 use crate::call::Call;
 use crate::dial::Stream;
@@ -22,6 +23,8 @@ pub(super) struct Connection {
     transport: Transport,
     outbound: BytesMut,
     inbound: Inbound,
+    seqids: Seqids,
+    /// The number of the last call.
     seqid: i32,
     /// Since when it lies idle.
     pub(super) idle_since: Instant,
@@ -32,7 +35,7 @@ pub(super) struct Connection {
 
 /// A verified reply.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct Verified {
     /// [`Kind::Reply`] or [`Kind::Exception`].
     pub(super) kind: Kind,
     /// Its struct.
@@ -100,7 +103,7 @@ impl Drop for Open {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Box<dyn Stream>, settings: &Settings, open: Open) -> Self {
+    pub(super) fn new(stream: Box<dyn Stream>, settings: &Settings, seqids: Seqids, open: Open) -> Self {
         let speech = Speech { transport: settings.transport, protocol: settings.protocol };
         Self {
             stream,
@@ -108,6 +111,7 @@ impl Connection {
             transport: settings.transport,
             outbound: BytesMut::new(),
             inbound: Inbound::new(speech, settings.bounds),
+            seqids,
             seqid: 0,
             idle_since: Instant::now(),
             rests_until: None,
@@ -116,14 +120,14 @@ impl Connection {
     }
 
     /// Sends a call and reads its reply.
-    pub(super) async fn exchange(&mut self, call: &Call) -> Result<Reply, Broken> {
+    pub(super) async fn exchange(&mut self, call: &Call) -> Result<Verified, Broken> {
         self.send(call).await?;
         self.receive(&call.name).await
     }
 
     /// Sends a call.
     pub(super) async fn send(&mut self, call: &Call) -> Result<(), Broken> {
-        self.seqid = self.seqid.checked_add(1).unwrap_or(1);
+        self.seqid = self.seqids.draw();
         let header = Header { kind: call.kind, name: &call.name, seqid: self.seqid, form: Form::Strict };
         self.outbound.clear();
         let sent = if call.body.len() < LARGE {
@@ -196,7 +200,7 @@ impl Connection {
         self.stream.flush().await.map_err(|_| Broken::Closed)
     }
 
-    async fn receive(&mut self, name: &[u8]) -> Result<Reply, Broken> {
+    async fn receive(&mut self, name: &[u8]) -> Result<Verified, Broken> {
         loop {
             match self.inbound.first() {
                 Ok(Look::Whole) => break,
@@ -214,7 +218,7 @@ impl Connection {
         }
         let header = taken.header();
         self.verify(&header, name)?;
-        Ok(Reply { kind: header.kind, body: taken.body(), after })
+        Ok(Verified { kind: header.kind, body: taken.body(), after })
     }
 
     fn verify(&self, header: &Header<'_>, name: &[u8]) -> Result<(), Broken> {

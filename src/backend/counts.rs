@@ -10,7 +10,7 @@ use crate::fault::Fault;
 /// The counters of all backends. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    attempts: Family<Attempt, Counter>,
+    attempts: Family<Attempted, Counter>,
     retries: Family<Name, Counter>,
     ejections: Family<Name, Counter>,
     opened: Family<Name, Counter>,
@@ -43,7 +43,7 @@ impl Counts {
     pub(super) fn of(&self, backend: &str) -> Tally {
         let name = Name { backend: backend.to_owned() };
         let attempt = |result: &'static str| {
-            let labels = Attempt { backend: backend.to_owned(), result };
+            let labels = Attempted { backend: backend.to_owned(), result };
             self.attempts.get_or_create(&labels).clone()
         };
         Tally {
@@ -104,7 +104,7 @@ impl Tally {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Attempt {
+struct Attempted {
     backend: String,
     result: &'static str,
 }

@@ -1,4 +1,16 @@
 //! Takes an endpoint out of rotation while it fails, and lets one call find out whether it is back.
+//!
+//! ```text
+//!            failures in a row           time is over, and a call comes
+//!  Rotating -------------------> Ejected ------------------------------> Probing
+//!      ^                          ^   ^                                 |  |  |
+//!      |                          |   +-- failed: ejected twice as long +  |  |
+//!      |                          +------ nothing told: due again at once -+  |
+//!      +--------------------------------- answered ---------------------------+
+//! ```
+//!
+//! A probe that comes to nothing within its time no longer keeps others from probing. A verdict on a call that began
+//! before the last of these changes is dropped.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -83,15 +95,15 @@ pub(super) struct Ejection {
 
 impl Ejection {
     pub(super) fn new(limits: Limits) -> Self {
-        let inner = Inner { state: State::Rotating { failures: 0 }, times: 0 };
+        let inner = Inner { phase: Phase::Rotating { failures: 0 }, times: 0 };
         Self { limits, inner: Mutex::new(inner), calm: AtomicU8::new(CALM), epoch: AtomicU64::new(0) }
     }
 
     pub(super) fn standing(&self) -> Standing {
-        match self.lock().state {
-            State::Rotating { .. } => Standing::Rotating,
-            State::Ejected { .. } => Standing::Ejected,
-            State::Probing { .. } => Standing::Probing,
+        match self.lock().phase {
+            Phase::Rotating { .. } => Standing::Rotating,
+            Phase::Ejected { .. } => Standing::Ejected,
+            Phase::Probing { .. } => Standing::Probing,
         }
     }
 
@@ -117,7 +129,7 @@ impl Ejection {
         if !inner.is_due(now, patience) {
             return None;
         }
-        inner.state = State::Probing { until: now + self.limits.probe };
+        inner.phase = Phase::Probing { until: now + self.limits.probe };
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         Some(Ticket { epoch, role: Role::Probe })
     }
@@ -142,10 +154,10 @@ impl Ejection {
         if effect != Effect::Unchanged {
             self.epoch.fetch_add(1, Ordering::AcqRel);
         }
-        let calm = match inner.state {
-            State::Rotating { failures: 0 } => CALM,
-            State::Rotating { .. } => UNEASY,
-            State::Ejected { .. } | State::Probing { .. } => OUT,
+        let calm = match inner.phase {
+            Phase::Rotating { failures: 0 } => CALM,
+            Phase::Rotating { .. } => UNEASY,
+            Phase::Ejected { .. } | Phase::Probing { .. } => OUT,
         };
         self.calm.store(calm, Ordering::Release);
         effect
@@ -165,13 +177,13 @@ enum Role {
 
 #[derive(Debug)]
 struct Inner {
-    state: State,
+    phase: Phase,
     /// Ejections in a row.
     times: u32,
 }
 
 #[derive(Debug)]
-enum State {
+enum Phase {
     Rotating { failures: u32 },
     Ejected { until: Instant },
     Probing { until: Instant },
@@ -179,14 +191,14 @@ enum State {
 
 impl Inner {
     fn is_due(&self, now: Instant, patience: Duration) -> bool {
-        match self.state {
-            State::Rotating { .. } => false,
-            State::Ejected { until } | State::Probing { until } => until + patience <= now,
+        match self.phase {
+            Phase::Rotating { .. } => false,
+            Phase::Ejected { until } | Phase::Probing { until } => until + patience <= now,
         }
     }
 
     fn called(&mut self, verdict: Verdict, limits: Limits, now: Instant, share: f64) -> Effect {
-        let State::Rotating { failures } = &mut self.state else {
+        let Phase::Rotating { failures } = &mut self.phase else {
             return Effect::Unchanged;
         };
         match verdict {
@@ -203,12 +215,12 @@ impl Inner {
     fn probed(&mut self, verdict: Verdict, limits: Limits, now: Instant, share: f64) -> Effect {
         match verdict {
             Verdict::Healthy => {
-                self.state = State::Rotating { failures: 0 };
+                self.phase = Phase::Rotating { failures: 0 };
                 self.times = 0;
                 Effect::Returned
             }
             Verdict::Neutral => {
-                self.state = State::Ejected { until: now };
+                self.phase = Phase::Ejected { until: now };
                 Effect::Unchanged
             }
             Verdict::Failed => self.eject(limits, now, share),
@@ -219,7 +231,7 @@ impl Inner {
         let doubled = limits.time.saturating_mul(1 << self.times.min(DOUBLINGS_MAX));
         let half = doubled.min(limits.time_max) / 2;
         self.times = self.times.saturating_add(1);
-        self.state = State::Ejected { until: now + half + half.mul_f64(share.clamp(0.0, 1.0)) };
+        self.phase = Phase::Ejected { until: now + half + half.mul_f64(share.clamp(0.0, 1.0)) };
         Effect::Ejected
     }
 }

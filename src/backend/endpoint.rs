@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::answer::verdict;
+use super::deadline::Deadline;
 use super::ejection::{Effect, Ejection, Limits, Standing, Ticket, Verdict};
+use super::means::Means;
 use super::pool::Pool;
-use super::settings::Settings;
+use crate::call::Answer;
+use crate::fault::Fault;
 
 /// An endpoint as an operator sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndpointState {
+pub struct EndpointStatus {
     /// Where it listens.
     pub address: SocketAddr,
     /// Whether it takes calls.
@@ -28,13 +32,15 @@ pub struct EndpointState {
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
+    pub(super) means: Arc<Means>,
     pub(super) pool: Pool,
     pub(super) ejection: Ejection,
     in_flight: AtomicUsize,
 }
 
 impl Endpoint {
-    pub(super) fn new(address: SocketAddr, settings: &Settings) -> Self {
+    pub(super) fn new(address: SocketAddr, means: &Arc<Means>) -> Self {
+        let settings = &means.settings;
         let limits = Limits {
             failures: settings.ejection_failures,
             time: settings.ejection_time,
@@ -47,9 +53,10 @@ impl Endpoint {
         };
         Self {
             address,
-            pool: Pool::new(settings.max_connections, settings.max_waiting, settings.idle_timeout),
+            pool: Pool::new(settings),
             ejection: Ejection::new(limits),
             in_flight: AtomicUsize::new(0),
+            means: Arc::clone(means),
         }
     }
 
@@ -57,8 +64,8 @@ impl Endpoint {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    pub(super) fn state(&self) -> EndpointState {
-        EndpointState {
+    pub(super) fn status(&self) -> EndpointStatus {
+        EndpointStatus {
             address: self.address,
             standing: self.ejection.standing(),
             in_flight: self.in_flight(),
@@ -67,40 +74,93 @@ impl Endpoint {
     }
 }
 
-/// One call's turn at an endpoint. Dropped without a verdict, it tells nothing.
+/// One call's right to ask an endpoint. Dropped without a word of what came of it, it tells nothing.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct Attempt {
     pub(super) endpoint: Arc<Endpoint>,
     ticket: Option<Ticket>,
+    chance: FairChance,
 }
 
-impl Turn {
-    /// A turn in rotation.
-    pub(super) fn take(endpoint: &Arc<Endpoint>) -> Option<Self> {
+/// Whether an endpoint had the time to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FairChance {
+    Given,
+    /// It was asked when its call's time was nearly spent.
+    Denied,
+}
+
+impl Attempt {
+    /// An attempt at an endpoint in rotation.
+    pub(super) fn admit(endpoint: &Arc<Endpoint>) -> Option<Self> {
         endpoint.ejection.admit().map(|ticket| Self::with(endpoint, ticket))
     }
 
-    /// The turn of a probe.
+    /// The attempt that finds out whether an ejected endpoint is back.
     pub(super) fn probe(endpoint: &Arc<Endpoint>, now: Instant, patience: Duration) -> Option<Self> {
         let ticket = endpoint.ejection.admit_probe(now, patience)?;
         Some(Self::with(endpoint, ticket))
     }
 
-    /// Ends the turn. `share` places the end of an ejection, see [`Ejection::settle`].
-    pub(super) fn settle(mut self, verdict: Verdict, share: impl FnOnce() -> f64) -> Effect {
-        match self.ticket.take() {
-            None => Effect::Unchanged,
-            Some(ticket) => self.endpoint.ejection.settle(ticket, verdict, share),
+    /// Notes how much of its time the call has left now that it is sent.
+    pub(super) fn sends(&mut self, deadline: Option<Deadline>) {
+        if deadline.is_some_and(Deadline::is_nearly_spent) {
+            self.chance = FairChance::Denied;
+        }
+    }
+
+    /// Leaves the verdict to what goes on when the call has ended.
+    pub(super) fn hand_over(&mut self) -> Self {
+        self.endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { endpoint: Arc::clone(&self.endpoint), ticket: self.ticket.take(), chance: self.chance }
+    }
+
+    /// Ends it by what came of it, and counts that.
+    pub(super) fn settle(self, asked: Result<Option<&Answer>, &Fault>) {
+        let tally = &self.endpoint.means.tally;
+        let verdict = match asked {
+            Ok(Some(_)) => {
+                tally.answered();
+                Verdict::Healthy
+            }
+            Ok(None) => {
+                tally.sent();
+                Verdict::Neutral
+            }
+            Err(fault) => {
+                tally.failed(fault);
+                match (fault, self.chance) {
+                    (Fault::Timeout { .. }, FairChance::Denied) => Verdict::Neutral,
+                    (_, FairChance::Given | FairChance::Denied) => verdict(fault),
+                }
+            }
+        };
+        self.end(verdict);
+    }
+
+    /// Ends it by what it says of the endpoint.
+    pub(super) fn end(mut self, verdict: Verdict) {
+        let Some(ticket) = self.ticket.take() else { return };
+        let Endpoint { ejection, means, address, .. } = &*self.endpoint;
+        match ejection.settle(ticket, verdict, || means.chance.share()) {
+            Effect::Unchanged => {}
+            Effect::Ejected => {
+                means.tally.ejected();
+                tracing::warn!(backend = %means.name(), endpoint = %address, "endpoint ejected");
+            }
+            Effect::Returned => {
+                tracing::info!(backend = %means.name(), endpoint = %address, "endpoint is back");
+            }
         }
     }
 
     fn with(endpoint: &Arc<Endpoint>, ticket: Ticket) -> Self {
         endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { endpoint: Arc::clone(endpoint), ticket: Some(ticket) }
+        Self { endpoint: Arc::clone(endpoint), ticket: Some(ticket), chance: FairChance::Given }
     }
 }
 
-impl Drop for Turn {
+impl Drop for Attempt {
     fn drop(&mut self) {
         self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let Some(ticket) = self.ticket.take() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::endpoint::Endpoint;
-use super::{Backend, within};
+use super::Backend;
+use super::deadline::{Deadline, within};
 use crate::fault::Fault;
 
 /// What came of looking host names up.
@@ -53,32 +53,32 @@ impl Backend {
             let failed = join_all(hosts.iter_mut().map(|host| self.look_up(host))).await;
             self.adopt(&hosts);
             self.lookup.send_replace(Lookup::Over(failed.into_iter().flatten().last()));
-            let pause = if self.endpoints.load().is_empty() {
-                self.settings.resolve_interval.min(EMPTY_PAUSE)
-            } else {
-                self.settings.resolve_interval
-            };
+            let interval = self.means.settings.resolve_interval;
+            let pause = if self.endpoints.is_empty() { interval.min(EMPTY_PAUSE) } else { interval };
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Waits for the first lookup, as long as opening a connection may take.
-    pub(super) async fn wait_for_lookup(&self, deadline: Option<Instant>) -> Result<(), Fault> {
-        let bound = Instant::now() + self.settings.connect_timeout;
-        let bound = deadline.map_or(bound, |deadline| deadline.min(bound));
+    /// Waits for the first lookup, as long as opening a connection may take. A deadline that passes before is the call's
+    /// own end, and says nothing of the names.
+    pub(super) async fn wait_for_lookup(&self, deadline: Option<Deadline>) -> Result<(), Fault> {
+        let bound = Instant::now() + self.means.settings.connect_timeout;
+        let patience = deadline.filter(|deadline| deadline.at < bound);
         let mut lookup = self.lookup.subscribe();
-        let over = within(Some(bound), lookup.wait_for(Lookup::is_over)).await;
-        if !self.endpoints.load().is_empty() {
+        let until = patience.map_or(bound, |deadline| deadline.at);
+        let over = within(Some(until), lookup.wait_for(Lookup::is_over)).await;
+        if !self.endpoints.is_empty() {
             return Ok(());
         }
-        let why = match over {
-            Ok(Ok(found)) => match &*found {
+        let why = match (over, patience) {
+            (Ok(Ok(found)), _) => match &*found {
                 Lookup::Over(Some(why)) => why.to_string(),
                 Lookup::Over(None) | Lookup::Pending => "it has no address".to_owned(),
             },
-            Ok(Err(_)) | Err(_) => "its names are still being looked up".to_owned(),
+            (Err(_), Some(deadline)) => return Err(self.means.late(deadline)),
+            (Ok(Err(_)) | Err(_), _) => "its names are still being looked up".to_owned(),
         };
-        Err(self.unreachable(why))
+        Err(self.means.unreachable(why))
     }
 
     /// An empty or failed lookup keeps the addresses of the last good one. Says what failed.
@@ -86,7 +86,7 @@ impl Backend {
         if host.name.parse::<IpAddr>().is_ok() {
             return None;
         }
-        let found = self.dial.resolve(&host.name, host.port);
+        let found = self.means.dial.resolve(&host.name, host.port);
         let why = match tokio::time::timeout(LOOKUP_TIME, found).await {
             Ok(Ok(addresses)) if !addresses.is_empty() => {
                 host.addresses = addresses;
@@ -100,18 +100,8 @@ impl Backend {
         Some(why.into())
     }
 
-    /// Makes the addresses of `hosts` the endpoints. What is known of an address stays with it.
     fn adopt(&self, hosts: &[Host]) {
-        let known = self.endpoints.load();
-        let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
-        for &address in hosts.iter().flat_map(|host| &host.addresses) {
-            if endpoints.iter().any(|one| one.address == address) {
-                continue;
-            }
-            let old = known.iter().find(|one| one.address == address);
-            endpoints.push(old.map_or_else(|| Arc::new(Endpoint::new(address, &self.settings)), Arc::clone));
-        }
-        self.endpoints.store(Arc::new(endpoints));
+        self.endpoints.adopt(hosts.iter().flat_map(|host| host.addresses.iter().copied()));
     }
 
     fn hosts(&self) -> Vec<Host> {
@@ -119,7 +109,7 @@ impl Backend {
             let literal = name.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, *port));
             Host { name: name.clone(), port: *port, addresses: literal.into_iter().collect() }
         };
-        self.settings.endpoints.iter().map(host).collect()
+        self.means.settings.endpoints.iter().map(host).collect()
     }
 }
 

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, Idle, Open};
 use super::counts::Tally;
+use super::deadline::within;
+use super::settings::Settings;
 
 /// The connections to one endpoint. A permit stands for a connection in use; the idle ones fit under the same cap, for
 /// a connection is only opened where no idle one can be had.
@@ -37,19 +39,22 @@ pub(super) enum Slot {
 
 /// The line for connections is full, or did not move in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) struct Full {
+    /// Calls in the line.
+    pub(super) waiting: usize,
+}
 
 impl Pool {
-    pub(super) fn new(max_connections: usize, max_waiting: usize, idle_timeout: Duration) -> Self {
-        let max_connections = max_connections.clamp(1, Semaphore::MAX_PERMITS);
+    pub(super) fn new(settings: &Settings) -> Self {
+        let max_connections = settings.max_connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(max_connections)),
             open: Arc::default(),
             waiting: AtomicUsize::new(0),
             max_connections,
-            max_waiting,
-            idle_timeout,
+            max_waiting: settings.max_waiting,
+            idle_timeout: settings.idle_timeout,
         }
     }
 
@@ -63,9 +68,10 @@ impl Pool {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = Place::take(&self.waiting, self.max_waiting).ok_or(Full)?;
-        let permit = super::within(deadline, Arc::clone(&self.permits).acquire_owned()).await;
-        permit.ok().and_then(Result::ok).ok_or(Full)
+        let full = || Full { waiting: self.waiting.load(Ordering::Acquire) };
+        let _queued = Queued::join(&self.waiting, self.max_waiting).ok_or_else(full)?;
+        let permit = within(deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        permit.ok().and_then(Result::ok).ok_or_else(full)
     }
 
     /// What the holder of a permit uses. `None` where all that is left rests after a oneway call, until the time given.
@@ -146,17 +152,17 @@ impl Pool {
     }
 }
 
-/// A place in the line.
-struct Place<'a>(&'a AtomicUsize);
+/// A call in the line.
+struct Queued<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, bound: usize) -> Option<Self> {
+impl<'a> Queued<'a> {
+    fn join(waiting: &'a AtomicUsize, bound: usize) -> Option<Self> {
         let more = |waiting: usize| (waiting < bound).then_some(waiting + 1);
         waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok().map(|_| Self(waiting))
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Queued<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }

@@ -3,26 +3,29 @@
 use std::time::Duration;
 
 use super::Backend;
+use super::answer::Cut;
 use super::connection::{After, Broken, Idle};
-use super::endpoint::Turn;
-use super::lease::{Cut, Lease, Limit};
+use super::deadline::Deadline;
+use super::endpoint::Attempt;
+use super::loan::{Loan, Want};
+use super::means::Means;
 use crate::call::{Answer, Answering, Call, Terms};
 use crate::fault::Fault;
 
 /// A connection of one client's own: calls go in series, none is ever sent twice, and none goes elsewhere.
 #[derive(Debug, Default)]
 pub struct Private {
-    state: State,
+    stage: Stage,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one for each client, and open nearly always")]
 #[derive(Debug, Default)]
-enum State {
+enum Stage {
     /// No call was made.
     #[default]
     Unopened,
     /// Between two calls.
-    Open(Lease),
+    Open(Loan),
     /// The connection, and with it what the backend kept on it, is gone; or a call is on it.
     Lost,
 }
@@ -40,60 +43,63 @@ impl Private {
         terms: &Terms,
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
-        backend.same_protocol(call)?;
-        let limit = Limit::after(timeout);
+        backend.means.same_protocol(call)?;
+        let deadline = Deadline::after(timeout);
         // A call that is dropped halfway leaves the connection lost.
-        let (lease, turn) = match std::mem::replace(&mut self.state, State::Lost) {
-            State::Lost => return Err(backend.closed()),
-            State::Open(lease) => {
-                let turn = Turn::take(&lease.endpoint);
-                (lease, turn)
+        let (loan, mut attempt) = match std::mem::replace(&mut self.stage, Stage::Lost) {
+            Stage::Lost => return Err(backend.means.closed()),
+            Stage::Open(loan) => {
+                let attempt = Attempt::admit(&loan.endpoint);
+                (loan, attempt)
             }
-            State::Unopened => match backend.open_private(limit).await {
-                Ok((lease, turn)) => (lease, Some(turn)),
+            Stage::Unopened => match backend.borrow(Want::Own, deadline).await {
+                Ok((loan, attempt)) => (loan, Some(attempt)),
                 Err(fault) => {
-                    self.state = State::Unopened;
+                    self.stage = Stage::Unopened;
                     return Err(fault);
                 }
             },
         };
-        let asked = self.ask_over(lease, backend, call, terms, limit).await;
-        if let Some(turn) = turn {
-            backend.settle(turn, asked.as_ref().map(Option::as_ref));
+        if let Some(attempt) = &mut attempt {
+            attempt.sends(deadline);
+        }
+        let asked = self.ask_over(loan, &backend.means, call, terms, deadline).await;
+        if let Some(attempt) = attempt {
+            attempt.settle(asked.as_ref().map(Option::as_ref));
         }
         asked
     }
 
     async fn ask_over(
         &mut self,
-        mut lease: Lease,
-        backend: &Backend,
+        mut loan: Loan,
+        means: &Means,
         call: &Call,
         terms: &Terms,
-        limit: Option<Limit>,
+        deadline: Option<Deadline>,
     ) -> Result<Option<Answer>, Fault> {
-        match lease.rested(backend).await {
+        match loan.rested().await {
             Idle::Quiet => {}
-            Idle::Closed => return Err(backend.closed()),
+            Idle::Closed => return Err(means.closed()),
             Idle::Unsolicited => {
-                backend.tally.unsolicited();
-                return Err(backend.closed());
+                means.tally.unsolicited();
+                return Err(means.closed());
             }
         }
         match terms.answer {
             Answering::Reply => {
-                let reply = lease.exchange(call, limit).await;
-                let reply = reply.map_err(|cut| ended(backend, cut))?;
+                let reply = loan.exchange(call, deadline).await;
+                let reply = reply.map_err(|cut| ended(means, cut))?;
                 match reply.after {
-                    After::Clean => self.state = State::Open(lease),
-                    After::Unsolicited => backend.tally.unsolicited(),
+                    After::Clean => self.stage = Stage::Open(loan),
+                    After::Unsolicited => means.tally.unsolicited(),
                 }
-                backend.classify(reply, terms).map(Some)
+                means.classify(reply, terms).map(Some)
             }
             Answering::Oneway | Answering::Unsure => {
-                lease.send(call, limit).await.map_err(|cut| ended(backend, cut))?;
-                lease.rest();
-                self.state = State::Open(lease);
+                loan.send(call, deadline).await.map_err(|cut| ended(means, cut))?;
+                loan.rest();
+                self.stage = Stage::Open(loan);
                 Ok(None)
             }
         }
@@ -101,15 +107,15 @@ impl Private {
 
     /// Whether the connection has ended, so that the client's own should end too.
     pub fn is_lost(&self) -> bool {
-        matches!(self.state, State::Lost)
+        matches!(self.stage, Stage::Lost)
     }
 }
 
 /// Why a call on this connection has no reply. Unsent or not, what the backend kept on it is gone, and no other
 /// connection can stand in: so it is never the fault of an endpoint that cannot be reached.
-fn ended(backend: &Backend, cut: Cut) -> Fault {
+fn ended(means: &Means, cut: Cut) -> Fault {
     match cut {
-        Cut::Broken(Broken::Unsent) => backend.closed(),
-        cut @ (Cut::Broken(Broken::Closed | Broken::Garbage(_)) | Cut::Late(_)) => backend.cut(cut),
+        Cut::Broken(Broken::Unsent) => means.closed(),
+        cut @ (Cut::Broken(Broken::Closed | Broken::Garbage(_)) | Cut::Late(_)) => means.cut(cut),
     }
 }

@@ -207,7 +207,7 @@ fn backends(
     counts.register(registry);
     let seed = Seed::new(surroundings.seed).of("backends");
     let built = config.backends.iter().map(|(name, options)| {
-        let seed = seed.of(name).number();
+        let seed = seed.of(name);
         let settings = backend_settings(name, options, bounds(config));
         (name.clone(), Backend::new(settings, Arc::clone(&surroundings.dial), seed, &counts))
     });

@@ -1,6 +1,5 @@
 //! When endpoints leave the rotation and how they return.
 
-use super::super::*;
 use super::world::*;
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,5 @@
 //! Which connections are used again, and how many there may be.
 
-use super::super::*;
 use super::world::*;
 use crate::dial::Tcp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,7 +90,7 @@ async fn after_a_oneway_call_a_connection_rests() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     world.all(Act::Answer);
     backend.ask(&call(), &once(), None).await.unwrap();
-    assert_eq!(world.servers[0].heard(), [(1, 1), (2, 1)]);
+    assert_eq!(world.servers[0].heard(), [1, 2]);
     tokio::time::sleep(Duration::from_millis(20)).await;
     let together = [spawn(&backend), spawn(&backend)];
     for call in together {
@@ -122,7 +121,7 @@ async fn an_answered_oneway_call_costs_its_connection() {
     backend.ask(&call(), &answering(Answering::Oneway), None).await.unwrap();
     tokio::time::sleep(Duration::from_millis(25)).await;
     backend.ask(&call(), &once(), None).await.unwrap();
-    assert_eq!(world.servers[0].heard(), [(1, 1), (2, 1)]);
+    assert_eq!(world.servers[0].heard(), [1, 2]);
     assert_eq!(world.counted(r#"larder_backend_unsolicited_total{backend="users"}"#), 1);
 }
 
@@ -175,7 +174,7 @@ async fn a_real_socket_closed_at_rest_is_not_used_again() {
     let mut world = World::of(1);
     let address = listener.local_addr().unwrap();
     world.settings.endpoints = vec![(address.ip().to_string(), address.port())];
-    let backend = Backend::new(world.settings.clone(), Arc::new(Tcp), 1, &world.counts);
+    let backend = Backend::new(world.settings.clone(), Arc::new(Tcp), Seed::new(1), &world.counts);
     for _ in 0..3 {
         let serving = async {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -190,7 +189,7 @@ async fn a_real_socket_closed_at_rest_is_not_used_again() {
         assert_eq!(asked.unwrap().unwrap().said, Said::Nothing);
         let closed = async {
             while backend.endpoints()[0].connections > 0 {
-                backend.endpoints.load()[0].pool.reap(Instant::now(), &backend.tally);
+                backend.endpoints.first().pool.reap(Instant::now(), &backend.means.tally);
                 tokio::task::yield_now().await;
             }
         };

@@ -1,6 +1,5 @@
 //! When a call goes to another endpoint, and when it must not.
 
-use super::super::*;
 use super::world::*;
 
 #[tokio::test(start_paused = true)]

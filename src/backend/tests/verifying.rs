@@ -1,8 +1,6 @@
 //! Which replies are believed, and what they say.
 
-use super::super::*;
 use super::world::*;
-use crate::wire::Transport;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_reply_to_the_call_kills_its_connection() {
@@ -32,13 +30,35 @@ async fn bytes_after_a_reply_cost_the_connection_and_not_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn seqids_are_ours_and_differ_on_a_connection() {
+async fn sequence_ids_are_told_by_the_seed_alone() {
+    let seqids = async || {
+        let mut world = World::of(1);
+        let backend = world.start();
+        for _ in 0..3 {
+            backend.ask(&call(), &once(), None).await.unwrap();
+        }
+        assert_eq!(world.servers[0].heard(), [1, 1, 1]);
+        world.servers[0].seqids()
+    };
+    let drawn = seqids().await;
+    assert!(drawn.iter().all(|&id| id > 0), "{drawn:?}");
+    assert!(drawn.windows(2).all(|pair| pair[0].abs_diff(pair[1]) > 1), "{drawn:?}");
+    assert_eq!(drawn, seqids().await, "the same seed draws the same");
+}
+
+/// Whatever a server sends of its own accord, it cannot know the number of the call to come.
+#[tokio::test(start_paused = true)]
+async fn a_reply_sent_ahead_under_the_next_number_is_no_answer() {
     let mut world = World::of(1);
     let backend = world.start();
-    for _ in 0..3 {
-        backend.ask(&call(), &once(), None).await.unwrap();
+    world.all(Act::AnswerAhead);
+    for _ in 0..20 {
+        match backend.ask(&call(), &once(), None).await {
+            Ok(answer) => assert_eq!(answer.unwrap().body, field(Protocol::Binary, 0)),
+            Err(fault) => assert_eq!(fault.as_str(), "garbage"),
+        }
     }
-    assert_eq!(world.servers[0].heard(), [(1, 1), (1, 2), (1, 3)]);
+    assert!(world.opened() > 1, "a stray reply costs its connection");
 }
 
 #[tokio::test(start_paused = true)]

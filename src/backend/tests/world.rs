@@ -2,15 +2,29 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "a script names the acts that differ")]
 
-use std::sync::{Arc, Mutex};
+pub(super) use std::net::SocketAddr;
+pub(super) use std::sync::Arc;
+pub(super) use std::time::Duration;
 
-use super::super::*;
-use crate::dial::{Simulated, Stream};
-use crate::wire::inbound::{Inbound, Look};
-use crate::wire::message::{Form, Header, put_message};
-use crate::wire::{Bounds, Speech, Transport};
+pub(super) use tokio::time::Instant;
+pub(super) use tokio_util::sync::CancellationToken;
+
+pub(super) use super::super::*;
+pub(super) use crate::call::{Answer, Answering, Call, Repeat, Returns, Said, Terms};
+pub(super) use crate::fault::Fault;
+pub(super) use crate::wire::{Protocol, Transport};
+
+use std::sync::Mutex;
+
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use crate::dial::simulated::Socket;
+use crate::dial::{Dial, Simulated, Stream};
+use crate::wire::inbound::{Inbound, Look};
+use crate::wire::message::{Form, Header, Kind, put_message};
+use crate::wire::{Bounds, Speech, exception};
 
 /// What a server does with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +37,8 @@ pub(super) enum Act {
     WrongName,
     WrongKind,
     AnswerTwice,
+    /// Answers; and once the next call is on its way, answers that under the number that follows.
+    AnswerAhead,
     AnswerHalf,
     Hang,
     HangUp,
@@ -49,9 +65,14 @@ impl Server {
         self.heard.lock().unwrap().len()
     }
 
-    /// The number of the connection and the seqid of each call.
-    pub(super) fn heard(&self) -> Vec<(usize, i32)> {
-        self.heard.lock().unwrap().clone()
+    /// The number of each call's connection.
+    pub(super) fn heard(&self) -> Vec<usize> {
+        self.heard.lock().unwrap().iter().map(|(connection, _)| *connection).collect()
+    }
+
+    /// The sequence id of each call.
+    pub(super) fn seqids(&self) -> Vec<i32> {
+        self.heard.lock().unwrap().iter().map(|(_, seqid)| *seqid).collect()
     }
 
     pub(super) fn opened(&self) -> usize {
@@ -97,6 +118,12 @@ impl Server {
                 act => reply(settings, &header, act),
             };
             stream.write_all(&reply).await.ok()?;
+            if act == Act::AnswerAhead {
+                // By then the gateway has looked at the connection and found nothing.
+                stream.read_buf(inbound.room()).await.ok()?;
+                let ahead = Header { seqid: header.seqid + 1, ..header };
+                stream.write_all(&self::reply(settings, &ahead, Act::AnswerField(9))).await.ok()?;
+            }
             if act == Act::AnswerHalf {
                 return Some(());
             }
@@ -137,7 +164,7 @@ fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
 }
 
 /// A struct with one byte in field `id`.
-fn field(protocol: Protocol, id: i16) -> Vec<u8> {
+pub(super) fn field(protocol: Protocol, id: i16) -> Vec<u8> {
     match protocol {
         Protocol::Binary => [&[3][..], &id.to_be_bytes(), &[7, 0]].concat(),
         Protocol::Compact => vec![3, (id << 1) as u8, 7, 0],
@@ -145,12 +172,12 @@ fn field(protocol: Protocol, id: i16) -> Vec<u8> {
 }
 
 /// A network with servers on it.
-#[derive(Debug)]
 pub(super) struct World {
     pub(super) network: Simulated,
     pub(super) settings: Settings,
     pub(super) servers: Vec<Server>,
     pub(super) counts: Counts,
+    full: Option<(mpsc::Receiver<Socket>, Box<dyn Stream>)>,
 }
 
 impl World {
@@ -174,7 +201,13 @@ impl World {
             ejection_time_max: Duration::from_secs(8),
             bounds: Bounds::default(),
         };
-        Self { network: Simulated::default(), settings, servers: Vec::new(), counts: Counts::default() }
+        Self {
+            network: Simulated::default(),
+            settings,
+            servers: Vec::new(),
+            counts: Counts::default(),
+            full: None,
+        }
     }
 
     /// Starts the servers and gives the backend to ask them through.
@@ -188,10 +221,27 @@ impl World {
     }
 
     pub(super) fn backend(&self) -> Arc<Backend> {
-        Backend::new(self.settings.clone(), Arc::new(self.network.clone()), 42, &self.counts)
+        Backend::new(self.settings.clone(), Arc::new(self.network.clone()), Seed::new(42), &self.counts)
     }
 
     pub(super) fn serve(&self, address: SocketAddr) -> Server {
+        self.serve_from(address, self.network.listen(address, 64))
+    }
+
+    /// Makes an address accept nothing and refuse nothing.
+    pub(super) async fn fill(&mut self, address: SocketAddr) {
+        let accepted = self.network.listen(address, 1);
+        self.full = Some((accepted, self.network.dial(address).await.unwrap()));
+    }
+
+    /// Makes it accept who waits there.
+    pub(super) async fn drain(&mut self, address: SocketAddr) -> Server {
+        let (mut accepted, first) = self.full.take().unwrap();
+        drop((accepted.recv().await, first));
+        self.serve_from(address, accepted)
+    }
+
+    fn serve_from(&self, address: SocketAddr, mut accepted: mpsc::Receiver<Socket>) -> Server {
         let server = Server {
             address,
             script: Arc::new(Mutex::new(Act::Answer)),
@@ -200,7 +250,6 @@ impl World {
             opened: Arc::default(),
         };
         let (listening, settings) = (server.clone(), self.settings.clone());
-        let mut accepted = self.network.listen(address, 64);
         tokio::spawn(async move {
             while let Some(stream) = accepted.recv().await {
                 tokio::spawn(listening.clone().converse(stream, settings.clone()));

@@ -1,0 +1,102 @@
+//! What came of a try: the answer that a verified reply is, or the fault that stands in its place, and what either says
+//! of the endpoint.
+
+use std::sync::Arc;
+
+use super::connection::{Broken, Verified};
+use super::deadline::Deadline;
+use super::ejection::Verdict;
+use super::means::Means;
+use crate::call::{Answer, Call, Returns, Said, Terms};
+use crate::fault::Fault;
+use crate::wire::exception;
+use crate::wire::message::Kind;
+
+/// What ended a call on a connection without a reply.
+#[derive(Debug)]
+pub(super) enum Cut {
+    Broken(Broken),
+    Late(Deadline),
+}
+
+impl Means {
+    /// What a verified reply says.
+    pub(super) fn classify(&self, reply: Verified, terms: &Terms) -> Result<Answer, Fault> {
+        let Verified { kind, body, .. } = reply;
+        let (backend, protocol) = (Arc::clone(self.name()), self.settings.protocol);
+        if kind == Kind::Exception {
+            let kind = exception::decode(protocol, &body).kind;
+            return Err(Fault::Exception { backend, kind, body });
+        }
+        match Said::of(protocol, &body) {
+            Err(error) => Err(Fault::Garbage { backend, why: error.to_string().into() }),
+            Ok(Said::Nothing) if terms.returns == Returns::Value => {
+                Err(Fault::MissingResult { backend, body })
+            }
+            Ok(Said::Declared(id)) if terms.failures.contains(&id) => {
+                Err(Fault::Failure { backend, id, body })
+            }
+            Ok(said) => Ok(Answer { said, body }),
+        }
+    }
+
+    /// Refuses a call in another protocol than the backend's.
+    pub(super) fn same_protocol(&self, call: &Call) -> Result<(), Fault> {
+        let ours = self.settings.protocol;
+        if call.protocol == ours {
+            return Ok(());
+        }
+        let backend = Arc::clone(self.name());
+        Err(Fault::Protocol { backend, theirs: ours.as_str(), ours: call.protocol.as_str() })
+    }
+
+    pub(super) fn busy(&self, waiting: usize) -> Fault {
+        Fault::Busy { backend: Arc::clone(self.name()), waiting }
+    }
+
+    pub(super) fn closed(&self) -> Fault {
+        Fault::Closed { backend: Arc::clone(self.name()) }
+    }
+
+    pub(super) fn down(&self) -> Fault {
+        Fault::Down { backend: Arc::clone(self.name()) }
+    }
+
+    pub(super) fn late(&self, deadline: Deadline) -> Fault {
+        Fault::Timeout { backend: Arc::clone(self.name()), after: deadline.after }
+    }
+
+    pub(super) fn unreachable(&self, why: String) -> Fault {
+        Fault::Unreachable { backend: Arc::clone(self.name()), why: why.into() }
+    }
+
+    pub(super) fn cut(&self, cut: Cut) -> Fault {
+        match cut {
+            Cut::Late(deadline) => self.late(deadline),
+            Cut::Broken(Broken::Closed) => self.closed(),
+            Cut::Broken(Broken::Garbage(why)) => Fault::Garbage { backend: Arc::clone(self.name()), why },
+            Cut::Broken(Broken::Unsent) => {
+                self.unreachable("the connection ended before the call was sent".to_owned())
+            }
+        }
+    }
+}
+
+/// What a fault says of the endpoint it came from.
+pub(super) fn verdict(fault: &Fault) -> Verdict {
+    if fault.blames_endpoint() {
+        return Verdict::Failed;
+    }
+    match fault {
+        Fault::Exception { .. } | Fault::MissingResult { .. } => Verdict::Healthy,
+        Fault::Unreachable { .. }
+        | Fault::Down { .. }
+        | Fault::Busy { .. }
+        | Fault::Timeout { .. }
+        | Fault::Closed { .. }
+        | Fault::Garbage { .. }
+        | Fault::Failure { .. }
+        | Fault::Crowded { .. }
+        | Fault::Protocol { .. } => Verdict::Neutral,
+    }
+}

@@ -1,0 +1,94 @@
+//! The endpoints of a backend: which of them there are, which is asked next, and whether any takes calls.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+
+use super::balance;
+use super::endpoint::{Attempt, Endpoint, EndpointStatus};
+use super::means::Means;
+use crate::call::Repeat;
+
+/// The endpoints of a backend, replaced as a whole.
+#[derive(Debug)]
+pub(super) struct Endpoints {
+    means: Arc<Means>,
+    all: ArcSwap<Vec<Arc<Endpoint>>>,
+}
+
+impl Endpoints {
+    /// None yet.
+    pub(super) fn new(means: Arc<Means>) -> Self {
+        Self { means, all: ArcSwap::default() }
+    }
+
+    /// Makes `addresses` the endpoints. What is known of an address stays with it.
+    pub(super) fn adopt(&self, addresses: impl Iterator<Item = SocketAddr>) {
+        let known = self.all.load();
+        let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
+        for address in addresses {
+            if endpoints.iter().any(|one| one.address == address) {
+                continue;
+            }
+            let old = known.iter().find(|one| one.address == address);
+            endpoints.push(old.map_or_else(|| Arc::new(Endpoint::new(address, &self.means)), Arc::clone));
+        }
+        self.all.store(Arc::new(endpoints));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.load().len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.load().is_empty()
+    }
+
+    /// An attempt at the endpoint that fits best, none of `tried`; `None` if there is none to ask at this moment.
+    pub(super) fn choose(&self, tried: &[SocketAddr], repeat: Repeat) -> Option<Attempt> {
+        let patience = self.means.settings.ejection_time;
+        balance::choose(&self.all.load(), tried, repeat, patience, &self.means.chance)
+    }
+
+    /// Whether any is in rotation.
+    pub(super) fn any_rotates(&self) -> bool {
+        self.all.load().iter().any(|one| one.ejection.is_rotating())
+    }
+
+    /// Whether any is due to be probed.
+    pub(super) fn any_is_due(&self) -> bool {
+        let now = Instant::now();
+        self.all.load().iter().any(|one| one.ejection.is_due(now, Duration::ZERO))
+    }
+
+    pub(super) fn status(&self) -> Vec<EndpointStatus> {
+        self.all.load().iter().map(|one| one.status()).collect()
+    }
+
+    /// Closes the connections that were idle for too long, again and again.
+    pub(super) async fn reap_forever(&self) {
+        loop {
+            let now = Instant::now();
+            let endpoints = self.all.load_full();
+            let next = endpoints.iter().filter_map(|one| one.pool.reap(now, &self.means.tally)).min();
+            drop(endpoints);
+            // What is given back from here on is idle for too long at the earliest one idle time from here.
+            let latest = now + self.means.settings.idle_timeout.min(REAP_MOST);
+            let at = next.map_or(latest, |next| next.min(latest)).max(now + REAP_LEAST);
+            tokio::time::sleep_until(at).await;
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn first(&self) -> Arc<Endpoint> {
+        Arc::clone(&self.all.load()[0])
+    }
+}
+
+/// The shortest time between two looks at the idle connections.
+const REAP_LEAST: Duration = Duration::from_millis(50);
+/// The longest: by then a connection that its peer has closed is closed here too.
+const REAP_MOST: Duration = Duration::from_secs(1);

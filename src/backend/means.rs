@@ -1,0 +1,29 @@
+//! What every endpoint of a backend works with.
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use super::chance::Chance;
+use super::counts::Tally;
+use super::settings::Settings;
+use crate::dial::Dial;
+
+/// What every endpoint of a backend works with.
+#[derive(Debug)]
+pub(super) struct Means {
+    pub(super) settings: Settings,
+    /// The way out.
+    pub(super) dial: Arc<dyn Dial>,
+    pub(super) chance: Chance,
+    pub(super) tally: Tally,
+    /// Whatever goes on without a caller, so that the end of the process can wait for it.
+    pub(super) tasks: TaskTracker,
+}
+
+impl Means {
+    /// The backend's name.
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+}
