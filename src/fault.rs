@@ -87,6 +87,12 @@ pub enum Fault {
         /// The bound on waiting calls.
         waiting: usize,
     },
+    /// The gateway itself failed at this call: its log tells where.
+    #[error("the gateway failed at this call, see its log")]
+    Internal,
+    /// The gateway was stopped before it had an answer.
+    #[error("the gateway was stopped before there was an answer")]
+    Stopped,
     /// The client's protocol is not its backend's.
     #[error("backend {backend} speaks {theirs}, not {ours}; translation is not supported")]
     Protocol {
@@ -132,7 +138,9 @@ impl Fault {
             | Self::Garbage { .. }
             | Self::MissingResult { .. }
             | Self::Failure { .. }
-            | Self::Crowded { .. } => true,
+            | Self::Crowded { .. }
+            | Self::Internal
+            | Self::Stopped => true,
             Self::Protocol { .. } => false,
         }
     }
@@ -153,6 +161,8 @@ impl Fault {
             | Self::Exception { .. }
             | Self::MissingResult { .. }
             | Self::Crowded { .. }
+            | Self::Internal
+            | Self::Stopped
             | Self::Protocol { .. } => false,
         }
     }
@@ -168,6 +178,8 @@ impl Fault {
             | Self::Exception { .. }
             | Self::MissingResult { .. }
             | Self::Crowded { .. }
+            | Self::Internal
+            | Self::Stopped
             | Self::Protocol { .. } => Retry::Never,
         }
     }
@@ -185,6 +197,8 @@ impl Fault {
             Self::MissingResult { .. } => "missing_result",
             Self::Failure { .. } => "failure",
             Self::Crowded { .. } => "crowded",
+            Self::Internal => "internal",
+            Self::Stopped => "stopped",
             Self::Protocol { .. } => "protocol",
         }
     }

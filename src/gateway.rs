@@ -161,10 +161,9 @@ impl Gateway {
                 return self.instead(fault, &route, &key, [spare, None], call.protocol);
             }
         };
-        // It is bounded by the rule's timeout, so its waiters are.
+        // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
         let landed = flight.land().await;
-        let landed = landed
-            .unwrap_or_else(|| Landed { found: Err(route.counts.met(self.overdue(&route))), spare: None });
+        let landed = landed.unwrap_or_else(|| Landed::fault(route.counts.met(Fault::Stopped)));
         match landed.found {
             Ok((entry, source)) => {
                 if source == Source::SharedStale {
@@ -193,6 +192,7 @@ impl Gateway {
         let caching = route.rule.action.caching();
         let servable = |entry: &Arc<Entry>| {
             caching.is_some_and(|caching| caching.judge(entry, key, now) != Freshness::Expired)
+                && !self.cache.is_removed(key, entry.born)
         };
         let youngest = spares.into_iter().flatten().filter(servable).max_by_key(|entry| entry.born);
         match (youngest, &route.rule.fallback) {
@@ -249,13 +249,6 @@ impl Gateway {
             Err(_) => Outcome::PassedUnkeyable,
             Ok(()) if self.observed.hit(&scratch.key, caching.ttl, now) => Outcome::ObservedHit,
             Ok(()) => Outcome::ObservedMiss,
-        }
-    }
-
-    fn overdue(&self, route: &Route) -> Fault {
-        Fault::Timeout {
-            backend: Arc::clone(self.backend.name()),
-            after: route.rule.timeout.unwrap_or_default(),
         }
     }
 

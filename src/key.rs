@@ -1,6 +1,6 @@
 //! Keys: equal calls have equal keys, and two different calls never share one.
 //!
-//! A key is compared in full, never by a hash alone. It is: backend, service, method, identity, the protocol of the reply, the recipe
+//! A key is compared in full, never by a hash alone. It is: backend, service, method, the protocol of the reply, the recipe
 //! (the rule's revision and the argument fields left out), and the arguments in canonical form.
 
 pub mod canonical;
@@ -98,8 +98,6 @@ pub struct Scope<'a> {
     pub service: &'a [u8],
     /// The method, without prefix.
     pub method: &'a [u8],
-    /// On whose behalf it is asked; empty where all callers are alike.
-    pub identity: &'a [u8],
     /// The protocol of the reply.
     pub protocol: Protocol,
     /// The rule's revision.
@@ -112,7 +110,7 @@ impl Prefix {
     /// The prefix for the keys of `scope`.
     pub fn new(scope: &Scope<'_>) -> Self {
         let mut bytes = Vec::new();
-        for part in [scope.backend.as_bytes(), scope.service, scope.method, scope.identity] {
+        for part in [scope.backend.as_bytes(), scope.service, scope.method] {
             bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
             bytes.extend_from_slice(part);
         }
@@ -145,7 +143,6 @@ mod tests {
             backend: "b",
             service: b"s",
             method: b"m",
-            identity: b"",
             protocol: Protocol::Binary,
             revision: 0,
             ignored: &none,
@@ -154,7 +151,6 @@ mod tests {
             base,
             Scope { backend: "bs", service: b"", ..base },
             Scope { method: b"n", ..base },
-            Scope { identity: b"i", ..base },
             Scope { protocol: Protocol::Compact, ..base },
             Scope { revision: 1, ..base },
             Scope { ignored: &some, ..base },

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::call::{Returns, Said, Terms};
 use crate::clock::Millis;
-use crate::entry::{Entry, Kind};
+use crate::entry::{Ending, Entry};
 use crate::key::Ignored;
 use crate::wire::Protocol;
 
@@ -153,7 +153,7 @@ pub enum Keeping {
     Keep,
     /// It is not kept, and what was kept is wrong from now on.
     Remove,
-    /// It is not kept, and says nothing about what was.
+    /// It is not kept, and what was is used for as long as its own age allows: in an outage it is all there is.
     Leave,
 }
 
@@ -161,7 +161,7 @@ impl Caching {
     /// What `entry`, kept under `key`, may be used for at `now`. Both stale windows start where `ttl` ends.
     pub fn judge(&self, entry: &Entry, key: &[u8], now: Millis) -> Freshness {
         let age = now.since(entry.born);
-        if matches!(entry.kind, Kind::Exception(_)) {
+        if matches!(entry.ending, Ending::Exception(_)) {
             let kept = self.keeping(entry) == Keeping::Keep && age < self.exception_ttl;
             return if kept { Freshness::Fresh } else { Freshness::Expired };
         }
@@ -179,12 +179,12 @@ impl Caching {
 
     /// What becomes of an answer that just arrived.
     pub fn keeping(&self, entry: &Entry) -> Keeping {
-        match entry.kind {
-            Kind::Exception(id) if !self.exceptions.contains(&id) => Keeping::Remove,
-            Kind::Result | Kind::Empty | Kind::Exception(_) if entry.body.len() > self.reply_max => {
-                Keeping::Leave
-            }
-            Kind::Result | Kind::Empty | Kind::Exception(_) => Keeping::Keep,
+        let fits = entry.body.len() <= self.reply_max;
+        match entry.ending {
+            Ending::Exception(id) if fits && self.exceptions.contains(&id) => Keeping::Keep,
+            Ending::Exception(_) => Keeping::Remove,
+            Ending::Result | Ending::Empty if fits => Keeping::Keep,
+            Ending::Result | Ending::Empty => Keeping::Leave,
         }
     }
 
@@ -203,13 +203,13 @@ impl Caching {
     }
 }
 
-/// What kind of entry an answer makes, if it may be kept at all.
-pub fn entry_kind(said: Said, returns: Returns) -> Option<Kind> {
+/// What a call ended with that was answered so, if that may be kept at all.
+pub fn ending(said: Said, returns: Returns) -> Option<Ending> {
     match said {
-        Said::Result => Some(Kind::Result),
-        Said::Nothing if returns == Returns::Void => Some(Kind::Empty),
+        Said::Result => Some(Ending::Result),
+        Said::Nothing if returns == Returns::Void => Some(Ending::Empty),
         Said::Nothing => None,
-        Said::Declared(id) => Some(Kind::Exception(id)),
+        Said::Declared(id) => Some(Ending::Exception(id)),
     }
 }
 
@@ -232,59 +232,54 @@ mod tests {
         }
     }
 
-    fn entry(kind: Kind) -> Entry {
-        Entry {
-            born: Millis(1_000),
-            version: 0,
-            kind,
-            protocol: Protocol::Binary,
-            body: Bytes::from_static(&[0]),
-        }
+    fn entry(ending: Ending) -> Entry {
+        Entry { born: Millis(1_000), ending, protocol: Protocol::Binary, body: Bytes::from_static(&[0]) }
     }
 
     #[track_caller]
-    fn check(caching: &Caching, kind: Kind, age: u64, expected: Freshness) {
-        assert_eq!(caching.judge(&entry(kind), b"key", Millis(1_000 + age)), expected, "at {age} ms");
+    fn check(caching: &Caching, ending: Ending, age: u64, expected: Freshness) {
+        assert_eq!(caching.judge(&entry(ending), b"key", Millis(1_000 + age)), expected, "at {age} ms");
     }
 
     #[test]
     fn an_entry_passes_through_its_states() {
         let caching = caching();
-        check(&caching, Kind::Result, 0, Freshness::Fresh);
-        check(&caching, Kind::Result, 9_999, Freshness::Fresh);
-        check(&caching, Kind::Result, 10_000, Freshness::StaleWhileRevalidate);
-        check(&caching, Kind::Result, 15_000, Freshness::StaleIfError);
-        check(&caching, Kind::Result, 69_999, Freshness::StaleIfError);
-        check(&caching, Kind::Result, 70_000, Freshness::Expired);
+        check(&caching, Ending::Result, 0, Freshness::Fresh);
+        check(&caching, Ending::Result, 9_999, Freshness::Fresh);
+        check(&caching, Ending::Result, 10_000, Freshness::StaleWhileRevalidate);
+        check(&caching, Ending::Result, 15_000, Freshness::StaleIfError);
+        check(&caching, Ending::Result, 69_999, Freshness::StaleIfError);
+        check(&caching, Ending::Result, 70_000, Freshness::Expired);
     }
 
     #[test]
     fn a_kept_exception_has_its_own_time_and_is_never_stale() {
-        check(&caching(), Kind::Exception(1), 1_999, Freshness::Fresh);
-        check(&caching(), Kind::Exception(1), 2_000, Freshness::Expired);
-        check(&caching(), Kind::Exception(2), 0, Freshness::Expired);
+        check(&caching(), Ending::Exception(1), 1_999, Freshness::Fresh);
+        check(&caching(), Ending::Exception(1), 2_000, Freshness::Expired);
+        check(&caching(), Ending::Exception(2), 0, Freshness::Expired);
     }
 
     #[test]
     fn an_outage_only_entry_is_never_fresh() {
         let caching = Caching { ttl: Duration::ZERO, stale_while_revalidate: Duration::ZERO, ..caching() };
-        check(&caching, Kind::Result, 0, Freshness::StaleIfError);
+        check(&caching, Ending::Result, 0, Freshness::StaleIfError);
     }
 
     #[test]
     fn jitter_only_shortens_and_is_the_same_everywhere() {
         let jittered = Caching { ttl_jitter: 0.5, ..caching() };
-        let ttl = jittered.ttl_of(&entry(Kind::Result), b"key");
+        let ttl = jittered.ttl_of(&entry(Ending::Result), b"key");
         assert!(ttl <= jittered.ttl && ttl >= jittered.ttl / 2);
-        assert_eq!(ttl, jittered.ttl_of(&entry(Kind::Result), b"key"));
-        assert_ne!(ttl, jittered.ttl_of(&entry(Kind::Result), b"another"));
+        assert_eq!(ttl, jittered.ttl_of(&entry(Ending::Result), b"key"));
+        assert_ne!(ttl, jittered.ttl_of(&entry(Ending::Result), b"another"));
     }
 
     #[test]
-    fn an_unlisted_exception_removes_and_a_long_reply_is_left() {
-        assert_eq!(caching().keeping(&entry(Kind::Exception(2))), Keeping::Remove);
-        assert_eq!(caching().keeping(&entry(Kind::Exception(1))), Keeping::Keep);
-        let long = Entry { body: Bytes::from(vec![0; 101]), ..entry(Kind::Result) };
-        assert_eq!(caching().keeping(&long), Keeping::Leave);
+    fn an_exception_that_is_not_kept_removes_and_a_long_reply_leaves() {
+        assert_eq!(caching().keeping(&entry(Ending::Exception(2))), Keeping::Remove);
+        assert_eq!(caching().keeping(&entry(Ending::Exception(1))), Keeping::Keep);
+        let long = |ending| Entry { body: Bytes::from(vec![0; 101]), ..entry(ending) };
+        assert_eq!(caching().keeping(&long(Ending::Result)), Keeping::Leave);
+        assert_eq!(caching().keeping(&long(Ending::Exception(1))), Keeping::Remove);
     }
 }

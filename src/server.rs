@@ -200,6 +200,7 @@ impl Running {
         if settled.is_err() {
             warn!("some writes to the shared tier did not end in time");
         }
+        self.parts.cache.end().await;
         self.stops.all.cancel();
         self.tasks.close();
         // The admin endpoint may have a client that never hangs up.

@@ -97,6 +97,8 @@ pub(super) fn verdict(fault: &Fault) -> Verdict {
         | Fault::Garbage { .. }
         | Fault::Failure { .. }
         | Fault::Crowded { .. }
+        | Fault::Internal
+        | Fault::Stopped
         | Fault::Protocol { .. } => Verdict::Neutral,
     }
 }

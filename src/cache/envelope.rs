@@ -1,17 +1,20 @@
-//! An entry as bytes, for the shared tier.
+//! What lies under a key as bytes, for the shared tier.
 //!
 //! ```text
-//! 0   4   magic "LRD" and the format's version, 1
+//! 0   4   magic "LRD" and the format's version, 2
 //! 4   8   born: milliseconds since the Unix epoch, big-endian
-//! 12  4   length of the header, big-endian
-//! 16  h   header: bincode 1, fixed-size little-endian integers
-//! ..  n   the reply's struct, n as the header says
+//! 12  1   0: an entry, 1: a tombstone
+//! 13  4   length of the header, big-endian
+//! 17  h   header: bincode 1, fixed-size little-endian integers
+//! ..  n   the reply's struct, n as the header says; nothing in a tombstone
 //! ..  8   xxh3-64 of all bytes before it, big-endian
 //! ```
 //!
-//! Magic and `born` lie at fixed places in every version, so that a put can compare ages inside Redis. bincode does
-//! not describe itself and would read one version's header as another's without noticing; so a change of the header
-//! is a new version, which also goes into the Redis key: two versions never meet under one key.
+//! The first 13 bytes lie at fixed places, so that a write can compare ages inside Redis. bincode does not describe
+//! itself and would read one version's header as another's without noticing; so a change of the header is a new
+//! version, which also goes into the Redis key: two versions never meet under one key.
+
+use std::sync::Arc;
 
 use bincode::Options;
 use bytes::Bytes;
@@ -20,82 +23,109 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::Millis;
-use crate::entry::{Entry, Kind};
+use crate::entry::{Ending, Entry, Slot};
 use crate::wire::Protocol;
 
 /// The version of the format written and read here.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 /// The first four bytes of every envelope.
 pub const MAGIC: [u8; 4] = [b'L', b'R', b'D', FORMAT];
 /// The most bytes an envelope has. Far above any useful reply, far below what Redis would hand over (512 MiB).
 pub const MAX_ENVELOPE: usize = 32 << 20;
 /// The most bytes a key in an envelope has.
 pub const MAX_KEY: usize = 1 << 20;
-/// The most tags an entry carries.
-pub const MAX_TAGS: usize = 64;
+/// Bytes that tell how old an envelope is and what it holds.
+pub const HEAD: usize = MAGIC.len() + 8 + 1;
+/// The byte that says that an entry follows.
+const ENTRY: u8 = 0;
+/// The byte that says that nothing follows.
+const TOMBSTONE: u8 = 1;
 
-/// The envelope of `entry`, kept under `key`.
+/// The envelope of `slot`, kept under `key`.
 ///
 /// # Errors
 /// [`TooLarge`] beyond [`MAX_KEY`] or [`MAX_ENVELOPE`].
-pub fn encode(key: &[u8], entry: &Entry) -> Result<Vec<u8>, TooLarge> {
-    let header = Header {
-        version: entry.version,
-        tags: Vec::new(),
-        kind: entry.kind.into(),
-        protocol: entry.protocol.into(),
-        key,
-        body: u64::try_from(entry.body.len()).map_err(|_| TooLarge)?,
-    };
+pub fn encode(key: &[u8], slot: &Slot) -> Result<Vec<u8>, TooLarge> {
     if key.len() > MAX_KEY {
         return Err(TooLarge);
     }
-    let header_len = codec().serialized_size(&header).map_err(|_| TooLarge)?;
-    let header_len = u32::try_from(header_len).map_err(|_| TooLarge)?;
-    let total = (header_len as usize).saturating_add(FIXED + CHECKSUM).saturating_add(entry.body.len());
+    let (header, body) = match slot {
+        Slot::Tombstone(_) => (codec().serialize(&TombstoneHeader { key }), &[][..]),
+        Slot::Entry(entry) => {
+            let body = u64::try_from(entry.body.len()).map_err(|_| TooLarge)?;
+            let (ending, protocol) = (entry.ending.into(), entry.protocol.into());
+            (codec().serialize(&EntryHeader { ending, protocol, key, body }), &entry.body[..])
+        }
+    };
+    let header = header.map_err(|_| TooLarge)?;
+    let header_len = u32::try_from(header.len()).map_err(|_| TooLarge)?;
+    let total = header.len().saturating_add(FIXED + CHECKSUM).saturating_add(body.len());
     if total > MAX_ENVELOPE {
         return Err(TooLarge);
     }
     let mut envelope = Vec::with_capacity(total);
-    envelope.extend_from_slice(&MAGIC);
-    envelope.extend_from_slice(&entry.born.0.to_be_bytes());
+    envelope.extend_from_slice(&head(slot));
     envelope.extend_from_slice(&header_len.to_be_bytes());
-    codec().serialize_into(&mut envelope, &header).map_err(|_| TooLarge)?;
-    envelope.extend_from_slice(&entry.body);
+    envelope.extend_from_slice(&header);
+    envelope.extend_from_slice(body);
     let checksum = xxh3_64(&envelope);
     envelope.extend_from_slice(&checksum.to_be_bytes());
     Ok(envelope)
 }
 
-/// The entry in `envelope`, if it is whole and belongs to `key`. Its body is a slice of `envelope`, not a copy.
+/// The first bytes of the envelope of `slot`: all that ages are compared by.
+pub fn head(slot: &Slot) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    let (magic, rest) = head.split_at_mut(MAGIC.len());
+    magic.copy_from_slice(&MAGIC);
+    let (born, what) = rest.split_at_mut(8);
+    born.copy_from_slice(&slot.born().0.to_be_bytes());
+    what.fill(match slot {
+        Slot::Entry(_) => ENTRY,
+        Slot::Tombstone(_) => TOMBSTONE,
+    });
+    head
+}
+
+/// What `envelope` holds, if it is whole and belongs to `key`. A body is a slice of `envelope`, not a copy.
 ///
 /// # Errors
-/// Why it is a miss. Reading allocates at most 1 MiB however the bytes lie.
-pub fn decode(key: &[u8], envelope: &Bytes) -> Result<Entry, Unreadable> {
+/// Why it is a miss. Reading allocates nothing by a length that the bytes state.
+pub fn decode(key: &[u8], envelope: &Bytes) -> Result<Slot, Unreadable> {
     if envelope.len() > MAX_ENVELOPE {
         return Err(Unreadable::TooLarge);
     }
     let parts = split(envelope)?;
-    let header: Header<'_> = codec().deserialize(parts.header).map_err(|_| Unreadable::Header)?;
-    if header.body != parts.after_header.len() as u64 {
-        return Err(Unreadable::Truncated);
-    }
+    let (slot, theirs) = match parts.what {
+        ENTRY => {
+            let header: EntryHeader<'_> = read(parts.header)?;
+            if header.body != parts.after_header.len() as u64 {
+                return Err(Unreadable::Truncated);
+            }
+            let (ending, protocol) = (header.ending.into(), header.protocol.into());
+            let body = envelope.slice_ref(parts.after_header);
+            (Slot::Entry(Arc::new(Entry { born: parts.born, ending, protocol, body })), header.key)
+        }
+        TOMBSTONE => {
+            let header: TombstoneHeader<'_> = read(parts.header)?;
+            if !parts.after_header.is_empty() {
+                return Err(Unreadable::Truncated);
+            }
+            (Slot::Tombstone(parts.born), header.key)
+        }
+        _ => return Err(Unreadable::Header),
+    };
     if xxh3_64(parts.summed) != parts.checksum {
         return Err(Unreadable::Checksum);
     }
-    if header.tags.len() > MAX_TAGS {
-        return Err(Unreadable::Header);
-    }
-    if header.key != key {
+    if theirs != key {
         return Err(Unreadable::OtherKey);
     }
-    Ok(Entry {
-        born: parts.born,
-        version: header.version,
-        kind: header.kind.into(),
-        protocol: header.protocol.into(),
-        body: envelope.slice_ref(parts.after_header),
-    })
+    Ok(slot)
+}
+
+fn read<'a, H: Deserialize<'a>>(header: &'a [u8]) -> Result<H, Unreadable> {
+    codec().deserialize(header).map_err(|_| Unreadable::Header)
 }
 
 /// Key or reply is too large for the shared tier.
@@ -147,6 +177,7 @@ impl Unreadable {
 /// An envelope taken apart, nothing but its lengths checked.
 struct Parts<'a> {
     born: Millis,
+    what: u8,
     header: &'a [u8],
     after_header: &'a [u8],
     summed: &'a [u8],
@@ -166,48 +197,53 @@ fn split(envelope: &[u8]) -> Result<Parts<'_>, Unreadable> {
     let (summed, checksum) = envelope.split_last_chunk().ok_or(Unreadable::Truncated)?;
     let (_, rest) = summed.split_first_chunk::<{ MAGIC.len() }>().ok_or(Unreadable::Truncated)?;
     let (born, rest) = rest.split_first_chunk().ok_or(Unreadable::Truncated)?;
+    let (&[what], rest) = rest.split_first_chunk().ok_or(Unreadable::Truncated)?;
     let (header_len, rest) = rest.split_first_chunk().ok_or(Unreadable::Truncated)?;
     let header_len = usize::try_from(u32::from_be_bytes(*header_len)).map_err(|_| Unreadable::Truncated)?;
     let (header, after_header) = rest.split_at_checked(header_len).ok_or(Unreadable::Truncated)?;
     let born = Millis(u64::from_be_bytes(*born));
-    Ok(Parts { born, header, after_header, summed, checksum: u64::from_be_bytes(*checksum) })
+    Ok(Parts { born, what, header, after_header, summed, checksum: u64::from_be_bytes(*checksum) })
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header<'a> {
-    version: u64,
-    tags: Vec<String>,
-    kind: KindField,
+struct EntryHeader<'a> {
+    ending: EndingField,
     protocol: ProtocolField,
     #[serde(borrow, with = "serde_bytes")]
     key: &'a [u8],
     body: u64,
 }
 
-/// [`Kind`] as it is written: the order of the variants is the format.
 #[derive(Serialize, Deserialize)]
-enum KindField {
+struct TombstoneHeader<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    key: &'a [u8],
+}
+
+/// [`Ending`] as it is written: the order of the variants is the format.
+#[derive(Serialize, Deserialize)]
+enum EndingField {
     Result,
     Empty,
     Exception(i16),
 }
 
-impl From<Kind> for KindField {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Result => Self::Result,
-            Kind::Empty => Self::Empty,
-            Kind::Exception(id) => Self::Exception(id),
+impl From<Ending> for EndingField {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Result => Self::Result,
+            Ending::Empty => Self::Empty,
+            Ending::Exception(id) => Self::Exception(id),
         }
     }
 }
 
-impl From<KindField> for Kind {
-    fn from(kind: KindField) -> Self {
-        match kind {
-            KindField::Result => Self::Result,
-            KindField::Empty => Self::Empty,
-            KindField::Exception(id) => Self::Exception(id),
+impl From<EndingField> for Ending {
+    fn from(ending: EndingField) -> Self {
+        match ending {
+            EndingField::Result => Self::Result,
+            EndingField::Empty => Self::Empty,
+            EndingField::Exception(id) => Self::Exception(id),
         }
     }
 }
@@ -248,11 +284,11 @@ fn codec() -> impl Options {
 }
 
 /// Bytes before the header.
-const FIXED: usize = MAGIC.len() + 8 + 4;
+const FIXED: usize = HEAD + 4;
 /// Bytes after the body.
 const CHECKSUM: usize = 8;
-/// The most bytes a header has: the largest key, and room for tags of a kibibyte each.
-const MAX_HEADER: u64 = (MAX_KEY + MAX_TAGS * 1024 + 256) as u64;
+/// The most bytes a header has: the largest key, and the fields beside it.
+const MAX_HEADER: u64 = (MAX_KEY + 256) as u64;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The local tier: entries in this process, bounded by their bytes.
+//! The local tier: what this process keeps, bounded by its bytes.
 //!
 //! moka only bounds the bytes: it keeps its own clock, so the age of an entry is judged elsewhere, by ours.
 
@@ -8,108 +8,144 @@ use moka::ops::compute::Op;
 use moka::sync::Cache;
 
 use crate::clock::Millis;
-use crate::entry::Entry;
+use crate::entry::{Entry, Slot};
 use crate::seed::{Hashing, Seed};
 
-/// The entries of this process.
+/// What this process keeps.
 #[derive(Debug)]
 pub struct Local {
-    entries: Cache<Arc<[u8]>, Arc<Entry>, Hashing>,
+    slots: Cache<Arc<[u8]>, Slot, Hashing>,
 }
 
 impl Local {
-    /// Holds entries of up to `capacity` bytes of heap, under hashes that nobody foresees who does not know `seed`.
+    /// Holds slots of up to `capacity` bytes of heap, under hashes that nobody foresees who does not know `seed`.
     pub fn new(capacity: u64, seed: Seed) -> Self {
-        let entries = Cache::builder()
+        let slots = Cache::builder()
             .max_capacity(capacity)
-            .weigher(|key: &Arc<[u8]>, entry: &Arc<Entry>| entry.weight(key.len()))
+            .weigher(|key: &Arc<[u8]>, slot: &Slot| slot.weight(key.len()))
             .build_with_hasher(seed.hashing());
-        Self { entries }
+        Self { slots }
     }
 
     /// The entry under `key`, of whatever age.
     #[inline]
     pub fn find(&self, key: &[u8]) -> Option<Arc<Entry>> {
-        self.entries.get(key)
+        self.slots.get(key).and_then(Slot::entry)
     }
 
-    /// Keeps `entry` unless a younger one is there, or it alone would exceed the capacity.
-    pub fn put(&self, key: &[u8], entry: Arc<Entry>) {
-        let capacity = self.entries.policy().max_capacity().unwrap_or(u64::MAX);
-        if u64::from(entry.weight(key.len())) > capacity {
-            return self.remove(key, entry.born);
+    /// When the call was sent that proved wrong what lay under `key`, where nothing younger has come since.
+    pub fn tombstone(&self, key: &[u8]) -> Option<Millis> {
+        match self.slots.get(key)? {
+            Slot::Entry(_) => None,
+            Slot::Tombstone(born) => Some(born),
         }
-        self.entries.entry(Arc::from(key)).and_compute_with(|kept| match kept {
-            Some(kept) if kept.value().born > entry.born => Op::Nop,
-            Some(_) | None => Op::Put(entry),
+    }
+
+    /// Keeps `slot` unless something younger is there, and returns what is there then. An entry that alone would exceed
+    /// the capacity is returned as if it were kept; what is older than it is not kept any longer.
+    pub fn put(&self, key: &[u8], slot: Slot) -> Slot {
+        let capacity = self.slots.policy().max_capacity().unwrap_or(u64::MAX);
+        let fits = u64::from(slot.weight(key.len())) <= capacity;
+        let mut younger = None;
+        self.slots.entry(Arc::from(key)).and_compute_with(|kept| match kept.map(moka::Entry::into_value) {
+            Some(kept) if !slot.replaces(&kept) => {
+                younger = Some(kept);
+                Op::Nop
+            }
+            Some(_) | None if fits => Op::Put(slot.clone()),
+            Some(_) => Op::Remove,
+            None => Op::Nop,
         });
+        younger.unwrap_or(slot)
     }
 
-    /// Forgets what was learnt under `key` up to `born`.
-    pub fn remove(&self, key: &[u8], born: Millis) {
-        if self.entries.contains_key(key) {
-            self.entries.entry(Arc::from(key)).and_compute_with(|kept| match kept {
-                Some(kept) if kept.value().born <= born => Op::Remove,
-                Some(_) | None => Op::Nop,
-            });
-        }
-    }
-
-    /// Entries held.
+    /// Slots held.
     pub fn count(&self) -> u64 {
-        self.entries.run_pending_tasks();
-        self.entries.entry_count()
+        self.slots.run_pending_tasks();
+        self.slots.entry_count()
     }
 
     /// Bytes held.
     pub fn bytes(&self) -> u64 {
-        self.entries.run_pending_tasks();
-        self.entries.weighted_size()
+        self.slots.run_pending_tasks();
+        self.slots.weighted_size()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::Kind;
+    use crate::entry::Ending;
     use crate::wire::Protocol;
     use bytes::Bytes;
 
-    fn born(born: u64) -> Arc<Entry> {
-        let body = Bytes::from(vec![0; 1000]);
-        Arc::new(Entry {
-            born: Millis(born),
-            version: 0,
-            kind: Kind::Result,
-            protocol: Protocol::Binary,
-            body,
-        })
+    const KEY: &[u8] = b"key";
+
+    fn of(born: u64, bytes: usize) -> Slot {
+        let body = Bytes::from(vec![0; bytes]);
+        let (born, ending, protocol) = (Millis(born), Ending::Result, Protocol::Binary);
+        Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
+    }
+
+    fn born(born: u64) -> Slot {
+        of(born, 1_000)
+    }
+
+    fn local(capacity: u64) -> Local {
+        Local::new(capacity, Seed::new(1))
+    }
+
+    fn birth(local: &Local) -> Option<Millis> {
+        local.find(KEY).map(|entry| entry.born)
     }
 
     #[test]
     fn a_younger_entry_is_never_replaced_by_an_older() {
-        let local = Local::new(1 << 20, Seed::new(1));
-        local.put(b"k", born(2));
-        local.put(b"k", born(1));
-        assert_eq!(local.find(b"k").unwrap().born, Millis(2));
-        local.put(b"k", born(3));
-        assert_eq!(local.find(b"k").unwrap().born, Millis(3));
-        local.remove(b"k", Millis(2));
-        assert!(local.find(b"k").is_some());
-        local.remove(b"k", Millis(3));
-        assert!(local.find(b"k").is_none());
+        let local = local(1 << 20);
+        assert_eq!(local.put(KEY, born(2)), born(2));
+        assert_eq!(local.put(KEY, born(1)), born(2));
+        assert_eq!(birth(&local), Some(Millis(2)));
+        assert_eq!(local.put(KEY, born(3)), born(3));
+        assert_eq!(birth(&local), Some(Millis(3)));
     }
 
     #[test]
-    fn what_is_larger_than_the_tier_is_not_kept() {
-        let local = Local::new(500, Seed::new(1));
-        local.put(b"k", born(1));
-        assert!(local.find(b"k").is_none());
+    fn what_was_removed_does_not_come_back() {
+        let local = local(1 << 20);
+        local.put(KEY, born(2));
+        local.put(KEY, Slot::Tombstone(Millis(1)));
+        assert_eq!((birth(&local), local.tombstone(KEY)), (Some(Millis(2)), None));
+        local.put(KEY, Slot::Tombstone(Millis(3)));
+        for older in [1, 2, 3] {
+            assert_eq!(local.put(KEY, born(older)), Slot::Tombstone(Millis(3)));
+            assert_eq!((birth(&local), local.tombstone(KEY)), (None, Some(Millis(3))));
+        }
+        local.put(KEY, born(4));
+        assert_eq!((birth(&local), local.tombstone(KEY)), (Some(Millis(4)), None));
+    }
+
+    #[test]
+    fn a_tombstone_lies_also_where_nothing_was() {
+        let local = local(1 << 20);
+        local.put(KEY, Slot::Tombstone(Millis(3)));
+        local.put(KEY, born(2));
+        assert_eq!(birth(&local), None);
+    }
+
+    #[test]
+    fn what_is_larger_than_the_tier_is_not_kept_and_nothing_older_is() {
+        let local = local(4_000);
+        local.put(KEY, born(1));
+        assert_eq!(local.put(KEY, of(2, 5_000)), of(2, 5_000));
+        assert_eq!(birth(&local), None);
+        local.put(KEY, born(3));
+        assert_eq!(local.put(KEY, of(2, 5_000)), born(3));
+        assert_eq!(birth(&local), Some(Millis(3)));
     }
 
     #[test]
     fn bytes_stay_within_the_capacity() {
-        let local = Local::new(100_000, Seed::new(1));
+        let local = local(100_000);
         for key in 0..1_000_u32 {
             local.put(&key.to_be_bytes(), born(1));
         }

@@ -1,18 +1,22 @@
 //! What a flight does: it looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use tracing::error;
 
 use super::Gateway;
 use super::route::Route;
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
-use crate::entry::{Entry, Kind};
+use crate::entry::{Ending, Entry};
 use crate::fault::Fault;
 use crate::flight::Landing;
 use crate::outcome::Outcome;
-use crate::rule::{Caching, Freshness, Keeping, entry_kind};
+use crate::rule::{Caching, Freshness, Keeping, ending};
 use crate::wire::Protocol;
 
 /// What a flight brought.
@@ -41,6 +45,13 @@ pub(super) enum Seeking {
     Refresh,
 }
 
+impl Landed {
+    /// Nothing but a fault.
+    pub(super) fn fault(fault: Fault) -> Self {
+        Self { found: Err(fault), spare: None }
+    }
+}
+
 impl Landing for Landed {
     fn failed(&self) -> bool {
         self.found.is_err()
@@ -58,10 +69,16 @@ impl Gateway {
     ) -> impl Future<Output = Landed> + use<> {
         let (this, route, key) = (Arc::clone(self), Arc::clone(route), Box::<[u8]>::from(key));
         async move {
-            match route.rule.action.caching() {
-                Some(caching) => this.fetch(&call, &route, caching, &key, seeking).await,
-                None => Landed { found: Err(this.overdue(&route)), spare: None },
-            }
+            let Some(caching) = route.rule.action.caching() else {
+                return Landed::fault(route.counts.met(Fault::Internal));
+            };
+            // Whoever waits must hear of a panic at once, and what it broke is this call alone: all that flights share is
+            // changed under locks that are whole at every step.
+            let fetch = AssertUnwindSafe(this.fetch(&call, &route, caching, &key, seeking));
+            fetch.catch_unwind().await.unwrap_or_else(|panic| {
+                error!(method = %route.counts.method(), panic = said(&*panic), "a call made the gateway panic");
+                Landed::fault(route.counts.met(Fault::Internal))
+            })
         }
     }
 
@@ -100,7 +117,7 @@ impl Gateway {
             Ok(Some(answer)) => {
                 Ok((self.learn(&answer, born, call.protocol, route, caching, key), Source::Backend))
             }
-            Ok(None) => Err(self.overdue(route)),
+            Ok(None) => Err(route.counts.met(Fault::Internal)),
             Err(fault) => Err(fault),
         };
         Landed { found, spare }
@@ -116,13 +133,13 @@ impl Gateway {
         caching: &Caching,
         key: &[u8],
     ) -> Arc<Entry> {
-        let kind = entry_kind(answer.said, route.rule.terms.returns);
+        let ending = ending(answer.said, route.rule.terms.returns);
         // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
         let body = Bytes::copy_from_slice(&answer.body);
-        let entry = Arc::new(Entry { born, version: 0, kind: kind.unwrap_or(Kind::Empty), protocol, body });
-        match kind.map(|_| caching.keeping(&entry)) {
+        let entry = Arc::new(Entry { born, ending: ending.unwrap_or(Ending::Empty), protocol, body });
+        match ending.map(|_| caching.keeping(&entry)) {
             Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
-            Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born),
+            Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born, route.rule.timeout),
             Some(Keeping::Leave) | None => {}
         }
         entry
@@ -131,6 +148,12 @@ impl Gateway {
     fn freshness(&self, caching: &Caching, entry: &Entry, key: &[u8]) -> Freshness {
         caching.judge(entry, key, self.clock.now())
     }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not a text")
 }
 
 impl Source {

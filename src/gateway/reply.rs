@@ -77,9 +77,9 @@ impl Reply {
             | Fault::Timeout { .. }
             | Fault::Closed { .. }
             | Fault::Garbage { .. }
-            | Fault::Crowded { .. } => {
-                said(protocol, ApplicationErrorKind::InternalError, &fault.to_string())
-            }
+            | Fault::Crowded { .. }
+            | Fault::Internal
+            | Fault::Stopped => said(protocol, ApplicationErrorKind::InternalError, &fault.to_string()),
         };
         Self { body, outcome: Outcome::Failed, age: None, fault: Some(fault) }
     }

@@ -84,7 +84,6 @@ impl Routes {
                 backend: &self.backend,
                 service,
                 method,
-                identity: b"",
                 protocol,
                 revision: caching.revision,
                 ignored: &caching.ignored,

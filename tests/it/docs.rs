@@ -38,6 +38,8 @@ fn faults() -> Vec<Fault> {
         exception(ApplicationErrorKind::UnknownMethod),
         Fault::MissingResult { backend: backend.clone(), body },
         Fault::Crowded { waiting: 1 },
+        Fault::Internal,
+        Fault::Stopped,
         Fault::Protocol { backend, theirs: "binary", ours: "compact" },
     ]
 }

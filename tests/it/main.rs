@@ -31,6 +31,10 @@ mod docs;
 mod faults;
 // Redis, and several gateways on it.
 mod shared;
+// What was proved wrong, and older calls that do not know.
+mod removal;
+// What becomes of calls that make the gateway itself panic.
+mod panics;
 // What no client may do, and what it gets for trying.
 mod limits;
 // What a configuration may say, and what reloading does.

@@ -4,13 +4,19 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn entries() -> impl Strategy<Value = Entry> {
-    let kind = prop_oneof![Just(Kind::Result), Just(Kind::Empty), any::<i16>().prop_map(Kind::Exception)];
-    let protocol = prop_oneof![Just(Protocol::Binary), Just(Protocol::Compact)];
-    let body = prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
-    (any::<u64>(), any::<u64>(), kind, protocol, body).prop_map(|(born, version, kind, protocol, body)| {
-        Entry { born: Millis(born), version, kind, protocol, body }
-    })
+fn slots() -> impl Strategy<Value = Slot> {
+    let endings =
+        prop_oneof![Just(Ending::Result), Just(Ending::Empty), any::<i16>().prop_map(Ending::Exception)];
+    let protocols = prop_oneof![Just(Protocol::Binary), Just(Protocol::Compact)];
+    let bodies = prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
+    let births = || any::<u64>().prop_map(Millis);
+    let entries = (births(), endings, protocols, bodies);
+    prop_oneof![
+        3 => entries.prop_map(|(born, ending, protocol, body)| {
+            Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
+        }),
+        1 => births().prop_map(Slot::Tombstone),
+    ]
 }
 
 fn keys() -> impl Strategy<Value = Vec<u8>> {
@@ -20,37 +26,40 @@ fn keys() -> impl Strategy<Value = Vec<u8>> {
 fn sample() -> Entry {
     Entry {
         born: Millis(1_700_000_000_123),
-        version: 7,
-        kind: Kind::Exception(2),
+        ending: Ending::Exception(2),
         protocol: Protocol::Compact,
         body: Bytes::from_static(b"reply"),
     }
 }
 
+fn encoded(key: &[u8], entry: Entry) -> Result<Vec<u8>, TooLarge> {
+    encode(key, &Slot::Entry(Arc::new(entry)))
+}
+
 proptest! {
     #[test]
-    fn an_entry_comes_back_as_it_went(key in keys(), entry in entries()) {
-        let envelope = Bytes::from(encode(&key, &entry).unwrap());
-        prop_assert_eq!(decode(&key, &envelope), Ok(entry));
+    fn what_lies_there_comes_back_as_it_went(key in keys(), slot in slots()) {
+        let envelope = Bytes::from(encode(&key, &slot).unwrap());
+        prop_assert_eq!(decode(&key, &envelope), Ok(slot));
     }
 
     #[test]
-    fn a_changed_byte_is_noticed(key in keys(), entry in entries(), at in any::<prop::sample::Index>(), by in 1..=255_u8) {
-        let mut envelope = encode(&key, &entry).unwrap();
+    fn a_changed_byte_is_noticed(key in keys(), slot in slots(), at in any::<prop::sample::Index>(), by in 1..=255_u8) {
+        let mut envelope = encode(&key, &slot).unwrap();
         let at = at.index(envelope.len());
         envelope[at] ^= by;
         prop_assert!(decode(&key, &envelope.into()).is_err());
     }
 
     #[test]
-    fn a_cut_is_noticed(key in keys(), entry in entries(), at in any::<prop::sample::Index>()) {
-        let envelope = Bytes::from(encode(&key, &entry).unwrap());
+    fn a_cut_is_noticed(key in keys(), slot in slots(), at in any::<prop::sample::Index>()) {
+        let envelope = Bytes::from(encode(&key, &slot).unwrap());
         prop_assert!(decode(&key, &envelope.slice(..at.index(envelope.len()))).is_err());
     }
 
     #[test]
-    fn added_bytes_are_noticed(key in keys(), entry in entries(), more in prop::collection::vec(any::<u8>(), 1..20)) {
-        let mut envelope = encode(&key, &entry).unwrap();
+    fn added_bytes_are_noticed(key in keys(), slot in slots(), more in prop::collection::vec(any::<u8>(), 1..20)) {
+        let mut envelope = encode(&key, &slot).unwrap();
         envelope.extend(more);
         prop_assert!(decode(&key, &envelope.into()).is_err());
     }
@@ -65,20 +74,18 @@ proptest! {
 
 #[test]
 fn the_body_is_not_copied() {
-    let envelope = Bytes::from(encode(b"key", &sample()).unwrap());
-    let entry = decode(b"key", &envelope).unwrap();
+    let envelope = Bytes::from(encoded(b"key", sample()).unwrap());
+    let entry = decode(b"key", &envelope).unwrap().entry().unwrap();
     assert!(envelope.as_ptr_range().contains(&entry.body.as_ptr()));
 }
 
 #[test]
 fn the_format_is_as_described() {
-    let envelope = encode(b"key", &sample()).unwrap();
+    let envelope = encoded(b"key", sample()).unwrap();
     assert_eq!(envelope[..4], MAGIC);
     assert_eq!(envelope[4..12], 1_700_000_000_123_u64.to_be_bytes());
     let header = [
-        &7_u64.to_le_bytes()[..],
-        &0_u64.to_le_bytes(),
-        &2_u32.to_le_bytes(),
+        &2_u32.to_le_bytes()[..],
         &2_i16.to_le_bytes(),
         &1_u32.to_le_bytes(),
         &3_u64.to_le_bytes(),
@@ -86,37 +93,51 @@ fn the_format_is_as_described() {
         &5_u64.to_le_bytes(),
     ]
     .concat();
-    assert_eq!(envelope[12..16], u32::try_from(header.len()).unwrap().to_be_bytes());
-    assert_eq!(envelope[16..16 + header.len()], header);
-    assert_eq!(&envelope[16 + header.len()..16 + header.len() + 5], b"reply");
-    assert_eq!(envelope.len(), 16 + header.len() + 5 + 8);
+    assert_eq!(envelope[12], 0);
+    assert_eq!(envelope[13..17], u32::try_from(header.len()).unwrap().to_be_bytes());
+    assert_eq!(envelope[17..17 + header.len()], header);
+    assert_eq!(&envelope[17 + header.len()..17 + header.len() + 5], b"reply");
+    assert_eq!(envelope.len(), 17 + header.len() + 5 + 8);
+}
+
+#[test]
+fn a_tombstone_tells_its_age_and_its_key_alone() {
+    let envelope = encode(b"key", &Slot::Tombstone(Millis(5))).unwrap();
+    let header = [&3_u64.to_le_bytes()[..], b"key"].concat();
+    let whole = [&MAGIC[..], &5_u64.to_be_bytes(), &[1], &11_u32.to_be_bytes(), &header].concat();
+    assert_eq!(envelope[..whole.len()], whole);
+    assert_eq!(envelope.len(), whole.len() + 8);
+    assert_eq!(decode(b"other", &envelope.into()), Err(Unreadable::OtherKey));
 }
 
 #[test]
 fn each_reason_has_its_case() {
-    let whole = encode(b"key", &sample()).unwrap();
+    let whole = encoded(b"key", sample()).unwrap();
     let mut older = whole.clone();
     older[3] = 0;
     let mut changed = whole.clone();
     let last = changed.len() - 1;
     changed[last] ^= 1;
-    // A length of 2^40 where the tags' count lies must neither be believed nor allocated.
+    // A length of 2^40 where the key's lies must neither be believed nor allocated.
     let mut hostile = whole.clone();
-    hostile[24..32].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    hostile[27..35].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    let mut neither = whole.clone();
+    neither[12] = 2;
     let read = |bytes: Vec<u8>| decode(b"key", &bytes.into()).unwrap_err();
     assert_eq!(read(b"somebody else's".to_vec()), Unreadable::Foreign);
     assert_eq!(read(older), Unreadable::Format(0));
     assert_eq!(read(whole[..whole.len() - 3].to_vec()), Unreadable::Truncated);
     assert_eq!(read(changed), Unreadable::Checksum);
     assert_eq!(read(hostile), Unreadable::Header);
+    assert_eq!(read(neither), Unreadable::Header);
     assert_eq!(read(vec![0; MAX_ENVELOPE + 1]), Unreadable::TooLarge);
     assert_eq!(decode(b"other", &whole.into()), Err(Unreadable::OtherKey));
 }
 
 #[test]
 fn what_is_too_large_is_refused() {
-    let mut entry = sample();
-    assert_eq!(encode(&vec![0; MAX_KEY + 1], &entry), Err(TooLarge));
-    entry.body = Bytes::from(vec![0; MAX_ENVELOPE]);
-    assert_eq!(encode(b"key", &entry), Err(TooLarge));
+    assert_eq!(encoded(&vec![0; MAX_KEY + 1], sample()), Err(TooLarge));
+    assert_eq!(encode(&vec![0; MAX_KEY + 1], &Slot::Tombstone(Millis(1))), Err(TooLarge));
+    let body = Bytes::from(vec![0; MAX_ENVELOPE]);
+    assert_eq!(encoded(b"key", Entry { body, ..sample() }), Err(TooLarge));
 }

@@ -58,6 +58,8 @@ pub enum Read {
     Hit,
     /// Nothing is kept under the key.
     Miss,
+    /// What was kept under the key was proved wrong.
+    Tombstone,
     /// No answer within the read timeout.
     Timeout,
     /// The store answered with an error, or the connection died.
@@ -71,9 +73,10 @@ pub enum Read {
 }
 
 impl Read {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Hit,
         Self::Miss,
+        Self::Tombstone,
         Self::Timeout,
         Self::Error,
         Self::Skipped,
@@ -91,12 +94,12 @@ impl Read {
 /// How a write ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
-    /// The entry is kept.
+    /// It is kept: an entry or a tombstone.
     Written,
-    /// The key is empty, as asked.
-    Removed,
     /// A younger entry lies there and stays.
     Older,
+    /// A tombstone lies there that is not older, and stays.
+    Tombstone,
     /// Not begun: too many writes, or too many bytes of them, were in flight.
     Dropped,
     /// Not begun: the entry is above the bounds of [`envelope`](crate::cache::envelope).
@@ -112,8 +115,8 @@ pub enum Write {
 impl Write {
     const ALL: [Self; 8] = [
         Self::Written,
-        Self::Removed,
         Self::Older,
+        Self::Tombstone,
         Self::Dropped,
         Self::TooLarge,
         Self::Skipped,
@@ -129,6 +132,7 @@ impl From<Read> for Label {
         let result = match read {
             Read::Hit => "hit",
             Read::Miss => "miss",
+            Read::Tombstone => "tombstone",
             Read::Timeout => "timeout",
             Read::Error => "error",
             Read::Skipped => "skipped",
@@ -143,8 +147,8 @@ impl From<Write> for Label {
     fn from(write: Write) -> Self {
         let result = match write {
             Write::Written => "written",
-            Write::Removed => "removed",
             Write::Older => "older",
+            Write::Tombstone => "tombstone",
             Write::Dropped => "dropped",
             Write::TooLarge => "too_large",
             Write::Skipped => "skipped",

@@ -10,23 +10,24 @@ use futures_util::future::BoxFuture;
 
 use crate::cache::envelope;
 use crate::clock::{Clock, Millis};
-use crate::entry::Entry;
+use crate::entry::Slot;
 
-use super::{Counts, Read, Store, Write, judge};
+use super::{Counts, Read, Store, Write, Writes, judge, outlived_by, read};
 
-/// A shared tier in memory. Clones share their entries, state and counts. Writes take effect at once.
+/// A shared tier in memory. Clones share what lies there, its state and counts.
 #[derive(Debug, Clone)]
 pub struct Memory {
     clock: Clock,
     counts: Counts,
     read_timeout: Duration,
     shelf: Arc<Mutex<Shelf>>,
+    writes: Arc<Writes>,
 }
 
 /// How a [`Memory`] behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It answers, each read after this time.
+    /// It answers each read and takes each write after this time.
     Up(Duration),
     /// It is known to be down: nothing waits.
     Down,
@@ -37,7 +38,8 @@ impl Memory {
     pub fn new(clock: Clock, read_timeout: Duration, counts: Counts) -> Self {
         let shelf = Shelf { state: State::Up(Duration::ZERO), values: HashMap::new() };
         counts.up.set(1);
-        Self { clock, counts, read_timeout, shelf: Arc::new(Mutex::new(shelf)) }
+        let writes = Arc::new(Writes::new(WRITES_MAX, counts.clone()));
+        Self { clock, counts, read_timeout, shelf: Arc::new(Mutex::new(shelf)), writes }
     }
 
     /// Makes it behave as `state` says.
@@ -51,16 +53,20 @@ impl Memory {
         self.shelf().values.insert(key.into(), Held { value, until: Millis(u64::MAX) });
     }
 
-    fn held(&self, key: &[u8]) -> Result<Entry, Read> {
+    /// Forgets everything.
+    pub fn empty(&self) {
+        self.shelf().values.clear();
+    }
+
+    fn held(&self, key: &[u8]) -> Result<Slot, Read> {
         let now = self.clock.now();
         let shelf = self.shelf();
         let held = shelf.values.get(key).filter(|held| held.until > now).ok_or(Read::Miss)?;
         judge(key, &held.value, now)
     }
 
-    async fn look(&self, key: &[u8]) -> Result<Entry, Read> {
-        let state = self.shelf().state;
-        let State::Up(delay) = state else {
+    async fn look(&self, key: &[u8]) -> Result<Slot, Read> {
+        let State::Up(delay) = self.state() else {
             return Err(Read::Skipped);
         };
         if delay > self.read_timeout {
@@ -71,23 +77,26 @@ impl Memory {
         self.held(key)
     }
 
-    fn write(&self, key: &[u8], born: Millis, held: Option<Held>) -> Write {
-        if !self.is_up() {
+    async fn write(&self, key: &[u8], slot: &Slot, keep: Duration) -> Write {
+        let State::Up(delay) = self.state() else {
             return Write::Skipped;
-        }
-        if self.held(key).is_ok_and(|held| held.born > born) {
-            return Write::Older;
-        }
-        match held {
-            Some(held) => {
+        };
+        let Ok(value) = envelope::encode(key, slot) else {
+            return Write::TooLarge;
+        };
+        tokio::time::sleep(delay).await;
+        match self.held(key) {
+            Ok(held) if !slot.replaces(&held) => outlived_by(&held),
+            Ok(_) | Err(_) => {
+                let held = Held { value: value.into(), until: self.clock.now().plus(keep) };
                 self.shelf().values.insert(key.into(), held);
                 Write::Written
             }
-            None => {
-                self.shelf().values.remove(key);
-                Write::Removed
-            }
         }
+    }
+
+    fn state(&self) -> State {
+        self.shelf().state
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -97,35 +106,28 @@ impl Memory {
 }
 
 impl Store for Memory {
-    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Option<Entry>> {
+    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Option<Slot>> {
         async move {
             let looked = self.look(key).await;
-            self.counts.read(looked.as_ref().map_or_else(|read| *read, |_| Read::Hit));
+            self.counts.read(read(&looked));
             looked.ok()
         }
         .boxed()
     }
 
-    fn put(&self, key: &[u8], entry: Arc<Entry>, keep: Duration) {
-        let write = match envelope::encode(key, &entry) {
-            Ok(value) => {
-                let held = Held { value: value.into(), until: self.clock.now().plus(keep) };
-                self.write(key, entry.born, Some(held))
-            }
-            Err(envelope::TooLarge) => Write::TooLarge,
-        };
-        self.counts.write(write);
+    fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write> {
+        self.write(key, slot, keep).boxed()
     }
 
-    fn remove(&self, key: &[u8], until: Millis) {
-        self.counts.write(self.write(key, until, None));
+    fn writes(&self) -> &Writes {
+        &self.writes
     }
 
     fn is_up(&self) -> bool {
-        self.shelf().state != State::Down
+        self.state() != State::Down
     }
 
-    fn settled(&self) -> BoxFuture<'_, ()> {
+    fn end(&self) -> BoxFuture<'_, ()> {
         std::future::ready(()).boxed()
     }
 }
@@ -142,11 +144,14 @@ struct Held {
     until: Millis,
 }
 
+/// As many writes at a time as Redis is given unless it is configured otherwise.
+const WRITES_MAX: u32 = 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::entry::Kind;
+    use crate::entry::{Ending, Entry};
     use crate::wire::Protocol;
 
     const KEY: &[u8] = b"key";
@@ -157,22 +162,23 @@ mod tests {
         Memory::new(Clock::starting_at(Millis(1_000_000)), TIMEOUT, Counts::default())
     }
 
-    fn born(millis: u64) -> Arc<Entry> {
-        let body = Bytes::from(format!("born {millis}"));
-        Arc::new(Entry {
-            born: Millis(millis),
-            version: 0,
-            kind: Kind::Result,
-            protocol: Protocol::Binary,
-            body,
-        })
+    fn born(millis: u64) -> Slot {
+        let (born, body) = (Millis(millis), Bytes::from(format!("born {millis}")));
+        let (ending, protocol) = (Ending::Result, Protocol::Binary);
+        Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
+    }
+
+    impl Memory {
+        async fn puts(&self, slot: Slot) -> Write {
+            self.put(KEY, &slot, KEEP).await
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_entry_stays_for_as_long_as_it_is_kept() {
         let store = store();
-        store.put(KEY, born(1), KEEP);
-        assert_eq!(store.get(KEY).await.as_ref(), Some(&*born(1)));
+        store.puts(born(1)).await;
+        assert_eq!(store.get(KEY).await, Some(born(1)));
         tokio::time::advance(KEEP).await;
         assert_eq!(store.get(KEY).await, None);
     }
@@ -180,25 +186,36 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_younger_entry_is_neither_replaced_nor_removed() {
         let store = store();
-        store.put(KEY, born(2), KEEP);
-        store.put(KEY, born(1), KEEP);
-        store.remove(KEY, Millis(1));
-        assert_eq!(store.get(KEY).await.as_ref(), Some(&*born(2)));
-        assert_eq!(store.counts.writes(Write::Older), 2);
-        store.remove(KEY, Millis(2));
-        assert_eq!(store.get(KEY).await, None);
+        assert_eq!(store.puts(born(2)).await, Write::Written);
+        assert_eq!(store.puts(born(1)).await, Write::Older);
+        assert_eq!(store.puts(Slot::Tombstone(Millis(1))).await, Write::Older);
+        assert_eq!(store.get(KEY).await, Some(born(2)));
+        assert_eq!(store.puts(Slot::Tombstone(Millis(2))).await, Write::Written);
+        assert_eq!(store.get(KEY).await, Some(Slot::Tombstone(Millis(2))));
+        assert_eq!((store.counts.reads(Read::Hit), store.counts.reads(Read::Tombstone)), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_removed_does_not_come_back_while_its_tombstone_is_kept() {
+        let store = store();
+        store.puts(Slot::Tombstone(Millis(2))).await;
+        assert_eq!(store.puts(born(2)).await, Write::Tombstone);
+        assert_eq!(store.puts(born(3)).await, Write::Written);
+        store.puts(Slot::Tombstone(Millis(4))).await;
+        tokio::time::advance(KEEP).await;
+        assert_eq!(store.puts(born(4)).await, Write::Written);
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_is_slow_and_down_as_told() {
         let store = store();
-        store.put(KEY, born(1), KEEP);
+        store.puts(born(1)).await;
         store.set(State::Up(TIMEOUT * 2));
         let asked = tokio::time::Instant::now();
         assert_eq!(store.get(KEY).await, None);
         assert_eq!(asked.elapsed(), TIMEOUT);
         store.set(State::Down);
-        assert_eq!(store.get(KEY).await, None);
+        assert_eq!((store.get(KEY).await, store.puts(born(2)).await), (None, Write::Skipped));
         assert_eq!(asked.elapsed(), TIMEOUT);
         store.set(State::Up(TIMEOUT));
         assert!(store.get(KEY).await.is_some());
@@ -210,10 +227,12 @@ mod tests {
         let store = store();
         store.plant(KEY, Bytes::from_static(b"somebody else's"));
         assert_eq!(store.get(KEY).await, None);
-        store.put(KEY, born(1_006_000), KEEP);
+        store.puts(born(1_006_000)).await;
         assert_eq!(store.get(KEY).await, None);
         assert_eq!(store.counts.reads(Read::Future), 1);
-        store.put(KEY, born(1_004_000), KEEP);
-        assert_eq!(store.get(KEY).await.as_ref(), Some(&*born(1_004_000)));
+        store.puts(born(1_004_000)).await;
+        assert_eq!(store.get(KEY).await, Some(born(1_004_000)));
+        store.empty();
+        assert_eq!(store.get(KEY).await, None);
     }
 }

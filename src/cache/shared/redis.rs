@@ -25,7 +25,9 @@
 //! Reads are bounded by `GETRANGE`, so that a huge foreign value is not fetched.
 
 mod link;
+mod script;
 mod settings;
+mod supervisor;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,32 +38,35 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rand::Rng;
-use redis::{Script, Value};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio_util::task::AbortOnDropHandle;
+use redis::Value;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::cache::envelope::{self, FORMAT, MAGIC, MAX_ENVELOPE, Unreadable};
-use crate::clock::{Clock, Millis};
+use crate::cache::envelope::{self, FORMAT, MAX_ENVELOPE, Unreadable};
+use crate::clock::Clock;
 use crate::dial::Dial;
-use crate::entry::Entry;
+use crate::entry::Slot;
 
-use super::{Counts, MAX_AHEAD, Read, Store, Write, judge};
-use link::{Failure, Link, Supervisor};
+use super::{Counts, MAX_AHEAD, Read, Store, Write, Writes, judge, read};
+use link::{Failure, Link};
+use script::Replace;
+use supervisor::Supervisor;
 
-pub use settings::{Secret, Settings, UrlError};
+pub use settings::{Place, Secret, Settings, UrlError};
 
 /// The shared tier in one Redis. Dropping it closes the connection.
 pub struct Redis {
     settings: Arc<Settings>,
     clock: Clock,
     counts: Counts,
-    script: Arc<Script>,
+    replace: Replace,
+    writes: Writes,
     link: Arc<ArcSwapOption<Link>>,
-    slots: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
     tried: watch::Receiver<bool>,
-    _supervisor: AbortOnDropHandle<()>,
+    supervisor: TaskTracker,
+    stop: DropGuard,
 }
 
 impl Redis {
@@ -77,6 +82,7 @@ impl Redis {
         let settings = Arc::new(settings);
         let link = Arc::new(ArcSwapOption::empty());
         let (trying, tried) = watch::channel(false);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let supervisor = Supervisor {
             settings: Arc::clone(&settings),
             dial,
@@ -84,16 +90,18 @@ impl Redis {
             up: counts.up.clone(),
             tried: trying,
         };
+        tasks.spawn(supervisor.run(random, stop.clone()));
+        tasks.close();
         Self {
-            slots: Arc::new(Semaphore::new(settings.max_writes as usize)),
-            bytes: Arc::new(Semaphore::new(MAX_WRITE_KIBIBYTES)),
-            script: Arc::new(Script::new(WRITE_UNLESS_YOUNGER)),
+            writes: Writes::new(settings.max_writes, counts.clone()),
+            replace: Replace::new(),
             settings,
             clock,
             counts,
             link,
             tried,
-            _supervisor: AbortOnDropHandle::new(tokio::spawn(supervisor.run(random))),
+            supervisor: tasks,
+            stop: stop.drop_guard(),
         }
     }
 
@@ -101,7 +109,7 @@ impl Redis {
     /// gateway that waits for it does not miss what Redis holds with its first calls.
     pub async fn tried(&self) {
         let mut tried = self.tried.clone();
-        // The other end is dropped only with the supervisor, that is with self.
+        // The other end is dropped only with the supervisor, and then there is nothing to wait for.
         let _ = tried.wait_for(|tried| *tried).await;
     }
 
@@ -109,7 +117,7 @@ impl Redis {
         self.link.load_full().filter(|link| !link.is_lost())
     }
 
-    async fn look(&self, key: &[u8]) -> Result<Entry, Read> {
+    async fn look(&self, key: &[u8]) -> Result<Slot, Read> {
         let link = self.link().ok_or(Read::Skipped)?;
         let mut ask = redis::cmd("GETRANGE");
         // One byte above the bound: longer values are told from those that fit.
@@ -128,70 +136,48 @@ impl Redis {
         judge(key, &Bytes::from(value), self.clock.now())
     }
 
+    async fn write(&self, key: &[u8], slot: &Slot, keep: Duration) -> Write {
+        let Some(link) = self.link() else {
+            return Write::Skipped;
+        };
+        let Ok(value) = envelope::encode(key, slot) else {
+            return Write::TooLarge;
+        };
+        let latest = self.clock.now().plus(MAX_AHEAD);
+        self.replace.run(&link, &self.redis_key(key), slot, value, latest, keep).await
+    }
+
     fn redis_key(&self, key: &[u8]) -> String {
         format!("{}:{FORMAT}:{:032x}", self.settings.prefix, xxh3_128(key))
-    }
-
-    /// Begins to write, if there is room; `size` is about the bytes it will take.
-    fn begin(&self, key: &[u8], size: usize, change: Change) {
-        match self.room(size) {
-            Err(refused) => self.counts.write(refused),
-            Ok(room) => {
-                let job = Job {
-                    script: Arc::clone(&self.script),
-                    key: key.into(),
-                    redis_key: self.redis_key(key),
-                    change,
-                    latest: self.clock.now().plus(MAX_AHEAD),
-                };
-                let counts = self.counts.clone();
-                tokio::spawn(async move {
-                    counts.write(job.run(&room.link).await);
-                    drop(room);
-                });
-            }
-        }
-    }
-
-    fn room(&self, size: usize) -> Result<Room, Write> {
-        if size > MAX_ENVELOPE {
-            return Err(Write::TooLarge);
-        }
-        let link = self.link().ok_or(Write::Skipped)?;
-        let kibibytes = u32::try_from(size.div_ceil(1024)).map_err(|_| Write::TooLarge)?;
-        let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Write::Dropped)?;
-        let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(kibibytes).map_err(|_| Write::Dropped)?;
-        Ok(Room { link, _permits: [slot, bytes] })
     }
 }
 
 impl Store for Redis {
-    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Option<Entry>> {
+    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Option<Slot>> {
         async move {
             let looked = self.look(key).await;
-            self.counts.read(looked.as_ref().map_or_else(|read| *read, |_| Read::Hit));
+            self.counts.read(read(&looked));
             looked.ok()
         }
         .boxed()
     }
 
-    fn put(&self, key: &[u8], entry: Arc<Entry>, keep: Duration) {
-        let size = key.len().saturating_add(entry.body.len());
-        self.begin(key, size, Change::Put { entry, keep });
+    fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write> {
+        self.write(key, slot, keep).boxed()
     }
 
-    fn remove(&self, key: &[u8], until: Millis) {
-        self.begin(key, key.len(), Change::Remove { until });
+    fn writes(&self) -> &Writes {
+        &self.writes
     }
 
     fn is_up(&self) -> bool {
         self.link().is_some()
     }
 
-    fn settled(&self) -> BoxFuture<'_, ()> {
+    fn end(&self) -> BoxFuture<'_, ()> {
         async move {
-            // All slots at once are to be had only when no write holds one. The semaphore is never closed.
-            drop(self.slots.acquire_many(self.settings.max_writes).await);
+            self.stop.token().cancel();
+            self.supervisor.wait().await;
         }
         .boxed()
     }
@@ -205,89 +191,6 @@ impl fmt::Debug for Redis {
             .finish_non_exhaustive()
     }
 }
-
-/// What a write in flight holds.
-struct Room {
-    link: Arc<Link>,
-    _permits: [OwnedSemaphorePermit; 2],
-}
-
-/// One write.
-struct Job {
-    script: Arc<Script>,
-    key: Box<[u8]>,
-    redis_key: String,
-    change: Change,
-    latest: Millis,
-}
-
-enum Change {
-    Put { entry: Arc<Entry>, keep: Duration },
-    Remove { until: Millis },
-}
-
-impl Job {
-    async fn run(self, link: &Link) -> Write {
-        let mut call = self.script.key(self.redis_key);
-        let done = match self.change {
-            Change::Put { entry, keep } => {
-                let Ok(envelope) = envelope::encode(&self.key, &entry) else {
-                    return Write::TooLarge;
-                };
-                call.arg(head(entry.born)).arg(self.latest.0).arg(envelope).arg(expiry(keep));
-                Write::Written
-            }
-            Change::Remove { until } => {
-                call.arg(head(until)).arg(self.latest.0);
-                Write::Removed
-            }
-        };
-        match link.write(&call, WRITE_TIMEOUT).await {
-            Ok(true) => done,
-            Ok(false) => Write::Older,
-            Err(Failure::Slow) => Write::Timeout,
-            Err(Failure::WrongType | Failure::Other) => Write::Error,
-        }
-    }
-}
-
-/// The first bytes of an envelope born at `born`.
-fn head(born: Millis) -> Vec<u8> {
-    [&MAGIC[..], &born.0.to_be_bytes()].concat()
-}
-
-/// Redis takes no expiry of 0 ms and none that overflows its clock.
-fn expiry(keep: Duration) -> u64 {
-    u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_KEEP_MILLIS)
-}
-
-/// `KEYS[1]`: the key. `ARGV`: the first 12 bytes of our envelope; the latest believable birth in milliseconds; and,
-/// to put rather than to remove, the envelope and its expiry in milliseconds. Returns 1 if done, 0 if what lies there is
-/// younger. Not younger than anything: other types, other formats, other programs' values, and births further ahead
-/// than readers believe, which would block the key until then.
-const WRITE_UNLESS_YOUNGER: &str = r"
-local held = redis.pcall('GETRANGE', KEYS[1], 0, 11)
-if type(held) == 'string' and #held == 12 and string.sub(held, 1, 4) == string.sub(ARGV[1], 1, 4) then
-    local theirs = struct.unpack('>I8', held, 5)
-    local ours = struct.unpack('>I8', ARGV[1], 5)
-    if theirs > ours and theirs <= tonumber(ARGV[2]) then
-        return 0
-    end
-end
-if ARGV[3] then
-    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-else
-    redis.call('DEL', KEYS[1])
-end
-return 1
-";
-
-/// How long a write holds its place before it is given up. Nobody waits for it, so it may take longer than a read.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
-/// The most kibibytes of keys and replies in writes in flight: 64 MiB, two of the largest envelopes.
-const MAX_WRITE_KIBIBYTES: usize = 64 * 1024;
-/// The longest expiry: ten years.
-const MAX_KEEP_MILLIS: u64 = 10 * 365 * 24 * 3_600 * 1_000;
 
 #[cfg(test)]
 mod tests;

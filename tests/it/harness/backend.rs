@@ -40,6 +40,8 @@ pub(crate) enum Act {
     Late(Duration, Box<Self>),
     /// Answers when it is released.
     Held,
+    /// Does the other act when it is released.
+    HeldThen(Box<Self>),
     /// Never answers.
     Silence,
     /// Closes the connection without an answer.
@@ -253,6 +255,10 @@ impl Shared {
             Act::Held => {
                 self.wait_for_release(noted.released);
                 user()
+            }
+            Act::HeldThen(then) => {
+                self.wait_for_release(noted.released);
+                return self.act(call, *then, noted);
             }
             Act::Silence => return (Vec::new(), Then::GoOn),
             Act::Close => return (Vec::new(), Then::Close),

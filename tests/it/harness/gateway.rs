@@ -181,9 +181,7 @@ impl Gateway {
     /// The metrics as they are now.
     #[track_caller]
     pub(crate) fn metrics(&self) -> Metrics {
-        let (status, page) = self.page("/metrics").expect("the admin endpoint answers");
-        assert_eq!(status, 200);
-        Metrics::parse(&page)
+        metrics_at(self.admin)
     }
 
     /// One of them, summed over the labels that are not named.
@@ -259,6 +257,14 @@ impl Gateway {
     pub(crate) fn logs(&self, words: &[&str]) {
         eventually(|| self.log().iter().any(|line| words.iter().all(|word| line.contains(word))));
     }
+}
+
+/// The metrics that an admin endpoint shows now.
+#[track_caller]
+pub(crate) fn metrics_at(admin: SocketAddr) -> Metrics {
+    let (status, page) = http::get(admin, "/metrics").expect("the admin endpoint answers");
+    assert_eq!(status, 200);
+    Metrics::parse(&page)
 }
 
 /// The binary, with no arguments yet.

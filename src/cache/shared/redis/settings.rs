@@ -8,10 +8,8 @@ use thiserror::Error;
 /// Everything the shared tier needs to know of its Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Name or address, without brackets.
-    pub host: String,
-    /// Port.
-    pub port: u16,
+    /// Where it listens. The first place is the one used.
+    pub places: Vec<Place>,
     /// ACL user; sent with a password only. Without it, Redis takes its user `default`.
     pub username: Option<String>,
     /// Password.
@@ -26,6 +24,22 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Writes in flight; more are dropped.
     pub max_writes: u32,
+}
+
+/// Where a Redis listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Name or address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 impl Settings {
@@ -54,8 +68,7 @@ impl Settings {
         let (host, port) = authority_parts(authority)?;
         let database = if path.is_empty() { 0 } else { path.parse().map_err(|_| UrlError::Database)? };
         Ok(Self {
-            host: host.to_owned(),
-            port,
+            places: vec![Place { host: host.to_owned(), port }],
             username: None,
             password: None,
             database,
@@ -64,12 +77,6 @@ impl Settings {
             connect_timeout: Duration::from_millis(250),
             max_writes: 1024,
         })
-    }
-
-    /// Host and port as they are written together.
-    pub fn address(&self) -> String {
-        let Self { host, port, .. } = self;
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 }
 
@@ -159,7 +166,9 @@ mod tests {
     use super::*;
 
     fn place(url: &str) -> Result<(String, u32), UrlError> {
-        Settings::from_url(url).map(|settings| (settings.address(), settings.database))
+        let settings = Settings::from_url(url)?;
+        let [place] = &settings.places[..] else { unreachable!() };
+        Ok((place.to_string(), settings.database))
     }
 
     #[test]

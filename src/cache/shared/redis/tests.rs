@@ -9,8 +9,10 @@ use rand::rngs::StdRng;
 use rustix::process::Signal;
 
 use crate::dial::Tcp;
-use crate::entry::Kind;
+use crate::entry::{Ending, Entry};
 use crate::wire::Protocol;
+
+use crate::clock::Millis;
 
 use super::*;
 
@@ -26,7 +28,7 @@ async fn what_one_gateway_puts_another_gets_with_the_same_age() {
     let server = Server::start();
     let (one, other) = (gateway(&server).await, gateway(&server).await);
     one.keeps(born(NOW - 7_000)).await;
-    assert_eq!(other.get(KEY).await.as_ref(), Some(&*born(NOW - 7_000)));
+    assert_eq!(other.get(KEY).await.as_ref(), Some(&born(NOW - 7_000)));
     assert_eq!(other.get(b"another key").await, None);
     assert_eq!((other.counts.reads(Read::Hit), other.counts.reads(Read::Miss)), (1, 1));
 }
@@ -44,26 +46,38 @@ async fn an_entry_expires_when_it_is_kept_no_longer() {
 async fn an_older_entry_never_replaces_a_younger_one() {
     let server = Server::start();
     let store = gateway(&server).await;
-    store.keeps(born(NOW)).await;
-    store.keeps(born(NOW - 1)).await;
-    assert_eq!(store.get(KEY).await.as_ref(), Some(&*born(NOW)));
+    assert_eq!(store.keeps(born(NOW)).await, Write::Written);
+    assert_eq!(store.keeps(born(NOW - 1)).await, Write::Older);
+    assert_eq!(store.get(KEY).await, Some(born(NOW)));
     store.keeps(born(NOW + 1)).await;
-    assert_eq!(store.get(KEY).await.as_ref(), Some(&*born(NOW + 1)));
-    assert_eq!((store.counts.writes(Write::Written), store.counts.writes(Write::Older)), (2, 1));
+    assert_eq!(store.get(KEY).await, Some(born(NOW + 1)));
 }
 
 #[tokio::test]
-async fn removing_spares_what_is_younger() {
+async fn whatever_order_they_come_in_what_stays_is_what_stays_by_the_rule() {
     let server = Server::start();
     let store = gateway(&server).await;
-    store.keeps(born(NOW)).await;
-    store.remove(KEY, Millis(NOW - 1));
-    store.settled().await;
-    assert!(store.get(KEY).await.is_some());
-    store.remove(KEY, Millis(NOW));
-    store.settled().await;
-    assert_eq!(store.get(KEY).await, None);
-    assert_eq!((store.counts.writes(Write::Removed), store.counts.writes(Write::Older)), (1, 1));
+    let slots = [born(NOW), born(NOW + 1), Slot::Tombstone(Millis(NOW)), Slot::Tombstone(Millis(NOW + 1))];
+    for (old, new) in slots.iter().flat_map(|old| slots.iter().map(move |new| (old, new))) {
+        let _: () = server.ask(&redis::cmd("FLUSHALL")).await;
+        assert_eq!(store.put(KEY, old, KEEP).await, Write::Written);
+        let (written, stays) = match (new.replaces(old), old) {
+            (true, _) => (Write::Written, new),
+            (false, Slot::Entry(_)) => (Write::Older, old),
+            (false, Slot::Tombstone(_)) => (Write::Tombstone, old),
+        };
+        assert_eq!(store.put(KEY, new, KEEP).await, written, "{new:?} over {old:?}");
+        assert_eq!(store.get(KEY).await.as_ref(), Some(stays), "{new:?} over {old:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tombstone_is_kept_no_longer_than_it_is_needed() {
+    let server = Server::start();
+    let store = gateway(&server).await;
+    store.put(KEY, &Slot::Tombstone(Millis(NOW)), Duration::from_secs(60)).await;
+    let left: u64 = server.ask(redis::cmd("PTTL").arg(store.redis_key(KEY))).await;
+    assert!((1..=60_000).contains(&left), "{left}");
 }
 
 #[tokio::test]
@@ -106,7 +120,7 @@ async fn an_entry_from_the_future_is_a_miss_and_replaced() {
     assert_eq!(store.get(KEY).await, None);
     assert_eq!(store.counts.reads(Read::Future), 1);
     store.keeps(born(NOW)).await;
-    assert_eq!(store.get(KEY).await.as_ref(), Some(&*born(NOW)));
+    assert_eq!(store.get(KEY).await, Some(born(NOW)));
 }
 
 #[tokio::test]
@@ -116,8 +130,8 @@ async fn a_killed_server_is_down_at_once_and_used_again_when_it_returns() {
     server.kill();
     until("the store is down", || !store.is_up()).await;
     assert_eq!(store.get(KEY).await, None);
-    store.put(KEY, born(NOW), KEEP);
-    assert_eq!((store.counts.reads(Read::Skipped), store.counts.writes(Write::Skipped)), (1, 1));
+    assert_eq!(store.put(KEY, &born(NOW), KEEP).await, Write::Skipped);
+    assert_eq!(store.counts.reads(Read::Skipped), 1);
     assert_eq!(store.counts.up.get(), 0);
     server.restart();
     until("the store is up", || store.is_up()).await;
@@ -155,33 +169,31 @@ async fn a_server_that_is_stopped_at_the_start_is_tried_and_left() {
 }
 
 #[tokio::test]
-async fn writes_are_bounded() {
+async fn a_write_to_a_stopped_server_ends_in_time() {
     let server = Server::start();
-    let store = gateway_with(&server, |settings| settings.max_writes = 2).await;
+    let store = gateway(&server).await;
     server.signal(Signal::STOP);
-    for _ in 0..5 {
-        store.put(KEY, born(NOW), KEEP);
-    }
-    assert_eq!(store.counts.writes(Write::Dropped), 3);
+    assert_eq!(store.keeps(born(NOW)).await, Write::Timeout);
     server.signal(Signal::CONT);
-    store.settled().await;
-    store.keeps(born(NOW)).await;
-    assert!(store.get(KEY).await.is_some());
 }
 
 #[tokio::test]
-async fn bytes_of_writes_are_bounded() {
+async fn what_is_too_large_is_not_written() {
     let server = Server::start();
     let store = gateway(&server).await;
-    let body = Bytes::from(vec![0; MAX_ENVELOPE - 4096]);
-    let large = Arc::new(Entry { body, ..(*born(NOW)).clone() });
-    for _ in 0..3 {
-        store.put(KEY, Arc::clone(&large), KEEP);
-    }
-    assert_eq!(store.counts.writes(Write::Dropped), 1);
     let body = Bytes::from(vec![0; MAX_ENVELOPE]);
-    store.put(KEY, Arc::new(Entry { body, ..(*born(NOW)).clone() }), KEEP);
-    assert_eq!(store.counts.writes(Write::TooLarge), 1);
+    let (born, ending, protocol) = (Millis(NOW), Ending::Result, Protocol::Binary);
+    let large = Slot::Entry(Arc::new(Entry { born, ending, protocol, body }));
+    assert_eq!(store.keeps(large).await, Write::TooLarge);
+}
+
+#[tokio::test]
+async fn a_store_that_ended_is_down_and_has_no_task() {
+    let server = Server::start();
+    let store = gateway(&server).await;
+    assert!(store.is_up());
+    store.end().await;
+    assert_eq!((store.is_up(), store.counts.up.get(), store.supervisor.len()), (false, 0, 0));
 }
 
 #[tokio::test]
@@ -189,8 +201,7 @@ async fn a_full_server_keeps_nothing_and_that_is_all() {
     let server = Server::start();
     let store = gateway(&server).await;
     let _: () = server.ask(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1")).await;
-    store.keeps(born(NOW)).await;
-    assert_eq!(store.counts.writes(Write::Error), 1);
+    assert_eq!(store.keeps(born(NOW)).await, Write::Error);
     assert_eq!(store.get(KEY).await, None);
     assert!(store.is_up());
 }
@@ -216,14 +227,13 @@ fn a_redis_key_tells_prefix_format_and_hash() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let store = runtime.block_on(async { store(Settings::from_url("redis://127.0.0.1:1").unwrap()) });
     let key = store.redis_key(KEY);
-    let hash = key.strip_prefix("larder:1:").unwrap();
+    let hash = key.strip_prefix("larder:2:").unwrap();
     assert!(hash.len() == 32 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()), "{key}");
 }
 
 impl Redis {
-    async fn keeps(&self, entry: Arc<Entry>) {
-        self.put(KEY, entry, KEEP);
-        self.settled().await;
+    async fn keeps(&self, slot: Slot) -> Write {
+        self.put(KEY, &slot, KEEP).await
     }
 }
 
@@ -247,9 +257,10 @@ fn store(settings: Settings) -> Redis {
     Redis::start(settings, Arc::new(Tcp), clock, Counts::default(), StdRng::seed_from_u64(1))
 }
 
-fn born(millis: u64) -> Arc<Entry> {
-    let body = Bytes::from(format!("born {millis}"));
-    Arc::new(Entry { born: Millis(millis), version: 0, kind: Kind::Result, protocol: Protocol::Binary, body })
+fn born(millis: u64) -> Slot {
+    let (born, body) = (Millis(millis), Bytes::from(format!("born {millis}")));
+    let (ending, protocol) = (Ending::Result, Protocol::Binary);
+    Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
 }
 
 async fn until(what: &str, holds: impl Fn() -> bool) {
