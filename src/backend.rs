@@ -16,7 +16,6 @@ mod means;
 pub mod options;
 mod pool;
 mod private;
-mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +28,8 @@ use tokio_util::task::TaskTracker;
 pub use counts::Counts;
 pub use ejection::Standing;
 pub use endpoint::EndpointStatus;
+pub use options::{Settings, Sharing};
 pub use private::Private;
-pub use settings::{Settings, Sharing};
 
 use crate::dial::Dial;
 use crate::seed::Seed;

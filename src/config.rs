@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+mod changes;
 pub mod check;
+mod draft;
 mod governed;
 mod links;
 mod load;
+mod outside;
 pub mod problem;
 pub mod reference;
 mod schema;
 mod section;
 mod text;
 
+pub use changes::Changes;
 pub use problem::{Place, Problem};
 
 use crate::idl::Schema;
@@ -26,23 +31,24 @@ pub struct Config {
     /// The file it stands in.
     pub file: PathBuf,
     /// `[runtime]`
-    pub runtime: runtime::options::Options,
+    pub runtime: runtime::Settings,
     /// `[log]`
-    pub log: log::options::Options,
+    pub log: log::Settings,
     /// `[admin]`
-    pub admin: admin::options::Options,
+    pub admin: admin::options::Settings,
     /// `[limits]`
-    pub limits: limits::Options,
+    pub limits: limits::Settings,
     /// `[listeners.NAME]`; at least one, each with an existing backend.
     pub listeners: BTreeMap<String, Listener>,
     /// `[backends.NAME]`
-    pub backends: BTreeMap<String, backend::options::Options>,
+    pub backends: BTreeMap<String, backend::Settings>,
     /// `[cache.local]` and `[cache.shared]`
-    pub cache: Cache,
+    pub cache: cache::options::Settings,
     /// `[flights]`
-    pub flights: flight::options::Options,
+    pub flights: flight::Bounds,
     /// `[rules."PATTERN"]`, the most specific of a service first.
     pub rules: Vec<Rule>,
+    values: changes::Values,
 }
 
 impl Config {
@@ -53,7 +59,19 @@ impl Config {
         read_file: &dyn Fn(&Path) -> io::Result<String>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Loaded {
-        load::load(path, &load::Outside { read_file, env })
+        load::load(path, &outside::Outside { read_file, env })
+    }
+
+    /// Takes over from `next` what a reload changes: rules, and the IDL of listeners that are in both.
+    pub fn reload(&mut self, next: Self) -> Changes {
+        let Self { listeners, rules, values, .. } = next;
+        self.rules = rules;
+        for (name, next) in listeners {
+            if let Some(listener) = self.listeners.get_mut(&name) {
+                listener.schema = next.schema;
+            }
+        }
+        self.values.reload(values)
     }
 
     /// The config that ships inside the program: `config/larder.toml`, with the sample service's IDL.
@@ -70,28 +88,16 @@ impl Config {
 /// A listener.
 #[derive(Debug, Clone)]
 pub struct Listener {
-    /// What the file says.
-    pub options: listener::options::Options,
+    /// The address to listen on.
+    pub bind: SocketAddr,
+    /// The service that a method name without prefix belongs to.
+    pub service: String,
+    /// The backend that answers; it exists.
+    pub backend: String,
+    /// What it is told of its clients.
+    pub settings: listener::Settings,
     /// What its `idl` declares, if it names one.
     pub schema: Option<Schema>,
-}
-
-/// The two tiers.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Cache {
-    /// The one in this process.
-    pub local: cache::options::Local,
-    /// The one in Redis, if there is one.
-    pub shared: Option<Shared>,
-}
-
-/// The tier in Redis.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shared {
-    /// What the file says.
-    pub options: cache::options::Shared,
-    /// What `password_file` or `password_env` holds.
-    pub password: Option<cache::options::Password>,
 }
 
 /// A rule.
@@ -101,8 +107,6 @@ pub struct Rule {
     pub pattern: Pattern,
     /// What the file says of them.
     pub options: rule::options::Options,
-    /// Where it says so.
-    pub place: Place,
 }
 
 /// What became of a file: a config unless there are problems.

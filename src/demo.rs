@@ -86,7 +86,7 @@ pub enum DemoError {
 /// # Errors
 /// If something does not start, or the gateway stops to show its figures.
 pub fn run(arguments: &Arguments) -> Result<(), DemoError> {
-    let runtime = runtime::start(&runtime::options::Options::default())?;
+    let runtime = runtime::start(&runtime::Settings::default())?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 mod base64;
 mod cursor;
 mod lexer;
+mod load;
 mod nearest;
 mod parser;
 mod resolve;

@@ -1,9 +1,12 @@
 //! The bounds on what clients may ask of the gateway.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::setting::{Finding, Period, Section, Size};
+use crate::wire::Bounds;
 
 /// Bounds on what clients may send. A call over one is answered with an exception where its connection can go on,
 /// else the connection is closed; either is counted in `larder_limits_exceeded_total`.
@@ -31,6 +34,38 @@ pub struct Options {
     /// How long a client may take to finish a message it has begun.
     #[schemars(extend("x-least" = "10ms", "x-most" = "1h"))]
     pub message_time: Period,
+}
+
+/// The bounds as those who keep them are told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// On each message.
+    pub bounds: Bounds,
+    /// Client connections at one time, over all listeners.
+    pub connections: usize,
+    /// Unanswered calls at one time on one connection.
+    pub calls_per_connection: usize,
+    /// Bytes of unanswered calls and unsent replies, over all connections.
+    pub buffered: usize,
+    /// How long a client may take to finish a message it has begun.
+    pub message_time: Duration,
+}
+
+impl Options {
+    /// The bounds as those who keep them are told.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            bounds: Bounds {
+                frame: self.frame.length(),
+                message: self.message.length(),
+                depth: self.depth as usize,
+            },
+            connections: self.connections as usize,
+            calls_per_connection: self.calls_per_connection as usize,
+            buffered: self.buffered.length(),
+            message_time: self.message_time.duration(),
+        }
+    }
 }
 
 impl Default for Options {

@@ -17,38 +17,10 @@ use tracing::warn;
 
 use crate::accept::Accept;
 use crate::gateway::Gateway;
-use crate::wire::{Bounds, Protocol, Transport};
 
 use connection::Connection;
 use held::Held;
-
-/// What a listener must know of its clients.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The transport, where it is not told from a client's first bytes.
-    pub transport: Option<Transport>,
-    /// The protocol, where it is not told from a client's first bytes.
-    pub protocol: Option<Protocol>,
-    /// A reply later than this is not written: the client has given up and would take it for the answer to its next call.
-    pub client_timeout: Option<Duration>,
-    /// What a call means that has the sequence id of one still unanswered.
-    pub duplicate_seqid: DuplicateSeqid,
-    /// Bounds on messages.
-    pub bounds: Bounds,
-    /// Calls of one connection that are answered at a time; further ones are not read.
-    pub calls_max: usize,
-    /// Time to finish a started message.
-    pub message_time: Duration,
-}
-
-/// What a call means that has the sequence id of one still unanswered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DuplicateSeqid {
-    /// Its client has given up on the first: the connection is closed, so that no late reply is taken for the answer.
-    Close,
-    /// Its client pipelines and does not number its calls.
-    Allow,
-}
+pub use options::{DuplicateSeqid, Settings};
 
 /// What all connections of the process share.
 #[derive(Clone, Debug)]

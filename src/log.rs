@@ -10,16 +10,17 @@ use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use options::{Format, Options};
+use options::Format;
+pub use options::Settings;
 
 /// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
-pub fn start(options: &Options) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&options.level));
+pub fn start(settings: &Settings) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.filter));
     let colours = std::io::stderr().is_terminal();
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // A second subscriber, which only tests could install, is not worth an error.
-    let _ = match options.format {
+    let _ = match settings.format {
         Format::Human => lines.finish().try_init(),
         Format::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init(),
     };

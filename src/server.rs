@@ -19,7 +19,7 @@ use crate::accept::{Accept, Bind};
 use crate::admin::{self, Subject};
 use crate::cache::shared::Store;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Changes, Config};
 use crate::dial::{Dial, Tcp};
 use crate::listener;
 
@@ -123,13 +123,12 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
 
     let mut listeners = BTreeMap::new();
     for (name, (address, socket)) in bound.listeners {
-        let Some(gateway) = parts.gateways.get(&name) else {
+        let (Some(gateway), Some(listener)) = (parts.gateways.get(&name), config.listeners.get(&name)) else {
             continue;
         };
-        let settings = build::listener(&config, &name);
         parts.shared.tasks.spawn(listener::accept(
             socket,
-            settings,
+            listener.settings.clone(),
             Arc::clone(gateway),
             parts.shared.clone(),
         ));
@@ -143,13 +142,12 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
 impl Running {
     /// Puts the rules of another configuration in force, all at once. Calls under way end under the rules they began with.
     ///
-    /// Only rules and IDL are replaced; the names of other sections that differ are returned, because they need a restart.
-    pub fn reload(&mut self, config: Config) -> Vec<&'static str> {
-        let unchanged = build::differences(&self.config, &config);
-        self.parts.replace_rules(&config);
-        self.config.rules = config.rules;
+    /// Says what is in force now and what needs a restart.
+    pub fn reload(&mut self, next: Config) -> Changes {
+        let changes = self.config.reload(next);
+        self.parts.replace_rules(&self.config);
         self.overview.reloaded();
-        unchanged
+        changes
     }
 
     /// What it shows to those who watch it.
@@ -226,7 +224,7 @@ struct Bound<A> {
 impl<A: Accept> Bound<A> {
     fn of<B: Bind<Socket = A>>(config: &Config, bind: &B) -> Result<Self, StartError> {
         let listeners = config.listeners.iter().map(|(name, listener)| {
-            Ok((name.clone(), Self::one(bind, &format!("listener {name}"), listener.options.bind)?))
+            Ok((name.clone(), Self::one(bind, &format!("listener {name}"), listener.bind)?))
         });
         Ok(Self {
             admin: Self::one(bind, "the admin endpoint", config.admin.bind)?,

@@ -7,10 +7,13 @@ pub mod inbound;
 pub mod message;
 pub mod walk;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// How values are spelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// Fixed-width big-endian values; strict and lenient message headers.
     Binary,
@@ -29,7 +32,8 @@ impl Protocol {
 }
 
 /// How messages are told apart on a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// Each message behind its length in four big-endian bytes.
     Framed,

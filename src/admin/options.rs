@@ -16,6 +16,20 @@ pub struct Options {
     pub bind: SocketAddr,
 }
 
+/// What the admin endpoint is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address to listen on.
+    pub bind: SocketAddr,
+}
+
+impl Options {
+    /// What the admin endpoint is told.
+    pub fn settings(&self) -> Settings {
+        Settings { bind: self.bind }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self { bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 9099)) }

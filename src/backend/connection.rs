@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
+use super::Settings;
 use super::chance::Seqids;
-use super::settings::Settings;
 use crate::call::Call;
 use crate::dial::Stream;
 use crate::wire::inbound::{Inbound, LARGE, Look};

@@ -6,7 +6,7 @@ use tokio_util::task::TaskTracker;
 
 use super::chance::Chance;
 use super::counts::Tally;
-use super::settings::Settings;
+use super::Settings;
 use crate::dial::Dial;
 
 /// What every endpoint of a backend works with.

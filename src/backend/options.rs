@@ -1,12 +1,15 @@
-//! What the config may say of a backend.
+//! What the config may say of a backend, and what the backend is told.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::setting::{Finding, Period, Section};
+use crate::wire::{Bounds, Protocol, Transport};
 
 /// A service to ask: one or more endpoints that all give the same answers. The name is free.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +27,7 @@ pub struct Options {
     pub transport: Transport,
     /// Whether clients share connections. `per_client`: each client has its own, its calls go one after another
     /// and nothing is cached; for services that keep something in mind for a connection.
-    pub connections: Connections,
+    pub connections: Sharing,
     /// How long a whole call may take, further tries included, where its rule does not say.
     #[schemars(extend("x-least" = "1ms", "x-most" = "1h",
         "x-default" = "1s for methods with a rule, none for others"))]
@@ -69,34 +72,76 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// How the service encodes messages.
+/// Who uses a connection to a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Protocol {
-    /// Binary, strict.
-    Binary,
-    /// Compact.
-    Compact,
-}
-
-/// How the service delimits messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Transport {
-    /// A length goes before each message.
-    Framed,
-    /// A message ends where its last field does.
-    Unframed,
-}
-
-/// Whether clients share connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Connections {
-    /// All clients' calls go over the same few.
+pub enum Sharing {
+    /// Any client, one call at a time.
     Shared,
-    /// Each client has its own.
+    /// One client, for as long as it stays: for backends that keep state on their connections.
     PerClient,
+}
+
+/// A backend's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its name in the configuration, logs and metrics.
+    pub name: Arc<str>,
+    /// Hosts (addresses or names) and their ports. At least one.
+    pub endpoints: Vec<(String, u16)>,
+    /// The protocol its endpoints speak.
+    pub protocol: Protocol,
+    /// The transport its endpoints speak.
+    pub transport: Transport,
+    /// Who uses a connection.
+    pub connections: Sharing,
+    /// The whole call, where its rule gives no time.
+    pub timeout: Option<Duration>,
+    /// Opening one connection.
+    pub connect_timeout: Duration,
+    /// One try of a call; by default half of the call's time if a second try is possible, else all of it.
+    pub attempt_timeout: Option<Duration>,
+    /// Connections to one endpoint, at least 1.
+    pub max_connections: usize,
+    /// Calls that wait for a connection to one endpoint.
+    pub max_waiting: usize,
+    /// How long a connection may lie idle. Zero keeps none.
+    pub idle_timeout: Duration,
+    /// Time between two lookups of host names.
+    pub resolve_interval: Duration,
+    /// Consecutive failures that eject an endpoint, at least 1.
+    pub ejection_failures: u32,
+    /// The first ejection.
+    pub ejection_time: Duration,
+    /// The longest ejection.
+    pub ejection_time_max: Duration,
+    /// Bounds on replies.
+    pub bounds: Bounds,
+}
+
+impl Options {
+    /// What the backend called `name` is told; `bounds` are those on its replies.
+    pub fn settings(&self, name: &str, bounds: Bounds) -> Settings {
+        let endpoints = self.endpoints.iter().map(|endpoint| (endpoint.host.clone(), endpoint.port));
+        Settings {
+            name: name.into(),
+            endpoints: endpoints.collect(),
+            protocol: self.protocol,
+            transport: self.transport,
+            connections: self.connections,
+            timeout: self.timeout.map(Period::duration),
+            connect_timeout: self.connect_timeout.duration(),
+            attempt_timeout: self.attempt_timeout.map(Period::duration),
+            max_connections: self.max_connections as usize,
+            max_waiting: self.max_waiting as usize,
+            idle_timeout: self.idle_timeout.duration(),
+            resolve_interval: self.resolve_interval.duration(),
+            ejection_failures: self.ejection_failures,
+            ejection_time: self.ejection_time.duration(),
+            ejection_time_max: self.ejection_time_max.duration(),
+            bounds,
+        }
+    }
 }
 
 impl Default for Options {
@@ -105,7 +150,7 @@ impl Default for Options {
             endpoints: Vec::new(),
             protocol: Protocol::Binary,
             transport: Transport::Framed,
-            connections: Connections::Shared,
+            connections: Sharing::Shared,
             timeout: None,
             connect_timeout: Period::from_millis(250),
             attempt_timeout: None,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::connection::{Connection, Idle, Open};
 use super::counts::Tally;
 use super::deadline::within;
-use super::settings::Settings;
+use super::Settings;
 
 /// The connections to one endpoint. A permit stands for a connection in use; the idle ones fit under the same cap, for
 /// a connection is only opened where no idle one can be had.

@@ -1,12 +1,12 @@
-//! What the config may say of the two tiers.
+//! What the config may say of the two tiers, and what they are told.
 
-use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::shared::redis::Settings;
+use super::shared::redis::{self, Secret, UrlError};
 use crate::setting::{Finding, Period, Section, Size};
 
 /// The tier in this process.
@@ -48,9 +48,49 @@ pub struct Shared {
     pub max_writes: u32,
 }
 
-/// A password; it shows itself to nobody by accident.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
+/// What the tiers are told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Bytes that the local tier may take.
+    pub capacity: u64,
+    /// The tier in Redis, if there is one.
+    pub shared: Option<SharedSettings>,
+}
+
+/// What the shared tier is told.
+#[derive(Debug, Clone)]
+pub struct SharedSettings {
+    /// Where Redis is and how it is asked.
+    pub redis: redis::Settings,
+    /// How long an entry is kept at least.
+    pub keep: Duration,
+}
+
+impl Local {
+    /// What the local tier is told, beside a shared one.
+    pub fn settings(&self, shared: Option<SharedSettings>) -> Settings {
+        Settings { capacity: self.capacity.bytes(), shared }
+    }
+}
+
+impl Shared {
+    /// What the shared tier is told, with the password that was found where these options say.
+    ///
+    /// # Errors
+    /// The url does not say where Redis is.
+    pub fn settings(&self, password: Option<Secret>) -> Result<SharedSettings, UrlError> {
+        let redis = redis::Settings {
+            username: self.username.clone(),
+            password,
+            prefix: self.prefix.clone(),
+            read_timeout: self.read_timeout.duration(),
+            connect_timeout: self.connect_timeout.duration(),
+            max_writes: self.max_writes,
+            ..redis::Settings::from_url(&self.url)?
+        };
+        Ok(SharedSettings { redis, keep: self.keep.duration() })
+    }
+}
 
 impl Default for Local {
     fn default() -> Self {
@@ -98,28 +138,10 @@ impl Section for Shared {
     }
 }
 
-impl Password {
-    /// The given text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for the one who logs in.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(..)")
-    }
-}
-
 /// What is wrong with a Redis URL, as the one who will connect to it reads it. The URL itself is never repeated: it may
 /// hold a password.
 fn url_fault(url: &str) -> Option<String> {
-    Settings::from_url(url).err().map(|fault| fault.to_string())
+    redis::Settings::from_url(url).err().map(|fault| fault.to_string())
 }
 
 #[cfg(test)]
@@ -144,10 +166,5 @@ mod tests {
         check("http://127.0.0.1", Some("expected a url"));
         check("redis://127.0.0.1?protocol=resp3", Some("?"));
         check("redis://127.0.0.1/99999999999", Some("database"));
-    }
-
-    #[test]
-    fn a_password_hides_from_logs() {
-        assert_eq!(format!("{:?}", Password::new("secret")), "Password(..)");
     }
 }

@@ -84,14 +84,11 @@ fn reload(running: &mut Running, file: Option<&Path>) {
         let first = loaded.problems.first().map_or_else(String::new, ToString::to_string);
         return running.reload_failed(first);
     };
-    let restart = running.reload(config);
-    if !restart.is_empty() {
-        warn!(
-            sections = restart.join(", "),
-            "changed sections need a restart; only rules and idl are reloaded"
-        );
+    let changes = running.reload(config);
+    if !changes.restart.is_empty() {
+        warn!(options = changes.restart.join(", "), "these changes need a restart, and are not in force");
     }
-    info!("the rules are reloaded");
+    info!(options = changes.applied.join(", "), "the rules are reloaded");
 }
 
 fn failed(error: &dyn std::error::Error) -> u8 {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::links::Checked;
-use super::load::{Draft, Outside, Placed, beside};
-use super::{Problem, Rule};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::draft::{Draft, Placed, Rule};
+use super::outside::{Outside, beside};
+use super::problem::Problem;
 use crate::idl::{self, Method, Schema, Service};
 use crate::listener::options::Options as Listener;
 use crate::rule::pattern::Methods;
@@ -13,20 +15,47 @@ use crate::rule::resolve::resolve;
 use crate::setting::{Finding, nearest};
 
 /// The IDL of each listener that has one, by the listener's name.
-pub(super) type Schemas = BTreeMap<String, Schema>;
+pub(super) type Schemas = BTreeMap<String, Read>;
+
+/// An IDL that was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) schema: Schema,
+    /// Of all its files.
+    pub(super) digest: u128,
+}
+
+fn read(path: &Path, outside: &Outside<'_>) -> Result<Read, Vec<idl::Problem>> {
+    let mut digest = Xxh3::new();
+    let schema = Schema::load(path, |path| {
+        let text = (outside.read_file)(path)?;
+        digest.update(text.as_bytes());
+        Ok(text)
+    })?;
+    Ok(Read { schema, digest: digest.digest128() })
+}
+
+/// What was found, and what was read on the way.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) schemas: Schemas,
+}
 
 /// Reads the listeners' IDL and holds the rules against it.
-pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>, checked: &mut Checked) {
+pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checked {
+    let mut checked = Checked::default();
     for (name, listener) in &draft.listeners {
         let Some(idl) = &listener.options.idl else {
             continue;
         };
-        match Schema::load(&beside(file, idl), outside.read_file) {
-            Ok(schema) => {
+        match read(&beside(file, idl), outside) {
+            Ok(read) => {
                 checked.problems.extend(
-                    service_fault(listener, &schema).map(|fault| listener.place.problem(file, fault)),
+                    service_fault(listener, &read.schema).map(|fault| listener.place.problem(file, fault)),
                 );
-                checked.schemas.insert(name.clone(), schema);
+                checked.schemas.insert(name.clone(), read);
             }
             Err(problems) => {
                 let said = problems.into_iter().map(|problem| idl_problem(file, listener, problem));
@@ -48,14 +77,17 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>, checked: 
                     (Service:method)",
                     rule.pattern.service()
                 );
-                checked.warnings.push(rule.place.problem(file, Finding::new("", message)));
+                checked.warnings.push(rule.section.place.problem(file, Finding::new("", message)));
                 continue;
             }
         };
-        checked.problems.extend(findings.into_iter().map(|finding| rule.place.problem(file, finding)));
+        checked
+            .problems
+            .extend(findings.into_iter().map(|finding| rule.section.place.problem(file, finding)));
     }
     checked.problems.sort();
     checked.problems.dedup();
+    checked
 }
 
 fn service_fault(listener: &Placed<Listener>, schema: &Schema) -> Option<Finding> {
@@ -104,8 +136,8 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
     for (listener, placed) in draft.listeners.iter().filter(|(_, listener)| listener.options.service == name)
     {
         match (schemas.get(listener), &placed.options.idl) {
-            (Some(schema), _) => match schema.service(name) {
-                Some(service) => services.push(Some((schema, service))),
+            (Some(read), _) => match read.schema.service(name) {
+                Some(service) => services.push(Some((&read.schema, service))),
                 None => perhaps = true,
             },
             (None, Some(_)) => perhaps = true,
@@ -113,7 +145,8 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
         }
     }
     if services.is_empty() && !perhaps {
-        let multiplexed = schemas.values().filter_map(|schema| Some((schema, schema.service(name)?)));
+        let multiplexed =
+            schemas.values().filter_map(|read| Some((&read.schema, read.schema.service(name)?)));
         services.extend(multiplexed.map(Some));
     }
     if !services.is_empty() {
@@ -122,7 +155,8 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
     if perhaps {
         return Served::Perhaps;
     }
-    let declared = schemas.values().flat_map(Schema::services).map(|service| service.name.as_str());
+    let declared =
+        schemas.values().flat_map(|read| read.schema.services()).map(|service| service.name.as_str());
     let listened = draft.listeners.values().map(|listener| listener.options.service.as_str());
     Served::Nowhere(nearest(name, declared.chain(listened)))
 }
@@ -132,7 +166,7 @@ fn rule_faults(rule: &Rule, services: &[Option<(&Schema, &Service)>]) -> Vec<Fin
     let mut found = Vec::new();
     for service in services {
         match service {
-            None => found.extend(resolve(&rule.options, None).err().unwrap_or_default()),
+            None => found.extend(resolve(&rule.section.options, None).err().unwrap_or_default()),
             Some((schema, service)) => found.extend(service_faults(rule, schema, service)),
         }
     }
@@ -156,7 +190,7 @@ fn service_faults(rule: &Rule, schema: &Schema, service: &Service) -> Vec<Findin
     }
     let mut faults = governed
         .iter()
-        .map(|method| resolve(&rule.options, Some((schema, *method))).err().unwrap_or_default());
+        .map(|method| resolve(&rule.section.options, Some((schema, *method))).err().unwrap_or_default());
     let first = faults.next().unwrap_or_default();
     let others: Vec<_> = faults.collect();
     let everywhere = |finding: &Finding| {

@@ -3,44 +3,32 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::load::{Draft, Outside, Placed, password, whole_file};
-use super::{Place, Problem, governed};
-use crate::backend::options::Connections;
-use crate::cache::options::Password;
+use super::draft::{Draft, Placed, Rule};
+use super::problem::{Place, Problem};
+use crate::backend::Sharing;
+use crate::listener;
 use crate::rule::options::Tier;
 use crate::setting::{Finding, nearest};
 
-pub(super) use super::governed::Schemas;
-
-/// What was found, and what was read on the way.
+/// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
-    pub(super) schemas: Schemas,
-    pub(super) password: Option<Password>,
 }
 
 /// Holds the sections against each other.
-pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checked {
+pub(super) fn check(draft: &Draft, file: &Path) -> Checked {
     let mut checked = Checked::default();
     if draft.listeners.is_empty() {
-        checked
-            .problems
-            .push(whole_file(file, "no listener: expected a section [listeners.NAME]".to_owned()));
+        let message = "no listener: expected a section [listeners.NAME]".to_owned();
+        checked.problems.push(Problem::of_file(file, message));
     }
     let mut sides = Sides { file, checked: &mut checked };
     addresses(draft, &mut sides);
     backends(draft, &mut sides);
     listeners(draft, &mut sides);
     rules(draft, &mut sides);
-    if let Some(shared) = &draft.shared {
-        match password(&shared.options, file, outside) {
-            Ok(found) => sides.checked.password = found,
-            Err(finding) => sides.problem(&shared.place, finding),
-        }
-    }
-    governed::check(draft, file, outside, &mut checked);
     checked
 }
 
@@ -121,7 +109,7 @@ fn listeners(draft: &Draft, sides: &mut Sides<'_>) {
 
 fn rules(draft: &Draft, sides: &mut Sides<'_>) {
     for rule in &draft.rules {
-        let (place, options) = (&rule.place, &rule.options);
+        let (place, options) = (&rule.section.place, &rule.section.options);
         let capacity = draft.local.options.capacity;
         if options.keeps_in(Tier::Local) && options.max_reply > capacity {
             let message = format!("{} is larger than the whole local tier, {capacity}", options.max_reply);
@@ -137,33 +125,29 @@ fn rules(draft: &Draft, sides: &mut Sides<'_>) {
 }
 
 /// A rule and a listener whose calls it governs.
-fn between(
-    rule: &super::Rule,
-    listener: &Placed<crate::listener::options::Options>,
-    draft: &Draft,
-    sides: &mut Sides<'_>,
-) {
-    if let (Some(timeout), Some(client)) = (rule.options.timeout, listener.options.client_timeout)
+fn between(rule: &Rule, listener: &Placed<listener::options::Options>, draft: &Draft, sides: &mut Sides<'_>) {
+    if let (Some(timeout), Some(client)) = (rule.section.options.timeout, listener.options.client_timeout)
         && timeout > client
     {
         let message = format!(
             "{timeout} is longer than client_timeout of {}, {client}, after which nobody reads the reply",
             listener.place.path
         );
-        sides.warning(&rule.place, Finding::new("timeout", message));
+        sides.warning(&rule.section.place, Finding::new("timeout", message));
     }
     let Some(backend) = draft.backends.get(&listener.options.backend) else {
         return;
     };
-    if rule.options.ttl.is_some() && backend.options.connections == Connections::PerClient {
+    if rule.section.options.ttl.is_some() && backend.options.connections == Sharing::PerClient {
         let message = format!("nothing of {} is cached: its connections are per_client", backend.place.path);
-        sides.warning(&rule.place, Finding::new("ttl", message));
+        sides.warning(&rule.section.place, Finding::new("ttl", message));
     }
-    let whole = rule.options.timeout.or(backend.options.timeout);
-    if let (Some(attempt), Some(whole)) = (backend.options.attempt_timeout, rule.options.timeout.and(whole))
+    let whole = rule.section.options.timeout.or(backend.options.timeout);
+    if let (Some(attempt), Some(whole)) =
+        (backend.options.attempt_timeout, rule.section.options.timeout.and(whole))
         && attempt > whole
     {
         let message = format!("{whole} is shorter than attempt_timeout of {}, {attempt}", backend.place.path);
-        sides.warning(&rule.place, Finding::new("timeout", message));
+        sides.warning(&rule.section.place, Finding::new("timeout", message));
     }
 }

@@ -1,7 +1,7 @@
 //! One thing to say about a configuration file, and where.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::setting::Finding;
 
@@ -18,6 +18,13 @@ pub struct Problem {
     pub message: String,
     /// The nearest right name, where there is one.
     pub suggestion: Option<String>,
+}
+
+impl Problem {
+    /// Of a file as a whole.
+    pub(super) fn of_file(file: &Path, message: String) -> Self {
+        Self { file: file.to_owned(), line: 0, path: String::new(), message, suggestion: None }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -60,7 +67,7 @@ impl Place {
     }
 
     /// What a finding about this section is in its file.
-    pub fn problem(&self, file: &std::path::Path, finding: Finding) -> Problem {
+    pub fn problem(&self, file: &Path, finding: Finding) -> Problem {
         let path = match finding.option {
             "" => self.path.clone(),
             option => format!("{}.{option}", self.path),

@@ -8,7 +8,7 @@ use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
 use super::problem::{Place, key};
 use super::schema::{OptionShape, Shape};
 use super::text::Text;
-use crate::setting::{Finding, Period, Section, Size, nearest};
+use crate::setting::{Period, Section, Size, nearest};
 
 /// Reads a section whose header is at `offset`. Whatever is wrong becomes a problem, and its option has its default.
 pub(super) fn read<'i, T: Section>(
@@ -169,13 +169,4 @@ fn length_fault(option: OptionShape<'_>, length: usize) -> Option<String> {
         return Some(format!("is too short: expected {}", option.accepts()));
     }
     most.filter(|most| length > *most).map(|most| format!("has {length} items, over the limit of {most}"))
-}
-
-/// The warnings of a section as problems.
-pub(super) fn warnings<T: Section>(
-    file: &std::path::Path,
-    section: &T,
-    place: &Place,
-) -> Vec<super::Problem> {
-    section.warnings().into_iter().map(|finding: Finding| place.problem(file, finding)).collect()
 }

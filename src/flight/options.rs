@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Bounds;
 use crate::setting::{Period, Section};
 
 /// A flight is the one backend call that all who ask the same meanwhile share.
@@ -15,6 +16,13 @@ pub struct Options {
     /// How long a stale entry is served without another try after its refresh has failed.
     #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
     pub refresh_pause: Period,
+}
+
+impl Options {
+    /// What the flights are told.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { waiters_max: self.max_waiters as usize, refresh_pause: self.refresh_pause.duration() }
+    }
 }
 
 impl Default for Options {

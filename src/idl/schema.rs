@@ -1,11 +1,9 @@
 //! What a set of `.thrift` files says, every name resolved.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::{Nearest, Problem, resolve, source};
+use super::Nearest;
 
 /// The services, structures and enums of a `.thrift` file and of all it includes. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -14,15 +12,9 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Reads a file and everything it includes through `read`; an include is looked for beside the file that names it, then
-    /// beside the root file.
-    ///
-    /// # Errors
-    ///
-    /// Every problem in all files, at most a hundred.
-    pub fn load(path: &Path, read: impl FnMut(&Path) -> io::Result<String>) -> Result<Self, Vec<Problem>> {
-        let (sources, problems) = source::read(path, read);
-        resolve::resolve(&sources, problems).map(|parts| Self { parts: Arc::new(parts) })
+    /// The schema that has these parts.
+    pub(super) fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
     }
 
     /// The service of that name. Those of included files are found too; of two with one name the one nearer to the root file.
@@ -81,7 +73,7 @@ impl Schema {
     }
 }
 
-/// What [`resolve`] puts together.
+/// What a schema is made of.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) services: BTreeMap<String, Service>,

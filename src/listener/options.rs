@@ -1,12 +1,15 @@
-//! What the config may say of a listener.
+//! What the config may say of a listener, and what the listener is told.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::limits;
 use crate::setting::{Finding, Period, Section};
+use crate::wire::{self, Bounds};
 
 /// An address that clients call, and the backend behind it. The name is free; logs and metrics use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,14 +63,56 @@ pub enum Protocol {
     Compact,
 }
 
-/// What a sequence id that is still unanswered means.
+/// What a call means that has the sequence id of one still unanswered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DuplicateSeqid {
-    /// The client has given up: the connection is closed.
+    /// Its client has given up on the first: the connection is closed, so that no late reply is taken for the answer.
     Close,
-    /// Nothing.
+    /// Its client pipelines and does not number its calls.
     Allow,
+}
+
+/// What a listener must know of its clients.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The transport, where it is not told from a client's first bytes.
+    pub transport: Option<wire::Transport>,
+    /// The protocol, where it is not told from a client's first bytes.
+    pub protocol: Option<wire::Protocol>,
+    /// A reply later than this is not written: the client has given up and would take it for the answer to its next call.
+    pub client_timeout: Option<Duration>,
+    /// What a call means that has the sequence id of one still unanswered.
+    pub duplicate_seqid: DuplicateSeqid,
+    /// Bounds on messages.
+    pub bounds: Bounds,
+    /// Calls of one connection that are answered at a time; further ones are not read.
+    pub calls_max: usize,
+    /// Time to finish a started message.
+    pub message_time: Duration,
+}
+
+impl Options {
+    /// What the listener is told, within the bounds that hold for all of them.
+    pub fn settings(&self, limits: &limits::Settings) -> Settings {
+        Settings {
+            transport: match self.transport {
+                Transport::Detect => None,
+                Transport::Framed => Some(wire::Transport::Framed),
+                Transport::Unframed => Some(wire::Transport::Unframed),
+            },
+            protocol: match self.protocol {
+                Protocol::Detect => None,
+                Protocol::Binary => Some(wire::Protocol::Binary),
+                Protocol::Compact => Some(wire::Protocol::Compact),
+            },
+            client_timeout: self.client_timeout.map(Period::duration),
+            duplicate_seqid: self.duplicate_seqid,
+            bounds: limits.bounds,
+            calls_max: limits.calls_per_connection,
+            message_time: limits.message_time,
+        }
+    }
 }
 
 impl Default for Options {

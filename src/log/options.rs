@@ -32,6 +32,24 @@ pub enum Format {
     Json,
 }
 
+/// What the log is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How a line looks.
+    pub format: Format,
+    /// A filter, as `tracing` reads them.
+    pub filter: String,
+    /// At most so many lines a second on calls.
+    pub calls_per_second: u32,
+}
+
+impl Options {
+    /// What the log is told.
+    pub fn settings(&self) -> Settings {
+        Settings { format: self.format, filter: self.level.clone(), calls_per_second: self.calls_per_second }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self { format: Format::Human, level: "info".to_owned(), calls_per_second: 10 }

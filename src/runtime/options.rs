@@ -14,4 +14,18 @@ pub struct Options {
     pub threads: Option<usize>,
 }
 
+/// What the runtime is told.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Threads that serve calls; one for each core without.
+    pub threads: Option<usize>,
+}
+
+impl Options {
+    /// What the runtime is told.
+    pub fn settings(&self) -> Settings {
+        Settings { threads: self.threads }
+    }
+}
+
 impl Section for Options {}

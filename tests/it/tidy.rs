@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use larder::config::Config;
 
+mod circles;
+
 const LINES_MAX: usize = 400;
 const FUNCTION_MAX: usize = 70;
 /// Made by the Thrift compiler.

@@ -147,7 +147,8 @@ impl Secret {
         Self(text)
     }
 
-    pub(super) fn text(&self) -> &str {
+    /// The text, for the one who logs in.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

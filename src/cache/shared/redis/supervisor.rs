@@ -143,7 +143,7 @@ fn login(settings: &Settings) -> RedisConnectionInfo {
         login = login.set_username(username);
     }
     if let Some(password) = &settings.password {
-        login = login.set_password(password.text());
+        login = login.set_password(password.reveal());
     }
     login
 }

@@ -1,0 +1,94 @@
+//! What a reload changes, and what only a restart does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::draft::Draft;
+
+/// Every option with the value that holds, given or by default, by its section and name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Values {
+    sections: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+/// The options, as `section.option`, in which a configuration differs from the one in force; a section that is new or gone stands
+/// there as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What is in force now.
+    pub applied: Vec<String>,
+    /// What stays as it was until a restart.
+    pub restart: Vec<String>,
+}
+
+/// When a changed option takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    AtReload,
+    AtRestart,
+}
+
+/// The one list of what a reload changes. `option` is `None` for a section that is new or gone.
+fn effect(section: &str, option: Option<&str>) -> Effect {
+    let kind = section.split('.').next();
+    match (kind, option) {
+        (Some("rules"), _) | (Some("listeners"), Some("idl")) => Effect::AtReload,
+        (_, _) => Effect::AtRestart,
+    }
+}
+
+impl Values {
+    /// What the sections of a file hold.
+    pub(super) fn of(draft: &Draft) -> Self {
+        let sections = draft.sections().into_iter();
+        Self { sections: sections.map(|(path, section)| (path.to_owned(), section.values())).collect() }
+    }
+
+    /// Notes what is found where an option points, if it is given: a change there is a change of the option.
+    pub(super) fn note(&mut self, section: &str, option: &str, digest: u128) {
+        let value = self.sections.get_mut(section).and_then(|section| section.get_mut(option));
+        if let Some(value) = value.filter(|value| !value.is_null()) {
+            *value = Value::from(vec![value.take(), Value::from(digest.to_string())]);
+        }
+    }
+
+    /// Takes over from `next` what a reload changes.
+    pub(super) fn reload(&mut self, mut next: Self) -> Changes {
+        let mut changes = Changes::default();
+        let paths: BTreeSet<String> = self.sections.keys().chain(next.sections.keys()).cloned().collect();
+        for path in paths {
+            match (self.sections.get_mut(&path), next.sections.remove(&path)) {
+                (Some(old), Some(new)) => changes.within(&path, old, new),
+                (_, new) => {
+                    if changes.note(&path, None) == Effect::AtReload {
+                        self.sections.remove(&path);
+                        self.sections.extend(new.map(|new| (path, new)));
+                    }
+                }
+            }
+        }
+        changes
+    }
+}
+
+impl Changes {
+    /// Takes over from `new` what a reload changes in a section that stays.
+    fn within(&mut self, path: &str, old: &mut BTreeMap<String, Value>, new: BTreeMap<String, Value>) {
+        for (option, value) in new {
+            if old.get(&option) != Some(&value) && self.note(path, Some(&option)) == Effect::AtReload {
+                old.insert(option, value);
+            }
+        }
+    }
+
+    fn note(&mut self, section: &str, option: Option<&str>) -> Effect {
+        let path = option.map_or_else(|| section.to_owned(), |option| format!("{section}.{option}"));
+        let effect = effect(section, option);
+        match effect {
+            Effect::AtReload => self.applied.push(path),
+            Effect::AtRestart => self.restart.push(path),
+        }
+        effect
+    }
+}

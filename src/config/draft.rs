@@ -1,0 +1,183 @@
+//! What a file says, section by section, before the sections are held against each other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::problem::{Place, Problem, key};
+use super::section::{read, unknown};
+use super::text::Text;
+use crate::rule::pattern::Pattern;
+use crate::setting::Section;
+use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
+
+/// What a file says, before its sections are held against each other.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) runtime: Placed<runtime::options::Options>,
+    pub(super) log: Placed<log::options::Options>,
+    pub(super) admin: Placed<admin::options::Options>,
+    pub(super) limits: Placed<limits::Options>,
+    pub(super) listeners: BTreeMap<String, Placed<listener::options::Options>>,
+    pub(super) backends: BTreeMap<String, Placed<backend::options::Options>>,
+    pub(super) local: Placed<cache::options::Local>,
+    pub(super) shared: Option<Placed<cache::options::Shared>>,
+    pub(super) flights: Placed<flight::options::Options>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// A rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// The methods it is for.
+    pub(super) pattern: Pattern,
+    /// What the file says of them.
+    pub(super) section: Placed<rule::options::Options>,
+}
+
+/// A section and where it stands.
+#[derive(Debug, Default)]
+pub(super) struct Placed<T> {
+    pub(super) options: T,
+    pub(super) place: Place,
+}
+
+impl Draft {
+    /// What the tables of a file say. Whatever is wrong becomes a problem of `text`.
+    pub(super) fn read<'i>(text: &mut Text<'i>, root: DeTable<'i>) -> Self {
+        let mut draft = Self::default();
+        for (name, value) in root {
+            let at = name.span().start;
+            let Some(known) = ROOT.iter().find(|known| *known == name.get_ref()) else {
+                unknown(text, "", &name, ROOT.into_iter());
+                continue;
+            };
+            let Some(table) = text.table(value, known) else {
+                continue;
+            };
+            match *known {
+                "runtime" => draft.runtime = placed(text, known, at, table),
+                "log" => draft.log = placed(text, known, at, table),
+                "admin" => draft.admin = placed(text, known, at, table),
+                "limits" => draft.limits = placed(text, known, at, table),
+                "flights" => draft.flights = placed(text, known, at, table),
+                "listeners" => draft.listeners = named(text, known, table),
+                "backends" => draft.backends = named(text, known, table),
+                "cache" => tiers(text, &mut draft, table),
+                _ => draft.rules = rules(text, table),
+            }
+        }
+        draft
+    }
+
+    /// All sections there are with their paths, whatever they hold.
+    pub(super) fn sections(&self) -> Vec<(&str, &dyn Spoken)> {
+        fn named<T: Section>(section: &Placed<T>) -> (&str, &dyn Spoken) {
+            (&section.place.path, section)
+        }
+        let mut all: Vec<(&str, &dyn Spoken)> = vec![
+            ("runtime", &self.runtime),
+            ("log", &self.log),
+            ("admin", &self.admin),
+            ("limits", &self.limits),
+            ("flights", &self.flights),
+            ("cache.local", &self.local),
+        ];
+        all.extend(self.listeners.values().map(named));
+        all.extend(self.backends.values().map(named));
+        all.extend(self.shared.as_ref().map(named));
+        all.extend(self.rules.iter().map(|rule| named(&rule.section)));
+        all
+    }
+}
+
+/// A section of any type.
+pub(super) trait Spoken {
+    /// What it has to say that is no problem.
+    fn warnings(&self, file: &Path) -> Vec<Problem>;
+    /// Its options with the values that hold, given or by default.
+    fn values(&self) -> BTreeMap<String, serde_json::Value>;
+}
+
+impl<T: Section> Spoken for Placed<T> {
+    fn warnings(&self, file: &Path) -> Vec<Problem> {
+        self.options.warnings().into_iter().map(|finding| self.place.problem(file, finding)).collect()
+    }
+
+    fn values(&self) -> BTreeMap<String, serde_json::Value> {
+        let options = serde_json::to_value(&self.options).unwrap_or_default();
+        options.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+fn placed<'i, T: Section>(text: &mut Text<'i>, path: &str, offset: usize, table: DeTable<'i>) -> Placed<T> {
+    let (options, place) = read(text, path, offset, table);
+    Placed { options, place }
+}
+
+/// `[listeners.NAME]` and `[backends.NAME]`: the names are free.
+fn named<'i, T: Section>(text: &mut Text<'i>, kind: &str, table: DeTable<'i>) -> BTreeMap<String, Placed<T>> {
+    let mut sections = BTreeMap::new();
+    for (name, value) in table {
+        let path = format!("{kind}.{}", key(name.get_ref()));
+        if key(name.get_ref()) != *name.get_ref() {
+            let message = "is no name: expected letters, digits, `_` and `-`".to_owned();
+            text.report(name.span().start, path.clone(), message, None);
+        }
+        if let Some(table) = text.table(value, &path) {
+            sections.insert(name.get_ref().to_string(), placed(text, &path, name.span().start, table));
+        }
+    }
+    sections
+}
+
+fn tiers<'i>(text: &mut Text<'i>, draft: &mut Draft, table: DeTable<'i>) {
+    for (name, value) in table {
+        let path = format!("cache.{}", key(name.get_ref()));
+        let at = name.span().start;
+        match name.get_ref().as_ref() {
+            "local" => {
+                if let Some(table) = text.table(value, &path) {
+                    draft.local = placed(text, &path, at, table);
+                }
+            }
+            "shared" => {
+                if let Some(table) = text.table(value, &path) {
+                    draft.shared = Some(placed(text, &path, at, table));
+                }
+            }
+            _ => unknown(text, "cache", &name, ["local", "shared"].into_iter()),
+        }
+    }
+}
+
+fn rules<'i>(text: &mut Text<'i>, table: DeTable<'i>) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for (name, value) in table {
+        rules.extend(rule(text, &name, value));
+    }
+    rules.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+    rules
+}
+
+fn rule<'i>(text: &mut Text<'i>, name: &Spanned<DeString<'i>>, value: Spanned<DeValue<'i>>) -> Option<Rule> {
+    let path = format!("rules.{:?}", name.get_ref());
+    let at = name.span().start;
+    let pattern = name.get_ref().parse().map_err(|error| {
+        text.report(at, path.clone(), format!("{error}"), None);
+    });
+    let unquoted = pattern.is_err()
+        && value.get_ref().as_table().is_some_and(|t| t.values().all(|v| v.get_ref().is_table()));
+    if unquoted {
+        return None;
+    }
+    let table = text.table(value, &path)?;
+    let section = placed(text, &path, at, table);
+    pattern.ok().map(|pattern| Rule { pattern, section })
+}
+
+/// The sections there are.
+const ROOT: [&str; 9] =
+    ["runtime", "log", "admin", "limits", "listeners", "backends", "cache", "flights", "rules"];

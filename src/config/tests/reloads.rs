@@ -1,0 +1,62 @@
+//! What a reload takes over, and what it says of the rest.
+
+use std::time::Duration;
+
+use super::super::Changes;
+use super::{BASE, load};
+
+/// What a reload from one text to another says.
+#[track_caller]
+fn changes(from: &str, to: &str) -> (Vec<String>, Vec<String>) {
+    let Changes { applied, restart } = load(from).config.unwrap().reload(load(to).config.unwrap());
+    (applied, restart)
+}
+
+#[track_caller]
+fn check(from: &str, to: &str, applied: &[&str], restart: &[&str]) {
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(changes(from, to), (list(applied), list(restart)));
+}
+
+#[test]
+fn every_changed_option_is_named_with_its_effect() {
+    let rule = |options: &str| format!("{BASE}[rules.\"UserService.getUser\"]\n{options}\n");
+    check(BASE, BASE, &[], &[]);
+    check(BASE, &rule("ttl = \"1s\""), &["rules.\"UserService.getUser\""], &[]);
+    check(&rule(""), &rule("ttl = \"1s\""), &["rules.\"UserService.getUser\".ttl"], &[]);
+    check(&rule("ttl = \"1s\""), BASE, &["rules.\"UserService.getUser\""], &[]);
+    check(BASE, &BASE.replace("idl = \"users.thrift\"", ""), &["listeners.users.idl"], &[]);
+    check(BASE, &format!("{BASE}timeout = \"1s\"\n"), &[], &["backends.users.timeout"]);
+    check(BASE, &BASE.replace("9090", "9091"), &[], &["listeners.users.bind"]);
+    check(BASE, &format!("{BASE}[log]\nlevel = \"warn\"\n"), &[], &["log.level"]);
+    check(BASE, &format!("{BASE}[log]\nlevel = \"info\"\n"), &[], &[]);
+    check(BASE, &format!("{BASE}[backends.two]\nendpoints = [\"h:1\"]\n"), &[], &["backends.two"]);
+    check(BASE, &format!("{BASE}[cache.shared]\nurl = \"redis://db\"\n"), &[], &["cache.shared"]);
+}
+
+#[test]
+fn a_change_in_a_named_file_is_a_change() {
+    let shared = |source: &str| format!("{BASE}[cache.shared]\nurl = \"redis://db\"\n{source}\n");
+    check(&shared("password_file = \"secret\""), &shared("password_file = \"secret\""), &[], &[]);
+    check(
+        &shared("password_file = \"secret\""),
+        &shared("password_file = \"other\""),
+        &[],
+        &["cache.shared.password_file"],
+    );
+    let idl = BASE.replace("users.thrift", "users2.thrift");
+    check(BASE, &idl, &["listeners.users.idl"], &[]);
+}
+
+#[test]
+fn what_needs_a_restart_stays_as_it_was() {
+    let mut config = load(BASE).config.unwrap();
+    let next = format!("{}timeout = \"1s\"\n", BASE.replace("users\"\nidl", "two\"\nidl"))
+        .replace("[backends.users]", "[backends.two]");
+    let first = config.reload(load(&next).config.unwrap());
+    assert_eq!(first.restart, ["backends.two", "backends.users", "listeners.users.backend"]);
+    assert_eq!((config.listeners["users"].backend.as_str(), config.backends.len()), ("users", 1));
+    assert_eq!(config.backends["users"].timeout, None::<Duration>);
+    let again = config.reload(load(&next).config.unwrap());
+    assert_eq!(again, first, "what is not in force is said again");
+}
