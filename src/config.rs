@@ -21,9 +21,9 @@ mod text;
 pub use changes::Changes;
 pub use problem::{Place, Problem};
 
-use crate::idl::Schema;
+use crate::rule::method::Governed;
 use crate::rule::pattern::Pattern;
-use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
+use crate::{admin, backend, cache, flight, limits, listener, log, runtime};
 
 /// A configuration that was checked as a whole.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub struct Config {
     /// `[flights]`
     pub flights: flight::Bounds,
     /// `[rules."PATTERN"]`, the most specific of a service first.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Pattern>,
     values: changes::Values,
 }
 
@@ -68,7 +68,7 @@ impl Config {
         self.rules = rules;
         for (name, next) in listeners {
             if let Some(listener) = self.listeners.get_mut(&name) {
-                listener.schema = next.schema;
+                listener.methods = next.methods;
             }
         }
         self.values.reload(values)
@@ -96,17 +96,8 @@ pub struct Listener {
     pub backend: String,
     /// What it is told of its clients.
     pub settings: listener::Settings,
-    /// What its `idl` declares, if it names one.
-    pub schema: Option<Schema>,
-}
-
-/// A rule.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// The methods it is for.
-    pub pattern: Pattern,
-    /// What the file says of them.
-    pub options: rule::options::Options,
+    /// What the rules and its `idl` say of each method.
+    pub methods: Governed,
 }
 
 /// What became of a file: a config unless there are problems.

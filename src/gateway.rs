@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::backend::{Backend, Private, Sharing};
 use crate::cache::Cache;
-use crate::call::{Answering, Call, CallRef};
+use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
 use crate::entry::Entry;
 use crate::fault::Fault;
@@ -22,13 +22,13 @@ use crate::key::canonical::Canonical;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::outcome::Outcome;
-use crate::rule::{Action, Caching, Freshness};
+use crate::rule::Freshness;
 use crate::wire::Protocol;
 
 use fetch::{Landed, Seeking, Source};
 use observed::Observed;
 use reply::Reply;
-use route::{Names, Route, Routes};
+use route::{Asking, Cached, Decision, Keyed, Route, Routes};
 
 /// What stands between the clients of one listener and their backend.
 #[derive(Debug)]
@@ -56,8 +56,6 @@ pub struct Gateway {
 pub struct Batch {
     /// The rules in force.
     pub routes: Arc<Routes>,
-    /// The names known under them.
-    pub names: Arc<Names>,
     /// The time.
     pub now: Millis,
 }
@@ -98,23 +96,24 @@ impl Gateway {
         session: Option<&Session>,
     ) -> Turn {
         // 1. Is there a rule that caches, and does it give this call a key?
-        let caching = match &route.rule.action {
-            Action::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
-            _ if session.is_some() || route.is_silent(call.header.kind) => {
-                return self.pass(call, route, session, Outcome::Passed);
+        let asking = route.asking(call.header.kind);
+        let own_way = session.is_some() || asking.is_silent();
+        let cached = match &route.decision {
+            Decision::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
+            Decision::Cache(cached) if !own_way => cached,
+            Decision::Observe(keyed) if !own_way => {
+                let outcome = self.observe(call, keyed, now, scratch);
+                return self.pass(call, asking, session, outcome);
             }
-            Action::Pass => return self.pass(call, route, session, Outcome::Passed),
-            Action::Observe(caching) => {
-                let outcome = self.observe(call, route, caching, now, scratch);
-                return self.pass(call, route, session, outcome);
+            Decision::Pass | Decision::Cache(_) | Decision::Observe(_) => {
+                return self.pass(call, asking, session, Outcome::Passed);
             }
-            Action::Cache(caching) => caching,
         };
-        if route.key(call, caching, scratch).is_err() {
+        if cached.keyed.key(call, scratch).is_err() {
             route.counts.unkeyable();
-            return self.pass(call, route, session, Outcome::PassedUnkeyable);
+            return self.pass(call, asking, session, Outcome::PassedUnkeyable);
         }
-        let key = scratch.key.as_slice();
+        let (key, caching) = (scratch.key.as_slice(), &cached.keyed.caching);
 
         let spare = match self.cache.near(caching.tiers, key) {
             None => None,
@@ -123,12 +122,12 @@ impl Gateway {
                 Freshness::Fresh => return Turn::Now(Reply::kept(entry, Outcome::HitLocal, now)),
                 // 3. The refresh is a flight like any other, so a thousand callers start one.
                 Freshness::StaleWhileRevalidate => {
-                    self.refresh(call, route, key);
+                    self.refresh(call, cached, key);
                     return Turn::Now(Reply::kept(entry, Outcome::Stale, now));
                 }
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
                 Freshness::StaleIfError if self.backend.is_down() => {
-                    self.refresh(call, route, key);
+                    self.refresh(call, cached, key);
                     return Turn::Now(Reply::kept(entry, Outcome::StaleIfError, now));
                 }
                 Freshness::StaleIfError => Some(entry),
@@ -136,43 +135,40 @@ impl Gateway {
             },
         };
         let this = Arc::clone(self);
-        Turn::Later(Box::pin(this.seek(call.to_call(), Arc::clone(route), key.into(), spare)))
+        Turn::Later(Box::pin(this.seek(call.to_call(), Arc::clone(cached), key.into(), spare)))
     }
 
     /// Sentences 4 and 5 of the promise.
     async fn seek(
         self: Arc<Self>,
         call: Call,
-        route: Arc<Route>,
+        cached: Arc<Cached>,
         key: Box<[u8]>,
         spare: Option<Arc<Entry>>,
     ) -> Reply {
-        let Some(caching) = route.rule.action.caching() else {
-            return Reply::unknown_method(call.protocol);
-        };
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits.
-        let joined =
-            self.flights.join(&key, caching.ttl, || self.flight(call.clone(), &route, &key, Seeking::Answer));
+        let take_off = |seeking| self.flight(call.clone(), &cached, &key, seeking);
+        let joined = self.flights.join(&key, cached.keyed.caching.ttl, || take_off(Seeking::Answer));
         let (flight, outcome) = match joined {
             Joined::Led(flight) => (flight, Outcome::Miss),
             Joined::Followed(flight) => (flight, Outcome::Coalesced),
             Joined::Crowded => {
-                let fault = route.counts.met(Fault::Crowded { waiting: self.flights.waiters_max() });
-                return self.instead(fault, &route, &key, [spare, None], call.protocol);
+                let fault = cached.asking.counts.met(Fault::Crowded { waiting: self.flights.waiters_max() });
+                return self.instead(fault, &cached, &key, [spare, None], call.protocol);
             }
         };
         // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
         let landed = flight.land().await;
-        let landed = landed.unwrap_or_else(|| Landed::fault(route.counts.met(Fault::Stopped)));
+        let landed = landed.unwrap_or_else(|| Landed::fault(cached.asking.counts.met(Fault::Stopped)));
         match landed.found {
             Ok((entry, source)) => {
                 if source == Source::SharedStale {
-                    self.flights.refresh(&key, || self.flight(call.clone(), &route, &key, Seeking::Refresh));
+                    self.flights.refresh(&key, || take_off(Seeking::Refresh));
                 }
                 Reply::kept(entry, source.outcome(outcome), self.clock.now())
             }
             // 5.
-            Err(fault) => self.instead(fault, &route, &key, [spare, landed.spare], call.protocol),
+            Err(fault) => self.instead(fault, &cached, &key, [spare, landed.spare], call.protocol),
         }
     }
 
@@ -180,74 +176,61 @@ impl Gateway {
     fn instead(
         &self,
         fault: Fault,
-        route: &Route,
+        cached: &Cached,
         key: &[u8],
         spares: [Option<Arc<Entry>>; 2],
         protocol: Protocol,
     ) -> Reply {
-        if !fault.allows_stale() {
-            return Reply::fault(fault, protocol);
-        }
         let now = self.clock.now();
-        let caching = route.rule.action.caching();
+        let caching = &cached.keyed.caching;
         let servable = |entry: &Arc<Entry>| {
-            caching.is_some_and(|caching| caching.judge(entry, key, now) != Freshness::Expired)
-                && !self.cache.is_removed(key, entry.born)
+            caching.judge(entry, key, now) != Freshness::Expired && !self.cache.is_removed(key, entry.born)
         };
         let youngest = spares.into_iter().flatten().filter(servable).max_by_key(|entry| entry.born);
-        match (youngest, &route.rule.fallback) {
-            (Some(entry), _) => Reply::kept(entry, Outcome::StaleIfError, now).because(fault),
-            (None, Some(fallback)) => Reply::fallback(fallback.body(protocol)).because(fault),
-            (None, None) => Reply::fault(fault, protocol),
+        match youngest.filter(|_| fault.allows_stale()) {
+            Some(entry) => Reply::kept(entry, Outcome::StaleIfError, now).because(fault),
+            None => Reply::last(fault, cached.asking.fallback.as_ref(), protocol),
         }
     }
 
     /// Refreshes `key` unless that is under way, or no endpoint would be asked: an outage costs no flight per stale key.
-    fn refresh(self: &Arc<Self>, call: &CallRef<'_>, route: &Arc<Route>, key: &[u8]) {
+    fn refresh(self: &Arc<Self>, call: &CallRef<'_>, cached: &Arc<Cached>, key: &[u8]) {
         if !self.backend.is_worth_asking() {
             return;
         }
-        self.flights.refresh(key, || self.flight(call.to_call(), route, key, Seeking::Refresh));
+        self.flights.refresh(key, || self.flight(call.to_call(), cached, key, Seeking::Refresh));
     }
 
     /// Sends the call through untouched.
     fn pass(
         self: &Arc<Self>,
         call: &CallRef<'_>,
-        route: &Arc<Route>,
+        asking: &Arc<Asking>,
         session: Option<&Session>,
         outcome: Outcome,
     ) -> Turn {
-        let (this, route, session) = (Arc::clone(self), Arc::clone(route), session.cloned());
+        let (this, asking, session) = (Arc::clone(self), Arc::clone(asking), session.cloned());
         let call = call.to_call();
         Turn::Later(Box::pin(async move {
-            let terms = &*route.terms(call.kind);
-            let timeout = route.rule.timeout;
+            let Asking { terms, timeout, fallback, counts } = &*asking;
             let asked = match session {
-                None => this.backend.ask(&call, terms, timeout).await,
-                Some(session) => session.lock().await.ask(&this.backend, &call, terms, timeout).await,
+                None => this.backend.ask(&call, terms, *timeout).await,
+                Some(session) => session.lock().await.ask(&this.backend, &call, terms, *timeout).await,
             };
-            match asked.map_err(|fault| route.counts.met(fault)) {
+            match asked.map_err(|fault| counts.met(fault)) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),
-                Err(fault) if terms.answer != Answering::Reply => Reply::silence(Some(fault)),
-                Err(fault) => this.instead(fault, &route, &[], [None, None], call.protocol),
+                Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),
+                Err(fault) => Reply::last(fault, fallback.as_ref(), call.protocol),
             }
         }))
     }
 
     /// What an observed rule would have done with the call.
-    fn observe(
-        &self,
-        call: &CallRef<'_>,
-        route: &Route,
-        caching: &Caching,
-        now: Millis,
-        scratch: &mut Scratch,
-    ) -> Outcome {
-        match route.key(call, caching, scratch) {
+    fn observe(&self, call: &CallRef<'_>, keyed: &Keyed, now: Millis, scratch: &mut Scratch) -> Outcome {
+        match keyed.key(call, scratch) {
             Err(_) => Outcome::PassedUnkeyable,
-            Ok(()) if self.observed.hit(&scratch.key, caching.ttl, now) => Outcome::ObservedHit,
+            Ok(()) if self.observed.hit(&scratch.key, keyed.caching.ttl, now) => Outcome::ObservedHit,
             Ok(()) => Outcome::ObservedMiss,
         }
     }
@@ -262,9 +245,7 @@ impl Gateway {
 
     /// The rules and the time for the calls of one read.
     pub fn batch(&self, now: Millis) -> Batch {
-        let routes = self.routes.load_full();
-        let names = routes.names();
-        Batch { routes, names, now }
+        Batch { routes: self.routes.load_full(), now }
     }
 }
 

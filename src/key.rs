@@ -1,6 +1,6 @@
 //! Keys: equal calls have equal keys, and two different calls never share one.
 //!
-//! A key is compared in full, never by a hash alone. It is: backend, service, method, the protocol of the reply, the recipe
+//! A key is compared in full, never by a hash alone. It is: backend, service, method and its spelling, the protocol of the reply, the recipe
 //! (the rule's revision and the argument fields left out), and the arguments in canonical form.
 
 pub mod canonical;
@@ -89,6 +89,15 @@ pub struct Prefix {
     bytes: Vec<u8>,
 }
 
+/// How a method is named on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// By its name alone.
+    Plain,
+    /// Behind the name of its service, as a multiplexed client does.
+    Multiplexed,
+}
+
 /// What the keys of a method have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
@@ -98,6 +107,8 @@ pub struct Scope<'a> {
     pub service: &'a [u8],
     /// The method, without prefix.
     pub method: &'a [u8],
+    /// How its name is spelled on the wire: a backend may know one spelling alone, and its reply belongs to that.
+    pub spelling: Spelling,
     /// The protocol of the reply.
     pub protocol: Protocol,
     /// The rule's revision.
@@ -114,6 +125,10 @@ impl Prefix {
             bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
             bytes.extend_from_slice(part);
         }
+        bytes.push(match scope.spelling {
+            Spelling::Plain => 0,
+            Spelling::Multiplexed => 1,
+        });
         bytes.push(match scope.protocol {
             Protocol::Binary => 0,
             Protocol::Compact => 1,
@@ -143,6 +158,7 @@ mod tests {
             backend: "b",
             service: b"s",
             method: b"m",
+            spelling: Spelling::Plain,
             protocol: Protocol::Binary,
             revision: 0,
             ignored: &none,
@@ -151,6 +167,7 @@ mod tests {
             base,
             Scope { backend: "bs", service: b"", ..base },
             Scope { method: b"n", ..base },
+            Scope { spelling: Spelling::Multiplexed, ..base },
             Scope { protocol: Protocol::Compact, ..base },
             Scope { revision: 1, ..base },
             Scope { ignored: &some, ..base },

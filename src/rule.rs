@@ -18,7 +18,7 @@ use crate::key::Ignored;
 use crate::wire::Protocol;
 
 /// What holds for the calls of one method.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Rule {
     /// What happens to its calls.
     pub action: Action,
@@ -26,11 +26,37 @@ pub struct Rule {
     pub terms: Terms,
     /// Whether the IDL declares it.
     pub declaration: Declaration,
-    /// How long a whole call may take; unbounded without.
-    pub timeout: Option<Duration>,
+    /// How long a whole call may take.
+    pub timeout: Timeout,
     /// What answers when nothing else does.
     pub fallback: Option<Fallback>,
 }
+
+/// Who says how long a whole call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// The rule.
+    Own(Duration),
+    /// The backend; where it is silent too, a rule's method has a bound all the same, because its callers rely on the gateway to
+    /// answer something.
+    Ruled,
+    /// The backend alone.
+    Backend,
+}
+
+impl Timeout {
+    /// How long a whole call may take at a backend with this timeout of its own; unbounded without.
+    pub fn at(self, backend: Option<Duration>) -> Option<Duration> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Ruled => Some(backend.unwrap_or(RULED_TIMEOUT)),
+            Self::Backend => backend,
+        }
+    }
+}
+
+/// How long a call of a ruled method may take where nothing else is said.
+const RULED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether the IDL declares a method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,27 +69,14 @@ pub enum Declaration {
 }
 
 /// What happens to a method's calls. An option for caching cannot be set on a passed method.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub enum Action {
     /// They go to a backend.
-    #[default]
     Pass,
     /// They are answered from what is kept.
     Cache(Caching),
     /// They go to a backend, and what would have been a hit is counted.
     Observe(Caching),
-    /// They are no calls for a backend.
-    Refuse,
-}
-
-impl Action {
-    /// How replies are kept, or would be.
-    pub fn caching(&self) -> Option<&Caching> {
-        match self {
-            Self::Cache(caching) | Self::Observe(caching) => Some(caching),
-            Self::Pass | Self::Refuse => None,
-        }
-    }
 }
 
 /// How the replies of a method are kept.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use super::Settings;
 use super::chance::Chance;
 use super::counts::Tally;
-use super::Settings;
 use crate::dial::Dial;
 
 /// What every endpoint of a backend works with.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::Settings;
 use super::connection::{Connection, Idle, Open};
 use super::counts::Tally;
 use super::deadline::within;
-use super::Settings;
 
 /// The connections to one endpoint. A permit stands for a connection in use; the idle ones fit under the same cap, for
 /// a connection is only opened where no idle one can be had.

@@ -42,6 +42,16 @@ pub(super) struct Rule {
 pub(super) struct Placed<T> {
     pub(super) options: T,
     pub(super) place: Place,
+    /// Whether a problem was found in it: what was refused has its default, of which there is nothing to say.
+    pub(super) state: State,
+}
+
+/// Whether a section says what its options hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum State {
+    #[default]
+    Sound,
+    Refused,
 }
 
 impl Draft {
@@ -103,7 +113,13 @@ pub(super) trait Spoken {
 
 impl<T: Section> Spoken for Placed<T> {
     fn warnings(&self, file: &Path) -> Vec<Problem> {
-        self.options.warnings().into_iter().map(|finding| self.place.problem(file, finding)).collect()
+        match self.state {
+            State::Sound => {
+                let warnings = self.options.warnings().into_iter();
+                warnings.map(|finding| self.place.problem(file, finding)).collect()
+            }
+            State::Refused => Vec::new(),
+        }
     }
 
     fn values(&self) -> BTreeMap<String, serde_json::Value> {
@@ -113,8 +129,10 @@ impl<T: Section> Spoken for Placed<T> {
 }
 
 fn placed<'i, T: Section>(text: &mut Text<'i>, path: &str, offset: usize, table: DeTable<'i>) -> Placed<T> {
+    let before = text.problems();
     let (options, place) = read(text, path, offset, table);
-    Placed { options, place }
+    let sound = text.problems() == before && !text.is_broken();
+    Placed { options, place, state: if sound { State::Sound } else { State::Refused } }
 }
 
 /// `[listeners.NAME]` and `[backends.NAME]`: the names are free.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::draft::{Draft, Placed, Rule};
+use super::draft::{Draft, Placed, Rule, State};
 use super::outside::{Outside, beside};
 use super::problem::Problem;
 use crate::idl::{self, Method, Schema, Service};
@@ -64,12 +64,12 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checke
         }
     }
     for rule in &draft.rules {
-        let findings = match served(draft, rule, &checked.schemas) {
-            Served::By(methods) => rule_faults(rule, &methods),
-            Served::Perhaps => Vec::new(),
+        let found = match served(draft, rule, &checked.schemas) {
+            Served::By(services) => found(rule, draft, &services),
+            Served::Perhaps => Found::default(),
             Served::Nowhere(Some(name)) => {
                 let message = format!("no listener serves {}", rule.pattern.service());
-                vec![Finding::new("", message).suggesting(Some(name))]
+                Found::problem(Finding::new("", message).suggesting(Some(name)))
             }
             Served::Nowhere(None) => {
                 let message = format!(
@@ -77,13 +77,14 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checke
                     (Service:method)",
                     rule.pattern.service()
                 );
-                checked.warnings.push(rule.section.place.problem(file, Finding::new("", message)));
-                continue;
+                let mut found = found(rule, draft, &[None]);
+                found.warnings.push(Finding::new("", message));
+                found
             }
         };
-        checked
-            .problems
-            .extend(findings.into_iter().map(|finding| rule.section.place.problem(file, finding)));
+        let place = &rule.section.place;
+        checked.problems.extend(found.problems.into_iter().map(|finding| place.problem(file, finding)));
+        checked.warnings.extend(found.warnings.into_iter().map(|finding| place.problem(file, finding)));
     }
     checked.problems.sort();
     checked.problems.dedup();
@@ -161,48 +162,164 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
     Served::Nowhere(nearest(name, declared.chain(listened)))
 }
 
-/// What is wrong with a rule for the services that it may govern.
-fn rule_faults(rule: &Rule, services: &[Option<(&Schema, &Service)>]) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for service in services {
-        match service {
-            None => found.extend(resolve(&rule.section.options, None).err().unwrap_or_default()),
-            Some((schema, service)) => found.extend(service_faults(rule, schema, service)),
+/// What is to be said of a rule.
+#[derive(Debug, Default)]
+struct Found {
+    problems: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl Found {
+    fn problem(finding: Finding) -> Self {
+        Self { problems: vec![finding], warnings: Vec::new() }
+    }
+
+    /// Adds what is said of another service: the same mistake is said once.
+    fn add(&mut self, other: Self) {
+        for problem in other.problems {
+            if !self
+                .problems
+                .iter()
+                .any(|known| known.option == problem.option && subject(known) == subject(&problem))
+            {
+                self.problems.push(problem);
+            }
         }
+        for warning in other.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+}
+
+/// What is to be said of a rule for the services that it may govern; `None` stands for one that no IDL declares.
+fn found(rule: &Rule, draft: &Draft, services: &[Option<(&Schema, &Service)>]) -> Found {
+    let mut found = Found::default();
+    for service in services {
+        found.add(match service {
+            None => undeclared(rule),
+            Some((schema, service)) => declared(rule, draft, schema, service),
+        });
+    }
+    if rule.section.state == State::Refused {
+        // The option that would have answered it may be the one that was refused.
+        found.problems.retain(|problem| problem.option != "ttl");
+        found.warnings.clear();
     }
     found
 }
 
-fn service_faults(rule: &Rule, schema: &Schema, service: &Service) -> Vec<Finding> {
-    let governed: Vec<&Method> =
-        service.methods.values().filter(|method| rule.pattern.matches(&service.name, &method.name)).collect();
-    let names = || service.methods.keys().map(String::as_str);
-    if governed.is_empty() {
-        let finding = match rule.pattern.methods() {
-            Methods::Exact(name) => Finding::new("", format!("{} has no method {name}", service.name))
-                .suggesting(nearest(name, names())),
-            Methods::Prefix(prefix) => {
-                let message = format!("{} has no method that begins with {prefix}", service.name);
-                Finding::new("", message).suggesting(nearest(prefix, names()))
-            }
-        };
-        return vec![finding];
+/// What is to be said of a rule where no IDL says what its methods return.
+fn undeclared(rule: &Rule) -> Found {
+    let options = &rule.section.options;
+    let mut found =
+        Found { problems: resolve(options, None).err().unwrap_or_default(), warnings: Vec::new() };
+    if options.ttl.is_none() || !found.problems.is_empty() {
+        return found;
     }
-    let mut faults = governed
-        .iter()
-        .map(|method| resolve(&rule.section.options, Some((schema, *method))).err().unwrap_or_default());
-    let first = faults.next().unwrap_or_default();
-    let others: Vec<_> = faults.collect();
-    let everywhere = |finding: &Finding| {
-        finding.option == "fallback" || others.iter().all(|found| concerns(found, finding))
-    };
-    let mut said: Vec<_> = first.iter().filter(|finding| everywhere(finding)).cloned().collect();
-    said.extend(others.into_iter().flatten().filter(|finding| finding.option == "fallback"));
-    said
+    match rule.pattern.methods() {
+        Methods::Prefix(_) => found.problems.push(Finding::new(
+            "ttl",
+            "which methods may be kept is not known without the listener's idl, and one that returns nothing must not be: \
+            give the listener its idl, or name each method in a rule of its own",
+        )),
+        Methods::Exact(name) if !options.cache_void => found.warnings.push(Finding::new(
+            "ttl",
+            format!(
+                "without the listener's idl nobody knows whether {name} returns anything: if it does not, of the calls \
+                that share a flight only one reaches the service"
+            ),
+        )),
+        Methods::Exact(_) => {}
+    }
+    found
 }
 
-/// Whether another method has a problem with the same thing. A rule for many methods may name what only some of them have.
-fn concerns(found: &[Finding], finding: &Finding) -> bool {
-    let subject = |finding: &Finding| finding.message.rsplit(' ').next().map(str::to_owned);
-    found.iter().any(|other| other.option == finding.option && subject(other) == subject(finding))
+/// What is to be said of a rule for a service that the IDL declares.
+fn declared(rule: &Rule, draft: &Draft, schema: &Schema, service: &Service) -> Found {
+    let names = || service.methods.keys().map(String::as_str);
+    let matched = service.methods.values().filter(|method| rule.pattern.matches(&service.name, &method.name));
+    match rule.pattern.methods() {
+        Methods::Exact(name) => match service.methods.get(name) {
+            Some(method) => Found {
+                problems: resolve(&rule.section.options, Some((schema, method))).err().unwrap_or_default(),
+                warnings: Vec::new(),
+            },
+            None => {
+                let message = format!("{} has no method {name}", service.name);
+                Found::problem(Finding::new("", message).suggesting(nearest(name, names())))
+            }
+        },
+        Methods::Prefix(prefix) => {
+            let matched: Vec<&Method> = matched.collect();
+            if matched.is_empty() {
+                let message = format!("{} has no method that begins with {prefix}", service.name);
+                return Found::problem(Finding::new("", message).suggesting(nearest(prefix, names())));
+            }
+            let own = |method: &&Method| {
+                let first = draft.rules.iter().find(|one| one.pattern.matches(&service.name, &method.name));
+                first.is_some_and(|first| first.pattern == rule.pattern)
+            };
+            many(rule, schema, &matched.into_iter().filter(own).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// What is to be said of a rule for many methods: those of them that no other rule governs.
+fn many(rule: &Rule, schema: &Schema, governed: &[&Method]) -> Found {
+    let options = &rule.section.options;
+    let mut found = Found::default();
+    if governed.is_empty() {
+        let message = "every method that it is for has a more specific rule".to_owned();
+        found.warnings.push(Finding::new("", message));
+        return found;
+    }
+    if options.cache_void {
+        let message = "only a rule for one method may say so of it";
+        found.problems.push(Finding::new("cache_void", message));
+    }
+    let silent: Vec<&str> = governed
+        .iter()
+        .filter(|method| method.returns.is_none())
+        .map(|method| method.name.as_str())
+        .collect();
+    if options.ttl.is_some() && !silent.is_empty() {
+        let list = silent.join(", ");
+        let message = format!("it does not hold for what returns nothing, which is not kept: {list}");
+        found.warnings.push(Finding::new("ttl", message));
+    }
+    let faults = governed.iter().map(|method| {
+        let faults = resolve(options, Some((schema, *method))).err().unwrap_or_default();
+        // Whether a method may be kept was said above.
+        faults.into_iter().filter(|fault| !matches!(fault.option, "ttl" | "cache_void")).collect::<Vec<_>>()
+    });
+    found.problems.extend(everywhere(&faults.collect::<Vec<_>>()));
+    found
+}
+
+/// The faults that all methods of a rule have, each once. A rule for many methods may name what only some of them have; its fallback
+/// must fit all of them.
+fn everywhere(faults: &[Vec<Finding>]) -> Vec<Finding> {
+    let of = |option: &'static str| faults.iter().flatten().filter(move |finding| finding.option == option);
+    let mut fallbacks = of("fallback");
+    let fallback = fallbacks.next().cloned().map(|mut first| {
+        let others = fallbacks.count();
+        if others > 0 {
+            first.message = format!("{}; {others} other methods do not go with it either", first.message);
+        }
+        first
+    });
+    let first = faults.first().into_iter().flatten().filter(|finding| finding.option != "fallback");
+    let common = first.filter(|finding| {
+        faults.iter().all(|found| {
+            found.iter().any(|other| other.option == finding.option && subject(other) == subject(finding))
+        })
+    });
+    common.cloned().chain(fallback).collect()
+}
+
+/// What a finding is about: its message ends with that.
+fn subject(finding: &Finding) -> Option<&str> {
+    finding.message.rsplit(' ').next()
 }

@@ -9,8 +9,9 @@ use super::draft::Draft;
 use super::governed::Schemas;
 use super::outside::Outside;
 use super::text::Text;
-use super::{Config, Listener, Loaded, Problem, Rule, governed, links};
+use super::{Config, Listener, Loaded, Problem, governed, links};
 use crate::cache::shared::redis::Secret;
+use crate::rule::method::Governed;
 
 /// Reads and checks the file at `path`.
 pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
@@ -42,7 +43,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     warnings.extend(draft.sections().into_iter().flat_map(|(_, section)| section.warnings(path)));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(path, draft, schemas, password));
+    let config = problems.is_empty().then(|| assemble(path, draft, &schemas, password));
     Loaded { config, problems, warnings }
 }
 
@@ -54,17 +55,19 @@ fn password(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<
     outside.password(&section.options, file).map_err(|finding| section.place.problem(file, finding))
 }
 
-fn assemble(path: &Path, draft: Draft, mut schemas: Schemas, password: Option<Secret>) -> Config {
-    let values = values(&draft, &schemas, password.as_ref());
+fn assemble(path: &Path, draft: Draft, schemas: &Schemas, password: Option<Secret>) -> Config {
+    let values = values(&draft, schemas, password.as_ref());
     // A url that is none was found in its section.
     let shared = draft.shared.and_then(|section| section.options.settings(password).ok());
     let limits = draft.limits.options.settings();
+    let rules = draft.rules.iter().map(|rule| (&rule.pattern, &rule.section.options));
     let listeners = draft.listeners.into_iter().map(|(name, section)| {
         let options = section.options;
+        let schema = schemas.get(&name).map(|read| &read.schema);
         let listener = Listener {
             bind: options.bind,
             settings: options.settings(&limits),
-            schema: schemas.remove(&name).map(|read| read.schema),
+            methods: Governed::new(rules.clone(), schema),
             service: options.service,
             backend: options.backend,
         };
@@ -74,18 +77,16 @@ fn assemble(path: &Path, draft: Draft, mut schemas: Schemas, password: Option<Se
         let settings = section.options.settings(&name, limits.bounds);
         (name, settings)
     });
-    let rules =
-        draft.rules.into_iter().map(|rule| Rule { pattern: rule.pattern, options: rule.section.options });
     Config {
         file: path.to_owned(),
         runtime: draft.runtime.options.settings(),
         log: draft.log.options.settings(),
         admin: draft.admin.options.settings(),
+        rules: draft.rules.iter().map(|rule| rule.pattern.clone()).collect(),
         listeners: listeners.collect(),
         backends: backends.collect(),
         cache: draft.local.options.settings(shared),
         flights: draft.flights.options.bounds(),
-        rules: rules.collect(),
         limits,
         values,
     }

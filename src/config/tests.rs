@@ -80,7 +80,7 @@ fn a_small_file_is_enough() {
     assert_eq!((loaded.problems, loaded.warnings), (vec![], vec![]));
     let config = loaded.config.unwrap();
     assert_eq!(config.limits.bounds.frame, 16_384_000);
-    assert!(config.listeners["users"].schema.as_ref().unwrap().service("UserService").is_some());
+    assert!(config.listeners["users"].methods.named().any(|(_, method, _)| method == "getUser"));
 }
 
 #[test]

@@ -48,6 +48,11 @@ impl<'i> Text<'i> {
         !self.broken.is_empty()
     }
 
+    /// How many problems were found so far.
+    pub(super) fn problems(&self) -> usize {
+        self.problems.len()
+    }
+
     /// The line of a byte offset, counted from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
         1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tracing::error;
 
 use super::Gateway;
-use super::route::Route;
+use super::route::{Cached, Keyed};
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
@@ -63,34 +63,26 @@ impl Gateway {
     pub(super) fn flight(
         self: &Arc<Self>,
         call: Call,
-        route: &Arc<Route>,
+        cached: &Arc<Cached>,
         key: &[u8],
         seeking: Seeking,
     ) -> impl Future<Output = Landed> + use<> {
-        let (this, route, key) = (Arc::clone(self), Arc::clone(route), Box::<[u8]>::from(key));
+        let (this, cached, key) = (Arc::clone(self), Arc::clone(cached), Box::<[u8]>::from(key));
         async move {
-            let Some(caching) = route.rule.action.caching() else {
-                return Landed::fault(route.counts.met(Fault::Internal));
-            };
             // Whoever waits must hear of a panic at once, and what it broke is this call alone: all that flights share is
             // changed under locks that are whole at every step.
-            let fetch = AssertUnwindSafe(this.fetch(&call, &route, caching, &key, seeking));
+            let fetch = AssertUnwindSafe(this.fetch(&call, &cached, &key, seeking));
             fetch.catch_unwind().await.unwrap_or_else(|panic| {
-                error!(method = %route.counts.method(), panic = said(&*panic), "a call made the gateway panic");
-                Landed::fault(route.counts.met(Fault::Internal))
+                let counts = &cached.asking.counts;
+                error!(method = %counts.method(), panic = said(&*panic), "a call made the gateway panic");
+                Landed::fault(counts.met(Fault::Internal))
             })
         }
     }
 
     /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
-    async fn fetch(
-        &self,
-        call: &Call,
-        route: &Route,
-        caching: &Caching,
-        key: &[u8],
-        seeking: Seeking,
-    ) -> Landed {
+    async fn fetch(&self, call: &Call, cached: &Cached, key: &[u8], seeking: Seeking) -> Landed {
+        let Cached { keyed: Keyed { caching, .. }, asking } = cached;
         let began = self.clock.now();
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
@@ -111,13 +103,11 @@ impl Gateway {
             }
         }
         let born = self.clock.now();
-        let left = route.rule.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
-        let asked = self.backend.ask(call, &route.rule.terms, left).await;
-        let found = match asked.map_err(|fault| route.counts.met(fault)) {
-            Ok(Some(answer)) => {
-                Ok((self.learn(&answer, born, call.protocol, route, caching, key), Source::Backend))
-            }
-            Ok(None) => Err(route.counts.met(Fault::Internal)),
+        let left = asking.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
+        let asked = self.backend.ask(call, &asking.terms, left).await;
+        let found = match asked.map_err(|fault| asking.counts.met(fault)) {
+            Ok(Some(answer)) => Ok((self.learn(&answer, born, call.protocol, cached, key), Source::Backend)),
+            Ok(None) => Err(asking.counts.met(Fault::Internal)),
             Err(fault) => Err(fault),
         };
         Landed { found, spare }
@@ -129,17 +119,17 @@ impl Gateway {
         answer: &Answer,
         born: Millis,
         protocol: Protocol,
-        route: &Route,
-        caching: &Caching,
+        cached: &Cached,
         key: &[u8],
     ) -> Arc<Entry> {
-        let ending = ending(answer.said, route.rule.terms.returns);
+        let Cached { keyed: Keyed { caching, .. }, asking } = cached;
+        let ending = ending(answer.said, asking.terms.returns);
         // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
         let body = Bytes::copy_from_slice(&answer.body);
         let entry = Arc::new(Entry { born, ending: ending.unwrap_or(Ending::Empty), protocol, body });
         match ending.map(|_| caching.keeping(&entry)) {
             Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
-            Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born, route.rule.timeout),
+            Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born, asking.timeout),
             Some(Keeping::Leave) | None => {}
         }
         entry

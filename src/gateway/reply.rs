@@ -10,6 +10,7 @@ use crate::clock::Millis;
 use crate::entry::Entry;
 use crate::fault::Fault;
 use crate::outcome::Outcome;
+use crate::rule::Fallback;
 use crate::wire::message::Kind;
 use crate::wire::{Protocol, exception};
 
@@ -82,6 +83,14 @@ impl Reply {
             | Fault::Stopped => said(protocol, ApplicationErrorKind::InternalError, &fault.to_string()),
         };
         Self { body, outcome: Outcome::Failed, age: None, fault: Some(fault) }
+    }
+
+    /// What answers where nothing kept does: the rule's fallback where the fault allows it, else the fault.
+    pub fn last(fault: Fault, fallback: Option<&Fallback>, protocol: Protocol) -> Self {
+        match fallback.filter(|_| fault.allows_stale()) {
+            Some(fallback) => Self::fallback(fallback.body(protocol)).because(fault),
+            None => Self::fault(fault, protocol),
+        }
     }
 
     /// The answer to a method that no backend may be asked.

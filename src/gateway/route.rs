@@ -1,137 +1,251 @@
-//! The rule, key prefix and counters of a method, found by its name on the wire.
+//! What is decided of a method before any call comes: its rule, keys and counters, found by its name on the wire.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
 use super::Scratch;
 use crate::call::{Answering, CallRef, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
-use crate::key::{Prefix, Scope};
+use crate::key::{Prefix, Scope, Spelling};
 use crate::metrics::{ListenerCounts, MethodCounts};
-use crate::rule::method::{Governed, OTHER, Ruled};
-use crate::rule::{Action, Caching, Declaration, Rule};
+use crate::rule::method::{Governed, Ruled};
+use crate::rule::pattern::Pattern;
+use crate::rule::{Action, Caching, Declaration, Fallback};
 use crate::wire::Protocol;
 use crate::wire::message::{Kind, split_name};
 
-/// All that is known of one method.
+/// All that is known of one method, or of all that share a rule and a name on the metrics.
 #[derive(Debug)]
 pub struct Route {
-    /// What holds for its calls.
-    pub rule: Rule,
+    /// What is done with its calls.
+    pub decision: Decision,
     /// What is counted of them.
-    pub counts: MethodCounts,
+    pub counts: Arc<MethodCounts>,
+    asking: Arc<Asking>,
+    /// For a call whose message alone says that its client expects no reply.
+    unsure: Option<Arc<Asking>>,
+}
+
+/// What is done with a method's calls.
+#[derive(Debug)]
+pub enum Decision {
+    /// They go to a backend.
+    Pass,
+    /// They are answered from what is kept.
+    Cache(Arc<Cached>),
+    /// They go to a backend, and what would have been a hit is counted.
+    Observe(Keyed),
+    /// They are no calls for a backend.
+    Refuse,
+}
+
+/// What holds for calls that are answered from what is kept.
+#[derive(Debug)]
+pub struct Cached {
+    /// What is kept, and under which keys.
+    pub keyed: Keyed,
+    /// How a backend is asked.
+    pub asking: Arc<Asking>,
+}
+
+/// What is kept, and under which keys.
+#[derive(Debug)]
+pub struct Keyed {
+    /// What may be done with an entry.
+    pub caching: Caching,
     binary: Prefix,
     compact: Prefix,
 }
 
-/// Names on the wire and what they lead to.
-pub type Names = HashMap<Box<[u8]>, Arc<Route>, RandomState>;
+/// How a backend is asked, and what answers if it does not.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// What the backend must know of the method.
+    pub terms: Terms,
+    /// How long a whole call may take; unbounded without.
+    pub timeout: Option<Duration>,
+    /// What answers when nothing else does.
+    pub fallback: Option<Fallback>,
+    /// What is counted of the calls.
+    pub counts: Arc<MethodCounts>,
+}
 
-/// The methods of one listener.
+/// The methods of one listener. What the IDL declares and what a rule names is in the table from the beginning; other names come from
+/// the network, and nothing is remembered of them.
 #[derive(Debug)]
 pub struct Routes {
-    backend: Arc<str>,
+    names: HashMap<Box<[u8]>, Arc<Route>, RandomState>,
     service: String,
-    methods: Governed,
-    names: ArcSwap<Names>,
+    patterns: Vec<(Pattern, Arc<Route>)>,
+    other: Arc<Route>,
+    refused: Arc<Route>,
+}
+
+/// The backend that a listener's calls go to, as far as routes must know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'a> {
+    /// Its name.
+    pub backend: &'a str,
+    /// Its own timeout for a whole call.
+    pub timeout: Option<Duration>,
 }
 
 impl Routes {
-    /// Routes to `backend`, where a name without prefix belongs to `service`.
-    pub fn new(backend: Arc<str>, service: String, methods: Governed) -> Self {
-        Self { backend, service, methods, names: ArcSwap::default() }
-    }
-
-    /// The names met so far.
-    pub fn names(&self) -> Arc<Names> {
-        self.names.load_full()
-    }
-
-    /// The route of a name that is not among those met so far.
-    pub fn find(&self, name: &[u8], listener: &ListenerCounts) -> Arc<Route> {
-        if let Some(route) = self.names.load().get(name) {
-            return Arc::clone(route);
+    /// Routes to a backend, where a name without prefix belongs to `service`.
+    pub fn new(to: Destination<'_>, service: &str, methods: &Governed, listener: &ListenerCounts) -> Self {
+        let mut names = HashMap::default();
+        for (of, method, ruled) in methods.named() {
+            let counts = Arc::new(listener.method(Arc::clone(&ruled.label)));
+            let mut add = |name: &str, spelling| {
+                let named = Named { to, service: of, method, spelling };
+                names.insert(name.as_bytes().into(), Arc::new(Route::named(named, ruled, &counts)));
+            };
+            if of == service {
+                add(method, Spelling::Plain);
+            }
+            add(&format!("{of}:{method}"), Spelling::Multiplexed);
         }
-        let route = Arc::new(self.route(name, listener));
-        // Names come from the network: what is remembered of them is bounded.
-        if self.names.load().len() < NAMES_MAX {
-            self.names.rcu(|names| {
-                let mut names = Names::clone(names);
-                names.insert(name.into(), Arc::clone(&route));
-                names
-            });
+        let unnamed = |ruled: &Ruled| {
+            let counts = Arc::new(listener.method(Arc::clone(&ruled.label)));
+            Arc::new(Route::new(Decision::Pass, Asking::new(to, ruled, counts), ruled.rule.declaration))
+        };
+        let other = methods.other();
+        let refused = Asking::new(to, other, Arc::new(listener.method(TRACKING.into())));
+        Self {
+            names,
+            service: service.to_owned(),
+            patterns: methods.patterns().map(|(pattern, ruled)| (pattern.clone(), unnamed(ruled))).collect(),
+            other: unnamed(other),
+            refused: Arc::new(Route::new(Decision::Refuse, refused, Declaration::Undeclared)),
         }
-        route
     }
 
-    fn route(&self, name: &[u8], listener: &ListenerCounts) -> Route {
+    /// What is known of the method with this name on the wire.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> &Arc<Route> {
+        match self.names.get(name) {
+            Some(route) => route,
+            None => self.unnamed(name),
+        }
+    }
+
+    /// Nobody wrote the name down: all that can be for it is a pattern.
+    fn unnamed(&self, name: &[u8]) -> &Arc<Route> {
         let (service, method) = split_name(name);
         let service = service.unwrap_or(self.service.as_bytes());
-        let ruled = match (std::str::from_utf8(service), std::str::from_utf8(method)) {
-            (_, Ok(TRACKING)) => {
-                Ruled { rule: Rule { action: Action::Refuse, ..Rule::default() }, label: TRACKING.into() }
-            }
-            (Ok(service), Ok(method)) => self.methods.find(service, method),
-            (Err(_), _) | (_, Err(_)) => Ruled { rule: Rule::default(), label: OTHER.into() },
-        };
-        let prefix = |protocol| match ruled.rule.action.caching() {
-            None => Prefix::default(),
-            Some(caching) => Prefix::new(&Scope {
-                backend: &self.backend,
-                service,
-                method,
-                protocol,
-                revision: caching.revision,
-                ignored: &caching.ignored,
-            }),
-        };
-        Route {
-            binary: prefix(Protocol::Binary),
-            compact: prefix(Protocol::Compact),
-            counts: listener.method(ruled.label),
-            rule: ruled.rule,
+        if method == TRACKING.as_bytes() {
+            return &self.refused;
         }
+        let (Ok(service), Ok(method)) = (std::str::from_utf8(service), std::str::from_utf8(method)) else {
+            return &self.other;
+        };
+        let pattern = self.patterns.iter().find(|(pattern, _)| pattern.matches(service, method));
+        pattern.map_or(&self.other, |(_, route)| route)
     }
 }
 
+/// A method as it is named on the wire.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    to: Destination<'a>,
+    service: &'a str,
+    method: &'a str,
+    spelling: Spelling,
+}
+
 impl Route {
+    fn new(decision: Decision, asking: Asking, declaration: Declaration) -> Self {
+        // A message's type alone makes a call oneway where nothing else tells.
+        let unsure = match (asking.terms.answer, declaration) {
+            (Answering::Reply, Declaration::Undeclared) => {
+                let terms = Terms { answer: Answering::Unsure, ..asking.terms.clone() };
+                Some(Arc::new(Asking { terms, ..asking.clone() }))
+            }
+            (Answering::Reply | Answering::Oneway | Answering::Unsure, _) => None,
+        };
+        Self { decision, counts: Arc::clone(&asking.counts), asking: Arc::new(asking), unsure }
+    }
+
+    fn named(named: Named<'_>, ruled: &Ruled, counts: &Arc<MethodCounts>) -> Self {
+        let asking = Asking::new(named.to, ruled, Arc::clone(counts));
+        let decision = match &ruled.rule.action {
+            Action::Pass => Decision::Pass,
+            Action::Observe(caching) => Decision::Observe(Keyed::new(named, caching)),
+            Action::Cache(caching) => Decision::Cache(Arc::new(Cached {
+                keyed: Keyed::new(named, caching),
+                asking: Arc::new(asking.clone()),
+            })),
+        };
+        Self::new(decision, asking, ruled.rule.declaration)
+    }
+
+    /// How a backend is asked for a call whose message is of this kind.
+    #[inline]
+    pub fn asking(&self, kind: Kind) -> &Arc<Asking> {
+        match (kind, &self.unsure) {
+            (Kind::Oneway, Some(unsure)) => unsure,
+            (Kind::Oneway | Kind::Call | Kind::Reply | Kind::Exception, _) => &self.asking,
+        }
+    }
+
+    /// Whether a call must keep its place among the others of its connection in effect too.
+    #[inline]
+    pub fn keeps_place(&self) -> bool {
+        self.asking.terms.repeat == Repeat::Once
+    }
+}
+
+impl Keyed {
+    fn new(named: Named<'_>, caching: &Caching) -> Self {
+        let Named { to, service, method, spelling } = named;
+        let prefix = |protocol| {
+            Prefix::new(&Scope {
+                backend: to.backend,
+                service: service.as_bytes(),
+                method: method.as_bytes(),
+                spelling,
+                protocol,
+                revision: caching.revision,
+                ignored: &caching.ignored,
+            })
+        };
+        Self {
+            binary: prefix(Protocol::Binary),
+            compact: prefix(Protocol::Compact),
+            caching: caching.clone(),
+        }
+    }
+
     /// Leaves the key of `call` in `scratch`.
     #[inline]
-    pub fn key(&self, call: &CallRef<'_>, caching: &Caching, scratch: &mut Scratch) -> Result<(), Unkeyable> {
+    pub fn key(&self, call: &CallRef<'_>, scratch: &mut Scratch) -> Result<(), Unkeyable> {
         let prefix = match call.protocol {
             Protocol::Binary => &self.binary,
             Protocol::Compact => &self.compact,
         };
         scratch.key.clear();
         scratch.key.extend_from_slice(prefix.as_bytes());
-        scratch.canonical.put(call.protocol, call.body, &caching.ignored, &mut scratch.key)
+        scratch.canonical.put(call.protocol, call.body, &self.caching.ignored, &mut scratch.key)
     }
+}
 
-    /// The terms for one call: a message's type alone makes a call oneway where nothing else tells.
-    pub fn terms(&self, kind: Kind) -> Cow<'_, Terms> {
-        let terms = &self.rule.terms;
-        let unsure = kind == Kind::Oneway
-            && terms.answer == Answering::Reply
-            && self.rule.declaration == Declaration::Undeclared;
-        if unsure {
-            Cow::Owned(Terms { answer: Answering::Unsure, ..terms.clone() })
-        } else {
-            Cow::Borrowed(terms)
+impl Asking {
+    fn new(to: Destination<'_>, ruled: &Ruled, counts: Arc<MethodCounts>) -> Self {
+        Self {
+            terms: ruled.rule.terms.clone(),
+            timeout: ruled.rule.timeout.at(to.timeout),
+            fallback: ruled.rule.fallback.clone(),
+            counts,
         }
     }
 
-    /// Whether the client of a call of this kind expects no reply.
-    pub fn is_silent(&self, kind: Kind) -> bool {
-        self.terms(kind).answer != Answering::Reply
-    }
-
-    /// Whether a call must keep its place among the others of its connection in effect too.
-    pub fn keeps_place(&self) -> bool {
-        self.rule.terms.repeat == Repeat::Once
+    /// Whether the client expects no reply.
+    #[inline]
+    pub fn is_silent(&self) -> bool {
+        self.terms.answer != Answering::Reply
     }
 }
 
@@ -139,5 +253,5 @@ impl Route {
 /// and would not find it on a pooled one; told that the method is unknown, the client does without.
 const TRACKING: &str = "__thriftpy_tracing_method_name__v2";
 
-/// Names remembered per listener.
-const NAMES_MAX: usize = 1024;
+#[cfg(test)]
+mod tests;

@@ -94,14 +94,7 @@ impl Desk {
     #[inline]
     fn start(&mut self, call: &CallRef<'_>, speech: Speech, batch: &Batch, arrived: Instant) -> Step {
         let Self { gateway, line, scratch, session, settings, .. } = self;
-        let found;
-        let route = match batch.names.get(call.header.name) {
-            Some(route) => route,
-            None => {
-                found = batch.routes.find(call.header.name, &gateway.counts);
-                &found
-            }
-        };
+        let route = batch.routes.find(call.header.name);
         if !line.admits(route, settings.calls_max) {
             return Step::Waits;
         }

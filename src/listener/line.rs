@@ -121,7 +121,7 @@ impl Line {
                 self.place = if route.keeps_place() { Place::Alone } else { Place::Beside };
                 let asked = Asked::new(call, route, arrived);
                 // A client that expects no reply may use the number again at once.
-                let seqid = (!route.is_silent(header.kind)).then_some(header.seqid);
+                let seqid = (!route.asking(header.kind).is_silent()).then_some(header.seqid);
                 self.wait(seqid, Box::pin(async move { Answered { asked, reply: reply.await } }));
             }
         }

@@ -1,26 +1,16 @@
-//! The rule of one method, out of all that the configuration says and the IDL declares.
+//! The rule of each method of one listener, out of all that the configuration says and the IDL declares.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::options::{Mode, Options, Tier};
 use super::pattern::{Methods, Pattern};
 use super::resolve::{Replies, Resolved, resolve_known};
-use super::{Action, Caching, Declaration, Rule, Tiers};
+use super::{Action, Caching, Declaration, Rule, Tiers, Timeout};
 use crate::call::{Answering, Repeat, Returns, Terms};
 use crate::idl::{Method, Schema};
 use crate::key::Ignored;
-
-/// The rules and declarations that one listener's methods are looked up in.
-#[derive(Debug)]
-pub struct Governed {
-    /// The rules, the most specific of a service first.
-    pub rules: Arc<Vec<(Pattern, Options)>>,
-    /// What the listener's IDL declares.
-    pub schema: Option<Schema>,
-    /// The backend's own timeout for a whole call.
-    pub timeout: Option<Duration>,
-}
 
 /// The rule of a method, and the name it is counted under.
 #[derive(Debug)]
@@ -31,59 +21,143 @@ pub struct Ruled {
     pub label: Arc<str>,
 }
 
+/// What holds for each method that a listener may be asked for. Nothing is left to be found out when a call comes.
+#[derive(Clone, Debug)]
+pub struct Governed {
+    /// By service and name: what the IDL declares, and what a rule names exactly.
+    named: BTreeMap<(String, String), Arc<Ruled>>,
+    /// For names that nobody wrote down: the most specific first.
+    patterns: Vec<(Pattern, Arc<Ruled>)>,
+    /// For the rest of them.
+    other: Arc<Ruled>,
+}
+
 impl Governed {
-    /// What holds for the calls of `service.method`.
-    pub fn find(&self, service: &str, method: &str) -> Ruled {
-        let declared = self.schema.as_ref().and_then(|schema| {
-            let found = schema.service(service)?.methods.get(method)?;
-            Some((schema, found))
+    /// What `rules`, the most specific of a service first, and the listener's IDL say together.
+    pub fn new<'a>(
+        rules: impl IntoIterator<Item = (&'a Pattern, &'a Options)>,
+        schema: Option<&Schema>,
+    ) -> Self {
+        let rules: Vec<_> = rules.into_iter().collect();
+        let declared = schema.into_iter().flat_map(|schema| {
+            let services = schema.services();
+            services.flat_map(move |service| {
+                service.methods.values().map(move |method| (service.name.clone(), (schema, method)))
+            })
         });
-        let governing = self.rules.iter().find(|(pattern, _)| pattern.matches(service, method));
-        let label = match (declared, governing.map(|(pattern, _)| (pattern, pattern.methods()))) {
-            (Some(_), _) | (None, Some((_, Methods::Exact(_)))) => format!("{service}.{method}").into(),
-            (None, Some((pattern, Methods::Prefix(_)))) => pattern.to_string().into(),
-            (None, None) => OTHER.into(),
-        };
-        Ruled { rule: self.rule(governing.map(|(_, options)| options), declared), label }
-    }
-
-    fn rule(&self, options: Option<&Options>, declared: Option<(&Schema, &Method)>) -> Rule {
-        let unruled = Options::default();
-        let ruled = options.is_some();
-        let options = options.unwrap_or(&unruled);
-        // What a rule for many methods names and this one does not have was refused or warned of when the file was checked.
-        let (resolved, _) = resolve_known(options, declared);
-        let timeout = options.timeout.map(|timeout| timeout.duration()).or(self.timeout);
-        let oneway = options.oneway || resolved.replies == Replies::Nothing;
-        Rule {
-            terms: terms(options, &resolved, oneway),
-            timeout: timeout.or_else(|| ruled.then_some(RULED_TIMEOUT)),
-            declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
-            action: action(options, &resolved, oneway),
-            fallback: resolved.fallback,
+        let mut named = BTreeMap::new();
+        for (service, (schema, method)) in declared {
+            let governing = rules.iter().find(|(pattern, _)| pattern.matches(&service, &method.name));
+            let label = format!("{service}.{}", method.name);
+            let ruled = ruled(governing.copied(), Some((schema, method)), label);
+            named.insert((service, method.name.clone()), ruled);
         }
+        let mut patterns = Vec::new();
+        for (pattern, options) in rules {
+            let ruled = || ruled(Some((pattern, options)), None, pattern.to_string());
+            match pattern.methods() {
+                Methods::Exact(name) => {
+                    named.entry((pattern.service().to_owned(), name.clone())).or_insert_with(ruled);
+                }
+                Methods::Prefix(_) => patterns.push((pattern.clone(), ruled())),
+            }
+        }
+        Self { named, patterns, other: ruled(None, None, OTHER.to_owned()) }
+    }
+
+    /// The methods that have a name here: each with its service.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &str, &Arc<Ruled>)> {
+        self.named.iter().map(|((service, method), ruled)| (service.as_str(), method.as_str(), ruled))
+    }
+
+    /// What holds for the methods that have no name here and match a pattern, the most specific first.
+    pub fn patterns(&self) -> impl Iterator<Item = (&Pattern, &Arc<Ruled>)> {
+        self.patterns.iter().map(|(pattern, ruled)| (pattern, ruled))
+    }
+
+    /// What holds for the methods that nothing here is for.
+    pub fn other(&self) -> &Arc<Ruled> {
+        &self.other
     }
 }
 
-fn terms(options: &Options, resolved: &Resolved, oneway: bool) -> Terms {
-    Terms {
-        repeat: if options.repeats() { Repeat::Idempotent } else { Repeat::Once },
-        answer: if oneway { Answering::Oneway } else { Answering::Reply },
-        returns: match resolved.replies {
-            Replies::Unknown => Returns::Unknown,
-            Replies::Value => Returns::Value,
-            Replies::Void | Replies::Nothing => Returns::Void,
-        },
-        failures: resolved.failure_exceptions.clone().into(),
-    }
-}
-
-fn action(options: &Options, resolved: &Resolved, oneway: bool) -> Action {
-    let Some(ttl) = options.ttl.filter(|_| !oneway) else {
-        return Action::Pass;
+/// What `governing` says of a method, if the IDL declares it with that.
+fn ruled(
+    governing: Option<(&Pattern, &Options)>,
+    declared: Option<(&Schema, &Method)>,
+    label: String,
+) -> Arc<Ruled> {
+    let unruled = || rule(None, &Options::default(), declared);
+    let rule = match governing {
+        None => unruled(),
+        Some((pattern, options)) => {
+            let rule = rule(Some(pattern.methods()), options, declared);
+            match (options.mode, rule.action) {
+                (Mode::On, action) => Rule { action, ..rule },
+                // What would be kept is seen; all else is as without the rule.
+                (Mode::Observe, Action::Cache(caching)) => {
+                    Rule { action: Action::Observe(caching), ..unruled() }
+                }
+                (Mode::Observe | Mode::Off, _) => unruled(),
+            }
+        }
     };
-    let caching = Caching {
-        ttl: ttl.duration(),
+    Arc::new(Ruled { rule, label: label.into() })
+}
+
+/// What `options` say of a method while they are in force; `methods` are those that their rule is for, if there is a rule.
+fn rule(methods: Option<&Methods>, options: &Options, declared: Option<(&Schema, &Method)>) -> Rule {
+    // What a rule for many methods names and this one does not have was refused or warned of when the file was checked.
+    let (resolved, _) = resolve_known(options, declared);
+    let action = match options.ttl {
+        Some(ttl) if keeps(methods, options, resolved.replies) => {
+            Action::Cache(caching(ttl.duration(), options, &resolved))
+        }
+        Some(_) | None => Action::Pass,
+    };
+    let kept = matches!(action, Action::Cache(_));
+    Rule {
+        terms: Terms {
+            // That a method may be kept implies that it may be repeated; of one that is not, its rule must say so.
+            repeat: if options.idempotent.unwrap_or(kept) { Repeat::Idempotent } else { Repeat::Once },
+            answer: match resolved.replies {
+                Replies::Nothing => Answering::Oneway,
+                Replies::Unknown | Replies::Value | Replies::Void => Answering::Reply,
+            },
+            returns: match resolved.replies {
+                Replies::Unknown => Returns::Unknown,
+                Replies::Value => Returns::Value,
+                Replies::Void | Replies::Nothing => Returns::Void,
+            },
+            failures: resolved.failure_exceptions.into(),
+        },
+        timeout: match (options.timeout, methods) {
+            (Some(own), _) => Timeout::Own(own.duration()),
+            (None, Some(_)) => Timeout::Ruled,
+            (None, None) => Timeout::Backend,
+        },
+        declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
+        action,
+        fallback: resolved.fallback,
+    }
+}
+
+/// Whether replies of a method may be kept and shared. A method that returns nothing is called for its effect, which a shared reply
+/// would lose: only a rule that names it alone may say otherwise.
+fn keeps(methods: Option<&Methods>, options: &Options, replies: Replies) -> bool {
+    match (methods, replies) {
+        (None, _) | (_, Replies::Nothing) => false,
+        (Some(_), Replies::Value) => true,
+        (Some(Methods::Exact(_)), Replies::Void) => options.cache_void,
+        // Nobody knows what it returns; whoever named it and gave it a ttl does.
+        (Some(Methods::Exact(_)), Replies::Unknown) => true,
+        (Some(Methods::Prefix(_)), Replies::Void | Replies::Unknown) => false,
+    }
+}
+
+fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
+    Caching {
+        ttl,
         ttl_jitter: options.ttl_jitter,
         stale_while_revalidate: options.stale_while_revalidate.duration(),
         stale_if_error: options.stale_if_error.duration(),
@@ -97,16 +171,11 @@ fn action(options: &Options, resolved: &Resolved, oneway: bool) -> Action {
         exceptions: resolved.cache_exceptions.clone().into(),
         exception_ttl: options.exception_time().duration(),
         reply_max: options.max_reply.length(),
-    };
-    match options.mode {
-        Mode::On => Action::Cache(caching),
-        Mode::Observe => Action::Observe(caching),
-        Mode::Off => Action::Pass,
     }
 }
 
 /// The label of methods that neither a rule nor the IDL names.
 pub const OTHER: &str = "_OTHER";
 
-/// How long a call of a ruled method may take where nothing else is said: its callers rely on the gateway to answer something.
-const RULED_TIMEOUT: Duration = Duration::from_secs(1);
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::setting::{Finding, Period, Section, Size};
 
 /// What may be done with the calls of a method. The name is `"Service.method"`, `"Service.prefix*"` or `"Service.*"`;
-/// the most specific one governs a method alone, nothing is inherited. Without `ttl` nothing is cached.
+/// the most specific one governs a method alone, nothing is inherited. Without `ttl` nothing is cached. One for many methods
+/// caches those of them that the listener's `idl` declares with a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -30,11 +31,15 @@ pub struct Options {
     pub ignore: Vec<String>,
     /// Part of every key: another number, and what was kept before answers no more.
     pub revision: u32,
-    /// `on`: as this rule says. `observe`: passes calls and counts what would have been hits. `off`: passes calls.
+    /// `on`: as this rule says. `observe`: passes calls as without this rule, and counts what would have been hits. `off`:
+    /// passes calls as without this rule.
     pub mode: Mode,
     /// Where replies are kept.
     #[schemars(length(min = 1, max = 2))]
     pub tiers: Vec<Tier>,
+    /// Whether the empty reply of a method that returns nothing is kept: of the calls that share it only one reaches the
+    /// service. Only in a rule for one method.
+    pub cache_void: bool,
     /// Declared exceptions that are kept as answers: names of `throws` fields or of their types (with the
     /// listener's `idl`), or ids.
     #[schemars(length(max = 256))]
@@ -110,6 +115,7 @@ impl Default for Options {
             revision: 0,
             mode: Mode::On,
             tiers: vec![Tier::Local, Tier::Shared],
+            cache_void: false,
             cache_exceptions: Vec::new(),
             exception_ttl: None,
             failure_exceptions: Vec::new(),
@@ -126,9 +132,6 @@ impl Section for Options {
     fn problems(&self) -> Vec<Finding> {
         let cached = self.ttl.is_some();
         let twice = self.tiers.first() == self.tiers.get(1) && self.tiers.len() > 1;
-        let both = self.cache_exceptions.iter().find(|name| self.failure_exceptions.contains(name));
-        let both = both
-            .map(|name| format!("{name} is in cache_exceptions too: it is an answer or a failure, not both"));
         let checks = [
             (
                 cached && self.idempotent == Some(false),
@@ -137,9 +140,10 @@ impl Section for Options {
             ),
             (cached && self.oneway, "oneway", "a oneway method has no reply to keep: leave out this or ttl"),
             (self.oneway && self.fallback.is_some(), "fallback", "a oneway method has no reply"),
+            (self.oneway && self.cache_void, "cache_void", "a oneway method has no reply to keep"),
             (twice, "tiers", "one tier is listed twice"),
         ];
-        chosen(checks).chain(both.map(|message| Finding::new("failure_exceptions", message))).collect()
+        chosen(checks).collect()
     }
 
     fn warnings(&self) -> Vec<Finding> {
@@ -156,6 +160,7 @@ impl Section for Options {
             ),
             (!cached && sie, "stale_if_error", "without ttl nothing is cached, so nothing gets stale"),
             (!cached && self.ttl_jitter > 0.0, "ttl_jitter", "without ttl there is nothing to shorten"),
+            (!cached && self.cache_void, "cache_void", "without ttl nothing is cached"),
             (!cached && exceptions, "cache_exceptions", "without ttl nothing is cached"),
             (!cached && !self.ignore.is_empty(), "ignore", "without ttl there are no keys"),
             (

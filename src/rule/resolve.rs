@@ -41,7 +41,10 @@ pub enum Replies {
 ///
 /// Everything that cannot be understood.
 pub fn resolve(options: &Options, method: Option<(&Schema, &Method)>) -> Result<Resolved, Vec<Finding>> {
-    let (resolved, findings) = resolve_known(options, method);
+    let (resolved, mut findings) = resolve_known(options, method);
+    // One idl is missing, however many options ask for it.
+    let mut missing = false;
+    findings.retain(|finding| !finding.message.contains(NEEDS_IDL) || !std::mem::replace(&mut missing, true));
     if findings.is_empty() { Ok(resolved) } else { Err(findings) }
 }
 
@@ -67,7 +70,7 @@ pub fn resolve_known(options: &Options, method: Option<(&Schema, &Method)>) -> (
     let fallback = options.fallback.as_deref().and_then(|json| {
         fallback(json, method).map_err(|message| findings.push(Finding::new("fallback", message))).ok()
     });
-    findings.extend(oneway_fault(options, method));
+    findings.extend(reply_fault(options, method));
     let replies = replies(options, method);
     (Resolved { ignore, cache_exceptions, failure_exceptions, fallback, replies }, findings)
 }
@@ -91,12 +94,8 @@ fn exception(name: &str, method: Option<(&Schema, &Method)>) -> Result<i16, Find
 }
 
 fn id(step: &str, whole: &str) -> Result<i16, Finding> {
-    let named = || {
-        Finding::new(
-            "",
-            format!("{whole:?} is a name, which needs the listener's idl: without it only ids are known"),
-        )
-    };
+    let named =
+        || Finding::new("", format!("{whole:?} is a name, which {NEEDS_IDL}: without it only ids are known"));
     step.parse().map_err(|_| named())
 }
 
@@ -112,7 +111,7 @@ fn unknown(error: UnknownName) -> Finding {
 
 fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, String> {
     let Some((schema, method)) = method else {
-        return Err("needs the listener's idl, which says how its values are written".to_owned());
+        return Err(format!("{NEEDS_IDL}, which says how its values are written"));
     };
     let json = serde_json::from_str(json).map_err(|error| format!("no JSON: {error}"))?;
     let write = |encoding| {
@@ -122,10 +121,14 @@ fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, 
     Ok(Fallback { binary: write(Encoding::Binary)?.into(), compact: write(Encoding::Compact)?.into() })
 }
 
+/// What is said of all that cannot be understood without IDL.
+const NEEDS_IDL: &str = "needs the listener's idl";
+
 /// What the IDL says of a method wins over what the rule does.
 fn replies(options: &Options, method: Option<(&Schema, &Method)>) -> Replies {
     match method {
         None if options.oneway => Replies::Nothing,
+        None if options.cache_void => Replies::Void,
         None => Replies::Unknown,
         Some((_, Method { oneway: true, .. })) => Replies::Nothing,
         Some((_, Method { returns: Some(_), .. })) => Replies::Value,
@@ -133,13 +136,30 @@ fn replies(options: &Options, method: Option<(&Schema, &Method)>) -> Replies {
     }
 }
 
-fn oneway_fault(options: &Options, method: Option<(&Schema, &Method)>) -> Option<Finding> {
+/// What the rule says of the method's reply and the IDL does not.
+fn reply_fault(options: &Options, method: Option<(&Schema, &Method)>) -> Option<Finding> {
     let (_, method) = method?;
-    if method.oneway && options.ttl.is_some() {
-        return Some(Finding::new("ttl", format!("{} is oneway: it has no reply to keep", method.name)));
+    let name = &method.name;
+    let finding = |option, message| Some(Finding::new(option, message));
+    match (method.oneway, &method.returns) {
+        (true, _) if options.ttl.is_some() && !options.oneway => {
+            finding("ttl", format!("{name} is oneway: it has no reply to keep"))
+        }
+        (false, _) if options.oneway => {
+            finding("oneway", format!("the idl declares {name} without oneway: it has a reply"))
+        }
+        (false, Some(_)) if options.cache_void => {
+            finding("cache_void", format!("the idl declares {name} with a result"))
+        }
+        (false, None) if options.ttl.is_some() && !options.cache_void => finding(
+            "ttl",
+            format!(
+                "{name} returns nothing, so of the calls that share a reply only one would reach the service: \
+                leave out ttl, or say cache_void = true"
+            ),
+        ),
+        (_, _) => None,
     }
-    let message = || format!("the idl declares {} without oneway: it has a reply", method.name);
-    (options.oneway && !method.oneway).then(|| Finding::new("oneway", message()))
 }
 
 #[cfg(test)]
@@ -205,7 +225,9 @@ mod tests {
             found[0].starts_with("ignore: \"trace\" is a name, which needs the listener's idl"),
             "{found:?}"
         );
-        assert!(found[1].starts_with("fallback: needs the listener's idl"), "{found:?}");
+        assert_eq!(found.len(), 1, "one idl is missing");
+        let options = Options { fallback: Some("1".to_owned()), ..Options::default() };
+        assert!(findings(&options, None)[0].starts_with("fallback: needs the listener's idl"));
     }
 
     #[test]
@@ -250,5 +272,9 @@ mod tests {
         check("tell", Replies::Nothing);
         let cached = Options { ttl: Some(Period::from_secs(1)), ..Options::default() };
         assert_eq!(findings(&cached, Some("tell")), ["ttl: tell is oneway: it has no reply to keep"]);
+        assert!(findings(&cached, Some("ping"))[0].starts_with("ttl: ping returns nothing"));
+        let word = Options { cache_void: true, ..cached };
+        assert_eq!(findings(&word, Some("ping")), Vec::<String>::new());
+        assert_eq!(findings(&word, Some("get")), ["cache_void: the idl declares get with a result"]);
     }
 }

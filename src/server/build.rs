@@ -21,12 +21,11 @@ use crate::flight::Flights;
 use crate::gateway::Gateway;
 use crate::gateway::fetch::Landed;
 use crate::gateway::observed::Observed;
-use crate::gateway::route::Routes;
+use crate::gateway::route::{Destination, Routes};
 use crate::listener::Shared;
 use crate::listener::held::Held;
 use crate::log::Lines;
-use crate::metrics::{Metrics, Recent};
-use crate::rule::method::Governed;
+use crate::metrics::{ListenerCounts, Metrics, Recent};
 use crate::seed::Seed;
 
 /// All that answers calls.
@@ -65,9 +64,10 @@ impl Parts {
         let flights = Flights::new(config.flights, seed.of("flights"));
         let gateway = |name: &String, listener: &config::Listener| {
             let backend = backends.get(&listener.backend)?;
+            let counts = metrics.listener(name.as_str().into(), Arc::clone(&recent));
             Some(Arc::new(Gateway {
-                routes: ArcSwap::from_pointee(routes(config, listener, backend)),
-                counts: metrics.listener(name.as_str().into(), Arc::clone(&recent)),
+                routes: ArcSwap::from_pointee(routes(listener, backend, &counts)),
+                counts,
                 backend: Arc::clone(backend),
                 cache: Arc::clone(&cache),
                 flights: Arc::clone(&flights),
@@ -99,20 +99,15 @@ impl Parts {
     pub(super) fn replace_rules(&self, config: &Config) {
         for (name, listener) in &config.listeners {
             if let Some(gateway) = self.gateways.get(name) {
-                gateway.routes.store(Arc::new(routes(config, listener, &gateway.backend)));
+                gateway.routes.store(Arc::new(routes(listener, &gateway.backend, &gateway.counts)));
             }
         }
     }
 }
 
-fn routes(config: &Config, listener: &config::Listener, backend: &Backend) -> Routes {
-    let rules = config.rules.iter().map(|rule| (rule.pattern.clone(), rule.options.clone())).collect();
-    let methods = Governed {
-        rules: Arc::new(rules),
-        schema: listener.schema.clone(),
-        timeout: backend.settings().timeout,
-    };
-    Routes::new(Arc::clone(backend.name()), listener.service.clone(), methods)
+fn routes(listener: &config::Listener, backend: &Backend, counts: &ListenerCounts) -> Routes {
+    let to = Destination { backend: backend.name(), timeout: backend.settings().timeout };
+    Routes::new(to, &listener.service, &listener.methods, counts)
 }
 
 fn backends(

@@ -46,6 +46,19 @@ fn a_call_that_two_readers_may_read_differently_passes() {
 }
 
 #[test]
+fn a_name_with_and_without_its_service_shares_nothing() {
+    let backend = backend();
+    let gateway = gateway().get_user(CACHED).endpoint(backend.address()).start();
+    let mut client = gateway.client();
+    let multiplexed = || Message { name: "UserService:getUser".to_owned(), ..get_user(7) };
+    let (first, plain) = (client.call(multiplexed()).email(), client.get_user(7).email());
+    assert_ne!(plain, first);
+    assert_eq!((client.call(multiplexed()).email(), client.get_user(7).email()), (first, plain));
+    let names: Vec<String> = backend.seen().into_iter().map(|call| call.name).collect();
+    assert_eq!(names, ["UserService:getUser", "getUser"]);
+}
+
+#[test]
 fn unknown_methods_pass() {
     let backend = backend();
     let gateway = gateway().endpoint(backend.address()).start();

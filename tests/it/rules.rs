@@ -145,6 +145,35 @@ fn an_observed_rule_changes_nothing_and_counts_what_it_would() {
 }
 
 #[test]
+fn a_rule_that_is_not_on_neither_ends_nor_repeats_a_call() {
+    for mode in ["observe", "off"] {
+        let (one, other) = (backend(), backend());
+        for backend in [&one, &other] {
+            backend.does("getUser", Act::Late(ms(1200), Box::new(Act::User)));
+        }
+        let rule = format!("ttl = '60s'\nmode = '{mode}'\nfallback = '{{\"id\": 0, \"name\": \"\"}}'");
+        let gateway = gateway().endpoint(one.address()).endpoint(other.address()).get_user(&rule).start();
+        assert_eq!(gateway.client().get_user(7).user_id(), 7, "{mode}");
+        assert_eq!(one.calls() + other.calls(), 1, "{mode}");
+    }
+}
+
+#[test]
+fn a_write_behind_a_wildcard_reaches_its_service_each_time() {
+    let backend = backend();
+    let gateway = gateway().endpoint(backend.address()).rule("UserService.*", KEPT).start();
+    let mut client = gateway.client();
+    for _ in 0..3 {
+        client.call(Message::call("ping", 0, vec![]));
+    }
+    client.call(Message::call("unheardOf", 0, vec![]));
+    client.call(Message::call("unheardOf", 0, vec![]));
+    assert_eq!((backend.calls(), gateway.outcomes("passed")), (5, 3));
+    assert_eq!(client.get_user(7).email(), client.get_user(7).email());
+    gateway.logs(&["which is not kept: ping"]);
+}
+
+#[test]
 fn a_rule_that_is_off_passes_its_calls() {
     let backend = backend();
     let gateway = gateway().endpoint(backend.address()).get_user("ttl = '60s'\nmode = 'off'").start();
@@ -193,7 +222,8 @@ fn a_reply_beyond_the_bound_is_answered_and_not_kept() {
 fn a_void_reply_is_kept_where_the_idl_says_void() {
     let backend = backend();
     let ping = || Message::call("ping", 0, vec![]);
-    let known = gateway().endpoint(backend.address()).rule("UserService.ping", KEPT).start();
+    let rule = "ttl = '60s'\ncache_void = true";
+    let known = gateway().endpoint(backend.address()).rule("UserService.ping", rule).start();
     assert_eq!(known.client().call(ping()), known.client().call(ping()));
     assert_eq!(backend.calls(), 1);
     let unknown = gateway().without_idl().endpoint(backend.address()).rule("UserService.ping", KEPT).start();

@@ -40,10 +40,84 @@ fn rules_are_held_against_the_idl() {
     );
     check("UserService.*", "ignore = [\"nothing\"]", 2, ".ignore: method getUser has no field nothing");
     added_warned(
-        &rule("UserService.*", "ttl = \"1s\"\nstale_if_error = \"1s\"\nignore = [\"trace_id\"]")
-            .replace(".*", ".get*"),
+        &rule("UserService.get*", "ttl = \"1s\"\nstale_if_error = \"1s\"\nignore = [\"trace_id\"]"),
         &[],
     );
+}
+
+#[test]
+fn what_returns_nothing_is_not_kept_unasked() {
+    let path = "rules.\"UserService.ping\"";
+    let void = "[rules.\"UserService.ping\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n";
+    added_refused(void, &[(2, &format!("{path}.ttl: ping returns nothing"))]);
+    added_warned(&format!("{void}cache_void = true\n"), &[]);
+    let many = "[rules.\"UserService.*\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n";
+    let path = "rules.\"UserService.*\"";
+    let silent = format!("{path}.ttl: it does not hold for what returns nothing, which is not kept: ping, ");
+    added_warned(many, &[(2, &silent)]);
+    added_refused(
+        &format!("{many}cache_void = true\n"),
+        &[(4, &format!("{path}.cache_void: only a rule for one"))],
+    );
+}
+
+#[test]
+fn what_another_rule_governs_is_not_said_of_a_wildcard() {
+    let own = |method: &str| format!("[rules.\"UserService.{method}\"]\n");
+    let touch =
+        format!("{}[rules.\"UserService.t*\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n", own("touch"));
+    added_warned(
+        &touch,
+        &[(2, "rules.\"UserService.t*\": every method that it is for has a more specific rule")],
+    );
+}
+
+#[test]
+fn a_wildcard_with_a_ttl_needs_the_idl() {
+    let base = BASE.replace("idl = \"users.thrift\"", "");
+    let many = "[rules.\"UserService.get*\"]\nttl = \"1s\"\n";
+    said(
+        &load(&format!("{base}{many}")).problems,
+        &[
+            "9: rules.\"UserService.get*\".ttl: which methods may be kept is not known without the listener's idl",
+        ],
+    );
+    assert_eq!(load(&format!("{base}[rules.\"UserService.get*\"]\ntimeout = \"1s\"\n")).problems, []);
+    let own = "[rules.\"UserService.get\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n";
+    said(
+        &load(&format!("{base}{own}")).warnings,
+        &[
+            "9: rules.\"UserService.get\".ttl: without the listener's idl nobody knows whether get returns anything",
+        ],
+    );
+    assert_eq!(load(&format!("{base}{own}cache_void = true\n")).warnings, []);
+}
+
+#[test]
+fn one_mistake_is_one_message() {
+    #[track_caller]
+    fn once(text: &str, line: usize, path: &str) {
+        let loaded = load(text);
+        said(&loaded.problems, &[&format!("{line}: {path}")]);
+        assert_eq!(loaded.warnings, [], "beside {:?}", loaded.problems);
+    }
+    let full = "stale_while_revalidate = \"1s\"\nstale_if_error = \"1s\"\nttl_jitter = 0.1\nignore = [\"trace_id\"]\n\
+        cache_exceptions = [\"NotFound\"]\nexception_ttl = \"1s\"\n";
+    let rule = |name: &str, first: &str| format!("{BASE}[rules.\"UserService.{name}\"]\n{first}\n{full}");
+    let path = |name: &str, option: &str| format!("rules.\"UserService.{name}\".{option}: ");
+    once(&rule("getUser", "ttl = 30"), 9, &path("getUser", "ttl"));
+    once(&rule("getUser", "tll = \"30s\""), 9, &path("getUser", "tll"));
+    once(&rule("getUser", "ttl = \n"), 9, "no TOML");
+    let twice = "ttl = \"1s\"\nfailure_exceptions = [\"NotFound\"]";
+    once(&rule("getUser", twice), 10, &path("getUser", "failure_exceptions"));
+    let fallback = format!("{BASE}[rules.\"UserService.*\"]\nidempotent = true\nfallback = \"[1, 2\"\n");
+    once(&fallback, 10, &path("*", "fallback"));
+    let oneway = format!(
+        "{BASE}[rules.\"UserService.touch\"]\noneway = true\nttl = \"1s\"\nstale_if_error = \"1s\"\n"
+    );
+    once(&oneway, 9, &path("touch", "oneway"));
+    let nameless = rule("getUser", "ttl = \"1s\"").replace("idl = \"users.thrift\"", "");
+    once(&nameless.replace("[\"trace_id\"]", "[\"trace_id\", \"other\"]"), 13, &path("getUser", "ignore"));
 }
 
 #[test]
@@ -134,6 +208,6 @@ fn the_most_specific_rule_comes_first() {
         "{BASE}[rules.\"UserService.*\"]\n[rules.\"UserService.get*\"]\n[rules.\"UserService.getUser\"]\n"
     ))
     .config;
-    let order: Vec<_> = config.unwrap().rules.iter().map(|rule| rule.pattern.to_string()).collect();
+    let order: Vec<_> = config.unwrap().rules.iter().map(ToString::to_string).collect();
     assert_eq!(order, ["UserService.getUser", "UserService.get*", "UserService.*"]);
 }

@@ -1,0 +1,94 @@
+//! Which route a name on the wire leads to.
+
+use std::path::Path;
+
+use prometheus_client::registry::Registry;
+
+use super::*;
+use crate::idl::Schema;
+use crate::metrics::{Metrics, Recent};
+use crate::rule::options::Options;
+use crate::setting::Period;
+
+const TIMEOUT: Option<Duration> = Some(Duration::from_secs(7));
+
+fn routes(rules: &[(&str, Options)]) -> Routes {
+    let idl = "service S { i64 get(1: i64 id) void put() } service T { i64 get() }";
+    let schema = Schema::load(Path::new("s.thrift"), |_| Ok(idl.to_owned())).unwrap();
+    let rules: Vec<(Pattern, &Options)> =
+        rules.iter().map(|(pattern, options)| (pattern.parse().unwrap(), options)).collect();
+    let governed = Governed::new(rules.iter().map(|(pattern, options)| (pattern, *options)), Some(&schema));
+    let counts =
+        Metrics::register(&mut Registry::default()).listener("l".into(), Arc::new(Recent::default()));
+    Routes::new(Destination { backend: "b", timeout: TIMEOUT }, "S", &governed, &counts)
+}
+
+fn cached() -> Options {
+    Options { ttl: Some(Period::from_secs(1)), ..Options::default() }
+}
+
+fn prefix(routes: &Routes, name: &str) -> Option<Vec<u8>> {
+    match &routes.find(name.as_bytes()).decision {
+        Decision::Cache(cached) => Some(cached.keyed.binary.as_bytes().to_vec()),
+        Decision::Pass | Decision::Observe(_) | Decision::Refuse => None,
+    }
+}
+
+#[test]
+fn a_name_with_and_without_prefix_shares_no_key() {
+    let routes = routes(&[("S.get", cached()), ("T.get", cached())]);
+    let all = ["get", "S:get", "T:get"].map(|name| prefix(&routes, name).unwrap());
+    assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
+}
+
+#[test]
+fn every_call_has_the_backends_timeout() {
+    let routes = routes(&[("S.p*", Options::default())]);
+    let names: [&[u8]; 7] =
+        [b"get", b"put", b"S:put", b"unknown", b"p\xff", b"\xff:get", TRACKING.as_bytes()];
+    for name in names {
+        for kind in [Kind::Call, Kind::Oneway] {
+            assert_eq!(routes.find(name).asking(kind).timeout, TIMEOUT, "{}", name.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn names_from_the_network_are_not_remembered() {
+    let routes = routes(&[("S.get", cached()), ("S.p*", Options::default())]);
+    let known = routes.names.len();
+    let junk = (0..5000).map(|n| format!("junk{n}"));
+    let mut found: Vec<*const Route> = junk.map(|name| Arc::as_ptr(routes.find(name.as_bytes()))).collect();
+    found.dedup();
+    assert_eq!((found.len(), routes.names.len()), (1, known));
+    assert!(prefix(&routes, "get").is_some());
+    assert_eq!(&**routes.find(b"purge").counts.method(), "S.p*");
+    assert_eq!(&**routes.find(b"T:purge").counts.method(), "_OTHER");
+    assert_eq!(&**routes.find(b"S:put").counts.method(), "S.put");
+}
+
+#[test]
+fn a_method_that_no_idl_declares_is_not_kept_by_a_wildcard() {
+    let routes = routes(&[("S.*", cached())]);
+    assert!(prefix(&routes, "get").is_some());
+    for name in ["put", "getAll", "S:getAll"] {
+        assert!(prefix(&routes, name).is_none(), "{name}");
+        assert!(routes.find(name.as_bytes()).keeps_place(), "{name}");
+    }
+}
+
+#[test]
+fn a_handshake_is_refused_under_any_service() {
+    let routes = routes(&[("S.*", cached())]);
+    for name in [TRACKING.to_owned(), format!("S:{TRACKING}")] {
+        assert!(matches!(routes.find(name.as_bytes()).decision, Decision::Refuse), "{name}");
+    }
+}
+
+#[test]
+fn a_message_alone_makes_a_call_oneway_where_nothing_else_tells() {
+    let routes = routes(&[]);
+    let silent = |name: &[u8], kind| routes.find(name).asking(kind).is_silent();
+    assert!(silent(b"unknown", Kind::Oneway) && !silent(b"unknown", Kind::Call));
+    assert!(!silent(b"get", Kind::Oneway), "the idl says that it answers");
+}
