@@ -6,11 +6,11 @@
 
 use std::path::PathBuf;
 
-mod base64;
+use crate::setting::Nearest;
+
 mod cursor;
 mod lexer;
 mod load;
-mod nearest;
 mod parser;
 mod resolve;
 mod schema;
@@ -20,7 +20,6 @@ mod syntax;
 mod tests;
 pub mod value;
 
-pub use nearest::Nearest;
 pub use schema::{
     Enum, EnumId, Field, Method, Requirement, Schema, Service, StructId, Structure, StructureKind, Type,
     UnknownName,

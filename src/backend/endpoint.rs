@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Settings;
 use super::answer::verdict;
 use super::deadline::Deadline;
 use super::ejection::{Effect, Ejection, Limits, Standing, Ticket, Verdict};

@@ -10,7 +10,7 @@ use super::problem::{Place, Problem, key};
 use super::section::{read, unknown};
 use super::text::Text;
 use crate::rule::pattern::Pattern;
-use crate::setting::Section;
+use crate::setting::{Nearest, Section};
 use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
 
 /// What a file says, before its sections are held against each other.
@@ -103,6 +103,18 @@ impl Draft {
     }
 }
 
+/// The values in a section and in those inside it, by their path.
+fn flatten(value: serde_json::Value, path: String, values: &mut BTreeMap<String, serde_json::Value>) {
+    let serde_json::Value::Object(options) = value else {
+        values.insert(path, value);
+        return;
+    };
+    for (name, value) in options {
+        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+        flatten(value, path, values);
+    }
+}
+
 /// A section of any type.
 pub(super) trait Spoken {
     /// What it has to say that is no problem.
@@ -123,8 +135,9 @@ impl<T: Section> Spoken for Placed<T> {
     }
 
     fn values(&self) -> BTreeMap<String, serde_json::Value> {
-        let options = serde_json::to_value(&self.options).unwrap_or_default();
-        options.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+        let mut values = BTreeMap::new();
+        flatten(serde_json::to_value(&self.options).unwrap_or_default(), String::new(), &mut values);
+        values
     }
 }
 
@@ -142,7 +155,7 @@ fn named<'i, T: Section>(text: &mut Text<'i>, kind: &str, table: DeTable<'i>) ->
         let path = format!("{kind}.{}", key(name.get_ref()));
         if key(name.get_ref()) != *name.get_ref() {
             let message = "is no name: expected letters, digits, `_` and `-`".to_owned();
-            text.report(name.span().start, path.clone(), message, None);
+            text.report(name.span().start, path.clone(), message, Nearest::default());
         }
         if let Some(table) = text.table(value, &path) {
             sections.insert(name.get_ref().to_string(), placed(text, &path, name.span().start, table));
@@ -184,7 +197,7 @@ fn rule<'i>(text: &mut Text<'i>, name: &Spanned<DeString<'i>>, value: Spanned<De
     let path = format!("rules.{:?}", name.get_ref());
     let at = name.span().start;
     let pattern = name.get_ref().parse().map_err(|error| {
-        text.report(at, path.clone(), format!("{error}"), None);
+        text.report(at, path.clone(), format!("{error}"), Nearest::default());
     });
     let unquoted = pattern.is_err()
         && value.get_ref().as_table().is_some_and(|t| t.values().all(|v| v.get_ref().is_table()));

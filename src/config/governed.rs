@@ -12,7 +12,7 @@ use crate::idl::{self, Method, Schema, Service};
 use crate::listener::options::Options as Listener;
 use crate::rule::pattern::Methods;
 use crate::rule::resolve::resolve;
-use crate::setting::{Finding, nearest};
+use crate::setting::{Finding, Nearest};
 
 /// The IDL of each listener that has one, by the listener's name.
 pub(super) type Schemas = BTreeMap<String, Read>;
@@ -67,11 +67,11 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checke
         let found = match served(draft, rule, &checked.schemas) {
             Served::By(services) => found(rule, draft, &services),
             Served::Perhaps => Found::default(),
-            Served::Nowhere(Some(name)) => {
+            Served::Nowhere(name) if name != Nearest::default() => {
                 let message = format!("no listener serves {}", rule.pattern.service());
-                Found::problem(Finding::new("", message).suggesting(Some(name)))
+                Found::problem(Finding::new("", message).suggesting(name))
             }
-            Served::Nowhere(None) => {
+            Served::Nowhere(_) => {
                 let message = format!(
                     "no listener serves {}: the rule governs only calls that name it \
                     (Service:method)",
@@ -99,7 +99,7 @@ fn service_fault(listener: &Placed<Listener>, schema: &Schema) -> Option<Finding
     let known = schema.services().map(|service| service.name.as_str());
     Some(
         Finding::new("service", format!("the idl declares no service {name}"))
-            .suggesting(nearest(name, known)),
+            .suggesting(Nearest::of(name, known)),
     )
 }
 
@@ -116,7 +116,7 @@ fn idl_problem(file: &Path, listener: &Placed<Listener>, problem: idl::Problem) 
         line: problem.line as usize,
         file: problem.file,
         path: String::new(),
-        suggestion: None,
+        suggestion: Nearest::default(),
     }
 }
 
@@ -127,7 +127,7 @@ enum Served<'a> {
     /// A listener whose IDL could not be read or lacks its service, which is said elsewhere.
     Perhaps,
     /// Nobody by that name, but perhaps by another.
-    Nowhere(Option<String>),
+    Nowhere(Nearest),
 }
 
 fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
@@ -159,7 +159,7 @@ fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
     let declared =
         schemas.values().flat_map(|read| read.schema.services()).map(|service| service.name.as_str());
     let listened = draft.listeners.values().map(|listener| listener.options.service.as_str());
-    Served::Nowhere(nearest(name, declared.chain(listened)))
+    Served::Nowhere(Nearest::of(name, declared.chain(listened)))
 }
 
 /// What is to be said of a rule.
@@ -248,14 +248,14 @@ fn declared(rule: &Rule, draft: &Draft, schema: &Schema, service: &Service) -> F
             },
             None => {
                 let message = format!("{} has no method {name}", service.name);
-                Found::problem(Finding::new("", message).suggesting(nearest(name, names())))
+                Found::problem(Finding::new("", message).suggesting(Nearest::of(name, names())))
             }
         },
         Methods::Prefix(prefix) => {
             let matched: Vec<&Method> = matched.collect();
             if matched.is_empty() {
                 let message = format!("{} has no method that begins with {prefix}", service.name);
-                return Found::problem(Finding::new("", message).suggesting(nearest(prefix, names())));
+                return Found::problem(Finding::new("", message).suggesting(Nearest::of(prefix, names())));
             }
             let own = |method: &&Method| {
                 let first = draft.rules.iter().find(|one| one.pattern.matches(&service.name, &method.name));

@@ -8,7 +8,7 @@ use super::problem::{Place, Problem};
 use crate::backend::Sharing;
 use crate::listener;
 use crate::rule::options::Tier;
-use crate::setting::{Finding, nearest};
+use crate::setting::{Finding, Nearest};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
         if !draft.backends.contains_key(name) {
             let known = draft.backends.keys().map(String::as_str);
             let finding = Finding::new("backend", format!("there is no backend {name:?}"));
-            sides.problem(&listener.place, finding.suggesting(nearest(name, known)));
+            sides.problem(&listener.place, finding.suggesting(Nearest::of(name, known)));
         }
     }
     for (name, backend) in &draft.backends {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::setting::Finding;
+use crate::setting::{Finding, Nearest};
 
 /// Something wrong, or unwise, in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,13 +17,13 @@ pub struct Problem {
     /// What is wrong: lower case, no full stop.
     pub message: String,
     /// The nearest right name, where there is one.
-    pub suggestion: Option<String>,
+    pub suggestion: Nearest,
 }
 
 impl Problem {
     /// Of a file as a whole.
     pub(super) fn of_file(file: &Path, message: String) -> Self {
-        Self { file: file.to_owned(), line: 0, path: String::new(), message, suggestion: None }
+        Self { file: file.to_owned(), line: 0, path: String::new(), message, suggestion: Nearest::default() }
     }
 }
 
@@ -36,11 +36,7 @@ impl fmt::Display for Problem {
         if !self.path.is_empty() {
             write!(f, " {}:", self.path)?;
         }
-        write!(f, " {}", self.message)?;
-        match &self.suggestion {
-            Some(name) => write!(f, ", did you mean {name}?"),
-            None => Ok(()),
-        }
+        write!(f, " {}{}", self.message, self.suggestion)
     }
 }
 

@@ -9,19 +9,27 @@ use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime}
 pub fn page() -> String {
     let mut page = PREFACE.to_owned();
     for section in sections() {
-        page.push_str(&format!("\n## `[{}]`\n\n{}\n", section.header, one_line(section.shape.description())));
-        page.push_str("\n| option | accepts | default | meaning |\n|---|---|---|---|\n");
-        let required: Vec<_> = section.shape.required().collect();
-        for (name, option) in section.shape.options() {
-            let default = match required.contains(&name) {
-                true => "must be given".to_owned(),
-                false => option.default(),
-            };
-            let row = [format!("`{name}`"), accepts(option), default, one_line(option.description())];
-            page.push_str(&format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | ")));
-        }
+        table(&mut page, section.header, section.shape.root());
     }
     page
+}
+
+/// One section, and after it those inside it.
+fn table(page: &mut String, header: &str, shape: OptionShape<'_>) {
+    page.push_str(&format!("\n## `[{header}]`\n\n{}\n", one_line(shape.description())));
+    page.push_str("\n| option | accepts | default | meaning |\n|---|---|---|---|\n");
+    let required: Vec<_> = shape.required().collect();
+    for (name, option) in shape.options().filter(|(_, option)| !option.is_section()) {
+        let default = match required.contains(&name) {
+            true => "must be given".to_owned(),
+            false => option.default(),
+        };
+        let row = [format!("`{name}`"), accepts(option), default, one_line(option.description())];
+        page.push_str(&format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | ")));
+    }
+    for (name, inner) in shape.options().filter(|(_, option)| option.is_section()) {
+        table(page, &format!("{header}.{name}"), inner);
+    }
 }
 
 /// `config/schema.json`, for editors.

@@ -30,29 +30,34 @@ impl Shape {
         &self.0
     }
 
-    /// What the section is.
-    pub(super) fn description(&self) -> &str {
-        text(&self.0, "description").unwrap_or_default()
-    }
-
-    /// The options and their schemas, in the order of the type's fields.
-    pub(super) fn options(&self) -> impl Iterator<Item = (&str, OptionShape<'_>)> + Clone {
-        let properties = self.0.get("properties").and_then(Value::as_object);
-        properties.into_iter().flatten().map(|(name, shape)| (name.as_str(), OptionShape(shape)))
-    }
-
-    /// One option's schema.
-    pub(super) fn option(&self, name: &str) -> Option<OptionShape<'_>> {
-        self.0.get("properties")?.get(name).map(OptionShape)
-    }
-
-    /// The options that must be given.
-    pub(super) fn required(&self) -> impl Iterator<Item = &str> {
-        self.0.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    /// The whole section as what an option of that type would be.
+    pub(super) fn root(&self) -> OptionShape<'_> {
+        OptionShape(&self.0)
     }
 }
 
 impl<'a> OptionShape<'a> {
+    /// Whether it is a section inside its section.
+    pub(super) fn is_section(self) -> bool {
+        self.0.get("properties").is_some()
+    }
+
+    /// The options of a section and their schemas, in the order of the type's fields.
+    pub(super) fn options(self) -> impl Iterator<Item = (&'a str, Self)> + Clone {
+        let properties = self.0.get("properties").and_then(Value::as_object);
+        properties.into_iter().flatten().map(|(name, shape)| (name.as_str(), Self(shape)))
+    }
+
+    /// One option's schema.
+    pub(super) fn option(self, name: &str) -> Option<Self> {
+        self.0.get("properties")?.get(name).map(Self)
+    }
+
+    /// The options that must be given.
+    pub(super) fn required(self) -> impl Iterator<Item = &'a str> {
+        self.0.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
     /// What it means.
     pub(super) fn description(self) -> &'a str {
         text(self.0, "description").unwrap_or_default()
@@ -162,6 +167,8 @@ fn drop_placeholders(schema: &mut Value) {
         return;
     };
     for (name, property) in properties {
+        take_out_of_null(property);
+        drop_placeholders(property);
         let Some(property) = property.as_object_mut() else {
             continue;
         };
@@ -178,6 +185,20 @@ fn drop_placeholders(schema: &mut Value) {
             None => None,
         };
     }
+}
+
+/// A section that may be absent is a choice between its schema and `null`, of which the first is meant.
+fn take_out_of_null(property: &mut Value) {
+    let choices = property.get("anyOf").and_then(Value::as_array);
+    let Some(inner) = choices.and_then(|choices| choices.iter().find(|one| one.get("properties").is_some()))
+    else {
+        return;
+    };
+    let mut inner = inner.clone();
+    if let (Some(inner), Some(said)) = (inner.as_object_mut(), property.get("description")) {
+        inner.insert("description".to_owned(), said.clone());
+    }
+    *property = inner;
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {

@@ -1,5 +1,6 @@
 //! Reads one section: every option by itself, so that all that is wrong is said at once.
 
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use toml::Spanned;
@@ -8,7 +9,7 @@ use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
 use super::problem::{Place, key};
 use super::schema::{OptionShape, Shape};
 use super::text::Text;
-use crate::setting::{Period, Section, Size, nearest};
+use crate::setting::{Nearest, Period, Section, Size};
 
 /// Reads a section whose header is at `offset`. Whatever is wrong becomes a problem, and its option has its default.
 pub(super) fn read<'i, T: Section>(
@@ -18,34 +19,16 @@ pub(super) fn read<'i, T: Section>(
     table: DeTable<'i>,
 ) -> (T, Place) {
     let shape = Shape::of::<T>();
-    let mut place = Place { path: path.to_owned(), line: text.line(offset), lines: Vec::new() };
-    let mut good = DeTable::new();
-    for (name, value) in table {
-        place.lines.push((name.get_ref().to_string(), text.line(name.span().start)));
-        let Some(option) = shape.option(name.get_ref()) else {
-            unknown(text, path, &name, shape.options().map(|(name, _)| name));
-            continue;
-        };
-        match fault::<T>(text, option, &name, &value) {
-            None => drop(good.insert(name, value)),
-            Some(fault) => {
-                let path = format!("{path}.{}", key(name.get_ref()));
-                text.report(fault.offset, path, fault.message, fault.suggestion);
-            }
-        }
-    }
-    let broken = text.is_broken();
-    for name in shape.required().filter(|name| !broken && !place.gives(name)) {
-        let accepts = shape.option(name).map(OptionShape::accepts).unwrap_or_default();
-        let problem = format!("missing: expected {accepts}");
-        text.report(offset, format!("{path}.{name}"), problem, None);
-    }
+    let place = Place { path: path.to_owned(), line: text.line(offset), lines: Vec::new() };
+    let mut reading = Reading { text, path, place, section: PhantomData::<T> };
+    let good = reading.table(shape.root(), &[], offset, table);
+    let Reading { text, place, .. } = reading;
     let value = Spanned::new(0..0, DeValue::Table(good));
     let section = T::deserialize(ValueDeserializer::from(value)).unwrap_or_else(|error| {
-        text.report(offset, path.to_owned(), error.message().to_owned(), None);
+        text.report(offset, path.to_owned(), error.message().to_owned(), Nearest::default());
         T::default()
     });
-    let required: Vec<_> = shape.required().collect();
+    let required: Vec<_> = shape.root().required().collect();
     for finding in section.problems() {
         if !required.contains(&finding.option) || place.gives(finding.option) {
             let problem = place.problem(text.file(), finding);
@@ -55,6 +38,62 @@ pub(super) fn read<'i, T: Section>(
     (section, place)
 }
 
+/// A section that is being read, with those inside it.
+struct Reading<'r, 't, T> {
+    text: &'r mut Text<'t>,
+    path: &'r str,
+    place: Place,
+    section: PhantomData<T>,
+}
+
+impl<'t, T: Section> Reading<'_, 't, T> {
+    /// The options of a table that can be used. `way` leads to it from the section, and `offset` is its header's.
+    fn table(
+        &mut self,
+        shape: OptionShape<'_>,
+        way: &[Spanned<DeString<'t>>],
+        offset: usize,
+        table: DeTable<'t>,
+    ) -> DeTable<'t> {
+        let own =
+            |name: &str| way.iter().map(|part| key(part.get_ref())).chain([key(name)]).collect::<Vec<_>>();
+        let mut good = DeTable::new();
+        for (name, value) in table {
+            let option_path = own(name.get_ref()).join(".");
+            self.place.lines.push((option_path.clone(), self.text.line(name.span().start)));
+            let Some(option) = shape.option(name.get_ref()) else {
+                let inside = own("").into_iter().rev().skip(1).rev();
+                let path = [self.path.to_owned()].into_iter().chain(inside).collect::<Vec<_>>().join(".");
+                unknown(self.text, &path, &name, shape.options().map(|(name, _)| name));
+                continue;
+            };
+            let path = format!("{}.{option_path}", self.path);
+            if option.is_section() {
+                let at = name.span().start;
+                if let Some(table) = self.text.table(value, &path) {
+                    let way: Vec<_> = way.iter().cloned().chain([name.clone()]).collect();
+                    let inner = self.table(option, &way, at, table);
+                    good.insert(name, Spanned::new(at..at, DeValue::Table(inner)));
+                }
+                continue;
+            }
+            match fault::<T>(self.text, option, way, &name, &value) {
+                None => drop(good.insert(name, value)),
+                Some(fault) => self.text.report(fault.offset, path, fault.message, fault.suggestion),
+            }
+        }
+        let broken = self.text.is_broken();
+        let missing: Vec<&str> =
+            shape.required().filter(|name| !broken && !self.place.gives(&own(name).join("."))).collect();
+        for name in missing {
+            let accepts = shape.option(name).map(OptionShape::accepts).unwrap_or_default();
+            let path = format!("{}.{}", self.path, own(name).join("."));
+            self.text.report(offset, path, format!("missing: expected {accepts}"), Nearest::default());
+        }
+        good
+    }
+}
+
 /// Says that there is no such option or section.
 pub(super) fn unknown<'a>(
     text: &mut Text<'_>,
@@ -62,12 +101,12 @@ pub(super) fn unknown<'a>(
     name: &Spanned<DeString<'_>>,
     known: impl Iterator<Item = &'a str> + Clone,
 ) {
-    let suggestion = nearest(name.get_ref(), known.clone());
+    let suggestion = Nearest::of(name.get_ref(), known.clone());
     let (path, what) = match path {
         "" => (key(name.get_ref()), "section"),
         path => (format!("{path}.{}", key(name.get_ref())), "option"),
     };
-    let message = match suggestion {
+    let message = match suggestion.0 {
         Some(_) => format!("unknown {what}"),
         None => format!("unknown {what}: there are {}", known.collect::<Vec<_>>().join(", ")),
     };
@@ -78,19 +117,24 @@ pub(super) fn unknown<'a>(
 struct Fault {
     offset: usize,
     message: String,
-    suggestion: Option<String>,
+    suggestion: Nearest,
 }
 
-/// What is wrong with one option, read as if it were the only one.
-fn fault<T: Section>(
+/// What is wrong with one option, read as if it were the only one. `way` leads to its table from the section.
+fn fault<'t, T: Section>(
     text: &Text<'_>,
     option: OptionShape<'_>,
-    name: &Spanned<DeString<'_>>,
-    value: &Spanned<DeValue<'_>>,
+    way: &[Spanned<DeString<'t>>],
+    name: &Spanned<DeString<'t>>,
+    value: &Spanned<DeValue<'t>>,
 ) -> Option<Fault> {
     let mut alone = DeTable::new();
     alone.insert(name.clone(), value.clone());
     let span = value.span();
+    for part in way.iter().rev() {
+        let inner = Spanned::new(span.clone(), DeValue::Table(std::mem::take(&mut alone)));
+        alone.insert(part.clone(), inner);
+    }
     let deserializer = ValueDeserializer::from(Spanned::new(span.clone(), DeValue::Table(alone)));
     let within = |error: &toml::de::Error| {
         error
@@ -105,15 +149,15 @@ fn fault<T: Section>(
             let why = own_reason(option, &error);
             let message = format!("{shown} is not accepted{why}: expected {}", option.accepts());
             let words = option.words();
-            let suggestion = nearest(shown.trim_matches(['"', '\'']), words.iter().copied());
-            Some(Fault { offset: at.start, message, suggestion: suggestion.map(|word| format!("{word:?}")) })
+            let suggestion = Nearest::of(shown.trim_matches(['"', '\'']), words.iter().copied());
+            Some(Fault { offset: at.start, message, suggestion: suggestion.quoted() })
         }
         Ok(_) => {
             let message = out_of_bounds(option, value.get_ref())?;
             Some(Fault {
                 offset: span.start,
                 message: format!("{} {message}", text.slice(span)),
-                suggestion: None,
+                suggestion: Nearest::default(),
             })
         }
     }
@@ -170,3 +214,6 @@ fn length_fault(option: OptionShape<'_>, length: usize) -> Option<String> {
     }
     most.filter(|most| length > *most).map(|most| format!("has {length} items, over the limit of {most}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
+use crate::setting::Nearest;
 
 /// A file that is being read, and what was found wrong in it so far.
 #[derive(Debug)]
@@ -33,7 +34,13 @@ impl<'i> Text<'i> {
                 "duplicate key" => (read.slice(span), "given twice".to_owned()),
                 message => (String::new(), format!("no TOML: {message}")),
             };
-            read.problems.push(Problem { file: file.to_owned(), line, path, message, suggestion: None });
+            read.problems.push(Problem {
+                file: file.to_owned(),
+                line,
+                path,
+                message,
+                suggestion: Nearest::default(),
+            });
         }
         (read, root.into_inner())
     }
@@ -75,13 +82,7 @@ impl<'i> Text<'i> {
     }
 
     /// Adds a problem at a byte offset.
-    pub(super) fn report(
-        &mut self,
-        offset: usize,
-        path: String,
-        message: String,
-        suggestion: Option<String>,
-    ) {
+    pub(super) fn report(&mut self, offset: usize, path: String, message: String, suggestion: Nearest) {
         let line = self.line(offset);
         self.add(Problem { file: self.file.clone(), line, path, message, suggestion });
     }
@@ -99,7 +100,7 @@ impl<'i> Text<'i> {
             | DeValue::Array(_) => {
                 let message =
                     format!("{} is no section: expected [{path}] and its options", self.slice(span.clone()));
-                self.report(span.start, path.to_owned(), message, None);
+                self.report(span.start, path.to_owned(), message, Nearest::default());
                 None
             }
         }

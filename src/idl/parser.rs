@@ -2,12 +2,12 @@
 
 use super::cursor::{Cursor, DEFINITIONS};
 use super::lexer::Slip;
-use super::nearest::Nearest;
 use super::schema::{Requirement, StructureKind};
 use super::syntax::{
     AliasTree, Document, EnumTree, FieldTree, MethodTree, Name, ServiceTree, StructureTree, TypeTree,
 };
 use super::{DEPTH, Mistake};
+use crate::setting::Nearest;
 
 /// Parses the text of one file. The tree holds what could be understood; slips say what could not.
 pub(super) fn parse(text: &str) -> (Document, Vec<Slip>) {

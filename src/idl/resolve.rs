@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::nearest::Nearest;
 use super::schema::{Enum, EnumId, Field, Method, Parts, Service, StructId, Structure, StructureKind, Type};
 use super::source::{Source, Wholeness};
 use super::syntax::{FieldTree, MethodTree, Name, ServiceTree, TypeTree};
 use super::{DEPTH, Mistake, PROBLEMS, Problem};
+use crate::setting::Nearest;
 
 mod types;
 

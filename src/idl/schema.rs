@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Nearest;
+use crate::setting::Nearest;
 
 /// The services, structures and enums of a `.thrift` file and of all it includes. Cloning is cheap.
 #[derive(Debug, Clone)]

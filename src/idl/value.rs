@@ -5,23 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 use thrift::protocol::{TBinaryOutputProtocol, TCompactOutputProtocol, TOutputProtocol};
 
-use super::nearest::Nearest;
+use super::DEPTH;
 use super::schema::{Field, Method, Requirement, Schema, Structure, StructureKind, Type};
-use super::{DEPTH, base64};
+use crate::setting::Nearest;
+use crate::wire::Protocol;
 
 mod scalar;
 #[cfg(test)]
 mod tests;
 mod wire;
-
-/// How Thrift values look as bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// The binary protocol.
-    Binary,
-    /// The compact protocol.
-    Compact,
-}
 
 /// What does not fit, and where in the value it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,7 +98,7 @@ pub fn result(
     schema: &Schema,
     method: &Method,
     json: &Json,
-    encoding: Encoding,
+    protocol: Protocol,
 ) -> Result<Vec<u8>, ValueProblem> {
     let value = match &method.returns {
         Some(ty) => Some((ty, Reading { schema }.value(ty, json, 0)?)),
@@ -115,9 +107,9 @@ pub fn result(
     };
     let mut bytes = Vec::new();
     let write = |out: &mut dyn TOutputProtocol| wire::result(schema, value.as_ref(), out);
-    match encoding {
-        Encoding::Binary => write(&mut TBinaryOutputProtocol::new(&mut bytes, true)),
-        Encoding::Compact => write(&mut TCompactOutputProtocol::new(&mut bytes)),
+    match protocol {
+        Protocol::Binary => write(&mut TBinaryOutputProtocol::new(&mut bytes, true)),
+        Protocol::Compact => write(&mut TCompactOutputProtocol::new(&mut bytes)),
     }
     .map_err(|error| unwritable(&error))?;
     Ok(bytes)
@@ -161,7 +153,7 @@ impl Reading<'_> {
             Type::I64 => scalar::integer(json).map(Value::I64),
             Type::Double => scalar::double(json).map(|number| Value::Double(number.to_bits())),
             Type::String => json.as_str().map(|text| Value::Bytes(text.into())),
-            Type::Binary => json.as_str().and_then(base64::decode).map(Value::Bytes),
+            Type::Binary => json.as_str().and_then(scalar::binary).map(Value::Bytes),
             Type::Uuid => json.as_str().and_then(scalar::uuid).map(Value::Uuid),
             Type::Enum(id) => return scalar::constant(self.schema.enumeration(*id), json),
             Type::Struct(id) => {

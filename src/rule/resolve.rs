@@ -1,10 +1,11 @@
 //! A rule's names as the ids of one method's fields and exceptions, and its fallback as bytes.
 
-use crate::idl::value::{self, Encoding};
-use crate::idl::{Method, Nearest, Schema, UnknownName};
+use crate::idl::value;
+use crate::idl::{Method, Schema, UnknownName};
 use crate::rule::Fallback;
 use crate::rule::options::Options;
-use crate::setting::Finding;
+use crate::setting::{Finding, Nearest};
+use crate::wire::Protocol;
 
 /// What a rule means for one method.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,7 +107,7 @@ fn unknown(error: UnknownName) -> Finding {
         UnknownName::NoFields { .. } => Nearest::default(),
     };
     let message = text.strip_suffix(&nearest.to_string()).unwrap_or(&text).to_owned();
-    Finding::new("", message).suggesting(nearest.0)
+    Finding::new("", message).suggesting(nearest)
 }
 
 fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, String> {
@@ -114,11 +115,11 @@ fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, 
         return Err(format!("{NEEDS_IDL}, which says how its values are written"));
     };
     let json = serde_json::from_str(json).map_err(|error| format!("no JSON: {error}"))?;
-    let write = |encoding| {
-        value::result(schema, method, &json, encoding)
+    let write = |protocol| {
+        value::result(schema, method, &json, protocol)
             .map_err(|problem| format!("does not fit what {} returns: {problem}", method.name))
     };
-    Ok(Fallback { binary: write(Encoding::Binary)?.into(), compact: write(Encoding::Compact)?.into() })
+    Ok(Fallback { binary: write(Protocol::Binary)?.into(), compact: write(Protocol::Compact)?.into() })
 }
 
 /// What is said of all that cannot be understood without IDL.

@@ -1,10 +1,10 @@
 //! Gives types their meaning: names looked up, typedefs written out.
 
 use super::{Alias, Meaning, Resolver};
-use crate::idl::nearest::Nearest;
 use crate::idl::schema::Type;
 use crate::idl::syntax::{Name, TypeTree};
 use crate::idl::{DEPTH, Mistake, TYPE_PARTS};
+use crate::setting::Nearest;
 
 impl<'a> Resolver<'a> {
     /// The type a tree stands for; none if something in it is wrong, which is noted.

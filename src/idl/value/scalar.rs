@@ -1,10 +1,13 @@
 //! Reads the values that are one word in JSON, and the names of objects that are keys of maps.
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value as Json;
 
 use super::{Value, ValueMistake, ValueProblem, problem, unexpected};
-use crate::idl::nearest::Nearest;
 use crate::idl::schema::{Enum, Type};
+use crate::setting::Nearest;
 
 pub(super) fn integer<N: TryFrom<i64>>(json: &Json) -> Option<N> {
     json.as_i64().and_then(|number| N::try_from(number).ok())
@@ -52,5 +55,37 @@ pub(super) fn key_of(ty: &Type, name: &str) -> Option<Json> {
         Type::Byte | Type::I16 | Type::I32 | Type::I64 => name.parse::<i64>().ok().map(Json::from),
         Type::Enum(_) => Some(name.parse::<i32>().map_or_else(|_| Json::from(name), Json::from)),
         Type::Double | Type::Struct(_) | Type::List(_) | Type::Set(_) | Type::Map(..) => None,
+    }
+}
+
+/// The bytes that a text in base64 stands for, with or without padding.
+pub(super) fn binary(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text).ok()
+}
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_read_with_or_without_padding() {
+        let check = |text: &str, expected: Option<&[u8]>| {
+            assert_eq!(binary(text).as_deref(), expected, "{text}");
+        };
+        check("", Some(b""));
+        check("Zg==", Some(b"f"));
+        check("Zg", Some(b"f"));
+        check("Zm8=", Some(b"fo"));
+        check("Zm9vYmFy", Some(b"foobar"));
+        check("+/+/", Some(&[0xfb, 0xff, 0xbf]));
+        check("Z", None);
+        check("Zg===", None);
+        check("Zg-_", None);
+        check("Z=g=", None);
     }
 }

@@ -12,7 +12,7 @@ fn returning(ty: &str) -> Schema {
     Schema::load(Path::new("types.thrift"), |_| Ok(text.clone())).unwrap()
 }
 
-fn read(ty: &str, json: &str, encoding: Encoding) -> Result<Vec<u8>, ValueProblem> {
+fn read(ty: &str, json: &str, encoding: Protocol) -> Result<Vec<u8>, ValueProblem> {
     let schema = returning(ty);
     let method = &schema.service("S").unwrap().methods["f"];
     result(&schema, method, &serde_json::from_str(json).unwrap(), encoding)
@@ -25,15 +25,15 @@ fn hex(bytes: &[u8]) -> String {
 /// Binary bytes after the type and id of field 0 and before the stop; compact bytes in full.
 #[track_caller]
 fn check(ty: &str, json: &str, binary: &str, compact: &str) {
-    let bytes = hex(&read(ty, json, Encoding::Binary).unwrap());
+    let bytes = hex(&read(ty, json, Protocol::Binary).unwrap());
     let inner = bytes.get(6..bytes.len() - 2).unwrap_or(&bytes);
-    let inner_compact = hex(&read(ty, json, Encoding::Compact).unwrap());
+    let inner_compact = hex(&read(ty, json, Protocol::Compact).unwrap());
     assert_eq!((inner, inner_compact.as_str()), (binary, compact), "{ty} {json}");
 }
 
 #[track_caller]
 fn check_problem(ty: &str, json: &str, expected: &str) {
-    let problem = read(ty, json, Encoding::Binary).expect_err(json);
+    let problem = read(ty, json, Protocol::Binary).expect_err(json);
     assert_eq!(problem.to_string(), expected, "{ty} {json}");
 }
 
@@ -134,9 +134,9 @@ fn what_does_not_fit_inside_is_named_with_its_place() {
 #[test]
 fn nesting_is_bounded() {
     let nested = |levels: usize| format!("{}{}", "{\"next\":".repeat(levels) + "{}", "}".repeat(levels));
-    assert!(read("Node", &nested(62), Encoding::Binary).is_ok());
-    assert!(read("Node", &nested(62), Encoding::Compact).is_ok());
-    let problem = read("Node", &nested(70), Encoding::Binary).unwrap_err();
+    assert!(read("Node", &nested(62), Protocol::Binary).is_ok());
+    assert!(read("Node", &nested(62), Protocol::Compact).is_ok());
+    let problem = read("Node", &nested(70), Protocol::Binary).unwrap_err();
     assert_eq!(problem.mistake, ValueMistake::TooDeep);
 }
 

@@ -3,12 +3,12 @@
 use std::fmt;
 
 /// A suggestion to end a message with: `, did you mean ttl?`, or nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Nearest(pub Option<String>);
 
 impl Nearest {
-    /// The one of `known` that is nearest to `name`, if any is near.
-    pub(super) fn of<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+    /// The one of `known` that is nearest to `name`, if any is near enough to be meant.
+    pub fn of<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         if name.len() > LONGEST {
             return Self(None);
         }
@@ -22,6 +22,12 @@ impl Nearest {
         }
         Self(best.1.map(str::to_owned))
     }
+
+    /// The same between quotes, as a value stands in a file.
+    #[must_use]
+    pub fn quoted(self) -> Self {
+        Self(self.0.map(|name| format!("{name:?}")))
+    }
 }
 
 impl fmt::Display for Nearest {
@@ -33,7 +39,7 @@ impl fmt::Display for Nearest {
     }
 }
 
-/// Likeness by Jaro and Winkler above which two names look like one with a slip; tried on swapped, missing and extra letters.
+/// Likeness by Jaro and Winkler above which two names look like one with a slip: `tll` and `ttl` have 0.80, `cache` and `local` 0.47.
 const NEAR: f64 = 0.75;
 
 /// Longer names, in bytes, are not compared.
@@ -56,5 +62,16 @@ mod tests {
         check("GetUser", &["getUser", "listUsers"], Some("getUser"));
         check("zebra", &["id", "trace_id"], None);
         check("id", &[], None);
+    }
+
+    #[test]
+    fn a_typo_finds_its_option_and_a_stranger_finds_none() {
+        let known = ["ttl", "ttl_jitter", "timeout", "mode", "stale_if_error", "stale_while_revalidate"];
+        check("tll", &known, Some("ttl"));
+        check("TTL", &known, Some("ttl"));
+        check("time_out", &known, Some("timeout"));
+        check("stale_on_error", &known, Some("stale_if_error"));
+        check("colour", &known, None);
+        check("", &known, None);
     }
 }
