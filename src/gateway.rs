@@ -239,8 +239,13 @@ impl Gateway {
     pub fn session(&self) -> Option<Session> {
         match self.backend.sharing() {
             Sharing::Shared => None,
-            Sharing::PerClient => Some(Arc::new(Mutex::new(self.backend.private()))),
+            Sharing::PerClient => Some(self.own_session()),
         }
+    }
+
+    /// A connection to the backend for one client connection alone.
+    pub fn own_session(&self) -> Session {
+        Arc::new(Mutex::new(self.backend.private()))
     }
 
     /// The rules and the time for the calls of one read.

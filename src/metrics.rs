@@ -29,6 +29,7 @@ pub struct Metrics {
     limits: Family<Limit, Counter>,
     connections: Family<Listener, Gauge>,
     unkeyable: Family<Unkeyable, Counter>,
+    sessions: Family<Listener, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -91,6 +92,7 @@ impl Metrics {
             limits: Family::default(),
             connections: Family::default(),
             unkeyable: Family::default(),
+            sessions: Family::default(),
         };
         registry.register("larder_calls", "Calls by what became of them", metrics.calls.clone());
         registry.register(
@@ -115,6 +117,11 @@ impl Metrics {
         );
         registry.register("larder_limits_exceeded", "Limits that clients exceeded", metrics.limits.clone());
         registry.register("larder_connections", "Client connections open", metrics.connections.clone());
+        registry.register(
+            "larder_sessions",
+            "Client connections that made a session, of which nothing is cached from then on",
+            metrics.sessions.clone(),
+        );
         registry.register(
             "larder_unkeyable",
             "Calls of a cached method whose arguments have no one spelling",
@@ -179,6 +186,12 @@ impl ListenerCounts {
     pub fn closed(&self, reason: &'static str) {
         let labels = Closed { listener: Arc::clone(&self.listener), reason };
         self.families.closed.get_or_create(&labels).inc();
+    }
+
+    /// Counts a connection that made a session.
+    pub fn session(&self) {
+        let labels = Listener { listener: Arc::clone(&self.listener) };
+        self.families.sessions.get_or_create(&labels).inc();
     }
 
     /// Counts a limit that a client exceeded.

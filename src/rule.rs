@@ -4,6 +4,7 @@ pub mod method;
 pub mod options;
 pub mod pattern;
 pub mod resolve;
+pub mod sessions;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -26,7 +26,8 @@ pub struct Options {
     /// How the service delimits messages; its clients may do otherwise.
     pub transport: Transport,
     /// Whether clients share connections. `per_client`: each client has its own, its calls go one after another
-    /// and nothing is cached; for services that keep something in mind for a connection.
+    /// and nothing is cached; for services that keep something in mind for a connection. Of such clients an endpoint
+    /// then takes no more than `max_connections` at one time.
     pub connections: Sharing,
     /// How long a whole call may take, further tries included, where its rule does not say.
     #[schemars(extend("x-least" = "1ms", "x-most" = "1h",
@@ -39,7 +40,7 @@ pub struct Options {
     #[schemars(extend("x-least" = "1ms", "x-most" = "1h",
         "x-default" = "half the call's timeout if a second try is possible, else all of it"))]
     pub attempt_timeout: Option<Period>,
-    /// Connections to one endpoint. A server with a pool of threads needs one thread for each.
+    /// Connections to one endpoint, those of `per_client` and of sessions included. A server with a pool of threads needs one thread for each.
     #[schemars(range(min = 1, max = 65536))]
     pub max_connections: u32,
     /// Calls that may wait for a connection to one endpoint; further ones fail at once.

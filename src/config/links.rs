@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::draft::{Draft, Placed, Rule};
+use super::draft::{Draft, Placed, Rule, State};
 use super::problem::{Place, Problem};
 use crate::backend::Sharing;
 use crate::listener;
@@ -84,6 +84,15 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
     for (name, backend) in &draft.backends {
         if !draft.listeners.values().any(|listener| listener.options.backend == *name) {
             sides.warning(&backend.place, Finding::new("", "no listener names this backend"));
+        }
+        let own = backend.options.connections == Sharing::PerClient;
+        if own && backend.state == State::Sound && !backend.place.gives("max_connections") {
+            let most = backend.options.max_connections;
+            let message = format!(
+                "each client has a connection of its own, and max_connections is {most}: no more clients than that \
+                have a place at an endpoint at one time; say max_connections"
+            );
+            sides.warning(&backend.place, Finding::new("connections", message));
         }
     }
 }

@@ -29,6 +29,9 @@ fn load(text: &str) -> Loaded {
         Some("larder.toml") => Ok(text.to_owned()),
         Some("users.thrift") => Ok(IDL.to_owned()),
         Some("bad.thrift") => Ok("service S {\n  Usr get()\n}".to_owned()),
+        Some("login.thrift") => {
+            Ok("service UserService {\n  void login(1: string name)\n  i64 getUser()\n}".to_owned())
+        }
         Some("users2.thrift") => Ok(format!("{IDL}\n// changed")),
         Some("other") => Ok("open\n".to_owned()),
         Some("secret") => Ok("sesame\n".to_owned()),

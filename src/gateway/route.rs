@@ -13,6 +13,7 @@ use crate::key::{Prefix, Scope, Spelling};
 use crate::metrics::{ListenerCounts, MethodCounts};
 use crate::rule::method::{Governed, Ruled};
 use crate::rule::pattern::Pattern;
+use crate::rule::sessions::{Leaves, Sessions};
 use crate::rule::{Action, Caching, Declaration, Fallback};
 use crate::wire::Protocol;
 use crate::wire::message::{Kind, split_name};
@@ -27,6 +28,8 @@ pub struct Route {
     asking: Arc<Asking>,
     /// For a call whose message alone says that its client expects no reply.
     unsure: Option<Arc<Asking>>,
+    /// What its calls leave behind on the connection that they are sent on.
+    pub leaves: Leaves,
 }
 
 /// What is done with a method's calls.
@@ -79,9 +82,17 @@ pub struct Asking {
 pub struct Routes {
     names: HashMap<Box<[u8]>, Arc<Route>, RandomState>,
     service: String,
-    patterns: Vec<(Pattern, Arc<Route>)>,
-    other: Arc<Route>,
+    patterns: Vec<(Pattern, Unnamed)>,
+    other: Unnamed,
     refused: Arc<Route>,
+    sessions: Sessions,
+}
+
+/// The routes of names that nobody wrote down.
+#[derive(Debug)]
+struct Unnamed {
+    plain: Arc<Route>,
+    session: Arc<Route>,
 }
 
 /// The backend that a listener's calls go to, as far as routes must know it.
@@ -91,6 +102,8 @@ pub struct Destination<'a> {
     pub backend: &'a str,
     /// Its own timeout for a whole call.
     pub timeout: Option<Duration>,
+    /// What a call of a method means that is known to make a session.
+    pub sessions: Sessions,
 }
 
 impl Routes {
@@ -110,7 +123,11 @@ impl Routes {
         }
         let unnamed = |ruled: &Ruled| {
             let counts = Arc::new(listener.method(Arc::clone(&ruled.label)));
-            Arc::new(Route::new(Decision::Pass, Asking::new(to, ruled, counts), ruled.rule.declaration))
+            let route = |leaves| {
+                let asking = Asking::new(to, ruled, Arc::clone(&counts));
+                Arc::new(Route::new(Decision::Pass, asking, ruled.rule.declaration, leaves))
+            };
+            Unnamed { plain: route(Leaves::Nothing), session: route(Leaves::Session) }
         };
         let other = methods.other();
         let refused = Asking::new(to, other, Arc::new(listener.method(TRACKING.into())));
@@ -119,7 +136,13 @@ impl Routes {
             service: service.to_owned(),
             patterns: methods.patterns().map(|(pattern, ruled)| (pattern.clone(), unnamed(ruled))).collect(),
             other: unnamed(other),
-            refused: Arc::new(Route::new(Decision::Refuse, refused, Declaration::Undeclared)),
+            refused: Arc::new(Route::new(
+                Decision::Refuse,
+                refused,
+                Declaration::Undeclared,
+                Leaves::Nothing,
+            )),
+            sessions: to.sessions,
         }
     }
 
@@ -140,10 +163,14 @@ impl Routes {
             return &self.refused;
         }
         let (Ok(service), Ok(method)) = (std::str::from_utf8(service), std::str::from_utf8(method)) else {
-            return &self.other;
+            return &self.other.plain;
         };
         let pattern = self.patterns.iter().find(|(pattern, _)| pattern.matches(service, method));
-        pattern.map_or(&self.other, |(_, route)| route)
+        let unnamed = pattern.map_or(&self.other, |(_, unnamed)| unnamed);
+        match self.sessions.left_by(method) {
+            Leaves::Nothing => &unnamed.plain,
+            Leaves::Session => &unnamed.session,
+        }
     }
 }
 
@@ -157,7 +184,7 @@ struct Named<'a> {
 }
 
 impl Route {
-    fn new(decision: Decision, asking: Asking, declaration: Declaration) -> Self {
+    fn new(decision: Decision, asking: Asking, declaration: Declaration, leaves: Leaves) -> Self {
         // A message's type alone makes a call oneway where nothing else tells.
         let unsure = match (asking.terms.answer, declaration) {
             (Answering::Reply, Declaration::Undeclared) => {
@@ -166,20 +193,23 @@ impl Route {
             }
             (Answering::Reply | Answering::Oneway | Answering::Unsure, _) => None,
         };
-        Self { decision, counts: Arc::clone(&asking.counts), asking: Arc::new(asking), unsure }
+        Self { decision, counts: Arc::clone(&asking.counts), asking: Arc::new(asking), unsure, leaves }
     }
 
     fn named(named: Named<'_>, ruled: &Ruled, counts: &Arc<MethodCounts>) -> Self {
         let asking = Asking::new(named.to, ruled, Arc::clone(counts));
+        let leaves = named.to.sessions.left_by(named.method);
         let decision = match &ruled.rule.action {
             Action::Pass => Decision::Pass,
+            // Its answer is for its own connection, whatever its rule says.
+            Action::Observe(_) | Action::Cache(_) if leaves == Leaves::Session => Decision::Pass,
             Action::Observe(caching) => Decision::Observe(Keyed::new(named, caching)),
             Action::Cache(caching) => Decision::Cache(Arc::new(Cached {
                 keyed: Keyed::new(named, caching),
                 asking: Arc::new(asking.clone()),
             })),
         };
-        Self::new(decision, asking, ruled.rule.declaration)
+        Self::new(decision, asking, ruled.rule.declaration, leaves)
     }
 
     /// How a backend is asked for a call whose message is of this kind.
@@ -194,7 +224,7 @@ impl Route {
     /// Whether a call must keep its place among the others of its connection in effect too.
     #[inline]
     pub fn keeps_place(&self) -> bool {
-        self.asking.terms.repeat == Repeat::Once
+        self.asking.terms.repeat == Repeat::Once || self.leaves == Leaves::Session
     }
 }
 

@@ -11,6 +11,7 @@ use super::{DuplicateSeqid, Settings};
 use crate::call::CallRef;
 use crate::gateway::reply::Reply;
 use crate::gateway::{Batch, Gateway, Scratch, Session};
+use crate::rule::sessions::Leaves;
 use crate::wire::inbound::Whole;
 use crate::wire::message::{Header, Kind, Message};
 use crate::wire::{Speech, WireError};
@@ -97,6 +98,10 @@ impl Desk {
         let route = batch.routes.find(call.header.name);
         if !line.admits(route, settings.calls_max) {
             return Step::Waits;
+        }
+        if route.leaves == Leaves::Session && session.is_none() {
+            gateway.counts.session();
+            *session = Some(gateway.own_session());
         }
         let turn = gateway.answer(call, route, batch.now, scratch, session.as_ref());
         line.push(turn, call, route, speech, arrived, gateway);

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::rule::sessions::Sessions;
 use crate::setting::{Finding, Period, Section};
 use crate::wire::{self, Bounds};
 
@@ -37,6 +38,10 @@ pub struct Options {
     /// What a call means whose sequence id is that of a call still unanswered on its connection. `close`: its
     /// client has given up, so the connection is closed unanswered. `allow`: nothing.
     pub duplicate_seqid: DuplicateSeqid,
+    /// What a call of a method means that is known to make a session, such as `set_ugi`, `OpenSession`, `login` or
+    /// `authenticate`. `own`: its connection gets a backend connection of its own from then on, and nothing of it is
+    /// answered from the cache, kept or shared. `shared`: nothing; for services that remember nothing for a connection.
+    pub sessions: Sessions,
 }
 
 /// How clients delimit messages.
@@ -84,6 +89,8 @@ pub struct Settings {
     pub client_timeout: Option<Duration>,
     /// What a call means that has the sequence id of one still unanswered.
     pub duplicate_seqid: DuplicateSeqid,
+    /// What a call of a method means that is known to make a session.
+    pub sessions: Sessions,
     /// Bounds on messages.
     pub bounds: Bounds,
     /// Calls of one connection that are answered at a time; further ones are not read.
@@ -108,6 +115,7 @@ impl Options {
             },
             client_timeout: self.client_timeout.map(Period::duration),
             duplicate_seqid: self.duplicate_seqid,
+            sessions: self.sessions,
             bounds: limits.bounds,
             calls_max: limits.calls_per_connection,
             message_time: limits.message_time,
@@ -126,6 +134,7 @@ impl Default for Options {
             protocol: Protocol::Detect,
             client_timeout: None,
             duplicate_seqid: DuplicateSeqid::Close,
+            sessions: Sessions::Own,
         }
     }
 }

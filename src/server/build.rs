@@ -106,7 +106,11 @@ impl Parts {
 }
 
 fn routes(listener: &config::Listener, backend: &Backend, counts: &ListenerCounts) -> Routes {
-    let to = Destination { backend: backend.name(), timeout: backend.settings().timeout };
+    let to = Destination {
+        backend: backend.name(),
+        timeout: backend.settings().timeout,
+        sessions: listener.settings.sessions,
+    };
     Routes::new(to, &listener.service, &listener.methods, counts)
 }
 

@@ -174,6 +174,28 @@ fn a_write_behind_a_wildcard_reaches_its_service_each_time() {
 }
 
 #[test]
+fn a_connection_that_made_a_session_shares_nothing() {
+    let backend = backend();
+    backend.does("set_ugi", Act::Reply(vec![]));
+    let set_ugi = || Message::call("set_ugi", 0, vec![(1, string("somebody"))]);
+    let rules = gateway().endpoint(backend.address()).get_user(KEPT);
+    let gateway = rules.start();
+    let (mut own, mut other) = (gateway.client(), gateway.client());
+    let kept = other.get_user(7).email();
+    assert_eq!(own.get_user(7).email(), kept, "no session was made yet");
+    own.call(set_ugi());
+    let answers = [own.get_user(7).email(), own.get_user(7).email(), other.get_user(7).email()];
+    assert!(answers[0] != answers[1] && !answers[..2].contains(&kept), "{answers:?}");
+    assert_eq!(answers[2], kept, "nothing of the session was kept");
+    assert_eq!(gateway.metric("larder_sessions_total", &[("listener", "users")]), 1);
+    let gateway = rules.listener("sessions = 'shared'").start();
+    let mut client = gateway.client();
+    client.call(set_ugi());
+    assert_eq!(client.get_user(7).email(), client.get_user(7).email());
+    assert_eq!(gateway.metric("larder_sessions_total", &[]), 0);
+}
+
+#[test]
 fn a_rule_that_is_off_passes_its_calls() {
     let backend = backend();
     let gateway = gateway().endpoint(backend.address()).get_user("ttl = '60s'\nmode = 'off'").start();

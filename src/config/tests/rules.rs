@@ -187,8 +187,15 @@ fn sections_that_work_against_each_other_are_warned_of() {
     );
     added_warned("[rules.\"Weather.now\"]\n", &[(1, "rules.\"Weather.now\": no listener serves Weather")]);
     added_warned(
-        "connections = \"per_client\"\n[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n",
-        &[(3, "rules.\"UserService.getUser\".ttl: nothing of backends.users is cached")],
+        "connections = \"per_client\"\nmax_connections = 64\n[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\n",
+        &[(4, "rules.\"UserService.getUser\".ttl: nothing of backends.users is cached")],
+    );
+    added_warned(
+        "connections = \"per_client\"\n",
+        &[(
+            1,
+            "backends.users.connections: each client has a connection of its own, and max_connections is 64",
+        )],
     );
     let impatient = BASE.replace("idl =", "client_timeout = \"1s\"\nidl =");
     let loaded =
@@ -200,6 +207,18 @@ fn sections_that_work_against_each_other_are_warned_of() {
             "11: rules.\"UserService.getUser\".timeout: 3s",
         ],
     );
+}
+
+#[test]
+fn methods_that_make_sessions_are_pointed_out() {
+    let login = BASE.replace("users.thrift", "login.thrift");
+    said(&load(&login).warnings, &["1: listeners.users.sessions: the idl declares login: a connection"]);
+    for word in ["own", "shared"] {
+        let said = login.replace("idl =", &format!("sessions = \"{word}\"\nidl ="));
+        assert_eq!(load(&said).warnings, [], "{word}");
+    }
+    let own = format!("{login}connections = \"per_client\"\nmax_connections = 64\n");
+    assert_eq!(load(&own).warnings, []);
 }
 
 #[test]

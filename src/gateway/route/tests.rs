@@ -13,14 +13,18 @@ use crate::setting::Period;
 const TIMEOUT: Option<Duration> = Some(Duration::from_secs(7));
 
 fn routes(rules: &[(&str, Options)]) -> Routes {
-    let idl = "service S { i64 get(1: i64 id) void put() } service T { i64 get() }";
+    routes_with(rules, Sessions::Own)
+}
+
+fn routes_with(rules: &[(&str, Options)], sessions: Sessions) -> Routes {
+    let idl = "service S { i64 get(1: i64 id) void put() i64 login() } service T { i64 get() }";
     let schema = Schema::load(Path::new("s.thrift"), |_| Ok(idl.to_owned())).unwrap();
     let rules: Vec<(Pattern, &Options)> =
         rules.iter().map(|(pattern, options)| (pattern.parse().unwrap(), options)).collect();
     let governed = Governed::new(rules.iter().map(|(pattern, options)| (pattern, *options)), Some(&schema));
     let counts =
         Metrics::register(&mut Registry::default()).listener("l".into(), Arc::new(Recent::default()));
-    Routes::new(Destination { backend: "b", timeout: TIMEOUT }, "S", &governed, &counts)
+    Routes::new(Destination { backend: "b", timeout: TIMEOUT, sessions }, "S", &governed, &counts)
 }
 
 fn cached() -> Options {
@@ -91,4 +95,21 @@ fn a_message_alone_makes_a_call_oneway_where_nothing_else_tells() {
     let silent = |name: &[u8], kind| routes.find(name).asking(kind).is_silent();
     assert!(silent(b"unknown", Kind::Oneway) && !silent(b"unknown", Kind::Call));
     assert!(!silent(b"get", Kind::Oneway), "the idl says that it answers");
+}
+
+#[test]
+fn a_method_that_makes_a_session_is_known_by_its_name_and_never_kept() {
+    let names: [&[u8]; 5] = [b"login", b"S:login", b"set_ugi", b"Hive:set_ugi", b"openSession"];
+    for rules in [vec![], vec![("S.login", cached()), ("S.*", cached())]] {
+        let (own, shared) = (routes_with(&rules, Sessions::Own), routes_with(&rules, Sessions::Shared));
+        for name in names {
+            let text = name.escape_ascii();
+            let route = own.find(name);
+            assert!(route.leaves == Leaves::Session && route.keeps_place(), "{text}");
+            assert!(matches!(route.decision, Decision::Pass), "{text}");
+            assert_eq!(shared.find(name).leaves, Leaves::Nothing, "{text}");
+        }
+        assert_eq!(own.find(b"get").leaves, Leaves::Nothing);
+        assert_eq!(shared.find(b"login").keeps_place(), rules.is_empty());
+    }
 }
