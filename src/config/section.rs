@@ -55,24 +55,20 @@ impl<'t, T: Section> Reading<'_, 't, T> {
         offset: usize,
         table: DeTable<'t>,
     ) -> DeTable<'t> {
-        let own =
-            |name: &str| way.iter().map(|part| key(part.get_ref())).chain([key(name)]).collect::<Vec<_>>();
+        let header = below(self.path, &dotted(way));
         let mut good = DeTable::new();
         for (name, value) in table {
-            let option_path = own(name.get_ref()).join(".");
-            self.place.lines.push((option_path.clone(), self.text.line(name.span().start)));
+            let inside = below(&dotted(way), &key(name.get_ref()));
+            let path = below(self.path, &inside);
+            self.place.lines.push((inside, self.text.line(name.span().start)));
             let Some(option) = shape.option(name.get_ref()) else {
-                let inside = own("").into_iter().rev().skip(1).rev();
-                let path = [self.path.to_owned()].into_iter().chain(inside).collect::<Vec<_>>().join(".");
-                unknown(self.text, &path, &name, shape.options().map(|(name, _)| name));
+                unknown(self.text, &header, &name, shape.options().map(|(name, _)| name));
                 continue;
             };
-            let path = format!("{}.{option_path}", self.path);
             if option.is_section() {
                 let at = name.span().start;
                 if let Some(table) = self.text.table(value, &path) {
-                    let way: Vec<_> = way.iter().cloned().chain([name.clone()]).collect();
-                    let inner = self.table(option, &way, at, table);
+                    let inner = self.table(option, &[way, std::slice::from_ref(&name)].concat(), at, table);
                     good.insert(name, Spanned::new(at..at, DeValue::Table(inner)));
                 }
                 continue;
@@ -82,16 +78,30 @@ impl<'t, T: Section> Reading<'_, 't, T> {
                 Some(fault) => self.text.report(fault.offset, path, fault.message, fault.suggestion),
             }
         }
-        let broken = self.text.is_broken();
-        let missing: Vec<&str> =
-            shape.required().filter(|name| !broken && !self.place.gives(&own(name).join("."))).collect();
-        for name in missing {
-            let accepts = shape.option(name).map(OptionShape::accepts).unwrap_or_default();
-            let path = format!("{}.{}", self.path, own(name).join("."));
-            self.text.report(offset, path, format!("missing: expected {accepts}"), Nearest::default());
-        }
+        self.say_missing(shape, &dotted(way), offset);
         good
     }
+
+    /// Says which options of a table must be given and are not.
+    fn say_missing(&mut self, shape: OptionShape<'_>, inside: &str, offset: usize) {
+        if self.text.is_broken() {
+            return;
+        }
+        for name in shape.required().filter(|name| !self.place.gives(&below(inside, name))) {
+            let accepts = shape.option(name).map(OptionShape::accepts).unwrap_or_default();
+            let path = below(self.path, &below(inside, name));
+            self.text.report(offset, path, format!("missing: expected {accepts}"), Nearest::default());
+        }
+    }
+}
+
+fn dotted(way: &[Spanned<DeString<'_>>]) -> String {
+    way.iter().map(|part| key(part.get_ref())).collect::<Vec<_>>().join(".")
+}
+
+/// The path of `name` below another path, either of which may be empty.
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() || name.is_empty() { format!("{path}{name}") } else { format!("{path}.{name}") }
 }
 
 /// Says that there is no such option or section.
