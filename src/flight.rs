@@ -86,11 +86,11 @@ pub trait Landing: Clone + Send + Sync + 'static {
 #[derive(Debug)]
 struct Seat<T> {
     began: Instant,
-    state: State<T>,
+    stage: Stage<T>,
 }
 
 #[derive(Debug)]
-enum State<T> {
+enum Stage<T> {
     Flying(Flight<T>),
     /// After this flight, which failed.
     Paused(Flight<T>),
@@ -137,7 +137,7 @@ impl<T: Landing> Flights<T> {
         F: Future<Output = T> + Send + 'static,
     {
         let mut seats = self.seats(key);
-        if let Some(Seat { began, state: State::Flying(landed) }) = seats.get(key)
+        if let Some(Seat { began, stage: Stage::Flying(landed) }) = seats.get(key)
             && began.elapsed() < oldest
         {
             // One of the flight's handles stays in the seat and one with its task.
@@ -172,7 +172,7 @@ impl<T: Landing> Flights<T> {
         let (land, landed) = watch::channel(None);
         let flight = Flight { landed, handles: Arc::default() };
         let key: Box<[u8]> = key.into();
-        seats.insert(key.clone(), Seat { began: Instant::now(), state: State::Flying(flight.clone()) });
+        seats.insert(key.clone(), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
         let leave = Leave { flights: Arc::clone(self), key, flight: flight.clone() };
         self.tasks.spawn(async move {
             let stops = &leave.flights.stops;
@@ -222,7 +222,7 @@ impl<T: Landing> Leave<T> {
         let mut seats = self.flights.seats(&self.key);
         match seats.get_mut(&self.key) {
             Some(seat) if seat.holds(&self.flight) => {
-                seat.state = State::Paused(self.flight.clone());
+                seat.stage = Stage::Paused(self.flight.clone());
                 true
             }
             Some(_) | None => false,
@@ -248,7 +248,7 @@ impl<T: Landing> Drop for Leave<T> {
 impl<T> Seat<T> {
     /// Whether it is the seat of this flight: a younger one may have taken it.
     fn holds(&self, flight: &Flight<T>) -> bool {
-        let (State::Flying(held) | State::Paused(held)) = &self.state;
+        let (Stage::Flying(held) | Stage::Paused(held)) = &self.stage;
         Arc::ptr_eq(&held.handles, &flight.handles)
     }
 }

@@ -25,7 +25,7 @@ use crate::outcome::Outcome;
 use crate::rule::Freshness;
 use crate::wire::Protocol;
 
-use fetch::{Landed, Seeking, Source};
+use fetch::{Landed, Origin, Seeking};
 use observed::Observed;
 use reply::Reply;
 use route::{Asking, Cached, Decision, Keyed, Route, Routes};
@@ -161,11 +161,11 @@ impl Gateway {
         let landed = flight.land().await;
         let landed = landed.unwrap_or_else(|| Landed::fault(cached.asking.counts.met(Fault::Stopped)));
         match landed.found {
-            Ok((entry, source)) => {
-                if source == Source::SharedStale {
+            Ok((entry, origin)) => {
+                if origin == Origin::SharedStale {
                     self.flights.refresh(&key, || take_off(Seeking::Refresh));
                 }
-                Reply::kept(entry, source.outcome(outcome), self.clock.now())
+                Reply::kept(entry, origin.outcome(outcome), self.clock.now())
             }
             // 5.
             Err(fault) => self.instead(fault, &cached, &key, [spare, landed.spare], call.protocol),

@@ -22,14 +22,14 @@ use crate::wire::Protocol;
 /// What a flight brought.
 #[derive(Clone, Debug)]
 pub struct Landed {
-    pub(super) found: Result<(Arc<Entry>, Source), Fault>,
+    pub(super) found: Result<(Arc<Entry>, Origin), Fault>,
     /// An entry of the shared tier that may answer if nothing else does.
     pub(super) spare: Option<Arc<Entry>>,
 }
 
 /// Where a flight found its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum Origin {
     Local,
     Shared,
     SharedStale,
@@ -87,16 +87,16 @@ impl Gateway {
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
-            return Landed { found: Ok((entry, Source::Local)), spare: None };
+            return Landed { found: Ok((entry, Origin::Local)), spare: None };
         }
         let mut spare = None;
         if let Some(entry) = self.cache.far(caching.tiers, key).await {
             match self.freshness(caching, &entry, key) {
                 Freshness::Fresh => {
-                    return Landed { found: Ok((entry, Source::Shared)), spare: None };
+                    return Landed { found: Ok((entry, Origin::Shared)), spare: None };
                 }
                 Freshness::StaleWhileRevalidate if seeking == Seeking::Answer => {
-                    return Landed { found: Ok((entry, Source::SharedStale)), spare: None };
+                    return Landed { found: Ok((entry, Origin::SharedStale)), spare: None };
                 }
                 Freshness::StaleWhileRevalidate | Freshness::StaleIfError => spare = Some(entry),
                 Freshness::Expired => {}
@@ -106,7 +106,7 @@ impl Gateway {
         let left = asking.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
         let asked = self.backend.ask(call, &asking.terms, left).await;
         let found = match asked.map_err(|fault| asking.counts.met(fault)) {
-            Ok(Some(answer)) => Ok((self.learn(&answer, born, call.protocol, cached, key), Source::Backend)),
+            Ok(Some(answer)) => Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend)),
             Ok(None) => Err(asking.counts.met(Fault::Internal)),
             Err(fault) => Err(fault),
         };
@@ -146,7 +146,7 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not a text")
 }
 
-impl Source {
+impl Origin {
     /// The outcome for a caller who would have caused `asked` had a backend been asked.
     pub(super) fn outcome(self, asked: Outcome) -> Outcome {
         match self {

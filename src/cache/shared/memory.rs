@@ -49,8 +49,8 @@ impl Memory {
     }
 
     /// Puts any bytes under `key`, as another program might, to be kept for ever.
-    pub fn plant(&self, key: &[u8], value: Bytes) {
-        self.shelf().values.insert(key.into(), Held { value, until: Millis(u64::MAX) });
+    pub fn plant(&self, key: &[u8], bytes: Bytes) {
+        self.shelf().values.insert(key.into(), Value { bytes, until: Millis(u64::MAX) });
     }
 
     /// Forgets everything.
@@ -58,11 +58,11 @@ impl Memory {
         self.shelf().values.clear();
     }
 
-    fn held(&self, key: &[u8]) -> Result<Slot, Read> {
+    fn there(&self, key: &[u8]) -> Result<Slot, Read> {
         let now = self.clock.now();
         let shelf = self.shelf();
-        let held = shelf.values.get(key).filter(|held| held.until > now).ok_or(Read::Miss)?;
-        judge(key, &held.value, now)
+        let value = shelf.values.get(key).filter(|value| value.until > now).ok_or(Read::Miss)?;
+        judge(key, &value.bytes, now)
     }
 
     async fn look(&self, key: &[u8]) -> Result<Slot, Read> {
@@ -74,22 +74,22 @@ impl Memory {
             return Err(Read::Timeout);
         }
         tokio::time::sleep(delay).await;
-        self.held(key)
+        self.there(key)
     }
 
     async fn write(&self, key: &[u8], slot: &Slot, keep: Duration) -> Write {
         let State::Up(delay) = self.state() else {
             return Write::Skipped;
         };
-        let Ok(value) = envelope::encode(key, slot) else {
+        let Ok(envelope) = envelope::encode(key, slot) else {
             return Write::TooLarge;
         };
         tokio::time::sleep(delay).await;
-        match self.held(key) {
-            Ok(held) if !slot.replaces(&held) => outlived_by(&held),
+        match self.there(key) {
+            Ok(there) if !slot.replaces(&there) => outlived_by(&there),
             Ok(_) | Err(_) => {
-                let held = Held { value: value.into(), until: self.clock.now().plus(keep) };
-                self.shelf().values.insert(key.into(), held);
+                let value = Value { bytes: envelope.into(), until: self.clock.now().plus(keep) };
+                self.shelf().values.insert(key.into(), value);
                 Write::Written
             }
         }
@@ -135,12 +135,12 @@ impl Store for Memory {
 #[derive(Debug)]
 struct Shelf {
     state: State,
-    values: HashMap<Box<[u8]>, Held>,
+    values: HashMap<Box<[u8]>, Value>,
 }
 
 #[derive(Debug)]
-struct Held {
-    value: Bytes,
+struct Value {
+    bytes: Bytes,
     until: Millis,
 }
 
