@@ -256,6 +256,14 @@ mod tests {
     }
 
     #[test]
+    fn a_ruled_method_has_a_bound_and_an_unruled_one_its_backends() {
+        let (one, two) = (Duration::from_secs(1), Duration::from_secs(2));
+        assert_eq!([Timeout::Own(one).at(Some(two)), Timeout::Own(one).at(None)], [Some(one), Some(one)]);
+        assert_eq!([Timeout::Ruled.at(Some(two)), Timeout::Ruled.at(None)], [Some(two), Some(RULED_TIMEOUT)]);
+        assert_eq!([Timeout::Backend.at(Some(two)), Timeout::Backend.at(None)], [Some(two), None]);
+    }
+
+    #[test]
     fn an_entry_passes_through_its_states() {
         let caching = caching();
         check(&caching, Ending::Result, 0, Freshness::Fresh);

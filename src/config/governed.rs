@@ -199,15 +199,12 @@ impl Found {
 
     /// Adds what is said of another service: the same mistake is said once.
     fn add(&mut self, other: Self) {
-        for problem in other.problems {
-            if !self
-                .problems
-                .iter()
-                .any(|known| known.option == problem.option && subject(known) == subject(&problem))
-            {
-                self.problems.push(problem);
-            }
-        }
+        let said = |known: &[Finding], finding: &Finding| {
+            known.iter().any(|one| one.option == finding.option && subject(one) == subject(finding))
+        };
+        let new: Vec<_> =
+            other.problems.into_iter().filter(|problem| !said(&self.problems, problem)).collect();
+        self.problems.extend(new);
         for warning in other.warnings {
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);

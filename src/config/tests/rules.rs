@@ -121,6 +121,16 @@ fn one_mistake_is_one_message() {
 }
 
 #[test]
+fn two_mistakes_that_look_alike_are_two_messages() {
+    let rule = "[rules.\"UserService.getUser\"]\nttl = \"1s\"\nignore = [\"id.x\", \"trace_id.x\"]\n";
+    let path = "rules.\"UserService.getUser\".ignore: ";
+    added_refused(
+        rule,
+        &[(3, &format!("{path}i64 has no fields")), (3, &format!("{path}string has no fields"))],
+    );
+}
+
+#[test]
 fn an_unquoted_pattern_is_no_pattern() {
     added_refused(
         "[rules.UserService.getUser]\nttl = \"1s\"\n",
