@@ -60,6 +60,11 @@ impl Draft {
         let mut draft = Self::default();
         for (name, value) in root {
             let at = name.span().start;
+            // What stands below a header that is no TOML has lost its section, which is said already.
+            let options = value.get_ref().as_table().map_or(0, DeTable::len);
+            if text.is_broken() && options == 0 {
+                continue;
+            }
             let Some(known) = ROOT.iter().find(|known| *known == name.get_ref()) else {
                 unknown(text, "", &name, ROOT.into_iter());
                 continue;

@@ -108,6 +108,7 @@ fn one_mistake_is_one_message() {
     once(&rule("getUser", "ttl = 30"), 9, &path("getUser", "ttl"));
     once(&rule("getUser", "tll = \"30s\""), 9, &path("getUser", "tll"));
     once(&rule("getUser", "ttl = \n"), 9, "no TOML");
+    once(&rule("getUser", "ttl = \"1s\"").replace("getUser\"]", "getUser]"), 8, "no TOML");
     let twice = "ttl = \"1s\"\nfailure_exceptions = [\"NotFound\"]";
     once(&rule("getUser", twice), 10, &path("getUser", "failure_exceptions"));
     let fallback = format!("{BASE}[rules.\"UserService.*\"]\nidempotent = true\nfallback = \"[1, 2\"\n");
