@@ -68,9 +68,4 @@ impl Outcome {
             Self::Failed => "failed",
         }
     }
-
-    /// Whether what answered was older than its rule calls fresh.
-    pub fn is_stale(self) -> bool {
-        matches!(self, Self::Stale | Self::StaleIfError)
-    }
 }

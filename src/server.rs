@@ -1,6 +1,8 @@
 //! The running gateway: builds its parts from a checked configuration, starts them, replaces the rules, and drains.
 
 mod build;
+mod gauges;
+mod reloads;
 mod subject;
 
 use std::collections::BTreeMap;
@@ -146,7 +148,7 @@ impl Running {
     pub fn reload(&mut self, next: Config) -> Changes {
         let changes = self.config.reload(next);
         self.parts.replace_rules(&self.config);
-        self.overview.reloaded();
+        self.overview.reloads.applied();
         changes
     }
 
@@ -175,7 +177,7 @@ impl Running {
 
     /// Notes that a reload changed nothing.
     pub fn reload_failed(&self, why: String) {
-        self.overview.reload_failed(why);
+        self.overview.reloads.refused(why);
     }
 
     /// Stops accepting, answers what was read, closes every connection at a message boundary, and ends all else. What has not ended

@@ -1,5 +1,7 @@
 //! The state of a gateway as `/status` shows it and `larder nagios` reads it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A gateway's state.
@@ -11,9 +13,7 @@ pub struct Status {
     pub uptime_seconds: f64,
     /// The configuration in force.
     pub config: ConfigStatus,
-    /// The calls of the last minute.
-    pub window: WindowStatus,
-    /// The backends and their endpoints.
+    /// The backends, their endpoints and their calls of late.
     pub backends: Vec<BackendStatus>,
     /// The local tier.
     pub local: LocalStatus,
@@ -32,21 +32,6 @@ pub struct ConfigStatus {
     pub last_reload: String,
 }
 
-/// The calls of the last minute.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WindowStatus {
-    /// The window's length.
-    pub seconds: u64,
-    /// Calls answered.
-    pub calls: u64,
-    /// Those answered by a stale entry.
-    pub stale: u64,
-    /// Those answered by a fault.
-    pub failed: u64,
-    /// The age of the oldest entry that answered.
-    pub oldest_age_seconds: f64,
-}
-
 /// A backend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackendStatus {
@@ -56,6 +41,21 @@ pub struct BackendStatus {
     pub down: bool,
     /// Its endpoints.
     pub endpoints: Vec<EndpointStatus>,
+    /// The last calls of the listeners before it, also those that never reached it.
+    pub window: WindowStatus,
+}
+
+/// The calls of the last minute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowStatus {
+    /// The window's length.
+    pub seconds: u64,
+    /// Calls of all outcomes.
+    pub calls: u64,
+    /// Calls of each outcome, by its word.
+    pub outcomes: BTreeMap<String, u64>,
+    /// The age of the oldest entry that answered.
+    pub oldest_age_seconds: f64,
 }
 
 /// An endpoint.

@@ -37,7 +37,8 @@ pub(super) struct Parts {
     pub(super) flights: Arc<Flights<Landed>>,
     pub(super) redis: Option<Arc<Redis>>,
     pub(super) shared: Shared,
-    pub(super) recent: Arc<Recent>,
+    /// What became of each backend's calls of late.
+    pub(super) recent: BTreeMap<String, Arc<Recent>>,
     pub(super) registry: Mutex<Registry>,
 }
 
@@ -60,11 +61,13 @@ impl Parts {
         let keep = config.cache.shared.as_ref().map(|shared| shared.keep);
         let cache = Arc::new(Cache::new(local, store, keep.unwrap_or_default()));
         let backends = backends(config, surroundings, &mut registry);
-        let recent = Arc::new(Recent::default());
+        let recent: BTreeMap<_, _> =
+            backends.keys().map(|name| (name.clone(), Arc::new(Recent::default()))).collect();
         let flights = Flights::new(config.flights, seed.of("flights"));
         let gateway = |name: &String, listener: &config::Listener| {
             let backend = backends.get(&listener.backend)?;
-            let counts = metrics.listener(name.as_str().into(), Arc::clone(&recent));
+            let recent = Arc::clone(recent.get(&listener.backend)?);
+            let counts = metrics.listener(name.as_str().into(), recent);
             Some(Arc::new(Gateway {
                 routes: ArcSwap::from_pointee(routes(listener, backend, &counts)),
                 counts,

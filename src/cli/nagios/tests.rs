@@ -1,5 +1,6 @@
 //! The check against gateways in every state, and against what is none.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
@@ -7,7 +8,10 @@ use std::thread;
 use clap::Parser;
 
 use super::*;
-use crate::admin::status::{ConfigStatus, EndpointStatus, LocalStatus, SharedStatus, WindowStatus};
+use crate::admin::status::{
+    BackendStatus, ConfigStatus, EndpointStatus, LocalStatus, SharedStatus, WindowStatus,
+};
+use crate::outcome::Outcome;
 
 #[derive(Parser)]
 struct Command {
@@ -26,7 +30,25 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         in_flight: 1,
         connections: 3,
     };
-    BackendStatus { name: name.to_owned(), down: false, endpoints: states.iter().map(endpoint).collect() }
+    let endpoints = states.iter().map(endpoint).collect();
+    BackendStatus { name: name.to_owned(), down: false, endpoints, window: window(&[]) }
+}
+
+/// A minute of 100 calls, of which these were no hits.
+fn window(others: &[(Outcome, u64)]) -> WindowStatus {
+    let mut outcomes: BTreeMap<String, u64> =
+        Outcome::ALL.iter().map(|outcome| (outcome.as_str().to_owned(), 0)).collect();
+    let hits = 100 - others.iter().map(|(_, count)| count).sum::<u64>();
+    for (outcome, count) in others.iter().chain(&[(Outcome::HitLocal, hits)]) {
+        outcomes.insert(outcome.as_str().to_owned(), *count);
+    }
+    WindowStatus { seconds: 60, calls: 100, outcomes, oldest_age_seconds: 33.1 }
+}
+
+/// A gateway with one backend, of whose last 100 calls these were no hits.
+fn served(others: &[(Outcome, u64)]) -> Status {
+    let users = BackendStatus { window: window(others), ..backend("users", &["rotating", "rotating"]) };
+    status(vec![users])
 }
 
 fn status(backends: Vec<BackendStatus>) -> Status {
@@ -34,7 +56,6 @@ fn status(backends: Vec<BackendStatus>) -> Status {
         version: "0.1.0".to_owned(),
         uptime_seconds: 12.5,
         config: ConfigStatus { age_seconds: 10.0, generation: 1, last_reload: "ok".to_owned() },
-        window: WindowStatus { seconds: 60, calls: 100, stale: 3, failed: 0, oldest_age_seconds: 33.1 },
         backends,
         local: LocalStatus { entries: 10, bytes: 1000 },
         shared: SharedStatus { configured: true, up: true },
@@ -61,14 +82,16 @@ fn page(body: &str) -> String {
 
 #[test]
 fn a_healthy_gateway_is_ok_on_one_line_with_performance_data() {
-    let body = serde_json::to_string(&status(vec![backend("users", &["rotating", "rotating"])])).unwrap();
+    let body = serde_json::to_string(&served(&[(Outcome::Stale, 60), (Outcome::StaleIfError, 3)])).unwrap();
     let admin = answering(page(&body));
     let (line, code) =
         run(&asked(&["--admin", &admin, "--age-warning", "60", "--config-age-critical", "~:86400"]));
     assert_eq!(
         line,
-        "LARDER OK - 2 of 2 endpoints healthy, 3.0% served stale, oldest 33 s, config 10 s old | \
-         'healthy'=100%;100:;50:;0;100 'stale'=3%;5;50;0;100 'oldest'=33.1s;60;;0 'config_age'=10s;;~:86400;0"
+        "LARDER OK - 2 of 2 endpoints healthy, 0% failed, 0% got a fallback, \
+         3.0% stale for a fault (users: 3 of 100 calls), oldest 33 s, config 10 s old | \
+         'healthy'=100%;100:;50:;0;100 'failed'=0%;1;10;0;100 'fallback'=0%;1;25;0;100 \
+         'stale_if_error'=3%;5;50;0;100 'oldest'=33.1s;60;;0 'config_age'=10s;;~:86400;0"
     );
     assert_eq!(code, 0);
 }
@@ -76,11 +99,6 @@ fn a_healthy_gateway_is_ok_on_one_line_with_performance_data() {
 #[test]
 fn the_worst_figure_decides() {
     let two = |one, other| status(vec![backend("users", &[one, other])]);
-    let stale = |stale| {
-        let mut status = two("rotating", "rotating");
-        status.window.stale = stale;
-        status
-    };
     let down = {
         let mut status = two("rotating", "ejected");
         status.backends[0].down = true;
@@ -91,8 +109,13 @@ fn the_worst_figure_decides() {
         status.config.last_reload = "rules.toml:3: no | such\noption".to_owned();
         status
     };
+    let away = {
+        let mut status = two("rotating", "rotating");
+        status.shared.up = false;
+        status
+    };
     let other = status(vec![backend("users", &["rotating"; 8]), backend("teams", &["ejected"])]);
-    let table: [(Status, &[&str], State); 11] = [
+    let table: [(Status, &[&str], State); 10] = [
         (two("rotating", "ejected"), &[], State::Warning),
         (two("rotating", "probing"), &["--healthy-critical", "75:"], State::Critical),
         (two("ejected", "ejected"), &[], State::Critical),
@@ -100,10 +123,9 @@ fn the_worst_figure_decides() {
         (status(vec![backend("users", &[])]), &[], State::Critical),
         (other.clone(), &[], State::Critical),
         (other, &["--backend", "users"], State::Ok),
-        (stale(6), &[], State::Warning),
-        (stale(51), &[], State::Critical),
         (two("rotating", "rotating"), &["--age-critical", "30"], State::Critical),
         (reload, &[], State::Warning),
+        (away, &[], State::Warning),
     ];
     for (status, words, expected) in table {
         let (state, text) = judge(&asked(words), &status);
@@ -116,8 +138,74 @@ fn the_worst_figure_decides() {
 #[test]
 fn a_minute_without_calls_is_fine() {
     let mut quiet = status(vec![backend("users", &["rotating"])]);
-    quiet.window = WindowStatus { seconds: 60, calls: 0, stale: 0, failed: 0, oldest_age_seconds: 0.0 };
+    quiet.backends[0].window =
+        WindowStatus { seconds: 60, calls: 0, outcomes: BTreeMap::new(), oldest_age_seconds: 0.0 };
     assert_eq!(judge(&asked(&[]), &quiet).0, State::Ok);
+}
+
+#[test]
+fn calls_that_a_fault_spoilt_alert_and_routine_ones_do_not() {
+    let table: [(Outcome, u64, State); 9] = [
+        (Outcome::Failed, 100, State::Critical),
+        (Outcome::Failed, 2, State::Warning),
+        (Outcome::Failed, 1, State::Ok),
+        (Outcome::Fallback, 100, State::Critical),
+        (Outcome::Fallback, 2, State::Warning),
+        (Outcome::StaleIfError, 51, State::Critical),
+        (Outcome::StaleIfError, 6, State::Warning),
+        (Outcome::Stale, 100, State::Ok),
+        (Outcome::Passed, 100, State::Ok),
+    ];
+    for (outcome, count, expected) in table {
+        let (state, text) = judge(&asked(&[]), &served(&[(outcome, count)]));
+        assert_eq!(state, expected, "{text}");
+        let told = text.contains(&format!("(users: {count} of 100 calls)"));
+        assert_eq!(told, outcome != Outcome::Stale && outcome != Outcome::Passed, "{text}");
+    }
+}
+
+#[test]
+fn every_share_has_ranges_of_its_own() {
+    for (outcome, option) in [
+        (Outcome::Failed, "failed"),
+        (Outcome::Fallback, "fallback"),
+        (Outcome::StaleIfError, "stale-if-error"),
+    ] {
+        let judged = |words: &[&str]| judge(&asked(words), &served(&[(outcome, 40)])).0;
+        let (warning, critical) = (format!("--{option}-warning"), format!("--{option}-critical"));
+        assert_eq!(judged(&[&warning, "40", &critical, "40"]), State::Ok);
+        assert_eq!(judged(&[&warning, "39", &critical, "40"]), State::Warning);
+        assert_eq!(judged(&[&warning, "40", &critical, "39"]), State::Critical);
+    }
+}
+
+#[test]
+fn the_backend_that_is_worst_decides_and_is_named() {
+    let failing = |name, failed| BackendStatus {
+        window: window(&[(Outcome::Failed, failed)]),
+        ..backend(name, &["rotating"])
+    };
+    let both = status(vec![failing("users", 0), failing("teams", 80), failing("orders", 30)]);
+    let (state, text) = judge(&asked(&[]), &both);
+    assert_eq!(state, State::Critical);
+    assert!(text.contains("80.0% failed (teams: 80 of 100 calls) (critical)"), "{text}");
+    assert!(text.contains("'failed'=80%;1;10;0;100"), "{text}");
+    assert_eq!(judge(&asked(&["--backend", "users"]), &both).0, State::Ok);
+    let (_, text) = judge(&asked(&["--backend", "orders"]), &both);
+    assert!(text.contains("30.0% failed (orders: 30 of 100 calls)"), "{text}");
+}
+
+#[test]
+fn a_backend_that_lacks_endpoints_is_named() {
+    let mut down = backend("teams", &["ejected", "probing"]);
+    down.down = true;
+    let some =
+        status(vec![backend("users", &["rotating"]), backend("orders", &["rotating", "ejected"]), down]);
+    let (_, text) = judge(&asked(&[]), &some);
+    assert!(
+        text.starts_with("2 of 5 endpoints healthy (orders: 1 of 2; teams is down) (critical)"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! The verdict on a gateway's status: each figure of the backend where it is worst.
+
+use super::figure::{Figure, Unit};
+use super::{Arguments, State};
+use crate::admin::status::{BackendStatus, Status};
+use crate::outcome::Outcome;
+
+/// Judges what the gateway tells: the worst state, and a line with performance data behind a bar.
+pub(super) fn judge(arguments: &Arguments, status: &Status) -> (State, String) {
+    let seen: Vec<&BackendStatus> = status
+        .backends
+        .iter()
+        .filter(|backend| arguments.backend.as_ref().is_none_or(|name| *name == backend.name))
+        .collect();
+    if let (Some(name), true) = (&arguments.backend, seen.is_empty()) {
+        return (State::Unknown, format!("the gateway has no backend {}", plain(name)));
+    }
+    let figures = figures(arguments, status, &seen);
+    let complaints = complaints(status);
+    let state = figures.iter().map(Figure::state).chain(complaints.iter().map(|_| State::Warning)).max();
+    let texts: Vec<String> = figures.iter().map(Figure::text).chain(complaints).collect();
+    let measures: Vec<String> = figures.iter().map(Figure::measure).collect();
+    (state.unwrap_or(State::Ok), format!("{} | {}", texts.join(", "), measures.join(" ")))
+}
+
+/// One line, without the bar that begins performance data.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect()
+}
+
+fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus]) -> [Figure<'a>; 6] {
+    let oldest = seen.iter().map(|backend| backend.window.oldest_age_seconds).fold(0.0, f64::max);
+    let config_age = status.config.age_seconds;
+    let (failed, fallback, stale) = (
+        share(seen, Outcome::Failed, "failed"),
+        share(seen, Outcome::Fallback, "got a fallback"),
+        share(seen, Outcome::StaleIfError, "stale for a fault"),
+    );
+    [
+        Figure {
+            label: "healthy",
+            says: healths(seen),
+            value: seen.iter().map(|backend| health(backend)).fold(100.0, f64::min),
+            unit: Unit::Percent,
+            warning: Some(&arguments.healthy_warning),
+            critical: Some(&arguments.healthy_critical),
+        },
+        Figure {
+            warning: Some(&arguments.failed_warning),
+            critical: Some(&arguments.failed_critical),
+            ..failed
+        },
+        Figure {
+            warning: Some(&arguments.fallback_warning),
+            critical: Some(&arguments.fallback_critical),
+            ..fallback
+        },
+        Figure {
+            warning: Some(&arguments.stale_if_error_warning),
+            critical: Some(&arguments.stale_if_error_critical),
+            ..stale
+        },
+        Figure {
+            label: "oldest",
+            says: format!("oldest {oldest:.0} s"),
+            value: oldest,
+            unit: Unit::Seconds,
+            warning: arguments.age_warning.as_ref(),
+            critical: arguments.age_critical.as_ref(),
+        },
+        Figure {
+            label: "config_age",
+            says: format!("config {config_age:.0} s old"),
+            value: config_age,
+            unit: Unit::Seconds,
+            warning: arguments.config_age_warning.as_ref(),
+            critical: arguments.config_age_critical.as_ref(),
+        },
+    ]
+}
+
+/// The share of calls with this outcome, of the backend where it is greatest.
+fn share<'a>(seen: &[&BackendStatus], outcome: Outcome, word: &str) -> Figure<'a> {
+    let shares = seen.iter().map(|backend| {
+        let count = backend.window.outcomes.get(outcome.as_str()).copied().unwrap_or_default();
+        (percent(count, backend.window.calls), count, backend)
+    });
+    let worst = shares.max_by(|one, other| one.0.total_cmp(&other.0)).filter(|(_, count, _)| *count > 0);
+    let (value, says) = match worst {
+        None => (0.0, format!("0% {word}")),
+        Some((value, count, BackendStatus { name, window, .. })) => {
+            (value, format!("{value:.1}% {word} ({}: {count} of {} calls)", plain(name), window.calls))
+        }
+    };
+    Figure { label: outcome.as_str(), says, value, unit: Unit::Percent, warning: None, critical: None }
+}
+
+/// How many endpoints are healthy, and which backends lack some.
+fn healths(seen: &[&BackendStatus]) -> String {
+    let total: usize = seen.iter().map(|backend| backend.endpoints.len()).sum();
+    let healthy_ones: usize = seen.iter().map(|backend| healthy(backend)).sum();
+    let lacking = seen.iter().filter(|backend| health(backend) < 100.0).map(|backend| {
+        let name = plain(&backend.name);
+        if backend.down {
+            format!("{name} is down")
+        } else {
+            format!("{name}: {} of {}", healthy(backend), backend.endpoints.len())
+        }
+    });
+    let lacking: Vec<String> = lacking.collect();
+    let lacking = if lacking.is_empty() { String::new() } else { format!(" ({})", lacking.join("; ")) };
+    format!("{healthy_ones} of {total} endpoints healthy{lacking}")
+}
+
+/// What is wrong whatever the ranges say.
+fn complaints(status: &Status) -> Vec<String> {
+    let last = &status.config.last_reload;
+    let reload =
+        (last != RELOADED).then(|| format!("the last reload changed nothing: {} (warning)", plain(last)));
+    let shared = status.shared.configured && !status.shared.up;
+    let shared = shared.then(|| "the shared tier is down (warning)".to_owned());
+    reload.into_iter().chain(shared).collect()
+}
+
+fn health(backend: &BackendStatus) -> f64 {
+    percent(healthy(backend) as u64, backend.endpoints.len() as u64)
+}
+
+/// An endpoint of a backend that is down may still rotate, because something has to be asked.
+fn healthy(backend: &BackendStatus) -> usize {
+    let rotating = backend.endpoints.iter().filter(|endpoint| endpoint.state == ROTATING).count();
+    if backend.down { 0 } else { rotating }
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+}
+
+/// The state of an endpoint that gets calls.
+const ROTATING: &str = "rotating";
+/// What the status says of a reload that took effect.
+const RELOADED: &str = "ok";

@@ -1,0 +1,76 @@
+//! The gauges that are read off the parts whenever somebody looks.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::build::Parts;
+use super::reloads::Reloads;
+
+/// What is set when the page is made, and never in between.
+#[derive(Debug, Default)]
+pub(super) struct Gauges {
+    entries: Gauge,
+    bytes: Gauge,
+    held: Gauge,
+    config_age: Gauge,
+    generation: Gauge,
+    endpoints: Family<Endpoint, Gauge>,
+    down: Family<Named, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Endpoint {
+    backend: String,
+    endpoint: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Named {
+    backend: String,
+}
+
+impl Gauges {
+    /// Gauges that `registry` shows.
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let gauges = Self::default();
+        let mut plain =
+            |name, help: &'static str, gauge: &Gauge| registry.register(name, help, gauge.clone());
+        plain("larder_local_entries", "Entries in the local tier, about", &gauges.entries);
+        plain("larder_local_bytes", "Bytes in the local tier, about", &gauges.bytes);
+        plain("larder_held_bytes", "Bytes of unanswered calls and unsent replies", &gauges.held);
+        plain("larder_config_age_seconds", "Time since the configuration was read", &gauges.config_age);
+        plain("larder_config_generation", "How many times rules were put in force", &gauges.generation);
+        let endpoints = "1 for the state an endpoint is in";
+        registry.register("larder_endpoint_state", endpoints, gauges.endpoints.clone());
+        registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
+        gauges
+    }
+
+    /// Sets them to what is.
+    pub(super) fn read(&self, parts: &Parts, reloads: &Reloads) {
+        let local = parts.cache.local();
+        self.entries.set(signed(local.count()));
+        self.bytes.set(signed(local.bytes()));
+        self.held.set(signed(parts.shared.held.total() as u64));
+        let (record, age) = reloads.now();
+        self.config_age.set(signed(age.as_secs()));
+        self.generation.set(signed(record.generation));
+        // An endpoint that changed its state, or is gone, must not be left behind.
+        self.endpoints.clear();
+        for (name, backend) in &parts.backends {
+            self.down.get_or_create(&Named { backend: name.clone() }).set(backend.is_down().into());
+            for endpoint in backend.endpoints() {
+                let (endpoint, state) = (endpoint.address.to_string(), endpoint.standing.as_str());
+                let labels = Endpoint { backend: name.clone(), endpoint, state };
+                self.endpoints.get_or_create(&labels).set(1);
+            }
+        }
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
