@@ -1,11 +1,12 @@
 //! The commands, and what each exits with.
 
+pub mod admin;
 pub mod nagios;
 pub mod serve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::demo;
 
@@ -20,16 +21,12 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway.
-    Serve {
-        /// The configuration; without it, the one that ships inside the program.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
+    ///
+    /// Without a configuration it takes the sample that ships inside the program.
+    Serve(Configuration),
     /// Tell every problem of a configuration at once, with file, line and the nearest right name.
-    Check {
-        /// The configuration.
-        file: PathBuf,
-    },
+    #[command(mut_group("configuration", |named| named.required(true)))]
+    Check(Configuration),
     /// Show it: sample backends, the gateway, a load, an outage and a recovery, with nothing else installed.
     Demo(demo::Arguments),
     /// A sample backend of the demo.
@@ -37,6 +34,23 @@ enum Command {
     DemoBackend(demo::backend::Arguments),
     /// Tell the state of a running gateway in one line and an exit code, as Nagios and its kin expect.
     Nagios(Box<nagios::Arguments>),
+}
+
+/// The configuration's file, named with or without an option.
+#[derive(Clone, Debug, Args)]
+#[group(id = "configuration", multiple = false)]
+struct Configuration {
+    /// The configuration.
+    file: Option<PathBuf>,
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Configuration {
+    fn file(&self) -> Option<&Path> {
+        self.file.as_deref().or(self.config.as_deref())
+    }
 }
 
 /// Runs the command that the arguments name, and returns the exit code: 0 fine, 64 bad usage, 78 bad configuration, 1 anything else.
@@ -50,9 +64,10 @@ pub fn run() -> u8 {
         }
     };
     match arguments.command {
-        Command::Serve { config } => serve::run(config.as_deref()),
-        Command::Check { file } => {
-            let (report, code) = crate::config::check::check(&file);
+        Command::Serve(named) => serve::run(named.file()),
+        Command::Check(named) => {
+            // The group is required: there is a file.
+            let (report, code) = crate::config::check::check(named.file().unwrap_or(Path::new("")));
             if code == 0 {
                 print!("{report}")
             } else {

@@ -158,6 +158,38 @@ fn nagios_is_content_with_a_healthy_gateway() {
 }
 
 #[test]
+fn nagios_is_content_with_routine_revalidation_and_alarmed_by_failing_calls() {
+    let backend = backend();
+    let rule = "ttl = '50ms'\nstale_while_revalidate = '60s'";
+    let gateway = gateway().endpoint(backend.address()).get_user(rule).start();
+    let mut client = gateway.client();
+    client.get_user(7);
+    eventually(|| {
+        client.get_user(7);
+        gateway.outcomes("stale") > 0
+    });
+    assert_eq!(state(&nagios(gateway.admin()), "OK"), Some(0));
+    // A closed connection blames no endpoint: all are healthy, and every call fails.
+    backend.does("getUser", Act::Close);
+    (100..200).for_each(|id| assert!(client.call(get_user(id)).is_exception()));
+    let output = nagios(gateway.admin());
+    assert_eq!(state(&output, "CRITICAL"), Some(2));
+    state(&output, "% failed (users: ");
+    assert_eq!(state(&output, "1 of 1 endpoints healthy, "), Some(2));
+}
+
+#[test]
+fn nagios_finds_a_gateway_by_name_and_by_url() {
+    let backend = backend();
+    let gateway = gateway().endpoint(backend.address()).start();
+    let port = gateway.admin().port();
+    for admin in [format!("localhost:{port}"), format!("http://127.0.0.1:{port}/")] {
+        let output = larder().args(["nagios", "--admin", &admin]).output().unwrap();
+        assert_eq!(state(&output, "OK"), Some(0));
+    }
+}
+
+#[test]
 fn nagios_is_alarmed_by_a_dead_backend() {
     let mut backend = backend();
     let gateway =
@@ -186,6 +218,23 @@ fn the_version_is_told() {
 fn bad_usage_has_its_own_exit_code() {
     assert_eq!(larder().arg("sevre").output().unwrap().status.code(), Some(64));
     assert_eq!(larder().args(["serve", "--confg", "x"]).output().unwrap().status.code(), Some(64));
+}
+
+#[test]
+fn serve_and_check_take_a_file_with_and_without_the_option() {
+    let text = gateway().endpoint(backend().address()).text();
+    let (good, bad) = (text.as_str(), "[runtime]\nthreads = 2\nthraeds = 3\n");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("larder.toml");
+    let run = |words: &[&str]| larder().args(words).arg(&file).output().unwrap().status.code();
+    std::fs::write(&file, bad).unwrap();
+    for words in [&["serve"][..], &["serve", "--config"], &["check"], &["check", "--config"]] {
+        assert_eq!(run(words), Some(78), "{words:?}");
+    }
+    std::fs::write(&file, good).unwrap();
+    assert_eq!((run(&["check"]), run(&["check", "--config"])), (Some(0), Some(0)));
+    assert_eq!((run(&["check", "a", "--config"]), run(&["serve", "a", "--config"])), (Some(64), Some(64)));
+    assert_eq!(larder().arg("check").output().unwrap().status.code(), Some(64));
 }
 
 #[test]
