@@ -1,20 +1,27 @@
-//! The HTTP endpoint for people and machines that watch: routes and nothing else.
+//! The HTTP endpoint for people and machines that watch a gateway and give it commands: routes and nothing else.
 
+pub mod command;
+mod exchange;
+pub mod hosts;
 pub mod options;
 pub mod status;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use axum::{Json, Router};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
+
+use command::{Command, Reloaded};
+use hosts::Hosts;
 use status::Status;
 
 /// What the endpoint shows.
@@ -28,51 +35,49 @@ pub trait Subject: Send + Sync + 'static {
     fn is_ready(&self) -> bool;
 }
 
-/// Serves the endpoint until told to stop.
+/// Serves the endpoint until told to stop. Pages come from `subject`, and commands go to `commands`.
 pub async fn serve<S: Subject, A: Accept>(
     socket: A,
     subject: Arc<S>,
+    commands: mpsc::Sender<Command>,
+    hosts: Hosts,
     stop: CancellationToken,
-) -> std::io::Result<()> {
-    let routes = Router::new()
+) {
+    exchange::serve(socket, routes(subject, commands, hosts), stop).await;
+}
+
+fn routes<S: Subject>(subject: Arc<S>, commands: mpsc::Sender<Command>, hosts: Hosts) -> Router {
+    let pages = Router::new()
         .route("/metrics", get(metrics::<S>))
         .route("/status", get(status::<S>))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready::<S>))
         .with_state(subject);
-    axum::serve(Door(socket), routes).with_graceful_shutdown(stop.cancelled_owned()).await
+    let orders = Router::new().route("/reload", post(reload)).with_state(commands);
+    pages.merge(orders).layer(from_fn_with_state(Arc::new(hosts), guard))
 }
 
-/// A bound address as axum wants it.
-struct Door<A>(A);
-
-impl<A: Accept> axum::serve::Listener for Door<A> {
-    type Io = A::Stream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (A::Stream, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, peer)) => {
-                    A::prepare(&stream);
-                    return (stream, peer);
-                }
-                // Most often no file descriptor is left; one that a client gives back is worth waiting for.
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-            }
-        }
+/// Turns away what a web page may have led a browser to ask.
+async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
+    if let Some(name) = hosts.stranger(request.uri(), request.headers()) {
+        let why = format!(
+            "this gateway is not asked as {name:?}: use its address, or list the name in admin.hosts\n"
+        );
+        return (StatusCode::MISDIRECTED_REQUEST, why).into_response();
     }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.address()
+    if !request.method().is_safe() && is_from_page(request.headers()) {
+        return (StatusCode::FORBIDDEN, "a web page may give no commands\n").into_response();
     }
+    next.run(request).await
+}
+
+/// Whether a browser sent it: browsers name the page in every request that is no plain look.
+fn is_from_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
 async fn metrics<S: Subject>(State(subject): State<Arc<S>>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
-        subject.metrics(),
-    )
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], subject.metrics())
 }
 
 async fn status<S: Subject>(State(subject): State<Arc<S>>) -> Json<Status> {
@@ -87,4 +92,18 @@ async fn ready<S: Subject>(State(subject): State<Arc<S>>) -> (StatusCode, &'stat
     }
 }
 
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+async fn reload(State(commands): State<mpsc::Sender<Command>>) -> Response {
+    let (answer, answered) = oneshot::channel();
+    // Where nobody takes commands, the order is dropped, and its answer's sender with it.
+    let _ = commands.send(Command::Reload(answer)).await;
+    match answered.await {
+        Ok(reloaded @ Reloaded::Applied { .. }) => Json(reloaded).into_response(),
+        Ok(reloaded @ Reloaded::Refused { .. }) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(reloaded)).into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this gateway takes no commands now\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

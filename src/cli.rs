@@ -66,8 +66,8 @@ pub fn run() -> u8 {
     match arguments.command {
         Command::Serve(named) => serve::run(named.file()),
         Command::Check(named) => {
-            // The group is required: there is a file.
-            let (report, code) = crate::config::check::check(named.file().unwrap_or(Path::new("")));
+            let Some(file) = named.file() else { return USAGE };
+            let (report, code) = crate::config::check::check(file);
             if code == 0 {
                 print!("{report}")
             } else {

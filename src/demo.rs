@@ -154,7 +154,9 @@ impl Stage {
         };
         let surroundings = Surroundings::system();
         let (clock, dial) = (surroundings.clock.clone(), Arc::clone(&surroundings.dial));
-        let running = server::start(config, surroundings).await?;
+        let mut running = server::start(config, surroundings).await?;
+        // It is watched, and takes no commands.
+        running.commands.close();
         let gateway = running.listeners.values().next().copied();
         let gateway = gateway.ok_or_else(|| io::Error::other("the gateway has no listener"))?;
         let clients = usize::try_from(arguments.clients).unwrap_or(1);

@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use thiserror::Error;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::accept::{Accept, Bind};
+use crate::admin::command::Command;
 use crate::admin::{self, Subject};
 use crate::cache::shared::Store;
 use crate::clock::Clock;
@@ -35,6 +37,8 @@ pub struct Running {
     pub listeners: BTreeMap<String, SocketAddr>,
     /// Where the admin endpoint is bound.
     pub admin: SocketAddr,
+    /// What the admin endpoint is told to do. Whoever runs the gateway carries it out, or closes this.
+    pub commands: mpsc::Receiver<Command>,
     parts: Arc<Parts>,
     overview: Arc<Overview>,
     config: Config,
@@ -116,12 +120,9 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     let overview = Arc::new(Overview::new(Arc::clone(&parts), surroundings.clock.clone()));
     let admin = bound.admin.0;
     info!(address = %admin, "admin listening");
-    let served = admin::serve(bound.admin.1, Arc::clone(&overview), stops.all.clone());
-    tasks.spawn(async move {
-        if let Err(error) = served.await {
-            warn!(%error, "the admin endpoint ended");
-        }
-    });
+    let (orders, commands) = mpsc::channel(COMMANDS_MAX);
+    let subject = Arc::clone(&overview);
+    tasks.spawn(admin::serve(bound.admin.1, subject, orders, config.admin.hosts.clone(), stops.all.clone()));
 
     let mut listeners = BTreeMap::new();
     for (name, (address, socket)) in bound.listeners {
@@ -138,7 +139,7 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         listeners.insert(name, address);
     }
     info!("ready");
-    Ok(Running { listeners, admin, parts, overview, config, stops, tasks })
+    Ok(Running { listeners, admin, commands, parts, overview, config, stops, tasks })
 }
 
 impl Running {
@@ -182,8 +183,9 @@ impl Running {
 
     /// Stops accepting, answers what was read, closes every connection at a message boundary, and ends all else. What has not ended
     /// after `grace` is cut off.
-    pub async fn stop(self, grace: Duration) {
+    pub async fn stop(mut self, grace: Duration) {
         info!("draining");
+        self.commands.close();
         self.overview.drain();
         self.stops.calls.cancel();
         self.parts.shared.tasks.close();
@@ -246,5 +248,7 @@ impl<A: Accept> Bound<A> {
     }
 }
 
+/// Commands that wait for whoever runs the gateway; who gives a further one waits too.
+const COMMANDS_MAX: usize = 8;
 /// How long the last flights, the last connections to backends, the last writes to the shared tier, and the admin endpoint's last client, may take.
 const SETTLE: Duration = Duration::from_secs(1);

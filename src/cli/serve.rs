@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::CONFIG;
+use crate::admin::command::{Command, Reloaded};
 use crate::config::{Config, Loaded};
 use crate::server::{self, Running, Surroundings};
 use crate::{log, runtime};
@@ -55,7 +56,10 @@ async fn serve(config: Config, file: Option<&Path>) -> u8 {
     };
     loop {
         tokio::select! {
-            Some(()) = hangup.recv() => reload(&mut running, file),
+            Some(()) = hangup.recv() => {
+                reload(&mut running, file);
+            }
+            Some(command) = running.commands.recv() => obey(command, &mut running, file),
             Some(()) = either(&mut terminate, &mut interrupt) => break,
         }
     }
@@ -70,8 +74,15 @@ async fn either(one: &mut Signal, other: &mut Signal) -> Option<()> {
     }
 }
 
+fn obey(command: Command, running: &mut Running, file: Option<&Path>) {
+    match command {
+        // Who asked may have gone.
+        Command::Reload(answer) => drop(answer.send(reload(running, file))),
+    }
+}
+
 /// Puts the rules of the file in force, or keeps those that are and says why.
-fn reload(running: &mut Running, file: Option<&Path>) {
+fn reload(running: &mut Running, file: Option<&Path>) -> Reloaded {
     let loaded = load(file);
     for problem in &loaded.problems {
         error!("{problem}");
@@ -79,16 +90,19 @@ fn reload(running: &mut Running, file: Option<&Path>) {
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
+    let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+    let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
     let Some(config) = loaded.config else {
-        error!(problems = loaded.problems.len(), "the rules are not reloaded; those in force stay");
-        let first = loaded.problems.first().map_or_else(String::new, ToString::to_string);
-        return running.reload_failed(first);
+        error!(problems = problems.len(), "the rules are not reloaded; those in force stay");
+        running.reload_failed(problems.first().cloned().unwrap_or_default());
+        return Reloaded::Refused { problems, warnings };
     };
     let changes = running.reload(config);
     if !changes.restart.is_empty() {
         warn!(options = changes.restart.join(", "), "these changes need a restart, and are not in force");
     }
     info!(options = changes.applied.join(", "), "the rules are reloaded");
+    Reloaded::Applied { changes: changes.applied, needs_restart: changes.restart, warnings }
 }
 
 fn failed(error: &dyn std::error::Error) -> u8 {

@@ -76,6 +76,37 @@ fn a_bad_file_leaves_the_old_rules_in_force() {
     assert!(gateway.log().iter().any(|line| line.contains("did you mean")), "it does not say why");
 }
 
+#[test]
+fn a_reload_by_command_says_what_it_came_to() {
+    let backend = backend();
+    let plain = gateway().endpoint(backend.address());
+    let gateway = plain.start();
+    let mut client = gateway.client();
+    gateway.configure(&plain.clone().section("limits", "depth = 32").get_user(KEPT).text());
+    let (status, answer) = gateway.command("/reload");
+    assert_eq!((status, &answer["result"]), (200, &"applied".into()));
+    assert_eq!(answer["needs_restart"], serde_json::json!(["limits"]));
+    // What is answered as applied is in force.
+    assert_eq!(client.get_user(7).email(), client.get_user(7).email());
+    gateway.configure(&plain.get_user("tll = '60s'\nmodus = 'on'").text());
+    let (status, answer) = gateway.command("/reload");
+    assert_eq!((status, &answer["result"]), (422, &"refused".into()));
+    let problems = answer["problems"].to_string();
+    assert!(problems.contains("tll") && problems.contains("modus"), "{problems}");
+    assert_eq!(client.get_user(7).email(), client.get_user(7).email());
+}
+
+#[test]
+fn operators_are_answered_while_clients_have_all_connections() {
+    let backend = backend();
+    let gateway = gateway().section("limits", "connections = 1").endpoint(backend.address()).start();
+    let mut one = gateway.client();
+    one.get_user(7);
+    assert!(gateway.client().is_closed_unanswered());
+    assert_eq!(gateway.page("/livez").map(|(status, _)| status), Some(200));
+    assert_eq!(gateway.command("/reload").0, 200);
+}
+
 /// A rule made longer in the middle of an outage reaches what is kept already.
 #[test]
 fn an_operator_may_lengthen_a_window_during_an_outage() {

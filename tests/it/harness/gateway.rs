@@ -225,9 +225,21 @@ impl Gateway {
         http::get(self.admin, path)
     }
 
+    /// Gives it a command, and returns the status and what it says.
+    #[track_caller]
+    pub(crate) fn command(&self, path: &str) -> (u16, Json) {
+        let (status, body) = http::post(self.admin, path).expect("the admin endpoint answers");
+        (status, serde_json::from_str(&body).unwrap_or_default())
+    }
+
+    /// Puts another configuration where it reads its own.
+    pub(crate) fn configure(&self, config: &str) {
+        std::fs::write(self.folder.path().join("larder.toml"), config).unwrap();
+    }
+
     /// Gives it another configuration and tells it to read that.
     pub(crate) fn reload(&self, config: &str) {
-        std::fs::write(self.folder.path().join("larder.toml"), config).unwrap();
+        self.configure(config);
         self.process.signal(Signal::HUP);
     }
 

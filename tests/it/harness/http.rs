@@ -1,12 +1,21 @@
-//! The least of HTTP: one GET.
+//! The least of HTTP: one request without a body.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// The status and the body of the page at `path`, or nothing where nobody answers.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    ask(address, "GET", path)
+}
+
+/// The status and the body that come back for the command at `path`, or nothing where nobody answers.
+pub(crate) fn post(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    ask(address, "POST", path)
+}
+
+fn ask(address: SocketAddr, method: &str, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: larder\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;

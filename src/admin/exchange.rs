@@ -1,0 +1,80 @@
+//! One request and its response on one connection, bounded in size and time.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accept::Accept;
+
+/// Answers one request for each connection until told to stop, and ends when the last has ended.
+///
+/// Whoever wants a place beyond [`AT_ONCE`] waits for it, at most [`EXCHANGE_MAX`].
+pub(super) async fn serve<A: Accept>(socket: A, routes: Router, stop: CancellationToken) {
+    let (places, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), TaskTracker::new());
+    let accepted = async {
+        // The semaphore is never closed.
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            match socket.accept().await {
+                Ok((stream, _)) => {
+                    A::prepare(&stream);
+                    let exchange = exchange(stream, routes.clone(), stop.clone());
+                    tasks.spawn(async move {
+                        exchange.await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Most often no file descriptor is left; one that somebody gives back is worth waiting for.
+                    tracing::warn!(%error, "the admin endpoint cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    };
+    stop.run_until_cancelled(accepted).await;
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// Reads a request and writes its response. Whoever sends or reads too slowly is hung up on; a request that has come is answered even
+/// when told to stop.
+async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, stop: CancellationToken) {
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let bounded = async {
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "admin connection");
+        }
+    };
+    // What is not done by then is dropped, and the connection with it.
+    let _ = tokio::time::timeout(EXCHANGE_MAX, bounded).await;
+}
+
+/// Connections at one time.
+pub(super) const AT_ONCE: usize = 32;
+/// From a connection's beginning to its end.
+pub(super) const EXCHANGE_MAX: Duration = Duration::from_secs(10);
+/// Bytes of a request's line and headers; a body is never read.
+pub(super) const HEAD_MAX: usize = 16 << 10;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -1,0 +1,219 @@
+//! The endpoint over real sockets: who is answered, who is hung up on, and what becomes of commands.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::exchange::{AT_ONCE, EXCHANGE_MAX, HEAD_MAX};
+use super::status::{ConfigStatus, LocalStatus, SharedStatus};
+use super::*;
+use crate::dial::{Dial, Stream, Tcp};
+
+/// A gateway about which there is nothing to say.
+struct Nothing;
+
+impl Subject for Nothing {
+    fn metrics(&self) -> String {
+        "# EOF\n".to_owned()
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            version: "0.1.0".to_owned(),
+            uptime_seconds: 1.0,
+            config: ConfigStatus { age_seconds: 1.0, generation: 1, last_reload: "ok".to_owned() },
+            backends: Vec::new(),
+            local: LocalStatus { entries: 0, bytes: 0 },
+            shared: SharedStatus { configured: false, up: false },
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+/// An endpoint, and whoever carries out its commands.
+struct Served {
+    address: SocketAddr,
+    commands: mpsc::Receiver<Command>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Served {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (orders, commands) = mpsc::channel(1);
+        let (hosts, stop) = (Hosts::new(&["gateway.example".to_owned()]), CancellationToken::new());
+        let task = tokio::spawn(serve(listener, Arc::new(Nothing), orders, hosts, stop.clone()));
+        Self { address, commands, stop, task }
+    }
+
+    /// A connection that has sent this and no more.
+    async fn sends(&self, bytes: &str) -> Box<dyn Stream> {
+        let mut stream = Tcp.dial(self.address).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// All that comes back for these bytes until the connection ends.
+    async fn answer(&self, bytes: &str) -> String {
+        rest(&mut *self.sends(bytes).await).await
+    }
+
+    async fn asked_as(&self, host: &str) -> String {
+        self.answer(&format!("GET /status HTTP/1.1\r\nHost: {host}\r\n\r\n")).await
+    }
+}
+
+/// What comes until the connection ends, by whichever side.
+async fn rest(stream: &mut dyn Stream) -> String {
+    let mut bytes = Vec::new();
+    // A reset after the response is an end as well.
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).unwrap()
+}
+
+fn is(response: &str, status: u16) -> bool {
+    response.starts_with(&format!("HTTP/1.1 {status} "))
+        || response.starts_with(&format!("HTTP/1.0 {status} "))
+}
+
+#[tokio::test]
+async fn a_name_that_a_stranger_can_give_away_is_refused_with_the_remedy() {
+    let served = Served::start().await;
+    for known in ["localhost", "127.0.0.1:9099", "[::1]:9099", "Gateway.example:9099"] {
+        let response = served.asked_as(known).await;
+        assert!(is(&response, 200), "{known}: {response}");
+    }
+    for strange in ["evil.example", "localhost.evil.example:9099", ""] {
+        let response = served.asked_as(strange).await;
+        assert!(is(&response, 421) && response.contains("admin.hosts"), "{strange}: {response}");
+        assert!(!response.contains("version"), "{response}");
+    }
+    let both = served.answer("GET http://evil.example/status HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(is(&both, 421), "{both}");
+    let nameless = served.answer("GET /livez HTTP/1.0\r\n\r\n").await;
+    assert!(is(&nameless, 200), "{nameless}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_does_not_finish_a_request_is_hung_up_on() {
+    let served = Served::start().await;
+    for unfinished in ["", "GET /status", "GET /status HTTP/1.1\r\nHost: localhost\r\n"] {
+        let began = Instant::now();
+        let mut stream = served.sends(unfinished).await;
+        assert_eq!(rest(&mut *stream).await, "", "{unfinished}");
+        assert!(began.elapsed() >= EXCHANGE_MAX);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_beyond_the_bound_waits_until_one_before_it_is_hung_up_on() {
+    let (served, other) = (Served::start().await, Served::start().await);
+    // The clock stands while a blocking task runs.
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let standing = tokio::task::spawn_blocking(move || gone.recv());
+    let mut idle = Vec::new();
+    for _ in 0..AT_ONCE {
+        idle.push(served.sends("GET").await);
+    }
+    let asked = tokio::spawn(async move { served.asked_as("localhost").await });
+    // Whatever would be answered has been by the time that another endpoint has answered so often.
+    for _ in 0..AT_ONCE {
+        assert!(is(&other.asked_as("localhost").await, 200));
+    }
+    assert!(!asked.is_finished());
+    drop(go);
+    assert!(standing.await.is_ok());
+    assert!(is(&asked.await.unwrap(), 200));
+}
+
+#[tokio::test]
+async fn a_request_is_bounded_and_its_body_is_not_read() {
+    let served = Served::start().await;
+    let headed =
+        |length| format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(length));
+    assert!(is(&served.answer(&headed(HEAD_MAX - 100)).await, 200));
+    assert!(is(&served.answer(&headed(HEAD_MAX)).await, 431));
+    let body = "POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\n\r\n";
+    assert!(is(&served.answer(body).await, 405));
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_its_response() {
+    let served = Served::start().await;
+    let response = served.answer("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(is(&response, 200) && response.to_ascii_lowercase().contains("connection: close"), "{response}");
+}
+
+#[tokio::test]
+async fn told_to_stop_it_ends_although_a_client_stays() {
+    let served = Served::start().await;
+    let mut stays = served.sends("").await;
+    assert!(is(&served.asked_as("localhost").await, 200));
+    served.stop.cancel();
+    served.task.await.unwrap();
+    assert_eq!(rest(&mut *stays).await, "");
+}
+
+const RELOAD: &str = "POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
+
+/// What a client hears whose reload comes to `reloaded`.
+async fn hears(reloaded: Reloaded) -> String {
+    let mut served = Served::start().await;
+    let mut stream = served.sends(&format!("{RELOAD}\r\n")).await;
+    let Command::Reload(answer) = served.commands.recv().await.unwrap();
+    answer.send(reloaded).unwrap();
+    rest(&mut *stream).await
+}
+
+#[tokio::test]
+async fn a_reload_is_answered_with_what_it_came_to() {
+    let applied = Reloaded::Applied {
+        changes: vec!["rules".to_owned()],
+        needs_restart: vec!["limits.depth".to_owned()],
+        warnings: Vec::new(),
+    };
+    let response = hears(applied).await;
+    assert!(is(&response, 200), "{response}");
+    assert!(
+        response.ends_with(
+            r#"{"result":"applied","changes":["rules"],"needs_restart":["limits.depth"],"warnings":[]}"#
+        ),
+        "{response}"
+    );
+    let refused = Reloaded::Refused { problems: vec!["larder.toml:3: no".to_owned()], warnings: Vec::new() };
+    let response = hears(refused).await;
+    assert!(is(&response, 422), "{response}");
+    assert!(
+        response.ends_with(r#"{"result":"refused","problems":["larder.toml:3: no"],"warnings":[]}"#),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn a_web_page_gives_no_commands() {
+    let mut served = Served::start().await;
+    for mark in ["Origin: http://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"] {
+        let response = served.answer(&format!("{RELOAD}{mark}\r\n\r\n")).await;
+        assert!(is(&response, 403), "{mark}: {response}");
+    }
+    let by_name = RELOAD.replace("localhost", "evil.example");
+    assert!(is(&served.answer(&format!("{by_name}\r\n")).await, 421));
+    assert!(is(&served.answer("GET /reload HTTP/1.1\r\nHost: localhost\r\n\r\n").await, 405));
+    assert!(served.commands.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_command_that_nobody_takes_is_refused() {
+    let mut served = Served::start().await;
+    served.commands.close();
+    let response = served.answer(&format!("{RELOAD}\r\n")).await;
+    assert!(is(&response, 503), "{response}");
+}
