@@ -97,6 +97,14 @@ fn a_reload_by_command_says_what_it_came_to() {
 }
 
 #[test]
+fn operators_may_name_the_gateway_by_what_is_listed() {
+    let listed =
+        gateway().section("admin", "hosts = ['gateway.example']").endpoint(backend().address()).start();
+    assert_eq!(listed.page_as("/status", "gateway.example"), 200);
+    assert_eq!(listed.page_as("/status", "other.example"), 421);
+}
+
+#[test]
 fn operators_are_answered_while_clients_have_all_connections() {
     let backend = backend();
     let gateway = gateway().section("limits", "connections = 1").endpoint(backend.address()).start();

@@ -225,6 +225,12 @@ impl Gateway {
         http::get(self.admin, path)
     }
 
+    /// The status of an admin page that is asked for by this name.
+    #[track_caller]
+    pub(crate) fn page_as(&self, path: &str, host: &str) -> u16 {
+        http::get_as(self.admin, path, host).expect("the admin endpoint answers").0
+    }
+
     /// Gives it a command, and returns the status and what it says.
     #[track_caller]
     pub(crate) fn command(&self, path: &str) -> (u16, Json) {

@@ -5,17 +5,22 @@ use std::net::{SocketAddr, TcpStream};
 
 /// The status and the body of the page at `path`, or nothing where nobody answers.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    ask(address, "GET", path)
+    ask(address, "GET", path, "localhost")
+}
+
+/// The same, of an endpoint that is asked by this name.
+pub(crate) fn get_as(address: SocketAddr, path: &str, host: &str) -> Option<(u16, String)> {
+    ask(address, "GET", path, host)
 }
 
 /// The status and the body that come back for the command at `path`, or nothing where nobody answers.
 pub(crate) fn post(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    ask(address, "POST", path)
+    ask(address, "POST", path, "localhost")
 }
 
-fn ask(address: SocketAddr, method: &str, path: &str) -> Option<(u16, String)> {
+fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
