@@ -2,37 +2,13 @@
 
 pub mod backend;
 mod client;
+mod generated;
 mod load;
 mod phase;
 mod process;
 mod scrape;
 mod screen;
 mod settings;
-#[allow(
-    missing_docs,
-    missing_debug_implementations,
-    unreachable_pub,
-    unused_qualifications,
-    elided_lifetimes_in_paths,
-    unused_lifetimes,
-    dead_code,
-    clippy::all,
-    clippy::too_many_lines,
-    clippy::excessive_nesting,
-    clippy::cognitive_complexity,
-    clippy::unused_self,
-    clippy::unwrap_used,
-    clippy::use_self,
-    clippy::needless_pass_by_value,
-    clippy::wildcard_enum_match_arm,
-    clippy::match_wildcard_for_single_variants,
-    clippy::manual_let_else,
-    clippy::or_fun_call,
-    clippy::allow_attributes_without_reason,
-    reason = "generated from idl/users.thrift by the Thrift compiler 0.17"
-)]
-mod users;
-
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,7 +21,7 @@ use crate::server::{self, Running, StartError, Surroundings};
 use crate::{config, runtime};
 
 use load::{Load, Reader};
-use phase::{Happened, Phase};
+use phase::{Felt, Happened, Phase};
 use process::Process;
 use scrape::Outcomes;
 use screen::Ink;
@@ -190,13 +166,13 @@ impl Stage {
         let tally = &self.load.tally;
         let first = self.mark().await?;
         let (mut last, mut explained) = (first, false);
-        let _before = (tally.oldest(Reader::Phase), tally.oldest(Reader::Line));
+        let _before = (tally.felt(Reader::Phase), tally.felt(Reader::Line));
         let mut ticks = interval_at(first.at + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while last.at.duration_since(first.at) + TICK / 2 < time {
             ticks.tick().await;
             let mark = self.mark().await?;
-            let happened = mark.since(&last, tally.oldest(Reader::Line));
+            let happened = mark.since(&last, tally.felt(Reader::Line));
             let at = mark.at.duration_since(self.started);
             say(&screen::line(at, phase, &happened, self.ink))?;
             last = mark;
@@ -208,7 +184,7 @@ impl Stage {
                 Some(_) | None => {}
             }
         }
-        Ok(last.since(&first, tally.oldest(Reader::Phase)))
+        Ok(last.since(&first, tally.felt(Reader::Phase)))
     }
 
     async fn mark(&self) -> io::Result<Mark> {
@@ -218,12 +194,12 @@ impl Stage {
 }
 
 impl Mark {
-    fn since(&self, earlier: &Self, oldest: Duration) -> Happened {
+    fn since(&self, earlier: &Self, felt: Felt) -> Happened {
         Happened {
             time: self.at.duration_since(earlier.at),
             outcomes: self.outcomes.since(&earlier.outcomes),
             counted: self.counted.since(earlier.counted),
-            oldest,
+            felt,
         }
     }
 }

@@ -14,7 +14,7 @@ use thrift::transport::{TFramedReadTransportFactory, TFramedWriteTransportFactor
 
 use crate::clock::Clock;
 
-use super::users::{Address, NotFound, User, UserServiceSyncHandler, UserServiceSyncProcessor};
+use super::generated::users::{Address, NotFound, User, UserServiceSyncHandler, UserServiceSyncProcessor};
 
 /// Where a sample backend listens.
 #[derive(Clone, Copy, Debug, clap::Args)]

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::dial::{Dial, Stream};
 
-use super::users::User;
+use super::generated::users::User;
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -151,7 +151,7 @@ mod tests {
     use thrift::server::TProcessor;
 
     use crate::demo::backend::ANSWERED_AT;
-    use crate::demo::users::{UserServiceSyncHandler, UserServiceSyncProcessor};
+    use crate::demo::generated::users::{UserServiceSyncHandler, UserServiceSyncProcessor};
 
     struct Service;
 

@@ -3,20 +3,22 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
 use crate::dial::Dial;
 
 use super::backend::ANSWERED_AT;
 use super::client::{Client, Question, Said};
-use super::users::User;
+use super::generated::users::User;
+use super::phase::Felt;
 
 /// The running load; dropping it ends it.
 #[derive(Debug)]
@@ -33,13 +35,21 @@ pub(super) struct Tally {
     known_failed: AtomicU64,
     strange: AtomicU64,
     strange_failed: AtomicU64,
-    oldest: [AtomicU64; 2],
+    felt: [Mutex<Feeling>; 2],
     stranger: AtomicI64,
     last: Mutex<Option<String>>,
     answered: Mutex<HashSet<Question>>,
 }
 
-/// Who reads an oldest age; each reading starts the next.
+/// What clients have felt since it was last read.
+#[derive(Debug)]
+struct Feeling {
+    oldest: Duration,
+    /// Microseconds.
+    took: Histogram<u64>,
+}
+
+/// Who reads what was felt; each reading starts the next.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reader {
     /// The line of half a second.
@@ -88,10 +98,13 @@ impl Tally {
         }
     }
 
-    /// The age of the oldest answer since this reader last asked.
-    pub(super) fn oldest(&self, reader: Reader) -> Duration {
-        let oldest = self.oldest.get(reader as usize).map(|oldest| oldest.swap(0, Ordering::Relaxed));
-        Duration::from_millis(oldest.unwrap_or_default())
+    /// What was felt since this reader last asked.
+    pub(super) fn felt(&self, reader: Reader) -> Felt {
+        let feeling = self.felt.get(reader as usize).map(|felt| std::mem::take(&mut *feeling(felt)));
+        feeling.map_or_else(Felt::default, |Feeling { oldest, took }| Felt {
+            oldest,
+            p99: Duration::from_micros(took.value_at_quantile(0.99)),
+        })
     }
 
     /// The words of an exception since this was last asked.
@@ -104,8 +117,15 @@ impl Tally {
         let born = |user: &User| user.attributes.as_ref()?.get(ANSWERED_AT)?.parse::<u64>().ok();
         let age =
             users.iter().filter_map(born).map(|born| now.saturating_sub(born)).max().unwrap_or_default();
-        for oldest in &self.oldest {
-            oldest.fetch_max(age, Ordering::Relaxed);
+        for felt in &self.felt {
+            let mut felt = feeling(felt);
+            felt.oldest = felt.oldest.max(Duration::from_millis(age));
+        }
+    }
+
+    fn took(&self, time: Duration) {
+        for felt in &self.felt {
+            feeling(felt).took.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
         }
     }
 
@@ -125,6 +145,17 @@ impl Tally {
 
     fn learn(&self, question: &Question) {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(question.clone());
+    }
+}
+
+fn feeling(felt: &Mutex<Feeling>) -> MutexGuard<'_, Feeling> {
+    felt.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for Feeling {
+    fn default() -> Self {
+        let took = Histogram::new_with_bounds(1, LONGEST_US, 2);
+        Self { oldest: Duration::ZERO, took: took.expect("the bounds are in order and the digits few") }
     }
 }
 
@@ -186,8 +217,10 @@ impl Caller {
 
     async fn ask(&mut self, question: &Question) {
         let known = self.tally.is_known(question);
+        let began = Instant::now();
         let said = self.said(question).await;
         let tally = &self.tally;
+        tally.took(began.elapsed());
         tally.calls.fetch_add(1, Ordering::Relaxed);
         if known == Known::No {
             tally.strange.fetch_add(1, Ordering::Relaxed);
@@ -237,6 +270,8 @@ fn zipf(popularity: &[f64], chance: f64) -> i64 {
     i64::try_from(rank).unwrap_or_default()
 }
 
+/// Far beyond what a client waits for a reply, in microseconds.
+const LONGEST_US: u64 = 60_000_000;
 /// Users that the clients ask for; few enough that each is asked for before the outage.
 const USERS: usize = 400;
 /// The first user that nobody asks for twice.
@@ -267,12 +302,16 @@ mod tests {
     }
 
     #[test]
-    fn an_oldest_age_is_read_once_by_each_reader() {
+    fn what_was_felt_is_read_once_by_each_reader() {
         let (tally, clock) = (Tally::default(), Clock::starting_at(crate::clock::Millis(5_000)));
         let attributes = std::collections::BTreeMap::from([(ANSWERED_AT.to_owned(), "2000".to_owned())]);
         tally.answered(&[User { attributes: Some(attributes), ..User::default() }], &clock);
-        assert!(tally.oldest(Reader::Line) >= Duration::from_secs(3));
-        assert_eq!(tally.oldest(Reader::Line), Duration::ZERO);
-        assert!(tally.oldest(Reader::Phase) >= Duration::from_secs(3));
+        (1..=100).for_each(|ms| tally.took(Duration::from_millis(ms)));
+        let felt = tally.felt(Reader::Line);
+        assert!(felt.oldest >= Duration::from_secs(3));
+        // To two digits.
+        assert!((98..=100).contains(&felt.p99.as_millis()), "{felt:?}");
+        assert_eq!(tally.felt(Reader::Line), Felt::default());
+        assert!(tally.felt(Reader::Phase).oldest >= Duration::from_secs(3));
     }
 }

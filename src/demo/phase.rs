@@ -25,7 +25,7 @@ impl Phase {
     /// Its name.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Up => "backends up",
+            Self::Up => "up",
             Self::Outage => "OUTAGE",
             Self::Recovery => "recovery",
         }
@@ -41,8 +41,17 @@ pub(super) struct Happened {
     pub(super) outcomes: Outcomes,
     /// What the clients counted.
     pub(super) counted: Counted,
-    /// The age of the oldest answer that a client got.
+    /// What the clients felt.
+    pub(super) felt: Felt,
+}
+
+/// What clients felt in a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Felt {
+    /// The age of the oldest answer that one got.
     pub(super) oldest: Duration,
+    /// What 99 of 100 calls took at most.
+    pub(super) p99: Duration,
 }
 
 /// Where an answer came from, in words for people who do not know the gateway's.

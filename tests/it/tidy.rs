@@ -11,7 +11,7 @@ mod circles;
 const LINES_MAX: usize = 400;
 const FUNCTION_MAX: usize = 70;
 /// Made by the Thrift compiler.
-const GENERATED: &str = "src/demo/users.rs";
+const GENERATED: &str = "src/demo/generated/users.rs";
 
 struct Source {
     path: String,
