@@ -73,8 +73,8 @@ pub(super) fn line(at: Duration, phase: Phase, happened: &Happened, ink: Ink) ->
     let name = format!("{:<8}", phase.name());
     let failed = format!("{:>7}", happened.failed());
     format!(
-        "{:>5.1}s {}{:>8}{:>6}{:>6}{:>6}{:>8}{:>8}{:>8}{:>8}{}",
-        at.as_secs_f64(),
+        "{:>6} {}{:>8}{:>6}{:>6}{:>6}{:>8}{:>8}{:>8}{:>8}{}",
+        age(at),
         paint(&name, phase_colour(phase), ink),
         grouped(happened.rate().round() as u64),
         share(&[Source::Fresh]),
@@ -175,7 +175,10 @@ fn percent(share: f64) -> String {
 }
 
 fn age(age: Duration) -> String {
-    format!("{:.1}s", age.as_secs_f64())
+    match age.as_secs_f64() {
+        short if short < 1_000.0 => format!("{short:.1}s"),
+        long => format!("{long:.0}s"),
+    }
 }
 
 /// What a call took.
