@@ -1,5 +1,6 @@
-//! The threads that the gateway runs on.
+//! The threads that the gateway runs on, and the descriptors that it may use.
 
+pub mod descriptors;
 pub mod options;
 
 use std::io;

@@ -10,8 +10,9 @@ use tracing::{error, info, warn};
 use super::CONFIG;
 use crate::admin::command::{Command, Reloaded};
 use crate::config::{Config, Loaded};
+use crate::log;
+use crate::runtime::{self, descriptors};
 use crate::server::{self, Running, Surroundings};
-use crate::{log, runtime};
 
 /// Serves as the file says, or as the embedded configuration does.
 pub fn run(file: Option<&Path>) -> u8 {
@@ -23,6 +24,7 @@ pub fn run(file: Option<&Path>) -> u8 {
         return CONFIG;
     };
     log::start(&config.log);
+    announce(&config, file);
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
@@ -31,6 +33,22 @@ pub fn run(file: Option<&Path>) -> u8 {
         Err(error) => return failed(&error),
     };
     runtime.block_on(serve(config, file))
+}
+
+/// Says what starts, and whether it may use as many descriptors as it may need.
+fn announce(config: &Config, file: Option<&Path>) {
+    let named = file.map_or_else(|| "the sample inside the program".into(), Path::to_string_lossy);
+    let (listeners, backends, rules) = (config.listeners.len(), config.backends.len(), config.rules.len());
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, config = %named, listeners, backends, rules, "starting");
+    let (descriptors, connections) = (descriptors::raise(), config.limits.connections);
+    if let Some(descriptors) = descriptors.filter(|descriptors| *descriptors < u64::from(connections)) {
+        warn!(
+            descriptors,
+            connections,
+            "limits.connections is more than the descriptors that the system allows: raise its limit (LimitNOFILE)"
+        );
+    }
 }
 
 /// Reads the file, or what ships inside the program.
