@@ -17,7 +17,7 @@ pub struct Options {
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or directives such as
     /// `info,larder::backend=debug`.
     pub level: String,
-    /// At most so many lines a second on calls that failed or were answered stale; the others are counted.
+    /// At most so many lines a second on calls that met a fault, for each listener; the others are counted.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub calls_per_second: u32,
 }

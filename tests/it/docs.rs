@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use clap::Args;
+use larder::cli::nagios::Arguments;
 use larder::fault::{Fault, Retry};
 use larder::outcome::Outcome;
 use thrift::ApplicationErrorKind;
@@ -68,4 +70,24 @@ fn the_outcome_table_names_every_outcome() {
     let cells: String = rows("| outcome in").into_iter().map(|mut cells| cells.remove(0)).collect();
     let said: Vec<&str> = cells.split('`').skip(1).step_by(2).collect();
     assert_eq!(said, Outcome::ALL.map(Outcome::as_str));
+}
+
+#[test]
+fn the_table_of_the_check_names_every_range_and_its_default() {
+    let command = Arguments::augment_args(clap::Command::new("nagios"));
+    let default = |option: &str| {
+        let name = option.replace('-', "_");
+        let found = command.get_arguments().find(|argument| argument.get_id() == name.as_str());
+        let defaults = found.unwrap_or_else(|| panic!("no option {option}")).get_default_values();
+        defaults.first().map_or_else(|| "-".to_owned(), |value| format!("`{}`", value.display()))
+    };
+    let mut told = 0;
+    for cells in rows("| figure |") {
+        let option = cells[1].trim_matches('`').trim_start_matches("--").trim_end_matches("...");
+        let levels = ["warning", "critical"].map(|level| default(&format!("{option}{level}")));
+        assert_eq!(levels, [cells[2].clone(), cells[3].clone()], "{option}");
+        told += 2;
+    }
+    let ranges = |id: &clap::Id| id.as_str().ends_with("_warning") || id.as_str().ends_with("_critical");
+    assert_eq!(told, command.get_arguments().filter(|argument| ranges(argument.get_id())).count());
 }
