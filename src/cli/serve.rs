@@ -42,7 +42,7 @@ fn announce(config: &Config, file: Option<&Path>) {
     let version = env!("CARGO_PKG_VERSION");
     info!(version, config = %named, listeners, backends, rules, "starting");
     let (descriptors, connections) = (descriptors::raise(), config.limits.connections);
-    if let Some(descriptors) = descriptors.filter(|descriptors| *descriptors < u64::from(connections)) {
+    if let Some(descriptors) = descriptors.filter(|descriptors| *descriptors < connections as u64) {
         warn!(
             descriptors,
             connections,

@@ -85,7 +85,7 @@ fn a_reload_by_command_says_what_it_came_to() {
     gateway.configure(&plain.clone().section("limits", "depth = 32").get_user(KEPT).text());
     let (status, answer) = gateway.command("/reload");
     assert_eq!((status, &answer["result"]), (200, &"applied".into()));
-    assert_eq!(answer["needs_restart"], serde_json::json!(["limits"]));
+    assert_eq!(answer["needs_restart"], serde_json::json!(["limits.depth"]));
     // What is answered as applied is in force.
     assert_eq!(client.get_user(7).email(), client.get_user(7).email());
     gateway.configure(&plain.get_user("tll = '60s'\nmodus = 'on'").text());
