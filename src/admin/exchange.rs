@@ -14,12 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::Accept;
+use crate::log::Lines;
 
 /// Answers one request for each connection until told to stop, and ends when the last has ended.
 ///
-/// Whoever wants a place beyond [`AT_ONCE`] waits for it, at most [`EXCHANGE_MAX`].
+/// Whoever comes while there are [`AT_ONCE`] waits for a place; each is given back within [`EXCHANGE_MAX`].
 pub(super) async fn serve<A: Accept>(socket: A, routes: Router, stop: CancellationToken) {
     let (places, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), TaskTracker::new());
+    let lines = Lines::new(1);
     let accepted = async {
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
@@ -34,7 +36,9 @@ pub(super) async fn serve<A: Accept>(socket: A, routes: Router, stop: Cancellati
                 }
                 Err(error) => {
                     // Most often no file descriptor is left; one that somebody gives back is worth waiting for.
-                    tracing::warn!(%error, "the admin endpoint cannot accept a connection");
+                    if let Some(dropped) = lines.admit() {
+                        tracing::warn!(%error, dropped, "the admin endpoint cannot accept a connection");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
