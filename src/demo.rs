@@ -20,8 +20,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::server::{self, Running, StartError, Surroundings};
 use crate::{config, runtime};
 
-use load::{Load, Reader};
-use phase::{Felt, Happened, Phase};
+use load::{Felt, Load, Reader};
+use phase::{Happened, Phase};
 use process::Process;
 use scrape::Outcomes;
 use screen::Ink;

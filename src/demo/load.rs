@@ -18,7 +18,6 @@ use crate::dial::Dial;
 use super::backend::ANSWERED_AT;
 use super::client::{Client, Question, Said};
 use super::generated::users::User;
-use super::phase::Felt;
 
 /// The running load; dropping it ends it.
 #[derive(Debug)]
@@ -39,6 +38,15 @@ pub(super) struct Tally {
     stranger: AtomicI64,
     last: Mutex<Option<String>>,
     answered: Mutex<HashSet<Question>>,
+}
+
+/// What clients felt in a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Felt {
+    /// The age of the oldest answer that one got.
+    pub(super) oldest: Duration,
+    /// What 99 of 100 calls took at most.
+    pub(super) p99: Duration,
 }
 
 /// What clients have felt since it was last read.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::outcome::Outcome;
 
-use super::load::Counted;
+use super::load::{Counted, Felt};
 use super::scrape::Outcomes;
 
 /// A part of the demo.
@@ -43,15 +43,6 @@ pub(super) struct Happened {
     pub(super) counted: Counted,
     /// What the clients felt.
     pub(super) felt: Felt,
-}
-
-/// What clients felt in a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Felt {
-    /// The age of the oldest answer that one got.
-    pub(super) oldest: Duration,
-    /// What 99 of 100 calls took at most.
-    pub(super) p99: Duration,
 }
 
 /// Where an answer came from, in words for people who do not know the gateway's.

@@ -227,8 +227,7 @@ const CYAN: &str = "36";
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::Counted;
-    use super::super::phase::Felt;
+    use super::super::load::{Counted, Felt};
     use super::super::scrape::Outcomes;
     use super::*;
     use crate::outcome::Outcome;
