@@ -94,6 +94,11 @@ impl Cache {
         }
     }
 
+    /// Writes to the shared tier that have not ended.
+    pub fn writes_under_way(&self) -> usize {
+        self.shared.as_ref().map_or(0, |shared| shared.writes().under_way())
+    }
+
     /// Lets the shared tier go: it is down from then on, and no task of it is left.
     pub async fn end(&self) {
         if let Some(shared) = &self.shared {

@@ -79,6 +79,8 @@ pub struct UnderWay {
     pub flights: usize,
     /// Calls at endpoints.
     pub calls: usize,
+    /// Writes to the shared tier.
+    pub writes: usize,
 }
 
 /// Why a gateway did not start.
@@ -160,7 +162,7 @@ impl Running {
 
     /// What is under way at this moment. Nothing is, some time after its last client has left.
     pub fn under_way(&self) -> UnderWay {
-        let Parts { gateways, shared, flights, backends, .. } = &*self.parts;
+        let Parts { gateways, shared, flights, backends, cache, .. } = &*self.parts;
         let open = gateways.values().map(|gateway| gateway.counts.open.get()).sum::<i64>();
         let endpoints = backends.values().flat_map(|backend| backend.endpoints());
         UnderWay {
@@ -168,6 +170,7 @@ impl Running {
             held: shared.held.total(),
             flights: flights.tasks(),
             calls: endpoints.map(|endpoint| endpoint.in_flight).sum(),
+            writes: cache.writes_under_way(),
         }
     }
 
