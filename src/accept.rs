@@ -1,5 +1,6 @@
 //! The only way in: every address that Larder listens on is bound here.
 
+mod peer;
 mod simulated;
 
 use std::fmt::Debug;
@@ -9,7 +10,9 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::dial::{Stream, Tcp};
+use crate::dial::{Tcp, keepalive};
+
+pub use peer::{Client, Peer};
 
 /// Binds addresses. A type for each network, so that a connection's reads and writes are direct calls.
 pub trait Bind: Debug + Send + Sync + 'static {
@@ -26,7 +29,7 @@ pub trait Bind: Debug + Send + Sync + 'static {
 /// A bound address that clients connect to.
 pub trait Accept: Debug + Send + Sync + 'static {
     /// A client's connection.
-    type Stream: Stream + 'static;
+    type Stream: Client + 'static;
 
     /// Where it is bound.
     ///
@@ -71,7 +74,8 @@ impl Accept for TcpListener {
     fn prepare(stream: &TcpStream) {
         // A reply goes out in one write; waiting to fill a segment would only delay it.
         let _ = stream.set_nodelay(true);
-        let _ = SockRef::from(stream).set_keepalive(true);
+        // A client that vanished without a word is noticed, even if nothing is to be written to it.
+        let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive());
     }
 }
 

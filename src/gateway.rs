@@ -1,5 +1,6 @@
 //! The decision: what answers a call.
 
+pub mod again;
 pub mod fetch;
 pub mod observed;
 pub mod reply;
@@ -75,8 +76,8 @@ pub type Session = Arc<Mutex<Private>>;
 pub enum Turn {
     /// It is here.
     Now(Reply),
-    /// It will be.
-    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
+    /// It will be; the call is what was taken out of its client's buffer.
+    Later(Call, Pin<Box<dyn Future<Output = Reply> + Send>>),
 }
 
 impl Gateway {
@@ -134,8 +135,8 @@ impl Gateway {
                 Freshness::Expired => None,
             },
         };
-        let this = Arc::clone(self);
-        Turn::Later(Box::pin(this.seek(call.to_call(), Arc::clone(cached), key.into(), spare)))
+        let (this, call) = (Arc::clone(self), call.to_call());
+        Turn::Later(call.clone(), Box::pin(this.seek(call, Arc::clone(cached), key.into(), spare)))
     }
 
     /// Sentences 4 and 5 of the promise.
@@ -211,7 +212,8 @@ impl Gateway {
     ) -> Turn {
         let (this, asking, session) = (Arc::clone(self), Arc::clone(asking), session.cloned());
         let call = call.to_call();
-        Turn::Later(Box::pin(async move {
+        let taken = call.clone();
+        let reply = Box::pin(async move {
             let Asking { terms, timeout, fallback, counts } = &*asking;
             let asked = match session {
                 None => this.backend.ask(&call, terms, *timeout).await,
@@ -223,7 +225,8 @@ impl Gateway {
                 Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),
                 Err(fault) => Reply::last(fault, fallback.as_ref(), call.protocol),
             }
-        }))
+        });
+        Turn::Later(taken, reply)
     }
 
     /// What an observed rule would have done with the call.
@@ -259,4 +262,16 @@ impl Scratch {
     pub fn new(depth_max: usize) -> Self {
         Self { key: Vec::new(), canonical: Canonical::new(depth_max) }
     }
+
+    /// Gives back the memory that one long call took.
+    #[inline]
+    pub fn shrink(&mut self) {
+        if self.key.capacity() > KEY_KEPT {
+            self.key = Vec::new();
+        }
+        self.canonical.shrink();
+    }
 }
+
+/// Capacity of a key that is kept from call to call.
+const KEY_KEPT: usize = 4 << 10;

@@ -1,16 +1,25 @@
 //! Accepts the connections of one listener, up to a bound, until it is told to stop.
 
-pub mod connection;
-pub mod desk;
-pub mod end;
+mod alarm;
+mod arrivals;
+mod clocks;
+mod connection;
+mod desk;
+mod end;
+mod fence;
 pub mod held;
-pub mod line;
+mod line;
 pub mod options;
+mod outbox;
+mod patience;
+pub mod places;
+#[cfg(test)]
+mod tests;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -21,12 +30,29 @@ use crate::gateway::Gateway;
 use connection::Connection;
 use held::Held;
 pub use options::{DuplicateSeqid, Settings};
+use patience::Patience;
+use places::Places;
+
+/// What the connections of one listener share.
+#[derive(Debug)]
+struct Front {
+    settings: Settings,
+    gateway: Arc<Gateway>,
+    patience: Patience,
+}
+
+impl Front {
+    /// Notes that a client gave up after it had waited for so long.
+    fn gave_up(&self, waited: Duration) {
+        self.patience.gave_up(waited, self.settings.client_timeout, &self.gateway.counts);
+    }
+}
 
 /// What all connections of the process share.
 #[derive(Clone, Debug)]
 pub struct Shared {
-    /// One permit for each connection that may be open.
-    pub places: Arc<Semaphore>,
+    /// One for each connection that may be open.
+    pub places: Arc<Places>,
     /// Bytes of unanswered calls and unsent replies.
     pub held: Held,
     /// Where connections run.
@@ -37,7 +63,7 @@ pub struct Shared {
 
 /// Serves every client that connects, each in a task of its own, until told to stop.
 pub async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Arc<Gateway>, shared: Shared) {
-    let settings = Arc::new(settings);
+    let front = Arc::new(Front { settings, gateway, patience: Patience::default() });
     loop {
         let accepted = tokio::select! {
             biased;
@@ -45,31 +71,33 @@ pub async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Arc<Gatew
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => admit::<A>(stream, &settings, &gateway, &shared),
+            Ok((stream, peer)) => admit::<A>(stream, peer.ip(), &front, &shared),
             Err(error) => {
                 // Most often no file descriptor is left; one that a client gives back is worth waiting for.
-                warn!(listener = %gateway.counts.listener(), %error, "cannot accept a connection");
+                warn!(listener = %front.gateway.counts.listener(), %error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-fn admit<A: Accept>(stream: A::Stream, settings: &Arc<Settings>, gateway: &Arc<Gateway>, shared: &Shared) {
-    let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
-        gateway.counts.limit("connections");
-        gateway.counts.closed("connections");
-        return;
+fn admit<A: Accept>(stream: A::Stream, peer: IpAddr, front: &Arc<Front>, shared: &Shared) {
+    let place = match shared.places.take(peer) {
+        Ok(place) => place,
+        Err(full) => {
+            front.gateway.counts.limit(full.limit());
+            front.gateway.counts.closed(full.limit());
+            return;
+        }
     };
-    let (settings, gateway, stop) = (Arc::clone(settings), Arc::clone(gateway), shared.stop.clone());
-    let share = shared.held.share();
+    let (front, stop, share) = (Arc::clone(front), shared.stop.clone(), shared.held.share());
     shared.tasks.spawn(async move {
         let _place = place;
         A::prepare(&stream);
-        gateway.counts.open.inc();
-        let end = Connection::new(stream, settings, Arc::clone(&gateway), share).serve(&stop).await;
-        gateway.counts.open.dec();
-        end.count(&gateway.counts);
+        front.gateway.counts.open.inc();
+        let end = Connection::new(stream, Arc::clone(&front), share).serve(&stop).await;
+        front.gateway.counts.open.dec();
+        end.count(&front.gateway.counts);
     });
 }
 

@@ -30,6 +30,7 @@ pub struct Metrics {
     connections: Family<Listener, Gauge>,
     unkeyable: Family<Unkeyable, Counter>,
     sessions: Family<Listener, Counter>,
+    gave_up: Family<Listener, Histogram, fn() -> Histogram>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -93,6 +94,7 @@ impl Metrics {
             connections: Family::default(),
             unkeyable: Family::default(),
             sessions: Family::default(),
+            gave_up: Family::new_with_constructor(call_seconds),
         };
         registry.register("larder_calls", "Calls by what became of them", metrics.calls.clone());
         registry.register(
@@ -102,7 +104,7 @@ impl Metrics {
         );
         registry.register(
             "larder_call_seconds",
-            "Time from a call's last byte to its reply's first",
+            "Time from the arrival of a call's first byte to its reply",
             metrics.seconds.clone(),
         );
         registry.register(
@@ -123,6 +125,11 @@ impl Metrics {
             metrics.sessions.clone(),
         );
         registry.register(
+            "larder_gave_up_seconds",
+            "After how long clients were seen to give up on a call",
+            metrics.gave_up.clone(),
+        );
+        registry.register(
             "larder_unkeyable",
             "Calls of a cached method whose arguments have no one spelling",
             metrics.unkeyable.clone(),
@@ -139,7 +146,8 @@ impl Metrics {
         let ages =
             Outcome::ALL.map(|outcome| self.ages.get_or_create(&Ages { outcome: outcome.as_str() }).clone());
         let open = self.connections.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
-        ListenerCounts { families: self.clone(), listener, seconds, ages, open, recent }
+        let gave_up = self.gave_up.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
+        ListenerCounts { families: self.clone(), listener, seconds, ages, open, gave_up, recent }
     }
 }
 
@@ -152,6 +160,8 @@ pub struct ListenerCounts {
     ages: [Histogram; Outcome::ALL.len()],
     /// Connections open.
     pub open: Gauge,
+    /// After how long clients were seen to give up on a call.
+    pub gave_up: Histogram,
     recent: Arc<Recent>,
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::{Accept, Bind};
+use super::{Accept, Bind, Client, Peer};
 use crate::dial::Simulated;
 use crate::dial::simulated::Socket;
 
@@ -44,6 +44,16 @@ impl Accept for Door {
     }
 
     fn prepare(_: &Socket) {}
+}
+
+impl Client for Socket {
+    fn peer(&self) -> Peer {
+        match (self.is_reset(), self.has_ended()) {
+            (true, _) => Peer::Gone,
+            (false, true) => Peer::Finished,
+            (false, false) => Peer::Open,
+        }
+    }
 }
 
 /// Connections that wait until they are accepted.

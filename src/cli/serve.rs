@@ -32,6 +32,7 @@ pub fn run(file: Option<&Path>) -> u8 {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
+    runtime.spawn(runtime::give_memory_back());
     runtime.block_on(serve(config, file))
 }
 

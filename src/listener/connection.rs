@@ -1,36 +1,48 @@
 //! One client: reads its calls, hands them to the gateway, and writes the replies in the order of the calls.
 //!
-//! All whole messages of a read are answered before anything is written, and all their replies leave in one write. A call not known
-//! to be idempotent starts when all before it have ended, and those after it start when it has. While a client does not read its
-//! replies, nothing is read from it.
+//! Reading, writing and the calls under way go on side by side in the connection's one task: a client that does not read holds up
+//! nothing but its own replies. All whole messages of a read are answered before anything is written, and all their replies leave in
+//! one write. A call not known to be idempotent starts when all before it have ended, and those after it start when it has.
 
-use std::io;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
-use super::desk::{Desk, Step};
+use super::Front;
+use super::alarm::Alarm;
+use super::arrivals::Arrivals;
+use super::clocks::{Clocks, Due};
+use super::desk::{Arrived, Desk, Step};
 use super::end::End;
-use super::held::Share;
-use super::line::Answered;
-use crate::gateway::{Batch, Gateway};
+use super::held::{Allowed, Share};
+use crate::accept::{Client, Peer};
+use crate::gateway::Batch;
 use crate::wire::inbound::{Inbound, Look};
 
 /// A connection and what it has under way.
-#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
-pub struct Connection<S> {
+pub(super) struct Connection<S> {
     stream: S,
+    front: Arc<Front>,
     inbound: Inbound,
+    arrivals: Arrivals,
+    /// Where the bytes begin that were read last, until their arrival is noted.
+    unnoted: Option<u64>,
     desk: Desk,
     reading: Reading,
-    /// Since when a message is unfinished that nothing but the client holds up.
-    started: Option<Instant>,
+    /// What the last look for a call came to.
+    step: Step,
+    /// The bytes cannot be told apart any further: what was asked before is answered, then this ends it.
+    lost: Option<End>,
     share: Share,
+    /// Since when the client sends nothing more, or when it was answered last after that.
+    finished: Option<Instant>,
+    clocks: Clocks,
+    alarm: Alarm,
 }
 
 /// Whether more is read from the client.
@@ -43,179 +55,289 @@ enum Reading {
     Ended,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+impl<S: Client> Connection<S> {
     /// A connection on which nothing has happened.
-    pub fn new(stream: S, settings: Arc<Settings>, gateway: Arc<Gateway>, share: Share) -> Self {
+    pub(super) fn new(stream: S, front: Arc<Front>, share: Share) -> Self {
+        let settings = &front.settings;
         Self {
             inbound: Inbound::detecting(settings.transport, settings.protocol, settings.bounds),
-            desk: Desk::new(settings, gateway),
+            arrivals: Arrivals::default(),
+            unnoted: None,
+            desk: Desk::new(Arc::clone(&front)),
             reading: Reading::Open,
-            started: None,
+            step: Step::Waits,
+            lost: None,
             share,
+            finished: None,
+            clocks: Clocks::new(Instant::now()),
+            alarm: Alarm::default(),
+            front,
             stream,
         }
     }
 
     /// Answers calls until the client, the gateway or a fault ends it.
-    pub async fn serve(mut self, stop: &CancellationToken) -> End {
-        match self.run(stop).await {
-            Ok(end) | Err(end) => end,
-        }
-    }
-
-    async fn run(&mut self, stop: &CancellationToken) -> Result<End, End> {
+    pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
         // Registered once: a call costs no lock of what all connections share.
         let mut stopped = pin!(stop.cancelled());
-        loop {
-            let answered = self.answer_calls();
-            self.flush().await?;
-            if answered? == Step::Unfinished {
+        let end = loop {
+            if let Err(end) = self.answer_calls() {
+                break end;
+            }
+            if let Err(end) = poll_fn(|cx| self.poll(cx, stopped.as_mut())).await {
+                break end;
+            }
+            if self.step == Step::Unfinished {
                 tokio::task::yield_now().await;
-                continue;
             }
-            if let Some(end) = self.end() {
-                return Ok(end);
-            }
-            let (reads, waits) = (self.reads(), !self.desk.line.is_empty());
-            let (started, open) = (self.started, self.reading == Reading::Open);
-            let message_time = self.desk.settings.message_time;
-            let Self { stream, inbound, desk, .. } = self;
-            tokio::select! {
-                biased;
-                Some(answered) = desk.line.next(), if waits => self.settle_all(&answered)?,
-                read = stream.read_buf(inbound.room()), if reads => self.received(&read)?,
-                () = &mut stopped, if open => self.reading = Reading::Draining,
-                () = overdue(started, message_time), if started.is_some() => {
-                    self.desk.gateway.counts.limit("message_time");
-                    return Err(End::MessageTime);
-                }
-            }
-        }
+        };
+        // What was answered before leaves, if the socket takes it at once.
+        poll_fn(|cx| Poll::Ready(self.desk.outbox.poll_write(cx, &mut self.stream).is_ready())).await;
+        end
     }
 
     /// Starts all calls that may start, and puts the replies of those that are answered at once into the outbox.
-    fn answer_calls(&mut self) -> Result<Step, End> {
+    fn answer_calls(&mut self) -> Result<(), End> {
+        self.step = Step::Waits;
+        self.clocks.message = self.clocks.message.filter(|_| !self.inbound.is_empty());
         if self.inbound.is_empty() {
-            self.started = None;
-            // Less is never too much.
-            let _ = self.share.hold(0);
-            return Ok(Step::Waits);
+            return Ok(());
         }
-        let arrived = Instant::now();
-        let batch = self.desk.gateway.batch(self.desk.gateway.clock.at(arrived));
-        let mut step = Ok(Step::Taken);
-        while step == Ok(Step::Taken) {
-            step = self.answer_next(&batch, arrived);
+        let now = Instant::now();
+        if let Some(from) = self.unnoted.take() {
+            self.arrivals.note(from, now);
         }
-        self.desk.line.count(&self.desk.gateway, arrived);
-        let step = step?;
-        // What waits for other calls is not held up by its client.
-        let unfinished = !self.inbound.is_empty() && self.desk.line.is_empty();
-        self.started = unfinished.then(|| self.started.unwrap_or(arrived));
-        let held = self.inbound.len() + self.desk.line.outbox.len();
-        if self.share.hold(held) {
-            return Ok(step);
+        if self.clocks.crowded.is_some() || self.lost.is_some() {
+            return Ok(());
         }
-        self.desk.gateway.counts.limit("buffered");
-        Err(End::Buffered)
+        let batch = self.front.gateway.batch(self.front.gateway.clock.at(now));
+        let mut taken = false;
+        let step = loop {
+            match self.answer_next(&batch, now) {
+                Ok(Step::Taken) => taken = true,
+                Ok(step) => break Ok(step),
+                Err(end) => break Err(end),
+            }
+        };
+        self.desk.count();
+        self.desk.shrink();
+        self.step = match step {
+            Err(end @ End::Wire(_)) => {
+                self.lost = Some(end);
+                Step::Waits
+            }
+            step => step?,
+        };
+        let backed_up = !self.desk.is_empty() || self.step == Step::Full;
+        if backed_up && !self.inbound.is_empty() && self.desk.look_ahead(&mut self.inbound, now)? {
+            self.step = Step::Unfinished;
+        }
+        // Each message has its own time, and what waits for other calls is not held up by its client.
+        let waits_for_client = self.step == Step::Waits && !backed_up && !self.inbound.is_empty();
+        let began = self.clocks.message.filter(|_| !taken).unwrap_or(now);
+        self.clocks.message = waits_for_client.then_some(began);
+        Ok(())
     }
 
     /// Answers or starts the first call in the inbox.
     #[inline]
-    fn answer_next(&mut self, batch: &Batch, arrived: Instant) -> Result<Step, End> {
+    fn answer_next(&mut self, batch: &Batch, now: Instant) -> Result<Step, End> {
         match self.inbound.first() {
             Ok(Look::Whole) => {}
             Ok(Look::Needs(_)) => return Ok(Step::Waits),
             Ok(Look::Unfinished) => return Ok(Step::Unfinished),
             // What was asked before is answered first.
-            Err(_) if !self.desk.line.is_empty() => return Ok(Step::Waits),
+            Err(_) if !self.desk.is_empty() => return Ok(Step::Waits),
             Err(error) => return Err(self.desk.lost(error)),
         }
+        let at = self.arrivals.of(self.inbound.position()).unwrap_or(now);
         let (Some(speech), Some(whole)) = (self.inbound.speech(), self.inbound.message()) else {
             return Ok(Step::Waits);
         };
-        let step = self.desk.take(&whole, speech, batch, arrived)?;
+        let step = self.desk.take(&Arrived { whole, speech, at }, batch, now)?;
         if step == Step::Taken {
             self.inbound.skip();
+            self.desk.taken();
         }
         Ok(step)
     }
 
-    /// Puts a reply whose turn has come into the outbox, and those behind it that are here too: they leave in one write.
-    fn settle_all(&mut self, answered: &Answered) -> Result<(), End> {
-        self.settle(answered)?;
-        while let Some(answered) = self.desk.line.next_now() {
-            self.settle(&answered)?;
+    /// Moves everything on that can be. Ready when there may be calls to answer.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        stopped: Pin<&mut impl Future<Output = ()>>,
+    ) -> Poll<Result<(), End>> {
+        if self.exchange(cx)? {
+            return Poll::Ready(Ok(()));
         }
-        Ok(())
+        if let Some(end) = self.end() {
+            return Poll::Ready(Err(end));
+        }
+        if !self.has_room(cx)? {
+            // It is over: calls that were left unread are looked at.
+            return Poll::Ready(Ok(()));
+        }
+        if self.reads() && self.poll_read(cx)?.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.reading == Reading::Open && stopped.poll(cx).is_ready() {
+            self.reading = Reading::Draining;
+            self.clocks.draining = Some(Instant::now());
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_clocks(cx)
     }
 
-    fn settle(&mut self, answered: &Answered) -> Result<(), End> {
-        let Some(speech) = self.inbound.speech() else {
-            return Ok(());
+    /// Writes what the socket takes, and moves the calls under way on whether it takes anything or not. Whether there may be calls to
+    /// answer by now.
+    fn exchange(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut settled = false;
+        loop {
+            let full = self.desk.outbox.is_full();
+            let more = !self.desk.is_empty() && self.desk.settle(cx, self.inbound.speech())?;
+            settled |= more;
+            match self.desk.outbox.poll_write(cx, &mut self.stream) {
+                Poll::Ready(Err(_)) => return Err(self.gone()),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+            if self.desk.outbox.is_full() || !more && !full {
+                break;
+            }
+        }
+        self.clocks.blocked = self.desk.outbox.blocked();
+        if settled && self.finished.is_some() {
+            self.finished = Some(Instant::now());
+        }
+        let again = match self.step {
+            Step::Unfinished => true,
+            Step::Full => !self.desk.outbox.is_full(),
+            Step::Waits | Step::Taken => settled,
         };
-        let timeout = self.desk.settings.client_timeout;
-        self.desk.line.settle(answered, speech, timeout, &self.desk.gateway).map_err(|_| End::LateReply)
+        Ok(again)
     }
 
-    async fn flush(&mut self) -> Result<(), End> {
-        if self.desk.line.outbox.is_empty() {
-            return Ok(());
+    /// Notes what the connection holds. False once if it has had to wait for others to hold less, and need not any longer.
+    fn has_room(&mut self, cx: &Context<'_>) -> Result<bool, End> {
+        self.share.hold(self.inbound.held() + self.desk.held(), self.clocks.blocked);
+        match self.share.allows(cx) {
+            Allowed::All => Ok(self.clocks.crowded.take().is_none()),
+            Allowed::Less => {
+                if self.clocks.crowded.is_none() {
+                    self.front.gateway.counts.limit("buffered");
+                    self.clocks.crowded = Some(Instant::now());
+                    self.clocks.message = None;
+                }
+                Ok(true)
+            }
+            Allowed::Nothing => Err(End::Buffered),
         }
-        // A plain write: the kernel makes more work of a vectored one, even of a single part.
-        self.stream.write_all(&self.desk.line.outbox).await.map_err(|_| End::Broken)?;
-        self.desk.line.outbox.clear();
-        if self.desk.line.outbox.capacity() > OUTBOX_KEPT {
-            self.desk.line.outbox = bytes::BytesMut::new();
-        }
-        Ok(())
     }
 
-    fn received(&mut self, read: &io::Result<usize>) -> Result<(), End> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let from = self.inbound.end();
+        let read = ready!(pin!(self.stream.read_buf(self.inbound.room())).poll(cx));
+        self.clocks.idle = None;
         match read {
-            Ok(0) => self.reading = Reading::Ended,
-            Ok(_) => {}
-            Err(_) => return Err(End::Broken),
+            Ok(0) => {
+                self.reading = Reading::Ended;
+                self.finished();
+            }
+            Ok(_) => {
+                self.unnoted.get_or_insert(from);
+            }
+            Err(_) => return Poll::Ready(Err(self.gone())),
         }
-        Ok(())
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_clocks(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let settings = &self.front.settings;
+        let quiet = self.desk.is_empty() && self.inbound.is_empty() && self.desk.outbox.is_empty();
+        if settings.idle_time.is_some() && quiet {
+            self.clocks.idle.get_or_insert_with(Instant::now);
+        } else {
+            self.clocks.idle = None;
+        }
+        self.clocks.half_closed = self.finished.filter(|_| !self.desk.is_empty());
+        // While calls are under way and nothing is read, nobody else would notice that the client has gone.
+        let unseen = !self.desk.is_empty() && !self.reads();
+        self.clocks.looked = if unseen { self.clocks.looked.or_else(|| Some(Instant::now())) } else { None };
+        loop {
+            let next = self.clocks.next(&self.front.settings);
+            ready!(self.alarm.poll(cx, next));
+            let now = Instant::now();
+            match self.clocks.due(&self.front.settings, now) {
+                Some(Due::End(end)) => return Poll::Ready(Err(end)),
+                Some(Due::Relieve) => {
+                    self.clocks.crowded = Some(now);
+                    self.share.relieve();
+                }
+                Some(Due::Look) => {
+                    self.clocks.looked = Some(now);
+                    match self.stream.peer() {
+                        Peer::Open => {}
+                        Peer::Finished => self.finished(),
+                        Peer::Gone => return Poll::Ready(Err(self.gone())),
+                    }
+                }
+                None => {}
+            }
+        }
     }
 
     /// Whether bytes are to be read: always for the message that is due, but not without bound for those that wait.
     fn reads(&self) -> bool {
+        if self.clocks.crowded.is_some() || self.lost.is_some() {
+            return false;
+        }
+        let due = self.desk.is_empty() && self.step != Step::Full;
         match self.reading {
-            Reading::Open => self.desk.line.is_empty() || self.inbound.len() < READ_AHEAD,
-            Reading::Draining => self.desk.line.is_empty(),
+            Reading::Open => due || self.inbound.behind_first() < READ_AHEAD,
+            Reading::Draining => due,
             Reading::Ended => false,
         }
     }
 
-    fn end(&self) -> Option<End> {
-        if !self.desk.line.is_empty() {
+    /// The client sends nothing more: it waits for its answers, or has given up on them.
+    fn finished(&mut self) {
+        if self.finished.is_none() {
+            self.finished = Some(Instant::now());
+            self.note_patience();
+        }
+    }
+
+    /// The client is gone.
+    fn gone(&self) -> End {
+        if self.finished.is_none() {
+            self.note_patience();
+        }
+        End::Broken
+    }
+
+    fn note_patience(&self) {
+        if let Some(since) = self.desk.awaits_since() {
+            self.front.gave_up(since.elapsed());
+        }
+    }
+
+    fn end(&mut self) -> Option<End> {
+        if !self.desk.is_empty() || !self.desk.outbox.is_empty() {
             return None;
         }
+        if self.lost.is_some() {
+            return self.lost.take();
+        }
+        let answered = self.inbound.is_empty();
         match self.reading {
-            _ if self.session_lost() => Some(End::Session),
-            Reading::Ended if self.inbound.is_empty() => Some(End::Client),
-            Reading::Ended => Some(End::Broken),
-            Reading::Draining if self.inbound.is_empty() => Some(End::Drained),
-            Reading::Draining | Reading::Open => None,
+            _ if self.desk.is_session_lost() => Some(End::Session),
+            Reading::Ended if answered => Some(End::Client),
+            Reading::Ended if self.step == Step::Waits && self.clocks.crowded.is_none() => Some(End::Broken),
+            Reading::Draining if answered => Some(End::Drained),
+            Reading::Ended | Reading::Draining | Reading::Open => None,
         }
     }
-
-    fn session_lost(&self) -> bool {
-        let session = self.desk.session.as_ref().and_then(|session| session.try_lock().ok());
-        session.is_some_and(|session| session.is_lost())
-    }
 }
 
-async fn overdue(started: Option<Instant>, bound: Duration) {
-    match started {
-        Some(started) => tokio::time::sleep_until(started + bound).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Bytes that are read ahead while calls are under way: enough for their successors, and for a sequence id given twice to be seen.
+/// Bytes that are read ahead of the first message that waits: enough for its successors, and for a sequence id used again to be seen.
 const READ_AHEAD: usize = 64 << 10;
-/// Capacity of an outbox that an idle connection keeps.
-const OUTBOX_KEPT: usize = 64 << 10;

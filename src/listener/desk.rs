@@ -1,125 +1,337 @@
-//! Where a client's messages become calls under way: the part of a connection that does no I/O.
+//! Where a client's messages become calls under way, and their replies bytes to be written: the part of a connection that does no I/O.
 
 use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
 
 use thrift::ApplicationErrorKind;
 use tokio::time::Instant;
 
 use super::end::End;
-use super::line::{Line, put};
-use super::{DuplicateSeqid, Settings};
+use super::fence::Fence;
+use super::line::{Line, Stage};
+use super::outbox::{Echo, Outbox};
+use super::{DuplicateSeqid, Front};
 use crate::call::CallRef;
-use crate::gateway::reply::Reply;
-use crate::gateway::{Batch, Gateway, Scratch, Session};
+use crate::clock::Millis;
+use crate::gateway::reply::{Body, Reply};
+use crate::gateway::route::Route;
+use crate::gateway::{Batch, Gateway, Scratch, Session, Turn};
+use crate::outcome::Outcome;
 use crate::rule::sessions::Leaves;
-use crate::wire::inbound::Whole;
+use crate::wire::inbound::{Inbound, Look, Whole};
 use crate::wire::message::{Header, Kind, Message};
 use crate::wire::{Speech, WireError};
 
 /// What a connection needs to answer its calls.
-#[expect(missing_debug_implementations, reason = "futures show nothing")]
-pub struct Desk {
-    /// What the listener knows of its clients.
-    pub settings: Arc<Settings>,
-    /// What answers.
-    pub gateway: Arc<Gateway>,
-    /// The calls under way.
-    pub line: Line,
+pub(super) struct Desk {
+    /// Replies to be written.
+    pub(super) outbox: Outbox,
+    front: Arc<Front>,
+    line: Line,
+    fence: Fence,
     /// The backend connection of this client's own, if the backend wants one for each.
-    pub session: Option<Session>,
+    session: Option<Session>,
     scratch: Scratch,
+    /// What became of the calls of this read that were answered at once.
+    at_once: Vec<AtOnce>,
+}
+
+/// A call that was answered at once.
+#[derive(Clone, Copy, Debug)]
+struct AtOnce {
+    outcome: Outcome,
+    age: Option<Duration>,
+    arrived: Instant,
 }
 
 /// What came of looking for the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// It is answered, or under way.
     Taken,
     /// It is not here, or must wait for those under way.
     Waits,
     /// It has so many values that others get their turn before it is read to its end.
     Unfinished,
+    /// No more is answered before something is written.
+    Full,
+}
+
+/// A message and what is known of its arrival.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived<'a> {
+    /// The message.
+    pub(super) whole: Whole<'a>,
+    /// How it was spelled.
+    pub(super) speech: Speech,
+    /// When its first byte arrived.
+    pub(super) at: Instant,
 }
 
 impl Desk {
     /// A desk with no calls under way.
-    pub fn new(settings: Arc<Settings>, gateway: Arc<Gateway>) -> Self {
+    pub(super) fn new(front: Arc<Front>) -> Self {
         Self {
-            line: Line::new(),
-            scratch: Scratch::new(settings.bounds.depth),
-            session: gateway.session(),
-            settings,
-            gateway,
+            outbox: Outbox::default(),
+            line: Line::default(),
+            fence: Fence::default(),
+            scratch: Scratch::new(front.settings.bounds.depth),
+            session: front.gateway.session(),
+            at_once: Vec::new(),
+            front,
         }
     }
 
-    /// Answers or starts the call that a message is, unless it must wait.
+    /// Whether no call is under way.
     #[inline]
-    pub fn take(
-        &mut self,
-        whole: &Whole<'_>,
-        speech: Speech,
-        batch: &Batch,
-        arrived: Instant,
-    ) -> Result<Step, End> {
-        let Message { header, body } = whole.message;
-        match (whole.flaw, header.kind) {
-            (None, _) if self.repeats(header.seqid) => Err(End::DuplicateSeqid),
+    pub(super) fn is_empty(&self) -> bool {
+        self.line.is_empty()
+    }
+
+    /// Bytes of the calls under way and of replies that are not written.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.line.held() + self.outbox.held()
+    }
+
+    /// When the first call arrived whose client waits for a reply.
+    pub(super) fn awaits_since(&self) -> Option<Instant> {
+        self.line.awaits_since()
+    }
+
+    /// Whether the backend connection of this client's own has ended.
+    pub(super) fn is_session_lost(&self) -> bool {
+        let session = self.session.as_ref().and_then(|session| session.try_lock().ok());
+        session.is_some_and(|session| session.is_lost())
+    }
+
+    /// Answers or starts the call that a message is, at `now`, unless it must wait.
+    #[inline]
+    pub(super) fn take(&mut self, arrived: &Arrived<'_>, batch: &Batch, now: Instant) -> Result<Step, End> {
+        if self.outbox.is_full() {
+            return Ok(Step::Full);
+        }
+        let Whole { message: Message { header, body }, flaw, shared } = arrived.whole;
+        match (flaw, header.kind) {
             (None, Kind::Call | Kind::Oneway) => {
-                let call = CallRef { protocol: speech.protocol, header, body, shared: whole.shared };
-                Ok(self.start(&call, speech, batch, arrived))
+                if !self.line.is_empty() {
+                    self.repeats(header.seqid, now)?;
+                }
+                let call = CallRef { protocol: arrived.speech.protocol, header, body, shared };
+                self.start(&call, arrived, batch, now)
             }
             // What was asked before is answered first.
             _ if !self.line.is_empty() => Ok(Step::Waits),
             (None, Kind::Reply | Kind::Exception) => {
                 let kind = ApplicationErrorKind::InvalidMessageType;
-                self.refuse(speech, &header, kind, "the message is no call");
+                self.refuse(arrived.speech, &header, kind, "the message is no call");
                 Ok(Step::Taken)
             }
             (Some(error), _) => {
-                self.count_limit(error);
-                self.refuse(speech, &header, ApplicationErrorKind::ProtocolError, &error.to_string());
+                if let Some(limit) = error.limit() {
+                    self.front.gateway.counts.limit(limit);
+                }
+                let kind = ApplicationErrorKind::ProtocolError;
+                self.refuse(arrived.speech, &header, kind, &error.to_string());
                 Ok(Step::Taken)
             }
         }
     }
 
     /// The stream cannot be told apart any further.
-    pub fn lost(&self, error: WireError) -> End {
-        self.count_limit(&error);
-        tracing::debug!(listener = %self.gateway.counts.listener(), %error, "a client's bytes cannot be read");
+    pub(super) fn lost(&self, error: WireError) -> End {
+        let listener = self.front.gateway.counts.listener();
+        tracing::debug!(%listener, %error, "a client's bytes cannot be read");
         End::Wire(error)
     }
 
-    /// Starts a call unless it must wait for those under way.
-    #[inline]
-    fn start(&mut self, call: &CallRef<'_>, speech: Speech, batch: &Batch, arrived: Instant) -> Step {
-        let Self { gateway, line, scratch, session, settings, .. } = self;
-        let route = batch.routes.find(call.header.name);
-        if !line.admits(route, settings.calls_max) {
-            return Step::Waits;
+    /// Looks at the numbers of the calls that wait unread, as far as their headers are here. Whether some are left to be looked at.
+    pub(super) fn look_ahead(&mut self, inbound: &mut Inbound, now: Instant) -> Result<bool, End> {
+        if self.front.settings.duplicate_seqid == DuplicateSeqid::Allow {
+            // What waits is found all the same, so that it is known how much is more than one message.
+            return Ok(inbound.first() == Ok(Look::Unfinished));
         }
-        if route.leaves == Leaves::Session && session.is_none() {
-            gateway.counts.session();
-            *session = Some(gateway.own_session());
-        }
-        let turn = gateway.answer(call, route, batch.now, scratch, session.as_ref());
-        line.push(turn, call, route, speech, arrived, gateway);
-        Step::Taken
+        self.fence.look(inbound, &self.line).map_err(|reused| self.given_up(reused.arrived, now))
     }
 
-    fn repeats(&self, seqid: i32) -> bool {
-        self.settings.duplicate_seqid == DuplicateSeqid::Close && self.line.awaits(seqid)
+    /// Notes that the first message was taken out.
+    #[inline]
+    pub(super) fn taken(&mut self) {
+        self.fence.taken();
+    }
+
+    /// Counts the calls of a read that were answered at once: one look at the clock for all of them.
+    #[inline]
+    pub(super) fn count(&mut self) {
+        if self.at_once.is_empty() {
+            return;
+        }
+        let (ended, counts) = (Instant::now(), &self.front.gateway.counts);
+        let now = self.front.gateway.clock.at(ended);
+        for AtOnce { outcome, age, arrived } in self.at_once.drain(..) {
+            counts.call(outcome, ended.saturating_duration_since(arrived), age, now);
+        }
+    }
+
+    /// Moves the calls under way on, and puts the replies whose turn has come into the outbox. Whether there were any.
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>, speech: Option<Speech>) -> Result<bool, End> {
+        let Some(speech) = speech else { return Ok(false) };
+        let mut settled = false;
+        while !self.line.is_empty() {
+            self.line.poll(cx);
+            if self.outbox.is_full() || !self.settle_first(speech)? {
+                break;
+            }
+            settled = true;
+        }
+        Ok(settled)
+    }
+
+    /// Gives back the memory that one large call took.
+    #[inline]
+    pub(super) fn shrink(&mut self) {
+        self.scratch.shrink();
+        if self.at_once.capacity() > AT_ONCE_KEPT {
+            self.at_once = Vec::new();
+        }
+    }
+
+    /// Starts a call unless it must wait for those under way. What is answered at once and whose turn it is goes straight to the outbox.
+    #[inline]
+    fn start(
+        &mut self,
+        call: &CallRef<'_>,
+        arrived: &Arrived<'_>,
+        batch: &Batch,
+        now: Instant,
+    ) -> Result<Step, End> {
+        let Front { gateway, settings, .. } = &*self.front;
+        let route = batch.routes.find(call.header.name);
+        if !self.line.admits(route, settings.calls_max) {
+            return Ok(Step::Waits);
+        }
+        if arrived.at != now && self.is_late(arrived.at, now) && !route.asking(call.header.kind).is_silent() {
+            return Err(End::LateReply);
+        }
+        if route.leaves == Leaves::Session && self.session.is_none() {
+            gateway.counts.session();
+            self.session = Some(gateway.own_session());
+        }
+        let turn = gateway.answer(call, route, batch.now, &mut self.scratch, self.session.as_ref());
+        match turn {
+            Turn::Now(reply) if self.line.is_empty() => {
+                let CallRef { header, .. } = call;
+                let Header { seqid, form, .. } = *header;
+                let echo = Echo { speech: arrived.speech, method: header.method(), seqid, form };
+                self.outbox.put(&reply, &echo);
+                route.counts.call(reply.outcome);
+                let Reply { outcome, age, .. } = reply;
+                self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
+                log(&reply, route, gateway);
+            }
+            turn @ (Turn::Now(_) | Turn::Later(..)) => self.line.push(turn, call, route, arrived.at),
+        }
+        Ok(Step::Taken)
+    }
+
+    /// Puts the reply to the first call into the outbox, or has it sought anew if it is too old by now. False if it is not here.
+    fn settle_first(&mut self, speech: Speech) -> Result<bool, End> {
+        let Some(place) = self.line.first() else { return Ok(false) };
+        if matches!(place.stage, Stage::Sought) {
+            return Ok(false);
+        }
+        let now = Instant::now();
+        if place.asked.is_awaited() && self.is_late(place.asked.arrived, now) {
+            return Err(End::LateReply);
+        }
+        let gateway = &self.front.gateway;
+        let time = gateway.clock.at(now);
+        let anew = match (&place.stage, place.asked.again()) {
+            (Stage::Here(reply), Some(call)) => {
+                let holds = gateway.holds(reply, &call, &place.asked.route, time, &mut self.scratch);
+                (!holds).then_some(call)
+            }
+            (_, call) => call.filter(|_| matches!(place.stage, Stage::Postponed)),
+        };
+        let anew = anew.map(|call| {
+            gateway.answer(&call, &place.asked.route, time, &mut self.scratch, self.session.as_ref())
+        });
+        let anew = match anew {
+            Some(Turn::Later(_, reply)) => {
+                self.line.seek_again(reply);
+                return Ok(true);
+            }
+            Some(Turn::Now(reply)) => Some(reply),
+            None => None,
+        };
+        let Some(place) = self.line.pop() else { return Ok(false) };
+        let (asked, reply) = match (anew, place.stage) {
+            (Some(reply), _) | (None, Stage::Here(reply)) => (place.asked, reply),
+            (None, Stage::Sought | Stage::Postponed) => return Ok(true),
+        };
+        let reply = aged(reply, time);
+        let (outcome, age) = (reply.outcome, reply.age);
+        asked.route.counts.call(outcome);
+        gateway.counts.call(outcome, now.saturating_duration_since(asked.arrived), age, time);
+        log(&reply, &asked.route, gateway);
+        let echo = Echo { speech, method: asked.method(), seqid: asked.seqid, form: asked.form };
+        self.outbox.put(&reply, &echo);
+        Ok(true)
+    }
+
+    /// Whether the client of a call has stopped waiting.
+    #[inline]
+    fn is_late(&self, arrived: Instant, now: Instant) -> bool {
+        let bound = self.front.settings.client_timeout;
+        bound.is_some_and(|bound| now.saturating_duration_since(arrived) >= bound)
+    }
+
+    fn repeats(&self, seqid: i32, now: Instant) -> Result<(), End> {
+        match (self.front.settings.duplicate_seqid, self.line.awaits(seqid)) {
+            (DuplicateSeqid::Close, Some(arrived)) => Err(self.given_up(Some(arrived), now)),
+            (DuplicateSeqid::Close, None) | (DuplicateSeqid::Allow, _) => Ok(()),
+        }
+    }
+
+    /// The client has used the number of a call again that arrived at a time, where that is known.
+    fn given_up(&self, arrived: Option<Instant>, now: Instant) -> End {
+        if let Some(arrived) = arrived {
+            self.front.gave_up(now.saturating_duration_since(arrived));
+        }
+        End::DuplicateSeqid
     }
 
     fn refuse(&mut self, speech: Speech, header: &Header<'_>, kind: ApplicationErrorKind, why: &str) {
         let reply = Reply::refusal(speech.protocol, kind, why);
-        put(&mut self.line.outbox, &reply, speech, header.method(), header.seqid, header.form);
-    }
-
-    fn count_limit(&self, error: &WireError) {
-        if let Some(limit) = error.limit() {
-            self.gateway.counts.limit(limit);
-        }
+        let echo = Echo { speech, method: header.method(), seqid: header.seqid, form: header.form };
+        self.outbox.put(&reply, &echo);
     }
 }
+
+/// The reply with the age that its entry has when it is written.
+fn aged(reply: Reply, now: Millis) -> Reply {
+    let age = match &reply.body {
+        Body::Kept(entry) => Some(now.since(entry.born)),
+        Body::Struct(..) | Body::Silence => reply.age,
+    };
+    Reply { age, ..reply }
+}
+
+/// Logs a call that failed or was answered by something stale, at a bounded rate.
+#[inline]
+fn log(reply: &Reply, route: &Route, gateway: &Gateway) {
+    if reply.fault.is_none() && reply.outcome != Outcome::StaleIfError {
+        return;
+    }
+    let Some(dropped) = gateway.lines.admit() else { return };
+    let fault = reply.fault.as_ref().map(tracing::field::display);
+    let (listener, backend, method) =
+        (gateway.counts.listener(), gateway.backend.name(), route.counts.method());
+    let age_ms = reply.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let outcome = reply.outcome.as_str();
+    tracing::warn!(%listener, %backend, %method, outcome, fault, age_ms, dropped, "call");
+}
+
+/// Room for calls answered at once that is kept.
+const AT_ONCE_KEPT: usize = 256;

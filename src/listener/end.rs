@@ -5,7 +5,7 @@ use crate::wire::WireError;
 
 /// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub(super) enum End {
     /// The client closed it.
     Client,
     /// The gateway stops.
@@ -20,15 +20,21 @@ pub enum End {
     LateReply,
     /// A started message was not finished in time.
     MessageTime,
-    /// All connections together hold too many bytes.
+    /// The client took none of its replies for too long.
+    WriteTime,
+    /// The client closed its half, and an answer did not come in time.
+    HalfClosed,
+    /// Nothing happened for too long.
+    Idle,
+    /// All connections together hold too many bytes, and this one was to give way.
     Buffered,
     /// The backend connection that belongs to this client was lost.
     Session,
 }
 
 impl End {
-    /// Counts the end by its reason.
-    pub fn count(&self, counts: &ListenerCounts) {
+    /// Counts the end by its reason, and the limit that was exceeded if it was one.
+    pub(super) fn count(&self, counts: &ListenerCounts) {
         counts.closed(match self {
             Self::Client => "client",
             Self::Drained => "drained",
@@ -37,8 +43,29 @@ impl End {
             Self::DuplicateSeqid => "duplicate_seqid",
             Self::LateReply => "late_reply",
             Self::MessageTime => "message_time",
+            Self::WriteTime => "write_time",
+            Self::HalfClosed => "half_closed_time",
+            Self::Idle => "idle_time",
             Self::Buffered => "buffered",
             Self::Session => "session",
         });
+        let limit = match self {
+            Self::MessageTime => "message_time",
+            Self::WriteTime => "write_time",
+            Self::HalfClosed => "half_closed_time",
+            Self::Idle => "idle_time",
+            Self::Buffered => "buffered",
+            Self::Wire(error) => match error.limit() {
+                Some(limit) => limit,
+                None => return,
+            },
+            Self::Client
+            | Self::Drained
+            | Self::Broken
+            | Self::DuplicateSeqid
+            | Self::LateReply
+            | Self::Session => return,
+        };
+        counts.limit(limit);
     }
 }

@@ -1,230 +1,229 @@
-//! The calls of one connection that are under way, and their replies in the order of the calls.
+//! The calls of one connection that are under way, in the order in which they came.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
-use futures_util::future::{BoxFuture, ready};
-use futures_util::stream::FuturesOrdered;
-use futures_util::{FutureExt, StreamExt};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use crate::call::CallRef;
+use crate::call::{Call, CallRef};
+use crate::gateway::Turn;
 use crate::gateway::reply::{Body, Reply};
-use crate::gateway::route::Route;
-use crate::gateway::{Gateway, Turn};
-use crate::outcome::Outcome;
-use crate::wire::Speech;
-use crate::wire::message::{Form, Header, Kind, put_message, split_name};
+use crate::gateway::route::{Decision, Route};
+use crate::wire::message::{Form, Header, split_name};
 
-/// Calls under way, and the bytes of replies that are due.
-#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
-pub struct Line {
-    /// Replies to be written.
-    pub outbox: BytesMut,
-    pending: FuturesOrdered<BoxFuture<'static, Answered>>,
-    /// The sequence ids of the calls under way whose clients wait for a reply.
-    unanswered: VecDeque<Option<i32>>,
-    place: Place,
-    /// What became of the calls of this read that were answered at once.
-    at_once: Vec<(Outcome, Option<Duration>)>,
+/// Calls under way.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    places: VecDeque<Place>,
+    /// The number of the first place.
+    first: u64,
+    flying: FuturesUnordered<Flying>,
+    company: Company,
+    held: usize,
 }
 
 /// Whether calls may start beside those under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Beside,
-    Alone,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Company {
+    #[default]
+    Welcome,
+    Refused,
+}
+
+/// One call under way.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// What must be known of the call.
+    pub(super) asked: Asked,
+    /// How far it is.
+    pub(super) stage: Stage,
+    held: usize,
+}
+
+/// How far a call is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Its reply is sought.
+    Sought,
+    /// Its reply is here.
+    Here(Reply),
+    /// It could have been answered at once, and will be when its turn comes: what answers may be too old by then.
+    Postponed,
 }
 
 /// What a reply must know of its call.
-#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
-pub struct Asked {
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// When its first byte arrived.
+    pub(super) arrived: Instant,
+    /// Its rule and counters.
+    pub(super) route: Arc<Route>,
+    /// Its number.
+    pub(super) seqid: i32,
+    /// How its header was written.
+    pub(super) form: Form,
     name: Bytes,
-    seqid: i32,
-    form: Form,
-    arrived: Instant,
-    route: Arc<Route>,
+    /// Whether its client waits for a reply.
+    awaited: bool,
+    /// The call itself, where it may have to be answered anew.
+    call: Option<Call>,
 }
 
-/// A reply whose turn has come.
-#[expect(missing_debug_implementations, reason = "futures and streams show nothing")]
-pub struct Answered {
-    asked: Asked,
-    reply: Reply,
+/// A call whose reply is sought.
+struct Flying {
+    number: u64,
+    reply: BoxFuture<'static, Reply>,
 }
 
-/// A reply that came after its client had stopped waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Late;
+impl Future for Flying {
+    type Output = (u64, Reply);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let reply = ready!(self.reply.as_mut().poll(cx));
+        Poll::Ready((self.number, reply))
+    }
+}
+
+impl std::fmt::Debug for Flying {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Flying").field("number", &self.number).finish_non_exhaustive()
+    }
+}
 
 impl Line {
-    /// No calls under way.
-    pub fn new() -> Self {
-        Self {
-            outbox: BytesMut::new(),
-            pending: FuturesOrdered::new(),
-            unanswered: VecDeque::new(),
-            place: Place::Beside,
-            at_once: Vec::new(),
-        }
-    }
-
-    /// Calls under way.
-    pub fn len(&self) -> usize {
-        self.pending.len()
-    }
-
     /// Whether no call is under way.
-    pub fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
-    /// Whether a call with this sequence id is still unanswered.
+    /// Bytes of the calls under way, and of their replies that are here.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// When the call with this number arrived, if it is still unanswered and its client waits for a reply.
     #[inline]
-    pub fn awaits(&self, seqid: i32) -> bool {
-        self.unanswered.contains(&Some(seqid))
+    pub(super) fn awaits(&self, seqid: i32) -> Option<Instant> {
+        let mut awaited = self.places.iter().filter(|place| place.asked.awaited);
+        awaited.find(|place| place.asked.seqid == seqid).map(|place| place.asked.arrived)
+    }
+
+    /// When the first call arrived whose client waits for a reply.
+    pub(super) fn awaits_since(&self) -> Option<Instant> {
+        self.places.iter().find(|place| place.asked.awaited).map(|place| place.asked.arrived)
     }
 
     /// Whether a call of `route` may start beside those under way, of which there may be `calls_max`.
     #[inline]
-    pub fn admits(&self, route: &Route, calls_max: usize) -> bool {
-        self.pending.is_empty()
-            || self.place == Place::Beside && !route.keeps_place() && self.pending.len() < calls_max
+    pub(super) fn admits(&self, route: &Route, calls_max: usize) -> bool {
+        self.places.is_empty()
+            || self.company == Company::Welcome && !route.keeps_place() && self.places.len() < calls_max
     }
 
-    /// Queues what answers `call`. What is here already and whose turn it is goes straight to the outbox.
-    #[inline]
-    pub fn push(
-        &mut self,
-        turn: Turn,
-        call: &CallRef<'_>,
-        route: &Arc<Route>,
-        speech: Speech,
-        arrived: Instant,
-        gateway: &Gateway,
-    ) {
+    /// Takes a call behind the others.
+    pub(super) fn push(&mut self, turn: Turn, call: &CallRef<'_>, route: &Arc<Route>, arrived: Instant) {
+        self.company = if route.keeps_place() { Company::Refused } else { Company::Welcome };
+        let number = self.first + self.places.len() as u64;
         let header = &call.header;
-        match turn {
-            Turn::Now(reply) if self.pending.is_empty() => {
-                put(&mut self.outbox, &reply, speech, header.method(), header.seqid, header.form);
-                route.counts.call(reply.outcome);
-                self.at_once.push((reply.outcome, reply.age));
-                log(&reply, route, gateway);
+        let (stage, call) = match turn {
+            Turn::Now(_) => (Stage::Postponed, call.to_call()),
+            Turn::Later(call, reply) => {
+                self.flying.push(Flying { number, reply });
+                (Stage::Sought, call)
             }
-            Turn::Now(reply) => {
-                let asked = Asked::new(call, route, arrived);
-                self.wait(Some(header.seqid), Box::pin(ready(Answered { asked, reply })));
-            }
-            Turn::Later(reply) => {
-                self.place = if route.keeps_place() { Place::Alone } else { Place::Beside };
-                let asked = Asked::new(call, route, arrived);
-                // A client that expects no reply may use the number again at once.
-                let seqid = (!route.asking(header.kind).is_silent()).then_some(header.seqid);
-                self.wait(seqid, Box::pin(async move { Answered { asked, reply: reply.await } }));
-            }
+        };
+        let may_repeat = matches!(stage, Stage::Postponed) || matches!(route.decision, Decision::Cache(_));
+        let held = OVERHEAD + call.name.len() + call.body.len();
+        let asked = Asked {
+            arrived,
+            route: Arc::clone(route),
+            seqid: header.seqid,
+            form: header.form,
+            // A client that expects no reply may use the number again at once.
+            awaited: !route.asking(header.kind).is_silent(),
+            // A slice of a large call would hold all of it.
+            name: if held > COPIED { Bytes::copy_from_slice(&call.name) } else { call.name.clone() },
+            call: may_repeat.then_some(call),
+        };
+        self.held += held;
+        self.places.push_back(Place { asked, stage, held });
+    }
+
+    /// Moves the calls under way on; their replies take their places.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some((number, reply))) = self.flying.poll_next_unpin(cx) {
+            let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+            let Some(place) = index.and_then(|index| self.places.get_mut(index)) else { continue };
+            let call = place.asked.call.as_ref().map_or(0, |call| call.name.len() + call.body.len());
+            self.held -= place.held;
+            place.held = OVERHEAD + call + length(&reply);
+            self.held += place.held;
+            place.stage = Stage::Here(reply);
         }
     }
 
-    /// Counts the calls of a read that were answered at once: one look at the clock for all of them.
-    #[inline]
-    pub fn count(&mut self, gateway: &Gateway, arrived: Instant) {
-        if self.at_once.is_empty() {
-            return;
+    /// The first call.
+    pub(super) fn first(&self) -> Option<&Place> {
+        self.places.front()
+    }
+
+    /// Seeks another reply to the first call.
+    pub(super) fn seek_again(&mut self, reply: BoxFuture<'static, Reply>) {
+        if let Some(place) = self.places.front_mut() {
+            place.stage = Stage::Sought;
+            self.flying.push(Flying { number: self.first, reply });
         }
-        let ended = Instant::now();
-        let (took, now) = (ended.saturating_duration_since(arrived), gateway.clock.at(ended));
-        for (outcome, age) in self.at_once.drain(..) {
-            gateway.counts.call(outcome, took, age, now);
+    }
+
+    /// Takes the first call out.
+    pub(super) fn pop(&mut self) -> Option<Place> {
+        let place = self.places.pop_front()?;
+        self.first += 1;
+        self.held -= place.held;
+        if self.places.is_empty() && self.places.capacity() > KEPT {
+            self.places = VecDeque::new();
         }
-    }
-
-    /// The next reply whose turn has come, or `None` if no call is under way.
-    pub async fn next(&mut self) -> Option<Answered> {
-        self.pending.next().await
-    }
-
-    /// The next reply, if its turn has come already.
-    pub fn next_now(&mut self) -> Option<Answered> {
-        self.pending.next().now_or_never().flatten()
-    }
-
-    /// Puts a reply into the outbox, unless its client has stopped waiting for it.
-    pub fn settle(
-        &mut self,
-        answered: &Answered,
-        speech: Speech,
-        client_timeout: Option<Duration>,
-        gateway: &Gateway,
-    ) -> Result<(), Late> {
-        let Answered { asked, reply } = answered;
-        self.unanswered.pop_front();
-        record(reply, &asked.route, asked.arrived, gateway);
-        if client_timeout.is_some_and(|bound| asked.arrived.elapsed() >= bound) {
-            return Err(Late);
-        }
-        put(&mut self.outbox, reply, speech, split_name(&asked.name).1, asked.seqid, asked.form);
-        Ok(())
-    }
-
-    fn wait(&mut self, seqid: Option<i32>, answered: BoxFuture<'static, Answered>) {
-        self.unanswered.push_back(seqid);
-        self.pending.push_back(answered);
-    }
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        Self::new()
+        Some(place)
     }
 }
 
 impl Asked {
-    fn new(call: &CallRef<'_>, route: &Arc<Route>, arrived: Instant) -> Self {
-        let CallRef { header, .. } = call;
-        Self {
-            name: Bytes::copy_from_slice(header.name),
-            seqid: header.seqid,
-            form: header.form,
-            arrived,
-            route: Arc::clone(route),
-        }
+    /// Whether the client waits for a reply.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited
+    }
+
+    /// The method, without the prefix of a multiplexed call.
+    pub(super) fn method(&self) -> &[u8] {
+        split_name(&self.name).1
+    }
+
+    /// The call, where it may have to be answered anew.
+    pub(super) fn again(&self) -> Option<CallRef<'_>> {
+        let call = self.call.as_ref()?;
+        let header = Header { kind: call.kind, name: &call.name, seqid: self.seqid, form: self.form };
+        Some(CallRef { protocol: call.protocol, header, body: &call.body, shared: None })
     }
 }
 
-/// Spells a reply with the number and the name that its client expects: that of the call, without the prefix of a multiplexed one.
-#[inline]
-pub fn put(out: &mut BytesMut, reply: &Reply, speech: Speech, name: &[u8], seqid: i32, form: Form) {
-    let (kind, body) = match &reply.body {
-        Body::Kept(entry) => (Kind::Reply, &entry.body),
-        Body::Struct(kind, body) => (*kind, body),
-        Body::Silence => return,
-    };
-    let header = Header { kind, name, seqid, form };
-    put_message(out, speech.transport, speech.protocol, &header, body);
-}
-
-/// Counts and logs what became of a call that was answered later.
-fn record(reply: &Reply, route: &Route, arrived: Instant, gateway: &Gateway) {
-    let ended = Instant::now();
-    let took = ended.saturating_duration_since(arrived);
-    route.counts.call(reply.outcome);
-    gateway.counts.call(reply.outcome, took, reply.age, gateway.clock.at(ended));
-    log(reply, route, gateway);
-}
-
-/// Logs a call that met a fault, whatever answered it, at a bounded rate. That an entry answers while it is refreshed is no news.
-#[inline]
-fn log(reply: &Reply, route: &Route, gateway: &Gateway) {
-    if reply.fault.is_none() && reply.outcome != Outcome::StaleIfError {
-        return;
+fn length(reply: &Reply) -> usize {
+    match &reply.body {
+        Body::Kept(entry) => entry.body.len(),
+        Body::Struct(_, body) => body.len(),
+        Body::Silence => 0,
     }
-    let Some(dropped) = gateway.lines.admit() else { return };
-    let fault = reply.fault.as_ref().map(tracing::field::display);
-    let (listener, backend, method) =
-        (gateway.counts.listener(), gateway.backend.name(), route.counts.method());
-    let age_ms = reply.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-    let outcome = reply.outcome.as_str();
-    tracing::warn!(%listener, %backend, %method, outcome, fault, age_ms, dropped, "call");
 }
+
+/// What a call under way takes besides its bytes: its place, and what seeks its reply.
+const OVERHEAD: usize = 1 << 10;
+/// Calls from this length on do not live on in their name.
+const COPIED: usize = 16 << 10;
+/// Places that an empty line keeps.
+const KEPT: usize = 8;

@@ -31,8 +31,9 @@ pub struct Options {
     pub transport: Transport,
     /// How clients encode messages; `detect` tells by a connection's first bytes.
     pub protocol: Protocol,
-    /// How long clients wait for a reply. A later one is not written and the connection is closed, because many
-    /// clients take a late reply for the answer to their next call.
+    /// How long clients wait for a reply, counted from the arrival of a call's first byte. A later one is not written and the
+    /// connection is closed, because many clients take a late reply for the answer to their next call. Set it below the clients' own
+    /// timeout, by more than a reply takes on the network. `larder_gave_up_seconds` shows after how long they were seen to give up.
     #[schemars(extend("x-least" = "1ms", "x-most" = "1h"))]
     pub client_timeout: Option<Period>,
     /// What a call means whose sequence id is that of a call still unanswered on its connection. `close`: its
@@ -97,6 +98,12 @@ pub struct Settings {
     pub calls_max: usize,
     /// Time to finish a started message.
     pub message_time: Duration,
+    /// Time in which a client must take something of what is written to it.
+    pub write_time: Duration,
+    /// Time in which a client that has ended its sending side must be answered.
+    pub half_closed_time: Duration,
+    /// Time for which a connection may have no call.
+    pub idle_time: Option<Duration>,
 }
 
 impl Options {
@@ -119,6 +126,9 @@ impl Options {
             bounds: limits.bounds,
             calls_max: limits.calls_per_connection,
             message_time: limits.message_time,
+            write_time: limits.write_time,
+            half_closed_time: limits.half_closed_time,
+            idle_time: limits.idle_time,
         }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +23,7 @@ use crate::gateway::observed::Observed;
 use crate::gateway::route::{Destination, Routes};
 use crate::listener::Shared;
 use crate::listener::held::Held;
+use crate::listener::places::Places;
 use crate::log::Lines;
 use crate::metrics::{ListenerCounts, Metrics, Recent};
 use crate::seed::Seed;
@@ -83,7 +83,7 @@ impl Parts {
         let gateways =
             gateways.filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?))).collect();
         let shared = Shared {
-            places: Arc::new(Semaphore::new(config.limits.connections)),
+            places: Places::new(config.limits.connections, config.limits.connections_per_address),
             held: Held::new(config.limits.buffered),
             tasks: TaskTracker::new(),
             stop,

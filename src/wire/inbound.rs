@@ -3,6 +3,8 @@
 //! Whoever reads messages here sees headers and structs, never where they lie: a transport whose messages are no ranges of what was read
 //! (compressed, or in the body of an HTTP request) needs a case in this file and none elsewhere.
 
+mod taken;
+
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -11,6 +13,8 @@ use super::detect::detect;
 use super::message::{Head, Header, Message};
 use super::walk::{Walk, Walked};
 use super::{Bounds, Protocol, Speech, Transport, WireError};
+
+pub use taken::Taken;
 
 /// Bytes received, and the messages found in them.
 #[derive(Debug)]
@@ -53,15 +57,6 @@ pub struct Whole<'a> {
     pub flaw: Option<&'a WireError>,
     /// All its bytes, where they are shared rather than copied.
     pub shared: Option<&'a Bytes>,
-}
-
-/// A whole message taken out.
-#[derive(Clone, Debug)]
-pub struct Taken {
-    bytes: Bytes,
-    head: Head,
-    /// What is wrong with its struct, if anything is.
-    pub flaw: Option<WireError>,
 }
 
 #[derive(Clone, Debug)]
@@ -113,7 +108,17 @@ impl Inbound {
     pub fn room(&mut self) -> &mut BytesMut {
         let unfound = self.bytes.len().saturating_sub(self.start);
         let (Progress::Header { needs } | Progress::Struct { needs, .. }) = self.progress;
-        let wanted = needs.saturating_sub(unfound).min(unfound.max(BELIEVED)).max(ROOM_LEAST);
+        let missing = needs.saturating_sub(unfound);
+        let wanted = missing.min((GROWTH * unfound).max(BELIEVED)).max(ROOM_LEAST);
+        if unfound >= BELIEVED {
+            // A buffer that grows by itself takes up to twice what a large message needs.
+            if self.bytes.capacity() - self.bytes.len() < missing.clamp(1, ROOM_LEAST) {
+                let mut grown = BytesMut::with_capacity(self.bytes.len() + wanted);
+                grown.extend_from_slice(&self.bytes);
+                self.bytes = grown;
+            }
+            return &mut self.bytes;
+        }
         self.bytes.reserve(wanted);
         // Only now does the buffer tell how large it is: what was taken from its front is room again.
         if self.bytes.is_empty() && self.bytes.capacity() > KEPT {
@@ -132,9 +137,16 @@ impl Inbound {
         self.bytes.is_empty() && self.apart.is_none()
     }
 
-    /// Bytes of the first message, as far as they are here, and of those behind it that are whole.
-    pub fn due(&self) -> usize {
-        if self.whole.is_empty() { self.len() } else { self.len() - (self.bytes.len() - self.start) }
+    /// Bytes of memory that they take, with what is known of them.
+    pub fn held(&self) -> usize {
+        self.apart.as_ref().map_or(0, Bytes::len)
+            + self.bytes.capacity()
+            + self.whole.len() * size_of::<Found>()
+    }
+
+    /// Bytes behind the first message, if it was found to be whole.
+    pub fn behind_first(&self) -> usize {
+        self.whole.front().map_or(0, |found| self.len() - found.length)
     }
 
     /// Where the first message begins, counted from the connection's first byte.
@@ -207,6 +219,9 @@ impl Inbound {
             self.forget(found.length);
             self.bytes.advance(found.length);
         }
+        if self.whole.is_empty() && self.whole.capacity() > FOUND_KEPT {
+            self.whole = VecDeque::new();
+        }
     }
 
     /// Takes the first message out, if it was found to be whole.
@@ -220,7 +235,7 @@ impl Inbound {
                 self.bytes.split_to(found.length).freeze()
             }
         };
-        Some(Taken { bytes, head: found.head, flaw: found.flaw })
+        Some(Taken::new(bytes, found.head, found.flaw))
     }
 
     /// The header of the next message in line that was not yet given here: it need not be whole.
@@ -345,18 +360,6 @@ impl Inbound {
     }
 }
 
-impl Taken {
-    /// Its header.
-    pub fn header(&self) -> Header<'_> {
-        self.head.header(&self.bytes)
-    }
-
-    /// Its struct.
-    pub fn body(&self) -> Bytes {
-        self.bytes.slice(self.head.body().min(self.bytes.len())..)
-    }
-}
-
 fn frame_length(length: [u8; FRAME_HEAD], bound: usize) -> Result<usize, WireError> {
     let length = i32::from_be_bytes(length);
     let size = usize::try_from(length).ok().filter(|&size| size > 0 && size <= bound);
@@ -369,10 +372,14 @@ const FRAME_HEAD: usize = 4;
 const TOKENS: usize = 64 << 10;
 /// From this length on, a message has a buffer of its own instead of being copied.
 pub const LARGE: usize = 64 << 10;
+/// How many times what came is reserved: each step leaves the buffer before it behind.
+const GROWTH: usize = 3;
 /// Room for one read: what an idle connection costs.
 const ROOM_LEAST: usize = 4 << 10;
 /// Bytes that are reserved for a message because they were announced; beyond, room grows with what came.
 const BELIEVED: usize = 64 << 10;
+/// Places for messages found that are kept.
+const FOUND_KEPT: usize = 32;
 /// The largest buffer that a connection with nothing in it keeps.
 const KEPT: usize = 16 << 10;
 

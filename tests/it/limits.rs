@@ -195,6 +195,18 @@ fn one_connection_too_many_is_closed() {
 }
 
 #[test]
+fn one_address_does_not_take_all_connections() {
+    let (_backend, gateway) = limited("connections = 4\nconnections_per_address = 2");
+    let mut welcome = [gateway.client(), gateway.client()];
+    for client in &mut welcome {
+        client.get_user(1);
+    }
+    assert!(gateway.client().is_closed_unanswered());
+    exceeds(&gateway, "connections_per_address");
+    assert_eq!(gateway.client_from([127, 0, 0, 2]).get_user(1).user_id(), 1);
+}
+
+#[test]
 fn calls_beyond_the_bound_of_a_connection_wait_unread() {
     let backend = backend();
     backend.does("getUser", Act::Held);
@@ -228,6 +240,15 @@ fn an_idle_connection_stays() {
     client.get_user(7);
     pass(ms(400));
     assert_eq!(client.get_user(7).user_id(), 7);
+}
+
+#[test]
+fn an_idle_connection_ends_where_the_configuration_says_so() {
+    let (_backend, gateway) = limited("idle_time = '1s'");
+    let mut client = gateway.client();
+    client.get_user(7);
+    assert!(client.is_closed_unanswered());
+    eventually(|| gateway.closed("idle_time") == 1);
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod removal;
 mod panics;
 // What no client may do, and what it gets for trying.
 mod limits;
+mod memory;
 // What a configuration may say, and what reloading does.
 mod rules;
 // Endpoints, connections to them, and tries.

@@ -168,6 +168,16 @@ impl Pipe {
         Ok(next.map_or(Found::Nothing, Found::Later))
     }
 
+    /// Whether its writer has ended it, as far as the reader can know by now.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.stalled && self.ended.is_some_and(|end| end <= Instant::now())
+    }
+
+    /// Whether it is broken, as far as the reader can know by now.
+    pub(super) fn is_reset(&self) -> bool {
+        self.reset.is_some_and(|reset| reset <= Instant::now())
+    }
+
     /// No more is written; the reader learns it behind all that was.
     pub(super) fn end(&mut self) {
         if self.ended.is_none() {

@@ -59,6 +59,16 @@ impl Socket {
         self.link().cut();
     }
 
+    /// Whether the other end sends nothing more, as far as can be known by now.
+    pub fn has_ended(&self) -> bool {
+        lock(&self.inbound).has_ended()
+    }
+
+    /// Whether the connection is broken, as far as can be known by now.
+    pub fn is_reset(&self) -> bool {
+        lock(&self.inbound).is_reset()
+    }
+
     pub(super) fn link(&self) -> Link {
         let (out, back) = match self.reads {
             Direction::Back => (&self.outbound, &self.inbound),

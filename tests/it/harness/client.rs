@@ -1,7 +1,9 @@
 //! A client that says exactly the bytes it is told to.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::thrift::{Message, Wire};
 
@@ -17,6 +19,18 @@ impl Client {
     pub(crate) fn connect(address: SocketAddr, wire: Wire) -> Self {
         let stream = TcpStream::connect(address)
             .unwrap_or_else(|error| panic!("{address} cannot be reached: {error}"));
+        Self::over(stream, wire)
+    }
+
+    /// A connection from this address.
+    pub(crate) fn connect_from(from: IpAddr, address: SocketAddr, wire: Wire) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SockAddr::from(SocketAddr::from((from, 0)))).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Self::over(socket.into(), wire)
+    }
+
+    fn over(stream: TcpStream, wire: Wire) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
         Self { stream, wire, next_seqid: 1 }

@@ -168,6 +168,11 @@ impl Gateway {
         Client::connect(self.listener, wire)
     }
 
+    /// The same, from another address of this machine.
+    pub(crate) fn client_from(&self, address: [u8; 4]) -> Client {
+        Client::connect_from(address.into(), self.listener, Wire::framed())
+    }
+
     /// Where clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
         self.listener
@@ -247,6 +252,11 @@ impl Gateway {
     pub(crate) fn reload(&self, config: &str) {
         self.configure(config);
         self.process.signal(Signal::HUP);
+    }
+
+    /// Bytes of memory that it has.
+    pub(crate) fn memory(&self) -> usize {
+        self.process.memory()
     }
 
     /// Asks it to end.

@@ -1,0 +1,83 @@
+//! What can be known of a client besides its bytes.
+
+use futures_util::FutureExt;
+use tokio::io::{DuplexStream, Interest};
+use tokio::net::TcpStream;
+use tokio::task::unconstrained;
+
+use crate::dial::Stream;
+
+/// A client's connection.
+pub trait Client: Stream {
+    /// What is known of the other end, without waiting and without reading.
+    fn peer(&self) -> Peer;
+}
+
+/// What is known of the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// It may send and read.
+    Open,
+    /// It sends nothing more. Whether it still reads cannot be told.
+    Finished,
+    /// It is gone.
+    Gone,
+}
+
+impl Client for TcpStream {
+    fn peer(&self) -> Peer {
+        if !matches!(self.take_error(), Ok(None)) {
+            return Peer::Gone;
+        }
+        match unconstrained(self.ready(Interest::READABLE)).now_or_never() {
+            Some(Ok(ready)) if ready.is_read_closed() => Peer::Finished,
+            Some(Err(_)) => Peer::Gone,
+            Some(Ok(_)) | None => Peer::Open,
+        }
+    }
+}
+
+/// A pipe inside the process: nothing but reading and writing tells of its other end.
+impl Client for DuplexStream {
+    fn peer(&self) -> Peer {
+        Peer::Open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accept::{Accept, Bind};
+    use crate::dial::Tcp;
+    use socket2::SockRef;
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt;
+
+    /// Waits until the client of a connection, which does as told, is known to be in a state.
+    async fn becomes(linger: Option<Duration>, unread: bool, expected: Peer) {
+        let door = Tcp.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = door.address().unwrap();
+        let (dialled, accepted) = tokio::join!(crate::dial::Dial::dial(&Tcp, address), door.accept());
+        let (mut client, (mut stream, _)) = (dialled.unwrap(), accepted.unwrap());
+        assert_eq!(stream.peer(), Peer::Open);
+        client.write_all(b"unread").await.unwrap();
+        if unread {
+            stream.write_all(b"unread").await.unwrap();
+        }
+        let _ = SockRef::from(&stream).set_linger(linger);
+        drop(client);
+        while stream.peer() != expected {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closes_is_known_to_behind_bytes_that_nobody_reads() {
+        becomes(None, false, Peer::Finished).await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closes_without_reading_is_gone() {
+        becomes(None, true, Peer::Gone).await;
+    }
+}

@@ -1,0 +1,44 @@
+//! Whether a reply that had to wait for its turn may still be written.
+
+use super::route::{Decision, Route};
+use super::{Gateway, Scratch};
+use crate::call::CallRef;
+use crate::clock::Millis;
+use crate::outcome::Outcome;
+use crate::rule::Freshness;
+
+use super::reply::{Body, Reply};
+
+impl Gateway {
+    /// Whether what was kept may still answer `call` at `now` in the way in which it was found to: as something fresh, as something stale
+    /// that is refreshed, or in place of a fault. What a backend said to this very call always may.
+    pub fn holds(
+        &self,
+        reply: &Reply,
+        call: &CallRef<'_>,
+        route: &Route,
+        now: Millis,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let (Body::Kept(entry), Some(age)) = (&reply.body, reply.age) else { return true };
+        let oldest = match reply.outcome {
+            Outcome::HitLocal | Outcome::HitShared => Freshness::Fresh,
+            Outcome::Stale => Freshness::StaleWhileRevalidate,
+            Outcome::StaleIfError => Freshness::StaleIfError,
+            Outcome::Miss
+            | Outcome::Coalesced
+            | Outcome::Fallback
+            | Outcome::Passed
+            | Outcome::PassedUnkeyable
+            | Outcome::ObservedHit
+            | Outcome::ObservedMiss
+            | Outcome::Oneway
+            | Outcome::Failed => return true,
+        };
+        let Decision::Cache(cached) = &route.decision else { return true };
+        now.since(entry.born) <= age
+            || cached.keyed.key(call, scratch).is_ok()
+                && cached.keyed.caching.judge(entry, &scratch.key, now) <= oldest
+                && !self.cache.is_removed(&scratch.key, entry.born)
+    }
+}

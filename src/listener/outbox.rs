@@ -1,0 +1,197 @@
+//! Replies that are spelled and not yet taken by the client's socket.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+
+use crate::gateway::reply::{Body, Reply};
+use crate::wire::Speech;
+use crate::wire::message::{Form, Header, Kind, put_header, put_message};
+
+/// Bytes to be written, in order.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Bodies too large to be copied, and what was spelled before them.
+    parts: VecDeque<Bytes>,
+    /// Bytes of all parts.
+    parts_length: usize,
+    /// Bytes of the first part that are written: its memory goes with its last byte.
+    written: usize,
+    /// What was spelled after them.
+    tail: BytesMut,
+    blocked: Option<Instant>,
+}
+
+/// What a reply must repeat of its call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Echo<'a> {
+    /// The transport and protocol.
+    pub(super) speech: Speech,
+    /// The method, without the prefix of a multiplexed call.
+    pub(super) method: &'a [u8],
+    /// The call's number.
+    pub(super) seqid: i32,
+    /// How its header was written.
+    pub(super) form: Form,
+}
+
+impl Outbox {
+    /// Spells a reply behind the others.
+    #[inline]
+    pub(super) fn put(&mut self, reply: &Reply, echo: &Echo<'_>) {
+        let (kind, body) = match &reply.body {
+            Body::Kept(entry) => (Kind::Reply, &entry.body),
+            Body::Struct(kind, body) => (*kind, body),
+            Body::Silence => return,
+        };
+        let Speech { transport, protocol } = echo.speech;
+        let header = Header { kind, name: echo.method, seqid: echo.seqid, form: echo.form };
+        if body.len() < SHARED_LEAST {
+            put_message(&mut self.tail, transport, protocol, &header, body);
+            return;
+        }
+        put_header(&mut self.tail, transport, protocol, &header, body.len());
+        self.parts_length += self.tail.len() + body.len();
+        self.parts.push_back(self.tail.split().freeze());
+        self.parts.push_back(body.clone());
+    }
+
+    /// Bytes to be written.
+    pub(super) fn len(&self) -> usize {
+        self.parts_length + self.tail.len()
+    }
+
+    /// Bytes of memory that what is to be written takes.
+    pub(super) fn held(&self) -> usize {
+        self.len() + self.written
+    }
+
+    /// Whether all is written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.parts.is_empty()
+    }
+
+    /// Whether no more is to be put here before something is written.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= FULL
+    }
+
+    /// Since when the socket takes nothing, if it is so.
+    pub(super) fn blocked(&self) -> Option<Instant> {
+        self.blocked
+    }
+
+    /// Writes what the socket takes. Ready once all is written.
+    ///
+    /// # Errors
+    /// What the system says: the client is gone.
+    pub(super) fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut S,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_empty() {
+            let stream = Pin::new(&mut *stream);
+            // A plain write where it will do: the kernel makes more work of a vectored one, even of a single part.
+            let written = if self.parts.is_empty() {
+                stream.poll_write(cx, &self.tail)
+            } else {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let parts = self.parts.iter().map(|part| &part[..]).chain([&self.tail[..]]);
+                slices.iter_mut().zip(parts).for_each(|(slice, part)| *slice = IoSlice::new(part));
+                stream.poll_write_vectored(cx, &slices)
+            };
+            if written.is_pending() {
+                self.blocked.get_or_insert_with(Instant::now);
+            }
+            match ready!(written)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.written(count),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn written(&mut self, mut count: usize) {
+        self.blocked = None;
+        while let Some(part) = self.parts.front_mut() {
+            let taken = count.min(part.len());
+            part.advance(taken);
+            count -= taken;
+            self.parts_length -= taken;
+            self.written += taken;
+            if !part.is_empty() {
+                return;
+            }
+            self.parts.pop_front();
+            self.written = 0;
+        }
+        if count < self.tail.len() {
+            self.tail.advance(count);
+            return;
+        }
+        self.tail.clear();
+        if self.tail.capacity() > KEPT {
+            self.tail = BytesMut::new();
+        }
+        if self.parts.capacity() > SLICES {
+            self.parts = VecDeque::new();
+        }
+    }
+}
+
+/// From this length on, a body is shared with whoever else has it instead of being copied.
+const SHARED_LEAST: usize = 16 << 10;
+/// Bytes from which on no further call is answered: one reply more may be here. Small, because a reply is judged when it is put here.
+const FULL: usize = 64 << 10;
+/// Capacity that an empty outbox keeps.
+const KEPT: usize = 64 << 10;
+/// Parts of one write.
+const SLICES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+    use crate::wire::{Protocol, Transport};
+    use std::future::poll_fn;
+    use tokio::io::AsyncReadExt;
+
+    const SPEECH: Speech = Speech { transport: Transport::Framed, protocol: Protocol::Binary };
+
+    #[tokio::test]
+    async fn replies_leave_in_order_whatever_their_size_and_the_socket_takes() {
+        let (mut near, mut far) = tokio::io::duplex(1_000);
+        let mut outbox = Outbox::default();
+        let mut expected = BytesMut::new();
+        for (seqid, length) in [(1, 10), (2, 20_000), (3, 30), (4, 100_000), (5, 50_000), (6, 1)] {
+            let body = Bytes::from(vec![seqid as u8; length]);
+            let echo = Echo { speech: SPEECH, method: b"get", seqid, form: Form::Strict };
+            let header = Header { kind: Kind::Reply, name: b"get", seqid, form: Form::Strict };
+            put_message(&mut expected, SPEECH.transport, SPEECH.protocol, &header, &body);
+            outbox.put(&Reply::passed(body, Outcome::Passed), &echo);
+        }
+        assert_eq!(outbox.len(), expected.len());
+        let mut heard = vec![0; expected.len()];
+        let write = poll_fn(|cx| outbox.poll_write(cx, &mut near));
+        let (written, read) = tokio::join!(write, far.read_exact(&mut heard));
+        written.unwrap();
+        read.unwrap();
+        assert_eq!(heard, expected);
+        assert_eq!((outbox.len(), outbox.is_empty(), outbox.blocked()), (0, true, None));
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_not_copied() {
+        let (body, mut outbox) = (Bytes::from(vec![0; 1 << 20]), Outbox::default());
+        let echo = Echo { speech: SPEECH, method: b"get", seqid: 1, form: Form::Strict };
+        outbox.put(&Reply::passed(body.clone(), Outcome::Passed), &echo);
+        assert!(outbox.parts.iter().any(|part| part.as_ptr() == body.as_ptr()));
+        assert!(outbox.is_full());
+    }
+}

@@ -1,0 +1,8 @@
+//! Client connections of a whole gateway on a simulated network.
+
+mod effort;
+mod ending;
+mod fence;
+mod memory;
+mod time;
+mod world;

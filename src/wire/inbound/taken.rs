@@ -1,0 +1,31 @@
+//! A whole message that has left the buffer it came in.
+
+use bytes::Bytes;
+
+use crate::wire::WireError;
+use crate::wire::message::{Head, Header};
+
+/// A whole message taken out.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    bytes: Bytes,
+    head: Head,
+    /// What is wrong with its struct, if anything is.
+    pub flaw: Option<WireError>,
+}
+
+impl Taken {
+    pub(super) fn new(bytes: Bytes, head: Head, flaw: Option<WireError>) -> Self {
+        Self { bytes, head, flaw }
+    }
+
+    /// Its header.
+    pub fn header(&self) -> Header<'_> {
+        self.head.header(&self.bytes)
+    }
+
+    /// Its struct.
+    pub fn body(&self) -> Bytes {
+        self.bytes.slice(self.head.body().min(self.bytes.len())..)
+    }
+}
