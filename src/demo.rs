@@ -166,7 +166,8 @@ impl Stage {
         let tally = &self.load.tally;
         let first = self.mark().await?;
         let (mut last, mut explained) = (first, false);
-        let _before = (tally.felt(Reader::Phase), tally.felt(Reader::Line));
+        // What was before belongs to another phase.
+        let _before = (tally.felt(Reader::Phase), tally.felt(Reader::Line), tally.last_exception());
         let mut ticks = interval_at(first.at + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while last.at.duration_since(first.at) + TICK / 2 < time {
