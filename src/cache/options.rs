@@ -13,7 +13,7 @@ use crate::setting::{Finding, Period, Section, Size};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Local {
-    /// The memory it may take, keys and overhead included.
+    /// The memory it may take, keys and overhead included. What was asked for least recently leaves first.
     #[schemars(extend("x-least" = "1MiB", "x-most" = "1TiB"))]
     pub capacity: Size,
 }

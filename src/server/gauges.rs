@@ -38,7 +38,7 @@ impl Gauges {
         let gauges = Self::default();
         let mut plain =
             |name, help: &'static str, gauge: &Gauge| registry.register(name, help, gauge.clone());
-        plain("larder_local_entries", "Entries in the local tier, about", &gauges.entries);
+        plain("larder_local_entries", "Entries and tombstones in the local tier, about", &gauges.entries);
         plain("larder_local_bytes", "Bytes in the local tier, about", &gauges.bytes);
         plain("larder_held_bytes", "Bytes of unanswered calls and unsent replies", &gauges.held);
         plain("larder_config_age_seconds", "Time since the configuration was read", &gauges.config_age);
