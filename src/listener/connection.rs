@@ -260,8 +260,8 @@ impl<S: Client> Connection<S> {
             self.clocks.idle = None;
         }
         self.clocks.half_closed = self.finished.filter(|_| !self.desk.is_empty());
-        // While calls are under way and nothing is read, nobody else would notice that the client has gone.
-        let unseen = !self.desk.is_empty() && !self.reads();
+        // While something is held and nothing is read, nobody else would notice that the client has gone.
+        let unseen = !self.reads() && (!self.desk.is_empty() || self.clocks.crowded.is_some());
         self.clocks.looked = if unseen { self.clocks.looked.or_else(|| Some(Instant::now())) } else { None };
         loop {
             let next = self.clocks.next(&self.front.settings);

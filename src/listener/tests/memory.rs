@@ -69,3 +69,32 @@ async fn calls_under_way_are_counted_and_not_read_over_the_bound() {
         client.abort();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_gone_leaves_its_room_to_who_waits_for_it() {
+    let limits =
+        "buffered = '2MiB'\nframe = '1MiB'\nmessage = '1MiB'\nwrite_time = '1h'\nmessage_time = '1h'";
+    let world = World::new(Given { limits, ..Given::default() }).await;
+    let speech = Speech { transport: Transport::Framed, protocol: Protocol::Binary };
+    let large = call_of(speech, Form::Strict, "count", 1, &text(1_000_000));
+    let (mut third, mut gone, mut waits) = (world.client().await, world.client().await, world.client().await);
+    third.send(&call_of(speech, Form::Strict, "hang", 1, &text(150_000))).await;
+    // Together they are over the bound before either call is whole.
+    gone.send(&large[..600_000]).await;
+    let mut begun = large.clone();
+    let rest = begun.split_off(200_000);
+    waits.send(&begun).await;
+    let answered = tokio::spawn(async move {
+        waits.send(&rest).await;
+        waits.reply().await
+    });
+    pass(100).await;
+    assert!(world.metric("larder_limits_exceeded_total{listener=\"it\",limit=\"buffered\"}") > 0.0);
+    // Only what still comes shows it that there is no more room.
+    gone.send(&large[600_000..601_000]).await;
+    pass(100).await;
+    gone.socket.abort();
+    pass(3_000).await;
+    assert!(answered.is_finished());
+    assert!(answered.await.unwrap().is_some());
+}
