@@ -10,12 +10,15 @@ mod deadline;
 mod ejection;
 mod endpoint;
 mod endpoints;
+mod lane;
 mod loan;
 mod lookup;
 mod means;
 pub mod options;
 mod pool;
 mod private;
+mod resting;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +32,7 @@ pub use counts::Counts;
 pub use ejection::Standing;
 pub use endpoint::EndpointStatus;
 pub use options::{Settings, Sharing};
-pub use private::Private;
+pub use session::Session;
 
 use crate::dial::Dial;
 use crate::seed::Seed;
@@ -80,11 +83,6 @@ impl Backend {
         self.means.name()
     }
 
-    /// How clients share its connections.
-    pub fn sharing(&self) -> Sharing {
-        self.settings().connections
-    }
-
     /// The protocol its endpoints speak.
     pub fn protocol(&self) -> Protocol {
         self.settings().protocol
@@ -114,8 +112,8 @@ impl Backend {
         self.endpoints.status()
     }
 
-    /// A connection of one client's own, opened by its first call.
-    pub fn private(&self) -> Private {
-        Private::default()
+    /// What one client's connection has of its own here.
+    pub fn session(&self) -> Session {
+        Session::new(self.settings().connections)
     }
 }

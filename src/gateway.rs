@@ -10,9 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Mutex;
 
-use crate::backend::{Backend, Private, Sharing};
+use crate::backend::{Backend, Session};
 use crate::cache::Cache;
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
@@ -68,9 +67,6 @@ pub struct Scratch {
     canonical: Canonical,
 }
 
-/// A client connection's own connection to its backend, where the backend keeps state on connections.
-pub type Session = Arc<Mutex<Private>>;
-
 /// An answer: at once, or later.
 #[expect(missing_debug_implementations, reason = "a future shows nothing")]
 pub enum Turn {
@@ -94,11 +90,11 @@ impl Gateway {
         route: &Arc<Route>,
         now: Millis,
         scratch: &mut Scratch,
-        session: Option<&Session>,
+        session: &Arc<Session>,
     ) -> Turn {
         // 1. Is there a rule that caches, and does it give this call a key?
         let asking = route.asking(call.header.kind);
-        let own_way = session.is_some() || asking.is_silent();
+        let own_way = session.is_private() || asking.is_silent();
         let cached = match &route.decision {
             Decision::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
             Decision::Cache(cached) if !own_way => cached,
@@ -207,18 +203,15 @@ impl Gateway {
         self: &Arc<Self>,
         call: &CallRef<'_>,
         asking: &Arc<Asking>,
-        session: Option<&Session>,
+        session: &Arc<Session>,
         outcome: Outcome,
     ) -> Turn {
-        let (this, asking, session) = (Arc::clone(self), Arc::clone(asking), session.cloned());
+        let (this, asking, session) = (Arc::clone(self), Arc::clone(asking), Arc::clone(session));
         let call = call.to_call();
         let taken = call.clone();
         let reply = Box::pin(async move {
             let Asking { terms, timeout, fallback, counts } = &*asking;
-            let asked = match session {
-                None => this.backend.ask(&call, terms, *timeout).await,
-                Some(session) => session.lock().await.ask(&this.backend, &call, terms, *timeout).await,
-            };
+            let asked = session.ask(&this.backend, &call, terms, *timeout).await;
             match asked.map_err(|fault| counts.met(fault)) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),
@@ -238,17 +231,9 @@ impl Gateway {
         }
     }
 
-    /// A client connection's own connection to the backend, if the backend wants one for each.
-    pub fn session(&self) -> Option<Session> {
-        match self.backend.sharing() {
-            Sharing::Shared => None,
-            Sharing::PerClient => Some(self.own_session()),
-        }
-    }
-
-    /// A connection to the backend for one client connection alone.
-    pub fn own_session(&self) -> Session {
-        Arc::new(Mutex::new(self.backend.private()))
+    /// What one client connection has of its own at the backend.
+    pub fn session(&self) -> Arc<Session> {
+        Arc::new(self.backend.session())
     }
 
     /// The rules and the time for the calls of one read.

@@ -9,8 +9,8 @@ use super::answer::Cut;
 use super::connection::Broken;
 use super::deadline::Deadline;
 use super::endpoint::Attempt;
-use super::loan::{Loan, Origin, Want};
-use crate::call::{Answer, Answering, Call, Repeat, Terms};
+use super::loan::{Loan, Past, Want};
+use crate::call::{Answer, Call, Repeat, Terms};
 use crate::fault::{Fault, Retry};
 
 /// One call's tries.
@@ -42,18 +42,23 @@ enum Again {
 
 impl Backend {
     /// Asks for a reply, at another endpoint too where that is safe. `timeout` bounds the whole call, lines and tries
-    /// included; `None` leaves it unbounded. `None` is answered to a call that has no reply, once it was sent.
+    /// included; `None` leaves it unbounded.
     ///
     /// # Errors
     /// The last try's fault, or [`Fault::Down`] without a try.
-    pub async fn ask(
+    pub async fn ask(&self, call: &Call, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
+        self.ask_until(call, terms, Deadline::after(timeout)).await
+    }
+
+    /// The same until a moment.
+    pub(super) async fn ask_until(
         &self,
         call: &Call,
         terms: &Terms,
-        timeout: Option<Duration>,
-    ) -> Result<Option<Answer>, Fault> {
+        deadline: Option<Deadline>,
+    ) -> Result<Answer, Fault> {
         self.means.same_protocol(call)?;
-        let mut tries = Tries::new(timeout);
+        let mut tries = Tries::new(deadline);
         let mut attempt = self.first_attempt(terms.repeat, tries.whole).await?;
         let mut want = Want::Any;
         loop {
@@ -109,7 +114,7 @@ impl Backend {
                 Err(fault) => fault,
             };
             tried.push(attempt.endpoint.address);
-            attempt.settle(Err(&fault));
+            attempt.failed(&fault);
             attempt = match self.endpoints.choose(&tried, Repeat::Once) {
                 Some(attempt) if !deadline.is_some_and(Deadline::is_over) => attempt,
                 Some(_) | None => return Err(fault),
@@ -126,18 +131,19 @@ impl Backend {
             (None, Some(whole)) if second => Some(whole.after / 2),
             (None, _) => None,
         };
-        let attempt = Deadline::after(share);
-        match (attempt, tries.whole) {
-            (Some(attempt), Some(whole)) if whole.at < attempt.at => Some(whole),
-            (Some(attempt), _) => Some(attempt),
-            (None, whole) => whole,
-        }
+        Deadline::after(share).map_or(tries.whole, |attempt| Some(attempt.or_earlier(tries.whole)))
+    }
+
+    /// The deadline of a call's only try.
+    pub(super) fn try_deadline(&self, whole: Option<Deadline>) -> Option<Deadline> {
+        let own = Deadline::after(self.means.settings.attempt_timeout);
+        own.map_or(whole, |own| Some(own.or_earlier(whole)))
     }
 }
 
 impl Tries {
-    fn new(timeout: Option<Duration>) -> Self {
-        Self { whole: Deadline::after(timeout), tried: Vec::new(), second: Second::Possible }
+    fn new(whole: Option<Deadline>) -> Self {
+        Self { whole, tried: Vec::new(), second: Second::Possible }
     }
 
     /// Whether to try again after `fault`.
@@ -168,9 +174,9 @@ async fn ask_once(
     terms: &Terms,
     want: Want,
     deadline: Option<Deadline>,
-) -> (Result<Option<Answer>, Fault>, Again) {
+) -> (Result<Answer, Fault>, Again) {
     let (asked, again) = ask_over_one(&mut attempt, call, terms, want, deadline).await;
-    attempt.settle(asked.as_ref().map(Option::as_ref));
+    attempt.settle(asked.as_ref());
     (asked, again)
 }
 
@@ -180,7 +186,7 @@ async fn ask_over_one(
     terms: &Terms,
     mut want: Want,
     deadline: Option<Deadline>,
-) -> (Result<Option<Answer>, Fault>, Again) {
+) -> (Result<Answer, Fault>, Again) {
     let means = Arc::clone(&attempt.endpoint.means);
     loop {
         let loan = match Loan::take(attempt, want, deadline).await {
@@ -188,15 +194,15 @@ async fn ask_over_one(
             Err(fault) => return (Err(fault), Again::Unsent),
         };
         attempt.sends(deadline);
-        let origin = loan.origin;
-        match (carry(loan, call, terms, deadline).await, origin) {
+        let past = loan.past;
+        match (carry(loan, call, terms, deadline).await, past) {
             (Ok(asked), _) => return (asked, Again::Elsewhere),
             // Its peer has closed it at rest; nothing was sent, so nothing is tried twice.
-            (Err(Cut::Broken(Broken::Unsent)), Origin::Pool) => want = Want::Opened,
-            (Err(cut @ Cut::Broken(Broken::Closed)), Origin::Pool) => {
+            (Err(Cut::Broken(Broken::Unsent)), Past::Used) => want = Want::Opened,
+            (Err(cut @ Cut::Broken(Broken::Closed)), Past::Used) => {
                 return (Err(means.cut(cut)), Again::Same);
             }
-            (Err(cut), Origin::Pool | Origin::Opened) => return (Err(means.cut(cut)), Again::Elsewhere),
+            (Err(cut), Past::Used | Past::New) => return (Err(means.cut(cut)), Again::Elsewhere),
         }
     }
 }
@@ -207,23 +213,9 @@ async fn carry(
     call: &Call,
     terms: &Terms,
     deadline: Option<Deadline>,
-) -> Result<Result<Option<Answer>, Fault>, Cut> {
-    match terms.answer {
-        Answering::Reply => {
-            let reply = loan.exchange(call, deadline).await?;
-            let means = Arc::clone(&loan.endpoint.means);
-            loan.give_back(reply.after);
-            Ok(means.classify(reply, terms).map(Some))
-        }
-        Answering::Oneway => {
-            loan.send(call, deadline).await?;
-            loan.give_back_rested();
-            Ok(Ok(None))
-        }
-        Answering::Unsure => {
-            loan.send(call, deadline).await?;
-            loan.finish_later();
-            Ok(Ok(None))
-        }
-    }
+) -> Result<Result<Answer, Fault>, Cut> {
+    let reply = loan.exchange(call, deadline).await?;
+    let means = Arc::clone(&loan.endpoint.means);
+    loan.give_back(reply.after);
+    Ok(means.classify(reply, terms))
 }

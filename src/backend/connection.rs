@@ -1,36 +1,41 @@
 //! One connection to an endpoint: a call goes out, its reply comes back, and both must fit.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::Settings;
 use super::chance::Seqids;
 use crate::call::Call;
 use crate::dial::Stream;
-use crate::wire::inbound::{Inbound, LARGE, Look};
+use crate::wire::inbound::{Inbound, LARGE, Look, Taken};
 use crate::wire::message::{Form, Header, Kind, put_header, put_message, split_name};
 use crate::wire::{Protocol, Speech, Transport};
 
-/// A connection that has no call on it, or exactly one.
+/// A connection that has at most one call on it that is answered, behind any number of calls that are not.
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     protocol: Protocol,
     transport: Transport,
     outbound: BytesMut,
+    /// How much has left of the call that was last begun.
+    written: usize,
     inbound: Inbound,
     seqids: Seqids,
-    /// The number of the last call.
-    seqid: i32,
+    /// The numbers of the calls without a reply that may not be handled yet, in their order. Some servers answer them.
+    unfinished: VecDeque<i32>,
     /// Since when it lies idle.
     pub(super) idle_since: Instant,
-    /// Until when a reply that nobody asked for may come.
-    pub(super) rests_until: Option<Instant>,
-    _open: Open,
+    open: Open,
 }
 
 /// A verified reply.
@@ -67,7 +72,7 @@ pub(super) enum Broken {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Connection")
-            .field("seqid", &self.seqid)
+            .field("unfinished", &self.unfinished.len())
             .field("idle_since", &self.idle_since)
             .finish_non_exhaustive()
     }
@@ -89,16 +94,42 @@ pub(super) enum Idle {
 pub(super) struct Open(Arc<AtomicUsize>);
 
 impl Open {
-    /// Counts one more, unless there are `bound` already.
-    pub(super) fn reserve(count: &Arc<AtomicUsize>, bound: usize) -> Option<Self> {
-        let more = |open: usize| (open < bound).then_some(open + 1);
-        count.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok().map(|_| Self(Arc::clone(count)))
+    /// Counts one more.
+    pub(super) fn count(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(open))
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// What a wait for room to write came to.
+enum Progress {
+    Wrote(io::Result<usize>),
+    Read(io::Result<usize>),
+}
+
+/// A connection on which nothing is sent any more.
+pub(super) struct Ending(Box<dyn Stream>);
+
+impl Ending {
+    /// Ends the sending side, then reads and drops what still comes, until the peer ends its own: to close before it has
+    /// read all would reset the connection and lose what it has not read.
+    pub(super) async fn run(mut self) {
+        if self.0.shutdown().await.is_err() {
+            return;
+        }
+        let mut bytes = [0; 512];
+        loop {
+            match self.0.read(&mut bytes).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
     }
 }
 
@@ -110,51 +141,55 @@ impl Connection {
             protocol: settings.protocol,
             transport: settings.transport,
             outbound: BytesMut::new(),
+            written: 0,
             inbound: Inbound::new(speech, settings.bounds),
             seqids,
-            seqid: 0,
+            unfinished: VecDeque::new(),
             idle_since: Instant::now(),
-            rests_until: None,
-            _open: open,
+            open,
         }
     }
 
-    /// Sends a call and reads its reply.
+    /// Sends a call and reads its reply. Servers handle the calls of a connection one after another: with the reply here,
+    /// all calls before it are handled.
     pub(super) async fn exchange(&mut self, call: &Call) -> Result<Verified, Broken> {
-        self.send(call).await?;
-        self.receive(&call.name).await
+        let seqid = self.write(call).await?;
+        self.receive(seqid, &call.name).await
     }
 
-    /// Sends a call.
+    /// Sends a call that has no reply.
     pub(super) async fn send(&mut self, call: &Call) -> Result<(), Broken> {
-        self.seqid = self.seqids.draw();
-        let header = Header { kind: call.kind, name: &call.name, seqid: self.seqid, form: Form::Strict };
-        self.outbound.clear();
-        let sent = if call.body.len() < LARGE {
-            put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
-            self.write(&[]).await
-        } else {
-            put_header(&mut self.outbound, self.transport, self.protocol, &header, call.body.len());
-            self.write(&call.body).await
-        };
-        if self.outbound.capacity() > OUTBOUND_KEPT {
-            self.outbound = BytesMut::new();
-        }
-        sent
+        let seqid = self.write(call).await?;
+        self.unfinished.push_back(seqid);
+        Ok(())
     }
 
-    /// Ends the sending side, then waits for the peer to end its own.
-    pub(super) async fn finish(mut self) {
-        if self.stream.shutdown().await.is_err() {
-            return;
-        }
-        let mut bytes = [0; 512];
+    /// What is left of a call that is not to be sent any further: a connection as it was, if no byte of the call has left.
+    pub(super) fn withdraw(&self) -> Result<(), Broken> {
+        if self.written == 0 { Ok(()) } else { Err(Broken::Closed) }
+    }
+
+    /// How many calls without a reply may not be handled yet.
+    pub(super) fn unfinished(&self) -> usize {
+        self.unfinished.len()
+    }
+
+    /// Reads and drops the answers to calls that have none, until the connection ends or something else comes.
+    pub(super) async fn drop_strays(&mut self) -> Broken {
         loop {
-            match self.stream.read(&mut bytes).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
+            let dropped = match self.unfinished.is_empty() {
+                true => self.read_nothing().await,
+                false => self.message().await.and_then(|message| self.drop_stray(&message)),
+            };
+            if let Err(broken) = dropped {
+                return broken;
             }
         }
+    }
+
+    /// The connection as something that ends, and what counts it.
+    pub(super) fn into_ending(self) -> (Ending, Open) {
+        (Ending(self.stream), self.open)
     }
 
     /// Looks, without waiting, whether anything came while no call was on it.
@@ -168,73 +203,130 @@ impl Connection {
         }
     }
 
-    /// Drops what came while no call was on it, without waiting; says whether anything did.
-    pub(super) fn discard(&mut self) -> Idle {
-        let mut seen = Idle::Quiet;
-        let mut bytes = [0; 512];
+    /// Writes a call under a number of its own. A large struct is not copied for that.
+    async fn write(&mut self, call: &Call) -> Result<i32, Broken> {
+        let seqid = self.draw();
+        let header = Header { kind: call.kind, name: &call.name, seqid, form: Form::Strict };
+        self.outbound.clear();
+        self.written = 0;
+        let apart: &[u8] = if call.body.len() < LARGE {
+            put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
+            &[]
+        } else {
+            put_header(&mut self.outbound, self.transport, self.protocol, &header, call.body.len());
+            &call.body
+        };
+        let sent = self.write_all(apart).await;
+        if self.outbound.capacity() > OUTBOUND_KEPT {
+            self.outbound = BytesMut::new();
+        }
+        sent.map(|()| seqid)
+    }
+
+    fn draw(&mut self) -> i32 {
         loop {
-            match tokio::task::unconstrained(self.stream.read(&mut bytes)).now_or_never() {
-                None => return seen,
-                Some(Ok(0) | Err(_)) => return Idle::Closed,
-                Some(Ok(_)) => seen = Idle::Unsolicited,
+            let seqid = self.seqids.draw();
+            if !self.unfinished.contains(&seqid) {
+                return seqid;
             }
         }
     }
 
-    /// Writes what is spelled out, and `body` behind it: a large one is not copied for that.
-    async fn write(&mut self, body: &[u8]) -> Result<(), Broken> {
-        let mut written = 0;
-        for part in [&self.outbound, body] {
-            let mut left = part;
-            while !left.is_empty() {
-                match self.stream.write(left).await {
-                    Ok(count) if count > 0 => {
-                        written += count;
-                        left = left.get(count..).unwrap_or_default();
-                    }
-                    Ok(_) | Err(_) if written == 0 => return Err(Broken::Unsent),
-                    Ok(_) | Err(_) => return Err(Broken::Closed),
+    /// Writes what is spelled out, and `apart` behind it.
+    async fn write_all(&mut self, apart: &[u8]) -> Result<(), Broken> {
+        let total = self.outbound.len() + apart.len();
+        while self.written < total {
+            let went_on = match self.progress(apart).await {
+                Progress::Wrote(Ok(count)) if count > 0 => {
+                    self.written += count;
+                    Ok(())
                 }
-            }
+                Progress::Read(Ok(count)) if count > 0 => self.drop_whole_strays(),
+                Progress::Wrote(_) | Progress::Read(_) => Err(Broken::Closed),
+            };
+            went_on.map_err(|broken| if self.written == 0 { Broken::Unsent } else { broken })?;
         }
         self.stream.flush().await.map_err(|_| Broken::Closed)
     }
 
-    async fn receive(&mut self, name: &[u8]) -> Result<Verified, Broken> {
+    /// Writes what can be written. Where calls without a reply may be answered, it reads meanwhile: a server whose answers
+    /// are not read stops reading.
+    async fn progress(&mut self, apart: &[u8]) -> Progress {
+        let Self { stream, outbound, written, inbound, unfinished, .. } = self;
+        let left = match outbound.get(*written..) {
+            Some(left) if !left.is_empty() => left,
+            Some(_) | None => apart.get(*written - outbound.len()..).unwrap_or_default(),
+        };
+        if unfinished.is_empty() {
+            return Progress::Wrote(stream.write(left).await);
+        }
+        poll_fn(|context| match Pin::new(&mut *stream).poll_write(context, left) {
+            Poll::Ready(wrote) => Poll::Ready(Progress::Wrote(wrote)),
+            Poll::Pending => pin!(stream.read_buf(inbound.room())).poll(context).map(Progress::Read),
+        })
+        .await
+    }
+
+    async fn receive(&mut self, seqid: i32, name: &[u8]) -> Result<Verified, Broken> {
+        loop {
+            let message = self.message().await?;
+            let header = message.header();
+            if header.seqid != seqid {
+                self.drop_stray(&message)?;
+                continue;
+            }
+            verify(&header, name)?;
+            self.unfinished.clear();
+            let after = if self.inbound.is_empty() { After::Clean } else { After::Unsolicited };
+            return Ok(Verified { kind: header.kind, body: message.body(), after });
+        }
+    }
+
+    /// The next message, once it is whole.
+    async fn message(&mut self) -> Result<Taken, Broken> {
         loop {
             match self.inbound.first() {
-                Ok(Look::Whole) => break,
+                Ok(Look::Whole) => return self.taken(),
                 Ok(Look::Needs(_)) => self.read().await?,
                 Ok(Look::Unfinished) => tokio::task::yield_now().await,
                 Err(error) => return Err(garbage(error.to_string())),
             }
         }
-        let Some(taken) = self.inbound.take() else {
-            return Err(garbage("nothing".to_owned()));
-        };
-        let after = if self.inbound.is_empty() { After::Clean } else { After::Unsolicited };
-        if let Some(error) = &taken.flaw {
-            return Err(garbage(error.to_string()));
-        }
-        let header = taken.header();
-        self.verify(&header, name)?;
-        Ok(Verified { kind: header.kind, body: taken.body(), after })
     }
 
-    fn verify(&self, header: &Header<'_>, name: &[u8]) -> Result<(), Broken> {
-        if header.seqid != self.seqid {
-            return Err(garbage(format!("sequence id {} instead of {}", header.seqid, self.seqid)));
+    fn taken(&mut self) -> Result<Taken, Broken> {
+        let taken = self.inbound.take().ok_or_else(|| garbage("nothing".to_owned()))?;
+        match &taken.flaw {
+            Some(error) => Err(garbage(error.to_string())),
+            None => Ok(taken),
         }
-        match header.kind {
-            Kind::Reply | Kind::Exception => {}
-            kind @ (Kind::Call | Kind::Oneway) => {
-                return Err(garbage(format!("a message of type {kind:?}")));
-            }
-        }
-        if header.name != name && header.name != split_name(name).1 {
-            return Err(garbage("a reply to another method".to_owned()));
+    }
+
+    fn drop_whole_strays(&mut self) -> Result<(), Broken> {
+        while self.inbound.first().map_err(|error| garbage(error.to_string()))? == Look::Whole {
+            let message = self.taken()?;
+            self.drop_stray(&message)?;
         }
         Ok(())
+    }
+
+    /// Takes a message for the answer to a call without a reply, if it can be: that call and those before it are handled.
+    fn drop_stray(&mut self, message: &Taken) -> Result<(), Broken> {
+        let header = message.header();
+        is_reply(&header)?;
+        match self.unfinished.iter().position(|&seqid| seqid == header.seqid) {
+            Some(at) => drop(self.unfinished.drain(..=at)),
+            None => return Err(garbage(format!("sequence id {}, which no call has", header.seqid))),
+        }
+        Ok(())
+    }
+
+    /// Waits for the end of a connection on which nothing may come.
+    async fn read_nothing(&mut self) -> Result<(), Broken> {
+        if self.inbound.is_empty() {
+            self.read().await?;
+        }
+        Err(garbage("bytes that nobody asked for".to_owned()))
     }
 
     async fn read(&mut self) -> Result<(), Broken> {
@@ -244,6 +336,21 @@ impl Connection {
             Ok(_) | Err(_) if held > 0 => Err(garbage("the connection ended inside it".to_owned())),
             Ok(_) | Err(_) => Err(Broken::Closed),
         }
+    }
+}
+
+fn verify(header: &Header<'_>, name: &[u8]) -> Result<(), Broken> {
+    is_reply(header)?;
+    if header.name != name && header.name != split_name(name).1 {
+        return Err(garbage("a reply to another method".to_owned()));
+    }
+    Ok(())
+}
+
+fn is_reply(header: &Header<'_>) -> Result<(), Broken> {
+    match header.kind {
+        Kind::Reply | Kind::Exception => Ok(()),
+        kind @ (Kind::Call | Kind::Oneway) => Err(garbage(format!("a message of type {kind:?}"))),
     }
 }
 

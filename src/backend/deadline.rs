@@ -18,6 +18,11 @@ impl Deadline {
         time.map(|after| Self { at: Instant::now() + after, after })
     }
 
+    /// This one, or `other` where that is earlier.
+    pub(super) fn or_earlier(self, other: Option<Self>) -> Self {
+        other.filter(|other| other.at < self.at).unwrap_or(self)
+    }
+
     /// Whether it has passed.
     pub(super) fn is_over(self) -> bool {
         self.at <= Instant::now()

@@ -86,7 +86,7 @@ pub(super) struct Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FairChance {
     Given,
-    /// It was asked when its call's time was nearly spent.
+    /// It was asked when its call's time was nearly spent, or its client keeps it busy.
     Denied,
 }
 
@@ -102,6 +102,11 @@ impl Attempt {
         Some(Self::with(endpoint, ticket))
     }
 
+    /// Notes that the call is held up by what its own client sent before.
+    pub(super) fn stands_behind_others(&mut self) {
+        self.chance = FairChance::Denied;
+    }
+
     /// Notes how much of its time the call has left now that it is sent.
     pub(super) fn sends(&mut self, deadline: Option<Deadline>) {
         if deadline.is_some_and(Deadline::is_nearly_spent) {
@@ -115,27 +120,34 @@ impl Attempt {
         Self { endpoint: Arc::clone(&self.endpoint), ticket: self.ticket.take(), chance: self.chance }
     }
 
-    /// Ends it by what came of it, and counts that.
-    pub(super) fn settle(self, asked: Result<Option<&Answer>, &Fault>) {
-        let tally = &self.endpoint.means.tally;
-        let verdict = match asked {
-            Ok(Some(_)) => {
-                tally.answered();
-                Verdict::Healthy
-            }
-            Ok(None) => {
-                tally.sent();
-                Verdict::Neutral
-            }
-            Err(fault) => {
-                tally.failed(fault);
-                match (fault, self.chance) {
-                    (Fault::Timeout { .. }, FairChance::Denied) => Verdict::Neutral,
-                    (_, FairChance::Given | FairChance::Denied) => verdict(fault),
-                }
-            }
+    /// Ends it with an answer.
+    pub(super) fn answered(self) {
+        self.endpoint.means.tally.answered();
+        self.end(Verdict::Healthy);
+    }
+
+    /// Ends it with a call that has no reply and was sent.
+    pub(super) fn sent(self) {
+        self.endpoint.means.tally.sent();
+        self.end(Verdict::Neutral);
+    }
+
+    /// Ends it with a fault.
+    pub(super) fn failed(self, fault: &Fault) {
+        self.endpoint.means.tally.failed(fault);
+        let verdict = match (fault, self.chance) {
+            (Fault::Timeout { .. }, FairChance::Denied) => Verdict::Neutral,
+            (_, FairChance::Given | FairChance::Denied) => verdict(fault),
         };
         self.end(verdict);
+    }
+
+    /// Ends it by what came of a call that is answered.
+    pub(super) fn settle(self, asked: Result<&Answer, &Fault>) {
+        match asked {
+            Ok(_) => self.answered(),
+            Err(fault) => self.failed(fault),
+        }
     }
 
     /// Ends it by what it says of the endpoint.

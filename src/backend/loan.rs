@@ -1,19 +1,20 @@
 //! A connection in use: dropped, it is closed; only a call that ended well gives it back.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::Cut;
-use super::connection::{After, Broken, Connection, Idle, Open, Verified};
+use super::connection::{After, Broken, Connection, Open, Verified};
 use super::deadline::Deadline;
 use super::ejection::Verdict;
 use super::endpoint::{Attempt, Endpoint};
-use super::pool::Slot;
+use super::pool::{Full, Slot};
 use crate::call::Call;
 use crate::dial::Stream;
 use crate::fault::Fault;
@@ -21,20 +22,21 @@ use crate::fault::Fault;
 /// A connection in use.
 #[derive(Debug)]
 pub(super) struct Loan {
-    connection: Connection,
-    /// Before the permit, so that a closed connection is counted off before another may be opened.
+    pub(super) connection: Connection,
+    /// The right to be a lane. Before the permit, as the connection is: what ends is counted off before another may begin.
+    lane: Option<OwnedSemaphorePermit>,
     permit: OwnedSemaphorePermit,
     pub(super) endpoint: Arc<Endpoint>,
-    pub(super) origin: Origin,
+    pub(super) past: Past,
 }
 
-/// Where a connection comes from.
+/// What a connection has behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum Past {
     /// It has carried calls before.
-    Pool,
+    Used,
     /// It was opened for this call.
-    Opened,
+    New,
 }
 
 /// Which connections a call may have.
@@ -47,6 +49,8 @@ pub(super) enum Want {
     /// One opened for its client, who keeps it for as long as he stays: the line for it is left after the time that
     /// opening one may take.
     Own,
+    /// Any, for a lane.
+    Lane,
 }
 
 impl Loan {
@@ -63,27 +67,27 @@ impl Loan {
         let Endpoint { pool, means, .. } = &*endpoint;
         let at = deadline.map(|deadline| deadline.at);
         let patience = match want {
-            Want::Any | Want::Opened => at,
+            Want::Any | Want::Opened | Want::Lane => at,
             Want::Own => {
                 let bound = Instant::now() + means.settings.connect_timeout;
                 Some(at.map_or(bound, |at| at.min(bound)))
             }
         };
-        let permit = pool.permit(patience).await.map_err(|full| means.busy(full.waiting))?;
-        let slot = match want {
-            Want::Any => loop {
-                match pool.slot(&means.tally) {
-                    Ok(slot) => break slot,
-                    Err(rested) if at.is_some_and(|at| at < rested) => return Err(means.busy(0)),
-                    Err(rested) => tokio::time::sleep_until(rested).await,
-                }
-            },
-            Want::Opened | Want::Own => Slot::Room(pool.room().ok_or_else(|| means.busy(0))?),
+        let busy = |full: Full| means.busy(full.waiting);
+        let lane = match want {
+            Want::Lane => Some(pool.lane(patience).await.map_err(busy)?),
+            Want::Any | Want::Opened | Want::Own => None,
         };
-        match slot {
-            Slot::Used(connection) => Ok(Self { connection, permit, endpoint, origin: Origin::Pool }),
-            Slot::Room(open) => Opening::begin(endpoint, permit, open).end(attempt, deadline).await,
-        }
+        let permit = pool.permit(patience).await.map_err(busy)?;
+        let slot = match want {
+            Want::Any | Want::Lane => pool.slot(&means.tally),
+            Want::Opened | Want::Own => Slot::Room(pool.room()),
+        };
+        let loan = match slot {
+            Slot::Used(connection) => Self { connection, lane: None, permit, endpoint, past: Past::Used },
+            Slot::Room(open) => Opening::begin(endpoint, permit, open).end(attempt, deadline).await?,
+        };
+        Ok(Self { lane, ..loan })
     }
 
     /// Sends a call and reads its reply.
@@ -95,11 +99,6 @@ impl Loan {
         until(deadline, self.connection.exchange(call)).await
     }
 
-    /// Sends a call that has no reply.
-    pub(super) async fn send(&mut self, call: &Call, deadline: Option<Deadline>) -> Result<(), Cut> {
-        until(deadline, self.connection.send(call)).await
-    }
-
     /// Gives the connection back, if it is good for another call.
     pub(super) fn give_back(self, after: After) {
         match after {
@@ -108,41 +107,17 @@ impl Loan {
         }
     }
 
-    /// Gives the connection back after a oneway call.
-    pub(super) fn give_back_rested(mut self) {
-        self.rest();
-        self.endpoint.pool.put(self.connection);
-    }
-
-    /// Closes the connection after a call that may or may not be answered, once its peer had time to read it.
-    pub(super) fn finish_later(self) {
-        let tasks = self.endpoint.means.tasks.clone();
-        tasks.spawn(async move {
-            tokio::time::sleep(ONEWAY_REST).await;
-            // Late bytes are read rather than refused: a reset could reach the peer before it has read the call.
-            let _elapsed = tokio::time::timeout(LINGER, self.connection.finish()).await;
-            drop(self.permit);
-        });
-    }
-
-    /// Lets the connection rest after a oneway call.
-    pub(super) fn rest(&mut self) {
-        self.connection.rests_until = Some(Instant::now() + ONEWAY_REST);
-    }
-
-    /// Waits until the rest is over and drops what came meanwhile; without a rest, nothing may have come.
-    pub(super) async fn rested(&mut self) -> Idle {
-        let Some(until) = self.connection.rests_until.take() else {
-            return self.connection.look();
-        };
-        tokio::time::sleep_until(until).await;
-        match self.connection.discard() {
-            Idle::Unsolicited => {
-                self.endpoint.means.tally.unsolicited();
-                Idle::Quiet
-            }
-            quiet_or_closed @ (Idle::Quiet | Idle::Closed) => quiet_or_closed,
+    /// Closes the connection once its peer has read all that was sent, and handled it as far as that can be waited for.
+    pub(super) async fn finish(self) {
+        let Self { connection, lane, permit, endpoint, .. } = self;
+        let (ending, open) = connection.into_ending();
+        let mut ended = pin!(ending.run());
+        if timeout(COUNTED, &mut ended).await.is_ok() {
+            return;
         }
+        let Some(_lingering) = endpoint.pool.linger() else { return };
+        drop((open, lane, permit));
+        let _elapsed_or_ended = timeout(LINGER, ended).await;
     }
 }
 
@@ -205,11 +180,12 @@ impl Opening {
         let stream = dialled.map_err(|error| means.unreachable(format!("{}: {error}", endpoint.address)))?;
         means.tally.opened();
         let connection = Connection::new(stream, &means.settings, means.chance.seqids(), open);
-        Ok(Loan { connection, permit, endpoint, origin: Origin::Opened })
+        Ok(Loan { connection, lane: None, permit, endpoint, past: Past::New })
     }
 }
 
-async fn until<T>(
+/// Waits for what a connection comes to until `deadline`.
+pub(super) async fn until<T>(
     deadline: Option<Deadline>,
     exchange: impl Future<Output = Result<T, Broken>>,
 ) -> Result<T, Cut> {
@@ -221,8 +197,7 @@ async fn until<T>(
     }
 }
 
-/// How long a connection is not used after a oneway call. thriftpy2 answers a oneway call of a method it does not know, and
-/// one of a method that has a reply; on a local network such an answer has come by then.
-pub(super) const ONEWAY_REST: Duration = Duration::from_millis(20);
-/// How long a connection that was ended on this side waits for its other end.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long a connection that ends is still counted, and waited for by whoever needs its room.
+const COUNTED: Duration = Duration::from_secs(1);
+/// How long it may go on then, while its peer handles what it was sent.
+pub(super) const LINGER: Duration = Duration::from_secs(60);

@@ -40,7 +40,8 @@ pub struct Options {
     #[schemars(extend("x-least" = "1ms", "x-most" = "1h",
         "x-default" = "half the call's timeout if a second try is possible, else all of it"))]
     pub attempt_timeout: Option<Period>,
-    /// Connections to one endpoint, those of `per_client` and of sessions included. A server with a pool of threads needs one thread for each.
+    /// Connections to one endpoint, those of `per_client` and of sessions included. A server with a pool of threads
+    /// needs one thread for each. Half of them at most, or the only one, carry oneway calls, each of one client alone.
     #[schemars(range(min = 1, max = 65536))]
     pub max_connections: u32,
     /// Calls that may wait for a connection to one endpoint; further ones fail at once.

@@ -1,4 +1,21 @@
 //! The connections to one endpoint: a hard cap, a bounded line for them, and the idle ones, last used first.
+//!
+//! ```text
+//!                  the line moves, none idle
+//!     (nothing) ------------------------------> opening ----- refused, or too late -----> (closed)
+//!                                                  |
+//!         a reply, and nothing behind it           v
+//!   idle <------------------------------------- in use ------ anything else ------------> (closed)
+//!   | |                                          ^ |                                         ^
+//!   | +------ the line moves, nothing came ------+ | a call without a reply                  |
+//!   |                                              v                                         |
+//!   |                  a reply, to `idle` <------ lane ------ rested, or its room is needed: |
+//!   |                                                         half-closed, lingers ----------+
+//!   +---------- idle too long, closed by its peer, or bytes that nobody asked for -----------+
+//! ```
+//!
+//! All of these but the last count under the cap. A connection that lingers longer than a moment, because its peer still
+//! handles what it was sent, leaves its room to others; there are never more of those than the cap.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +28,7 @@ use super::Settings;
 use super::connection::{Connection, Idle, Open};
 use super::counts::Tally;
 use super::deadline::within;
+use super::resting::{Rest, Resting};
 
 /// The connections to one endpoint. A permit stands for a connection in use; the idle ones fit under the same cap, for
 /// a connection is only opened where no idle one can be had.
@@ -18,6 +36,10 @@ use super::deadline::within;
 pub(super) struct Pool {
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
+    /// Half of the connections, so that the other half is left to calls that are answered.
+    lanes: Arc<Semaphore>,
+    lingering: Arc<Semaphore>,
+    resting: Resting,
     open: Arc<AtomicUsize>,
     waiting: AtomicUsize,
     max_connections: usize,
@@ -50,6 +72,9 @@ impl Pool {
         Self {
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(max_connections)),
+            lanes: Arc::new(Semaphore::new((max_connections / 2).max(1))),
+            lingering: Arc::new(Semaphore::new(max_connections)),
+            resting: Resting::default(),
             open: Arc::default(),
             waiting: AtomicUsize::new(0),
             max_connections,
@@ -65,57 +90,52 @@ impl Pool {
 
     /// The right to use one connection.
     pub(super) async fn permit(&self, deadline: Option<Instant>) -> Result<OwnedSemaphorePermit, Full> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let full = || Full { waiting: self.waiting.load(Ordering::Acquire) };
-        let _queued = Queued::join(&self.waiting, self.max_waiting).ok_or_else(full)?;
-        let permit = within(deadline, Arc::clone(&self.permits).acquire_owned()).await;
-        permit.ok().and_then(Result::ok).ok_or_else(full)
+        self.line_up(&self.permits, deadline).await
     }
 
-    /// What the holder of a permit uses. `None` where all that is left rests after a oneway call, until the time given.
-    pub(super) fn slot(&self, tally: &Tally) -> Result<Slot, Instant> {
+    /// The right to use one of the connections for a lane, beside the right to use it.
+    pub(super) async fn lane(&self, deadline: Option<Instant>) -> Result<OwnedSemaphorePermit, Full> {
+        self.line_up(&self.lanes, deadline).await
+    }
+
+    /// The right to linger beyond the cap, if not too many do.
+    pub(super) fn linger(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.lingering).try_acquire_owned().ok()
+    }
+
+    /// Lets a lane rest. `needed_since` is its own note of when it first saw that its room is needed.
+    pub(super) fn rest(&self, needed_since: &mut Option<Instant>) -> Rest<'_> {
+        self.resting.begin(|| self.waiting.load(Ordering::Acquire) > 0, needed_since, self.idle_timeout)
+    }
+
+    /// What the holder of a permit uses.
+    pub(super) fn slot(&self, tally: &Tally) -> Slot {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
-            let Some(index) = idle.iter().rposition(|one| one.rests_until.is_none_or(|until| until <= now))
-            else {
-                let rested = idle.iter().filter_map(|one| one.rests_until).min();
-                // Under the lock, so that no two see the same room.
-                return match Open::reserve(&self.open, self.max_connections) {
-                    Some(open) => Ok(Slot::Room(open)),
-                    None => Err(rested.unwrap_or(now + REST_LEAST)),
-                };
+            let Some(mut connection) = idle.pop() else {
+                // Under the lock, so that nobody gives an idle one back meanwhile.
+                return Slot::Room(Open::count(&self.open));
             };
-            let mut connection = idle.remove(index);
             drop(idle);
             if connection.idle_since + self.idle_timeout <= now {
                 continue;
             }
             match connection.look() {
-                Idle::Quiet => {
-                    connection.rests_until = None;
-                    return Ok(Slot::Used(connection));
-                }
+                Idle::Quiet => return Slot::Used(connection),
                 Idle::Closed => {}
                 Idle::Unsolicited => tally.unsolicited(),
             }
         }
     }
 
-    /// Room for a connection to be opened, at the cost of an idle one where the cap is reached.
-    pub(super) fn room(&self) -> Option<Open> {
+    /// Room for the holder of a permit to open a connection, at the cost of an idle one where the cap is reached.
+    pub(super) fn room(&self) -> Open {
         let mut idle = self.lock();
-        loop {
-            if let Some(open) = Open::reserve(&self.open, self.max_connections) {
-                return Some(open);
-            }
-            if idle.is_empty() {
-                return None;
-            }
+        if self.connections() >= self.max_connections && !idle.is_empty() {
             drop(idle.remove(0));
         }
+        Open::count(&self.open)
     }
 
     /// Takes a connection back that has no call on it. To be called before its permit ends.
@@ -146,6 +166,22 @@ impl Pool {
         idle.iter().map(|one| one.idle_since + self.idle_timeout).min()
     }
 
+    async fn line_up(
+        &self,
+        permits: &Arc<Semaphore>,
+        deadline: Option<Instant>,
+    ) -> Result<OwnedSemaphorePermit, Full> {
+        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let full = || Full { waiting: self.waiting.load(Ordering::Acquire) };
+        let _queued = Queued::join(&self.waiting, self.max_waiting).ok_or_else(full)?;
+        // Only now: a lane that comes to rest from here on sees that somebody waits.
+        self.resting.recall_one();
+        let permit = within(deadline, Arc::clone(permits).acquire_owned()).await;
+        permit.ok().and_then(Result::ok).ok_or_else(full)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
         // A list of whole connections at every moment.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -167,6 +203,3 @@ impl Drop for Queued<'_> {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
-
-/// How soon to look again where a connection is being closed at this moment.
-const REST_LEAST: Duration = Duration::from_millis(1);

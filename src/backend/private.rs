@@ -4,28 +4,22 @@ use std::time::Duration;
 
 use super::Backend;
 use super::answer::Cut;
-use super::connection::{After, Broken, Idle};
+use super::connection::Broken;
 use super::deadline::Deadline;
 use super::endpoint::Attempt;
-use super::loan::{Loan, Want};
+use super::lane::{End, Keeping, Lane};
+use super::loan::Want;
 use super::means::Means;
 use crate::call::{Answer, Answering, Call, Terms};
 use crate::fault::Fault;
 
 /// A connection of one client's own: calls go in series, none is ever sent twice, and none goes elsewhere.
-#[derive(Debug, Default)]
-pub struct Private {
-    stage: Stage,
-}
-
-#[expect(clippy::large_enum_variant, reason = "one for each client, and open nearly always")]
-#[derive(Debug, Default)]
-enum Stage {
-    /// No call was made.
-    #[default]
-    Unopened,
+#[derive(Debug)]
+pub(super) enum Private {
+    /// No call was made; the first comes behind what its client has sent elsewhere.
+    Unopened { behind: Option<End> },
     /// Between two calls.
-    Open(Loan),
+    Open(Lane),
     /// The connection, and with it what the backend kept on it, is gone; or a call is on it.
     Lost,
 }
@@ -36,7 +30,7 @@ impl Private {
     ///
     /// # Errors
     /// As [`Backend::ask`]; once [`Private::is_lost`], always [`Fault::Closed`].
-    pub async fn ask(
+    pub(super) async fn ask(
         &mut self,
         backend: &Backend,
         call: &Call,
@@ -46,16 +40,16 @@ impl Private {
         backend.means.same_protocol(call)?;
         let deadline = Deadline::after(timeout);
         // A call that is dropped halfway leaves the connection lost.
-        let (loan, mut attempt) = match std::mem::replace(&mut self.stage, Stage::Lost) {
-            Stage::Lost => return Err(backend.means.closed()),
-            Stage::Open(loan) => {
-                let attempt = Attempt::admit(&loan.endpoint);
-                (loan, attempt)
+        let (lane, mut attempt) = match std::mem::replace(self, Self::Lost) {
+            Self::Lost => return Err(backend.means.closed()),
+            Self::Open(lane) => {
+                let attempt = Attempt::admit(&lane.endpoint);
+                (lane, attempt)
             }
-            Stage::Unopened => match backend.borrow(Want::Own, deadline).await {
-                Ok((loan, attempt)) => (loan, Some(attempt)),
+            Self::Unopened { behind } => match open(backend, behind, deadline).await {
+                Ok((lane, attempt)) => (lane, Some(attempt)),
                 Err(fault) => {
-                    self.stage = Stage::Unopened;
+                    *self = Self::Unopened { behind: None };
                     return Err(fault);
                 }
             },
@@ -63,57 +57,54 @@ impl Private {
         if let Some(attempt) = &mut attempt {
             attempt.sends(deadline);
         }
-        let asked = self.ask_over(loan, &backend.means, call, terms, deadline).await;
+        let asked = match terms.answer {
+            Answering::Reply => lane.exchange(call, deadline).await.map(Some),
+            Answering::Oneway | Answering::Unsure => lane.send(call, deadline).await.map(|()| None),
+        };
+        if asked.is_ok() {
+            *self = Self::Open(lane);
+        }
+        let means = &backend.means;
+        let asked = match asked {
+            Ok(Some(reply)) => means.classify(reply, terms).map(Some),
+            Ok(None) => Ok(None),
+            Err(cut) => Err(lost(means, cut)),
+        };
         if let Some(attempt) = attempt {
-            attempt.settle(asked.as_ref().map(Option::as_ref));
+            match &asked {
+                Ok(Some(_)) => attempt.answered(),
+                Ok(None) => attempt.sent(),
+                Err(fault) => attempt.failed(fault),
+            }
         }
         asked
     }
 
-    async fn ask_over(
-        &mut self,
-        mut loan: Loan,
-        means: &Means,
-        call: &Call,
-        terms: &Terms,
-        deadline: Option<Deadline>,
-    ) -> Result<Option<Answer>, Fault> {
-        match loan.rested().await {
-            Idle::Quiet => {}
-            Idle::Closed => return Err(means.closed()),
-            Idle::Unsolicited => {
-                means.tally.unsolicited();
-                return Err(means.closed());
-            }
-        }
-        match terms.answer {
-            Answering::Reply => {
-                let reply = loan.exchange(call, deadline).await;
-                let reply = reply.map_err(|cut| ended(means, cut))?;
-                match reply.after {
-                    After::Clean => self.stage = Stage::Open(loan),
-                    After::Unsolicited => means.tally.unsolicited(),
-                }
-                means.classify(reply, terms).map(Some)
-            }
-            Answering::Oneway | Answering::Unsure => {
-                loan.send(call, deadline).await.map_err(|cut| ended(means, cut))?;
-                loan.rest();
-                self.stage = Stage::Open(loan);
-                Ok(None)
-            }
-        }
-    }
-
     /// Whether the connection has ended, so that the client's own should end too.
-    pub fn is_lost(&self) -> bool {
-        matches!(self.stage, Stage::Lost)
+    pub(super) fn is_lost(&self) -> bool {
+        match self {
+            Self::Unopened { .. } => false,
+            Self::Open(lane) => lane.is_over(),
+            Self::Lost => true,
+        }
     }
+}
+
+async fn open(
+    backend: &Backend,
+    behind: Option<End>,
+    deadline: Option<Deadline>,
+) -> Result<(Lane, Attempt), Fault> {
+    if let Some(end) = behind {
+        backend.means.wait(end, deadline).await?;
+    }
+    let (loan, attempt) = backend.borrow(Want::Own, deadline).await?;
+    Ok((Lane::begin(loan, Keeping::ForGood), attempt))
 }
 
 /// Why a call on this connection has no reply. Unsent or not, what the backend kept on it is gone, and no other
 /// connection can stand in: so it is never the fault of an endpoint that cannot be reached.
-fn ended(means: &Means, cut: Cut) -> Fault {
+fn lost(means: &Means, cut: Cut) -> Fault {
     match cut {
         Cut::Broken(Broken::Unsent) => means.closed(),
         cut @ (Cut::Broken(Broken::Closed | Broken::Garbage(_)) | Cut::Late(_)) => means.cut(cut),

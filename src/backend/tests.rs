@@ -2,7 +2,9 @@
 
 mod blaming;
 mod ejecting;
+mod lanes;
 mod pooling;
+mod private;
 mod retrying;
 mod verifying;
 mod world;

@@ -106,8 +106,7 @@ impl Gateway {
         let left = asking.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
         let asked = self.backend.ask(call, &asking.terms, left).await;
         let found = match asked.map_err(|fault| asking.counts.met(fault)) {
-            Ok(Some(answer)) => Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend)),
-            Ok(None) => Err(asking.counts.met(Fault::Internal)),
+            Ok(answer) => Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend)),
             Err(fault) => Err(fault),
         };
         Landed { found, spare }

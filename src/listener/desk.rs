@@ -12,11 +12,12 @@ use super::fence::Fence;
 use super::line::{Line, Stage};
 use super::outbox::{Echo, Outbox};
 use super::{DuplicateSeqid, Front};
+use crate::backend::Session;
 use crate::call::CallRef;
 use crate::clock::Millis;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::Route;
-use crate::gateway::{Batch, Gateway, Scratch, Session, Turn};
+use crate::gateway::{Batch, Gateway, Scratch, Turn};
 use crate::outcome::Outcome;
 use crate::rule::sessions::Leaves;
 use crate::wire::inbound::{Inbound, Look, Whole};
@@ -30,8 +31,8 @@ pub(super) struct Desk {
     front: Arc<Front>,
     line: Line,
     fence: Fence,
-    /// The backend connection of this client's own, if the backend wants one for each.
-    session: Option<Session>,
+    /// What this client has of its own at the backend.
+    session: Arc<Session>,
     scratch: Scratch,
     /// What became of the calls of this read that were answered at once.
     at_once: Vec<AtOnce>,
@@ -102,8 +103,7 @@ impl Desk {
 
     /// Whether the backend connection of this client's own has ended.
     pub(super) fn is_session_lost(&self) -> bool {
-        let session = self.session.as_ref().and_then(|session| session.try_lock().ok());
-        session.is_some_and(|session| session.is_lost())
+        self.session.is_lost()
     }
 
     /// Answers or starts the call that a message is, at `now`, unless it must wait.
@@ -214,11 +214,12 @@ impl Desk {
         if arrived.at != now && self.is_late(arrived.at, now) && !route.asking(call.header.kind).is_silent() {
             return Err(End::LateReply);
         }
-        if route.leaves == Leaves::Session && self.session.is_none() {
+        if route.leaves == Leaves::Session && !self.session.is_private() {
             gateway.counts.session();
-            self.session = Some(gateway.own_session());
+            // The call that makes it is alone on its connection.
+            self.session = Arc::new(self.session.own());
         }
-        let turn = gateway.answer(call, route, batch.now, &mut self.scratch, self.session.as_ref());
+        let turn = gateway.answer(call, route, batch.now, &mut self.scratch, &self.session);
         match turn {
             Turn::Now(reply) if self.line.is_empty() => {
                 let CallRef { header, .. } = call;
@@ -254,9 +255,8 @@ impl Desk {
             }
             (_, call) => call.filter(|_| matches!(place.stage, Stage::Postponed)),
         };
-        let anew = anew.map(|call| {
-            gateway.answer(&call, &place.asked.route, time, &mut self.scratch, self.session.as_ref())
-        });
+        let anew = anew
+            .map(|call| gateway.answer(&call, &place.asked.route, time, &mut self.scratch, &self.session));
         let anew = match anew {
             Some(Turn::Later(_, reply)) => {
                 self.line.seek_again(reply);

@@ -2,7 +2,8 @@
 
 Ids with a meaning: 404 raises NotFound, 503 raises Unavailable, 500 raises what the IDL does not declare, 204 returns
 nothing, 2000 + n answers after n milliseconds (n below 10,000). Every other id is a user, whose email tells which call
-of which server made it: `call-<n>@backend-<port>`.
+of which server made it: `call-<n>@backend-<port>`. Touching user 13000 ends when somebody renames it; its name tells how
+far that has come. A new name that begins with `+` is put behind the old one.
 """
 
 import argparse
@@ -24,6 +25,7 @@ class Users:
         self.port = 0
         self.calls = itertools.count(1)
         self.names = {}
+        self.renamed = threading.Event()
 
     def getUser(self, id, trace_id):
         call = next(self.calls)
@@ -48,10 +50,15 @@ class Users:
 
     def renameUser(self, id, name):
         next(self.calls)
-        self.names[id] = name
+        self.names[id] = self.names.get(id, "") + name if name.startswith("+") else name
+        if id == 13000:
+            self.renamed.set()
 
     def touch(self, id):
         next(self.calls)
+        if id == 13000:
+            self.names[id] = "being touched"
+            self.renamed.wait()
         self.names[id] = "touched"
 
     def user(self, id, call):

@@ -5,7 +5,7 @@ use crate::dial::Tcp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-fn spawn(backend: &Arc<Backend>) -> tokio::task::JoinHandle<Result<Option<Answer>, Fault>> {
+fn spawn(backend: &Arc<Backend>) -> tokio::task::JoinHandle<Result<Answer, Fault>> {
     let backend = Arc::clone(backend);
     tokio::spawn(async move { backend.ask(&call(), &once(), None).await })
 }
@@ -80,94 +80,6 @@ async fn a_call_that_gets_no_connection_in_time_was_not_sent() {
     assert_eq!(world.calls(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_a_oneway_call_a_connection_rests() {
-    let mut world = World::of(1);
-    let backend = world.start();
-    world.all(Act::Hang);
-    let sent = backend.ask(&call(), &answering(Answering::Oneway), None).await.unwrap();
-    assert!(sent.is_none());
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    world.all(Act::Answer);
-    backend.ask(&call(), &once(), None).await.unwrap();
-    assert_eq!(world.servers[0].heard(), [1, 2]);
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    let together = [spawn(&backend), spawn(&backend)];
-    for call in together {
-        call.await.unwrap().unwrap();
-    }
-    assert_eq!(world.opened(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn with_one_connection_the_next_call_waits_for_the_rest_to_end() {
-    let mut world = World::of(1);
-    world.settings.max_connections = 1;
-    let backend = world.start();
-    world.all(Act::Hang);
-    backend.ask(&call(), &answering(Answering::Oneway), None).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    world.all(Act::Answer);
-    let began = Instant::now();
-    backend.ask(&call(), &once(), None).await.unwrap();
-    assert!(began.elapsed() >= Duration::from_millis(19));
-    assert_eq!(world.opened(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answered_oneway_call_costs_its_connection() {
-    let mut world = World::of(1);
-    let backend = world.start();
-    backend.ask(&call(), &answering(Answering::Oneway), None).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(25)).await;
-    backend.ask(&call(), &once(), None).await.unwrap();
-    assert_eq!(world.servers[0].heard(), [1, 2]);
-    assert_eq!(world.counted(r#"larder_backend_unsolicited_total{backend="users"}"#), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unsure_call_ends_its_connection_after_its_peer_has_read_it() {
-    let mut world = World::of(1);
-    let backend = world.start();
-    backend.ask(&call(), &answering(Answering::Unsure), None).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!((world.calls(), world.servers[0].ended()), (1, 0));
-    tokio::time::sleep(Duration::from_millis(15)).await;
-    assert_eq!(world.servers[0].ended(), 1);
-    assert_eq!(backend.endpoints()[0].connections, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_private_connection_is_one_and_its_end_is_final() {
-    let mut world = World::of(2);
-    let backend = world.start();
-    let mut private = backend.private();
-    for _ in 0..5 {
-        private.ask(&backend, &call(), &idempotent(), SECOND).await.unwrap();
-    }
-    private.ask(&backend, &call(), &answering(Answering::Oneway), None).await.unwrap();
-    private.ask(&backend, &call(), &once(), SECOND).await.unwrap();
-    assert_eq!(world.opened(), 1);
-    world.all(Act::HangUp);
-    let fault = private.ask(&backend, &call(), &idempotent(), SECOND).await;
-    assert_eq!(fault.unwrap_err().as_str(), "closed");
-    assert!(private.is_lost());
-    world.all(Act::Answer);
-    assert!(private.ask(&backend, &call(), &idempotent(), SECOND).await.is_err());
-    assert_eq!((world.calls(), world.opened()), (8, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_private_connection_opens_where_one_can_be_opened() {
-    let mut world = World::of(2);
-    let backend = world.start();
-    world.refuse(world.servers[0].address);
-    for _ in 0..4 {
-        backend.private().ask(&backend, &call(), &once(), None).await.unwrap();
-    }
-    assert_eq!(world.servers[1].opened(), 4);
-}
-
 #[tokio::test]
 async fn a_real_socket_closed_at_rest_is_not_used_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -186,7 +98,7 @@ async fn a_real_socket_closed_at_rest_is_not_used_again() {
         };
         let (call, once) = (call(), once());
         let (asked, ()) = tokio::join!(backend.ask(&call, &once, None), serving);
-        assert_eq!(asked.unwrap().unwrap().said, Said::Nothing);
+        assert_eq!(asked.unwrap().said, Said::Nothing);
         let closed = async {
             while backend.endpoints()[0].connections > 0 {
                 backend.endpoints.first().pool.reap(Instant::now(), &backend.means.tally);

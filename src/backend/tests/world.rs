@@ -43,6 +43,12 @@ pub(super) enum Act {
     Hang,
     HangUp,
     AnswerAfter(Duration),
+    /// Answers with the number of the call, as field id.
+    AnswerCount,
+    /// Answers with so many bytes.
+    AnswerLarge(usize),
+    /// Takes this long, and answers only what expects an answer, as servers mostly do.
+    Handle(Duration),
 }
 
 /// One server, its script and what it heard.
@@ -50,9 +56,18 @@ pub(super) enum Act {
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     script: Arc<Mutex<Act>>,
-    heard: Arc<Mutex<Vec<(usize, i32)>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
+    handled: Arc<Mutex<usize>>,
     ended: Arc<Mutex<Vec<usize>>>,
     opened: Arc<Mutex<usize>>,
+}
+
+/// A call as its server saw it.
+#[derive(Clone, Debug)]
+struct Heard {
+    connection: usize,
+    seqid: i32,
+    name: String,
 }
 
 impl Server {
@@ -67,12 +82,22 @@ impl Server {
 
     /// The number of each call's connection.
     pub(super) fn heard(&self) -> Vec<usize> {
-        self.heard.lock().unwrap().iter().map(|(connection, _)| *connection).collect()
+        self.heard.lock().unwrap().iter().map(|call| call.connection).collect()
     }
 
     /// The sequence id of each call.
     pub(super) fn seqids(&self) -> Vec<i32> {
-        self.heard.lock().unwrap().iter().map(|(_, seqid)| *seqid).collect()
+        self.heard.lock().unwrap().iter().map(|call| call.seqid).collect()
+    }
+
+    /// The method of each call, in the order in which they were begun.
+    pub(super) fn methods(&self) -> Vec<String> {
+        self.heard.lock().unwrap().iter().map(|call| call.name.clone()).collect()
+    }
+
+    /// Calls whose handlers have come to their end.
+    pub(super) fn handled(&self) -> usize {
+        *self.handled.lock().unwrap()
     }
 
     pub(super) fn opened(&self) -> usize {
@@ -95,6 +120,14 @@ impl Server {
         }
     }
 
+    /// Notes a call, and counts it.
+    fn hear(&self, connection: usize, header: &Header<'_>) -> i16 {
+        let name = String::from_utf8(header.method().to_vec()).unwrap();
+        let mut heard = self.heard.lock().unwrap();
+        heard.push(Heard { connection, seqid: header.seqid, name });
+        heard.len().try_into().unwrap()
+    }
+
     async fn listen(&self, number: usize, mut stream: impl Stream, settings: &Settings) -> Option<()> {
         let speech = Speech { transport: settings.transport, protocol: settings.protocol };
         let mut inbound = Inbound::new(speech, Bounds::default());
@@ -107,14 +140,17 @@ impl Server {
             }
             let message = inbound.take().unwrap();
             let header = message.header();
-            self.heard.lock().unwrap().push((number, header.seqid));
+            let call = self.hear(number, &header);
             let act = *self.script.lock().unwrap();
-            if let Act::AnswerAfter(time) = act {
+            if let Act::AnswerAfter(time) | Act::Handle(time) = act {
                 tokio::time::sleep(time).await;
             }
+            *self.handled.lock().unwrap() += 1;
             let reply = match act {
                 Act::Hang => continue,
+                Act::Handle(_) if header.kind == Kind::Oneway => continue,
                 Act::HangUp => return Some(()),
+                Act::AnswerCount => reply(settings, &header, Act::AnswerField(call)),
                 act => reply(settings, &header, act),
             };
             stream.write_all(&reply).await.ok()?;
@@ -135,6 +171,7 @@ fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
     let body: Vec<u8> = match act {
         Act::AnswerEmpty => vec![0],
         Act::AnswerField(id) => field(settings.protocol, id),
+        Act::AnswerLarge(length) => text(length),
         Act::Refuse => {
             exception::encode(settings.protocol, thrift::ApplicationErrorKind::UnknownMethod, "what?")
         }
@@ -169,6 +206,12 @@ pub(super) fn field(protocol: Protocol, id: i16) -> Vec<u8> {
         Protocol::Binary => [&[3][..], &id.to_be_bytes(), &[7, 0]].concat(),
         Protocol::Compact => vec![3, (id << 1) as u8, 7, 0],
     }
+}
+
+/// A struct with a text of this length in field 0, in binary.
+pub(super) fn text(length: usize) -> Vec<u8> {
+    let head = [&[11, 0, 0][..], &u32::try_from(length).unwrap().to_be_bytes()].concat();
+    [head, vec![b'x'; length], vec![0]].concat()
 }
 
 /// A network with servers on it.
@@ -246,6 +289,7 @@ impl World {
             address,
             script: Arc::new(Mutex::new(Act::Answer)),
             heard: Arc::default(),
+            handled: Arc::default(),
             ended: Arc::default(),
             opened: Arc::default(),
         };
@@ -292,6 +336,38 @@ pub(super) fn call() -> Call {
         name: Bytes::from_static(b"Users:getUser"),
         kind: Kind::Call,
         body: Bytes::from_static(&[0]),
+    }
+}
+
+/// A call of `name` that expects no reply.
+pub(super) fn oneway(name: &str) -> Call {
+    Call { name: Bytes::copy_from_slice(name.as_bytes()), kind: Kind::Oneway, ..call() }
+}
+
+/// A client with connections of its own, as far as it has any.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) session: Arc<Session>,
+    backend: Arc<Backend>,
+}
+
+impl Client {
+    pub(super) fn of(backend: &Arc<Backend>) -> Self {
+        Self { session: Arc::new(backend.session()), backend: Arc::clone(backend) }
+    }
+
+    /// Sends a call without a reply.
+    pub(super) async fn tell(&self, name: &str) -> Result<(), Fault> {
+        self.tell_within(&oneway(name), None).await
+    }
+
+    pub(super) async fn tell_within(&self, call: &Call, timeout: Option<Duration>) -> Result<(), Fault> {
+        let told = self.session.ask(&self.backend, call, &answering(Answering::Unsure), timeout).await;
+        told.map(|answer| assert!(answer.is_none()))
+    }
+
+    pub(super) async fn ask(&self, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
+        self.session.ask(&self.backend, &call(), terms, timeout).await.map(Option::unwrap)
     }
 }
 

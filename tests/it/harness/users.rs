@@ -56,6 +56,15 @@ impl Message {
         }
     }
 
+    /// The name of the user that this reply holds.
+    #[track_caller]
+    pub(crate) fn user_name(&self) -> String {
+        match self.user_field(2) {
+            Value::String(name) => name.clone(),
+            other => panic!("a user's name is {other:?}"),
+        }
+    }
+
     /// The email of the user that this reply holds: `call-<n>@backend-<port>`.
     #[track_caller]
     pub(crate) fn email(&self) -> String {

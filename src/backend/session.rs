@@ -1,0 +1,177 @@
+//! What one client's connection has of its own at a backend: a lane for its oneways, or a connection for all its calls.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::answer::Cut;
+use super::connection::Broken;
+use super::deadline::Deadline;
+use super::endpoint::Attempt;
+use super::lane::{Keeping, Lane};
+use super::loan::{Past, Want};
+use super::private::Private;
+use super::{Backend, Sharing};
+use crate::call::{Answer, Answering, Call, Repeat, Terms};
+use crate::fault::Fault;
+
+/// What one client's connection has of its own at a backend.
+#[derive(Debug)]
+pub struct Session(Ways);
+
+#[derive(Debug)]
+enum Ways {
+    /// Others' connections for calls that are answered, and a lane from the first oneway until a reply shows that all were
+    /// handled.
+    Shared(Mutex<Option<Lane>>),
+    /// A connection for all its calls.
+    Private(Mutex<Private>),
+}
+
+impl Session {
+    pub(super) fn new(sharing: Sharing) -> Self {
+        Self(match sharing {
+            Sharing::Shared => Ways::Shared(Mutex::default()),
+            Sharing::PerClient => Ways::Private(Mutex::new(Private::Unopened { behind: None })),
+        })
+    }
+
+    /// A connection for all calls of the same client from here on, behind what it has sent without waiting. To be asked for
+    /// while none of its calls is under way.
+    #[must_use]
+    pub fn own(&self) -> Self {
+        let behind = match &self.0 {
+            Ways::Shared(lane) => lane.try_lock().ok().and_then(|mut lane| lane.take()),
+            Ways::Private(_) => None,
+        };
+        Self(Ways::Private(Mutex::new(Private::Unopened { behind: behind.map(Lane::leave) })))
+    }
+
+    /// Whether the backend keeps state on this client's connection, so that no other call may answer for one of its calls.
+    #[inline]
+    pub fn is_private(&self) -> bool {
+        matches!(self.0, Ways::Private(_))
+    }
+
+    /// Asks `backend`, as [`Backend::ask`] does, so that the effects of the client's calls keep its order. `None` is answered
+    /// to a call that has no reply, once it was written.
+    ///
+    /// Calls without a reply go down one lane. So does a call that may not be repeated, behind those that may not be handled
+    /// yet; one of an idempotent method goes beside them, like any other client's.
+    ///
+    /// # Errors
+    /// As [`Backend::ask`]; once [`Session::is_lost`], always [`Fault::Closed`].
+    pub async fn ask(
+        &self,
+        backend: &Backend,
+        call: &Call,
+        terms: &Terms,
+        timeout: Option<Duration>,
+    ) -> Result<Option<Answer>, Fault> {
+        let lane = match &self.0 {
+            Ways::Private(private) => return private.lock().await.ask(backend, call, terms, timeout).await,
+            Ways::Shared(lane) => lane,
+        };
+        let deadline = Deadline::after(timeout);
+        match (terms.answer, terms.repeat) {
+            (Answering::Reply, Repeat::Idempotent) => {
+                backend.ask_until(call, terms, deadline).await.map(Some)
+            }
+            (Answering::Reply, Repeat::Once) => {
+                // A call that may not be repeated is alone on its client's connection: nobody else looks for the lane meanwhile.
+                let lane = lane.lock().await.take();
+                ask_behind(lane, backend, call, terms, deadline).await.map(Some)
+            }
+            (Answering::Oneway | Answering::Unsure, _) => {
+                send_down(&mut *lane.lock().await, backend, call, deadline).await.map(|()| None)
+            }
+        }
+    }
+
+    /// Whether a connection that keeps state has ended, so that the client's own should end too.
+    pub fn is_lost(&self) -> bool {
+        match &self.0 {
+            Ways::Shared(_) => false,
+            // While it is locked, a call is on it, and will find out.
+            Ways::Private(private) => private.try_lock().is_ok_and(|private| private.is_lost()),
+        }
+    }
+}
+
+/// Sends a call that has no reply down the client's lane, and begins one where there is none.
+async fn send_down(
+    lane: &mut Option<Lane>,
+    backend: &Backend,
+    call: &Call,
+    deadline: Option<Deadline>,
+) -> Result<(), Fault> {
+    let means = &backend.means;
+    means.same_protocol(call)?;
+    loop {
+        let (current, mut attempt, past) = match admitted(lane.take()) {
+            Some((current, mut attempt)) => {
+                attempt.stands_behind_others();
+                (current, attempt, None)
+            }
+            None => {
+                let (loan, attempt) = backend.borrow(Want::Lane, deadline).await?;
+                let past = loan.past;
+                (Lane::begin(loan, Keeping::UntilAnswered), attempt, Some(past))
+            }
+        };
+        attempt.sends(deadline);
+        let current = lane.insert(current);
+        match current.send(call, deadline).await {
+            Ok(()) => {
+                attempt.sent();
+                return Ok(());
+            }
+            Err(Cut::Broken(Broken::Unsent)) if past != Some(Past::New) => {
+                drop(attempt);
+                if let Some(over) = lane.take() {
+                    means.wait(over.leave(), deadline).await?;
+                }
+            }
+            Err(cut) => {
+                let fault = means.cut(cut);
+                attempt.failed(&fault);
+                return Err(fault);
+            }
+        }
+    }
+}
+
+/// Asks for a reply behind what was sent down `lane`. The reply ends the lane, and so does its absence.
+async fn ask_behind(
+    lane: Option<Lane>,
+    backend: &Backend,
+    call: &Call,
+    terms: &Terms,
+    deadline: Option<Deadline>,
+) -> Result<Answer, Fault> {
+    let Some((lane, mut attempt)) = admitted(lane) else {
+        return backend.ask_until(call, terms, deadline).await;
+    };
+    let means = &backend.means;
+    means.same_protocol(call)?;
+    attempt.sends(deadline);
+    let asked = match lane.exchange(call, backend.try_deadline(deadline)).await {
+        Ok(reply) => means.classify(reply, terms),
+        Err(Cut::Broken(Broken::Unsent)) => {
+            drop(attempt);
+            means.wait(lane.leave(), deadline).await?;
+            return backend.ask_until(call, terms, deadline).await;
+        }
+        Err(cut) => Err(means.cut(cut)),
+    };
+    attempt.settle(asked.as_ref());
+    asked
+}
+
+/// A lane and the right to its endpoint. An endpoint out of rotation ends the order of what was sent there: it does not
+/// answer, and its client's next call goes where there is an answer.
+fn admitted(lane: Option<Lane>) -> Option<(Lane, Attempt)> {
+    let lane = lane?;
+    let attempt = Attempt::admit(&lane.endpoint)?;
+    Some((lane, attempt))
+}
