@@ -17,10 +17,11 @@ pub mod options;
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -72,9 +73,17 @@ pub enum Joined<T> {
 /// A flight under way.
 #[derive(Clone, Debug)]
 pub struct Flight<T> {
-    landed: watch::Receiver<Option<T>>,
+    board: Arc<Board<T>>,
     /// Counts the handles of this flight.
     handles: Arc<()>,
+}
+
+/// Where a flight's end is told. Those who wait are woken in the order they came, which a channel of tokio's leaves to chance.
+#[derive(Debug)]
+struct Board<T> {
+    /// What was brought; nothing if the flight ended without landing.
+    brought: OnceLock<Option<T>>,
+    told: Notify,
 }
 
 /// What a landing means for the seat of a refresh.
@@ -169,8 +178,8 @@ impl<T: Landing> Flights<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let (land, landed) = watch::channel(None);
-        let flight = Flight { landed, handles: Arc::default() };
+        let board = Arc::new(Board { brought: OnceLock::new(), told: Notify::new() });
+        let flight = Flight { board, handles: Arc::default() };
         let key: Box<[u8]> = key.into();
         seats.insert(key.clone(), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
         let leave = Leave { flights: Arc::clone(self), key, flight: flight.clone() };
@@ -184,7 +193,7 @@ impl<T: Landing> Flights<T> {
             if !pauses {
                 leave.free();
             }
-            land.send_replace(Some(brought));
+            leave.flight.board.tell(Some(brought));
             if pauses {
                 let pause = tokio::time::sleep(leave.flights.bounds.refresh_pause);
                 stops.pauses.run_until_cancelled(pause).await;
@@ -203,9 +212,23 @@ impl<T: Landing> Flights<T> {
 
 impl<T: Landing> Flight<T> {
     /// What the flight brought, or `None` if it ended without landing.
-    pub async fn land(mut self) -> Option<T> {
-        let landed = self.landed.wait_for(Option::is_some).await.ok()?;
-        landed.clone()
+    pub async fn land(self) -> Option<T> {
+        let Board { brought, told } = &*self.board;
+        let mut ended = pin!(told.notified());
+        ended.as_mut().enable();
+        if brought.get().is_none() {
+            ended.await;
+        }
+        brought.get()?.clone()
+    }
+}
+
+impl<T> Board<T> {
+    /// Tells those who wait. What was told first stays.
+    fn tell(&self, brought: Option<T>) {
+        if self.brought.set(brought).is_ok() {
+            self.told.notify_waiters();
+        }
     }
 }
 
@@ -242,6 +265,7 @@ impl<T: Landing> Leave<T> {
 impl<T: Landing> Drop for Leave<T> {
     fn drop(&mut self) {
         self.free();
+        self.flight.board.tell(None);
     }
 }
 

@@ -11,6 +11,7 @@ mod metrics;
 mod process;
 mod python;
 mod redis;
+#[path = "../thrift.rs"]
 mod thrift;
 mod users;
 

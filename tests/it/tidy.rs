@@ -257,6 +257,11 @@ fn only_dial_connects() {
 }
 
 #[test]
+fn every_task_belongs_to_who_awaits_its_end() {
+    only_in(&["tokio::spawn(", "task::spawn("], "demo");
+}
+
+#[test]
 fn every_configuration_loads() {
     for path in paths("config", "toml") {
         let loaded = Config::load(&path, &|path| fs::read_to_string(path), &|_| None);

@@ -58,6 +58,11 @@ impl Memory {
         self.shelf().values.clear();
     }
 
+    /// Puts the same bytes in place of everything that is kept, as another program might.
+    pub fn spoil(&self, bytes: &'static [u8]) {
+        self.shelf().values.values_mut().for_each(|value| value.bytes = Bytes::from_static(bytes));
+    }
+
     fn there(&self, key: &[u8]) -> Result<Slot, Read> {
         let now = self.clock.now();
         let shelf = self.shelf();

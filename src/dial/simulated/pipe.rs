@@ -186,6 +186,11 @@ impl Pipe {
         }
     }
 
+    /// Whether its writer has ended it, whoever knows.
+    pub(super) fn is_shut(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// Nobody reads any more. Says whether bytes are left unread, which a closing socket answers with a reset.
     pub(super) fn deafen(&mut self) -> bool {
         self.deaf = true;

@@ -90,6 +90,18 @@ impl Link {
         self.out.strong_count() > 1 && self.back.strong_count() > 1
     }
 
+    /// Whether its writer has ended a direction, or nobody is left to tell.
+    pub fn is_shut(&self, direction: Direction) -> bool {
+        self.pipe(direction).upgrade().is_none_or(|pipe| lock(&pipe).is_shut())
+    }
+
+    fn pipe(&self, direction: Direction) -> &Weak<Mutex<Pipe>> {
+        match direction {
+            Direction::Out => &self.out,
+            Direction::Back => &self.back,
+        }
+    }
+
     /// Breaks the connection: both ends get a reset, and what is on its way is lost.
     pub fn cut(&self) {
         for pipe in [&self.out, &self.back].into_iter().filter_map(Weak::upgrade) {
@@ -99,11 +111,7 @@ impl Link {
 
     /// Holds up what is on its way in one direction, or lets it go on.
     pub fn stall(&self, direction: Direction, stalled: bool) {
-        let pipe = match direction {
-            Direction::Out => &self.out,
-            Direction::Back => &self.back,
-        };
-        if let Some(pipe) = pipe.upgrade() {
+        if let Some(pipe) = self.pipe(direction).upgrade() {
             lock(&pipe).stall(stalled);
         }
     }

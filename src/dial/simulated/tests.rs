@@ -89,6 +89,8 @@ async fn a_half_closed_connection_still_answers() {
     let (mut near, mut far) = pair(&network).await;
     near.write_all(b"ask").await.unwrap();
     near.shutdown().await.unwrap();
+    let link = &network.links()[0];
+    assert!(link.is_shut(Direction::Out) && !link.is_shut(Direction::Back));
     let mut heard = Vec::new();
     far.read_to_end(&mut heard).await.unwrap();
     far.write_all(b"answer").await.unwrap();

@@ -1,5 +1,6 @@
 //! Thrift messages, written and read byte by byte, so that tests can also say what no library would.
 
+#[path = "thrift/read.rs"]
 mod read;
 
 /// How messages stand on a connection.

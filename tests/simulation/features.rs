@@ -1,0 +1,76 @@
+//! What worlds may contain, and what of it is switched off.
+
+/// Something that a world has or has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// Clients with more than one call under way.
+    Pipelines,
+    /// Effects (calls not known to be idempotent) in pipelines.
+    PipelinedEffects,
+    /// Oneway calls.
+    Oneways,
+    /// Clients that send a oneway method as a call with a reply, or the other way round.
+    WrongTypes,
+    /// Clients that end their sending side first.
+    HalfClose,
+    /// Clients that break their connection in the middle of anything.
+    Vanish,
+    /// Clients that stop reading, for a time or for good.
+    StopReading,
+    /// Clients that wait no longer and ask the next thing on the same connection, under the same number.
+    GoOn,
+    /// Clients that send half a message, or none at all.
+    Nonsense,
+    /// A listener that knows how long its clients wait.
+    ClientTimeout,
+    /// Clients of another protocol than the backend's.
+    OtherProtocol,
+    /// Endpoints that refuse, hang, or break off.
+    Outages,
+    /// Endpoints that take longer than a call may.
+    Slow,
+    /// Replies that are no replies to the call.
+    WrongReplies,
+    /// TApplicationExceptions, missing results and connections closed in place of an answer.
+    Failures,
+    /// Declared exceptions: kept ones, and failures.
+    Exceptions,
+    /// Declared exceptions that are answers, and remove what was kept.
+    Removals,
+    /// Endpoints that close connections after some calls, or after 3 s at rest.
+    Closers,
+    /// Endpoints that take one connection at a time.
+    OneAtATime,
+    /// Connections that are cut.
+    Cuts,
+    /// Directions that stand still and go on.
+    Stalls,
+    /// Replies longer than what is kept, and a small local tier.
+    Evictions,
+    /// Rules that change under way.
+    Reloads,
+    /// Rules that are observed or switched off.
+    Modes,
+    /// Worlds in which nothing is wrong but some clients, and which are run again without them.
+    Twins,
+    /// A shared tier, and several gateways on it.
+    SharedTier,
+    /// Gateways whose clocks differ.
+    Skew,
+}
+
+/// What is switched off, and why. Taken off this list, it is drawn again.
+pub(crate) const OFF: &[(Feature, &str)] = &[
+    (Feature::Oneways, "each oneway of a client goes out on another connection, so that their order is lost"),
+    (
+        Feature::WrongTypes,
+        "an undeclared oneway goes out on a connection of its own, so that its order is lost",
+    ),
+    (Feature::Skew, "an entry's age is told by two clocks, its maker's and its reader's"),
+];
+
+impl Feature {
+    pub(crate) fn is_on(self) -> bool {
+        OFF.iter().all(|(off, _)| *off != self)
+    }
+}

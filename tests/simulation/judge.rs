@@ -1,0 +1,86 @@
+//! The judge: an independent model of the promise. It sees the history alone, and knows nothing of how the gateway decides.
+
+mod ages;
+mod effects;
+mod leftovers;
+mod outage;
+mod record;
+mod replies;
+mod twins;
+
+use crate::history::Event;
+use crate::world::World;
+
+use record::Record;
+
+/// A promise that was not kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Complaint {
+    /// Which sentence of the promise.
+    pub(crate) sentence: Sentence,
+    pub(crate) why: String,
+    /// When it showed.
+    pub(crate) at: u64,
+    /// The connections and keys concerned: what a reader wants to see of the history.
+    pub(crate) wires: Vec<u64>,
+    pub(crate) key: Option<i64>,
+}
+
+/// The promise, sentence by sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sentence {
+    /// Every two-way call is answered exactly once, or its connection is closed; a oneway call never is.
+    AnsweredOnce,
+    /// Replies come in the order of the calls, with their numbers and names.
+    InOrder,
+    /// A reply is one that a backend gave for the same key, or the rule's fallback, or a named fault.
+    RightReply,
+    /// A reply that no rule caches is that of a backend to this very call.
+    PassedUntouched,
+    /// What was kept is within its window when it is written.
+    InWindow,
+    /// What a flight brought was born after the call's arrival, less the ttl.
+    YoungFlight,
+    /// What was removed stays removed, and a younger reply is never followed by an older one.
+    NoReturn,
+    /// A failure is remembered for nobody.
+    NoFailureKept,
+    /// A key that was answered is answered in an outage within its window.
+    OutageAnswered,
+    /// A call not known to be idempotent has its effect at most once.
+    OnceAtMost,
+    /// Effects of one connection begin in its order.
+    EffectsInOrder,
+    /// A reply that comes after its client has given up is not written.
+    NoLateReply,
+    /// A ruled call is answered within its time.
+    InTime,
+    /// A well-behaved client is not closed, failed or delayed because of another.
+    NobodyElsePays,
+    /// Observed and switched-off rules change nothing.
+    ModesChangeNothing,
+    /// Connections and memory stay within their bounds.
+    InBounds,
+    /// When all is quiet, nothing is left over.
+    NothingLeft,
+    /// Nothing panics.
+    NoPanic,
+}
+
+/// What the history of a world says against the promise.
+pub(crate) fn judge(world: &World, events: &[Event]) -> Vec<Complaint> {
+    let record = Record::of(world, events);
+    let mut complaints = Vec::new();
+    let mut say = |complaint: Complaint| complaints.push(complaint);
+    replies::judge(&record, &mut say);
+    ages::judge(&record, &mut say);
+    effects::judge(&record, &mut say);
+    outage::judge(&record, &mut say);
+    leftovers::judge(&record, &mut say);
+    complaints
+}
+
+/// What the history of a world says against the promise, beside that of the same world without those who misbehave.
+pub(crate) fn compare(with: (&World, &[Event]), without: (&World, &[Event])) -> Vec<Complaint> {
+    twins::compare(&Record::of(with.0, with.1), &Record::of(without.0, without.1))
+}

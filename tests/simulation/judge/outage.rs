@@ -1,0 +1,81 @@
+//! Whether what was answered before is answered in an outage.
+
+use super::ages::{is_kept, led_at, unchanged};
+use super::record::{Attempt, Call, Record, Reply};
+use super::replies::is_silent;
+use super::{Complaint, Sentence};
+use crate::history::Moment;
+use crate::service::Content;
+
+pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
+    for line in record.lines.values() {
+        for (call, reply) in line.pairs(|call| is_silent(record, call)) {
+            let Some((reply, arrived)) = reply.zip(call.arrived) else { continue };
+            if !allows_stale(record, call, reply, arrived) {
+                continue;
+            }
+            if let Some(attempt) = known(record, call, reply, arrived, line.gateway) {
+                let why = format!(
+                    "call {} gets {:?}, though call {} was answered within the window",
+                    call.asked.call, reply.content, attempt.asked.call
+                );
+                let wires = vec![line.wire, attempt.wire];
+                let key = Some(call.asked.key);
+                say(Complaint { sentence: Sentence::OutageAnswered, why, at: reply.at, wires, key });
+            }
+        }
+    }
+}
+
+/// Whether what a call got is a fault in whose place an old entry answers.
+fn allows_stale(record: &Record<'_>, call: &Call, reply: &Reply, arrived: Moment) -> bool {
+    match &reply.content {
+        Content::Fault(text) => !text.contains("speaks") && !text.contains("does not pass"),
+        Content::Exception { code, .. } => *code == 6,
+        Content::Declared { id, .. } => {
+            let rules = record.rules(call.asked.method, arrived, reply.written);
+            !rules.is_empty()
+                && rules.iter().all(|rule| rule.is_some_and(|rule| rule.failure_exceptions.contains(id)))
+        }
+        // Without an IDL nobody knows that something is missing.
+        Content::Empty => record.world.idl,
+        Content::Fallback => true,
+        Content::Result { .. } | Content::Strange(_) => false,
+    }
+}
+
+/// A result for the same key that the gateway must still have had.
+fn known<'a>(
+    record: &'a Record<'_>,
+    call: &Call,
+    reply: &Reply,
+    arrived: Moment,
+    gateway: usize,
+) -> Option<&'a Attempt> {
+    // What another gateway learnt is known here where they share a tier.
+    let alike = record.attempts.values().filter(|attempt| attempt.asked.asks_as(&call.asked));
+    let read = |attempt: &Attempt| attempt.answer.as_ref().and_then(|answer| answer.read);
+    let attempts: Vec<&Attempt> = alike.collect();
+    attempts.iter().copied().filter(|attempt| attempt.gateway == gateway).find(|attempt| {
+        let Some(answer) = attempt.answer.as_ref().filter(|answer| answer.honest) else { return false };
+        if answer.read.is_none_or(|read| read >= arrived) || !matches!(answer.content, Content::Result { .. })
+        {
+            return false;
+        }
+        let Some(born) = led_at(record, attempt) else { return false };
+        let Some(rule) = unchanged(record, &call.asked, born, reply.written) else { return false };
+        let in_window = born + rule.outage() * 1000 > reply.written + ONE_MS;
+        // A declared exception since then may have removed or replaced it, whichever of the two was asked first.
+        let doubtful = attempts.iter().any(|other| {
+            let declared = other
+                .answer
+                .as_ref()
+                .is_some_and(|answer| matches!(answer.content, Content::Declared { .. }));
+            declared && read(other).is_none_or(|read| read + LATE >= born) && other.sent <= reply.written
+        });
+        in_window && !doubtful && is_kept(record, rule, answer.size)
+    })
+}
+
+const ONE_MS: Moment = 1_000;
+const LATE: Moment = 3_000_000;

@@ -1,0 +1,248 @@
+//! The history, sorted by what it is about: calls, the replies that backends gave, and connections.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clients::Manner;
+use crate::history::{Did, Event, Moment, What};
+use crate::rules::Rule;
+use crate::service::{Asked, Content, Method};
+use crate::thrift::Kind;
+use crate::world::World;
+
+/// All that the judge asks the history for.
+#[derive(Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) events: &'a [Event],
+    /// The rules, from when on they were in force.
+    pub(crate) generations: Vec<(Moment, Vec<Rule>)>,
+    pub(crate) lines: BTreeMap<u64, Line>,
+    /// What backends were asked, by the serial of each.
+    pub(crate) attempts: BTreeMap<i64, Attempt>,
+    pub(crate) quiet: Moment,
+    /// Connections to which the network did something.
+    pub(crate) disturbed: BTreeSet<u64>,
+    /// When anything befell an endpoint, its connections or the way there.
+    pub(crate) troubles: Vec<Moment>,
+}
+
+/// A client's connection.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    pub(crate) wire: u64,
+    pub(crate) client: usize,
+    pub(crate) gateway: usize,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) replies: Vec<Reply>,
+    /// The other side ended it, or it broke.
+    pub(crate) ended: Option<(Moment, &'static str)>,
+    pub(crate) left: Option<Moment>,
+    pub(crate) gave_up: Vec<Moment>,
+    pub(crate) deaf: Option<Moment>,
+    pub(crate) disturbed: Vec<Moment>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) at: Moment,
+    pub(crate) asked: Asked,
+    pub(crate) kind: Kind,
+    pub(crate) seqid: i32,
+    /// When the gateway had read its first byte, and its last.
+    pub(crate) arriving: Option<Moment>,
+    /// When it had read as much as its number stands in.
+    pub(crate) numbered: Option<Moment>,
+    pub(crate) arrived: Option<Moment>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) at: Moment,
+    pub(crate) name: String,
+    pub(crate) seqid: i32,
+    pub(crate) content: Content,
+    /// When the gateway wrote its first byte.
+    pub(crate) written: Moment,
+}
+
+/// One call at a backend.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) gateway: usize,
+    pub(crate) wire: u64,
+    pub(crate) asked: Asked,
+    pub(crate) began: Moment,
+    /// When the gateway wrote its first byte.
+    pub(crate) sent: Moment,
+    pub(crate) answer: Option<Answer>,
+}
+
+/// What a backend answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) content: Content,
+    /// Whether it is a proper reply to the call.
+    pub(crate) honest: bool,
+    pub(crate) size: usize,
+    /// When the gateway had read its last byte.
+    pub(crate) read: Option<Moment>,
+}
+
+/// When the gateway had passed so many bytes of a stream.
+#[derive(Debug, Default)]
+struct Progress(Vec<(usize, Moment)>);
+
+impl Progress {
+    fn add(&mut self, bytes: usize, at: Moment) {
+        let before = self.0.last().map_or(0, |(sum, _)| *sum);
+        self.0.push((before + bytes, at));
+    }
+
+    /// When more than `offset` bytes had passed.
+    fn beyond(&self, offset: usize) -> Option<Moment> {
+        let index = self.0.partition_point(|(sum, _)| *sum <= offset);
+        self.0.get(index).map(|(_, at)| *at)
+    }
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn of(world: &'a World, events: &'a [Event]) -> Self {
+        let mut progress: BTreeMap<(u64, u8), Progress> = BTreeMap::new();
+        for Event { at, what } in events {
+            if let What::Passed { wire, did, bytes } = what {
+                progress.entry((*wire, side(*did))).or_default().add(*bytes, *at);
+            }
+        }
+        let mut record = Self {
+            world,
+            events,
+            generations: Vec::new(),
+            lines: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            quiet: 0,
+            disturbed: BTreeSet::new(),
+            troubles: Vec::new(),
+        };
+        let beyond = |wire: u64, did: Did, offset: usize| progress.get(&(wire, side(did)))?.beyond(offset);
+        for event in events {
+            record.take(event, &beyond);
+        }
+        record
+    }
+
+    fn take(&mut self, event: &Event, beyond: &dyn Fn(u64, Did, usize) -> Option<Moment>) {
+        let at = event.at;
+        match &event.what {
+            What::Rules { rules, .. } => self.generations.push((at, rules.clone())),
+            What::Opened { client, wire, gateway } => {
+                let line = Line { wire: *wire, client: *client, gateway: *gateway, ..Line::default() };
+                self.lines.insert(*wire, line);
+            }
+            What::Called { wire, asked, kind, seqid, bytes, .. } => {
+                let arriving = beyond(*wire, Did::ReadFromClient, bytes.0);
+                let numbered = beyond(*wire, Did::ReadFromClient, (bytes.0 + HEADER).min(bytes.1 - 1));
+                let arrived = beyond(*wire, Did::ReadFromClient, bytes.1 - 1);
+                let call =
+                    Call { at, asked: *asked, kind: *kind, seqid: *seqid, arriving, numbered, arrived };
+                self.line(*wire).calls.push(call);
+            }
+            What::Replied { wire, name, seqid, content, bytes, .. } => {
+                let written = beyond(*wire, Did::WroteToClient, bytes.0).unwrap();
+                let (name, content) = (name.clone(), content.clone());
+                self.line(*wire).replies.push(Reply { at, name, seqid: *seqid, content, written });
+            }
+            What::GaveUp { wire, .. } => self.line(*wire).gave_up.push(at),
+            What::Deaf { wire, .. } => self.line(*wire).deaf = Some(at),
+            What::Left { wire, .. } => self.line(*wire).left = Some(at),
+            What::Ended { wire, how, .. } => self.line(*wire).ended = Some((at, how)),
+            What::Began { wire, gateway, asked, serial, bytes, .. } => {
+                let sent = beyond(*wire, Did::WroteToBackend, bytes.0).unwrap();
+                let attempt =
+                    Attempt { gateway: *gateway, wire: *wire, asked: *asked, began: at, sent, answer: None };
+                self.attempts.insert(*serial, attempt);
+            }
+            What::Answered { wire, serial, content, honest, size, bytes, .. } => {
+                let read = beyond(*wire, Did::ReadFromBackend, bytes.1 - 1);
+                let answer = Answer { content: content.clone(), honest: *honest, size: *size, read };
+                self.attempts.get_mut(serial).unwrap().answer = Some(answer);
+                if !*honest
+                    || matches!(
+                        content,
+                        Content::Exception { .. } | Content::Declared { .. } | Content::Empty
+                    )
+                {
+                    self.troubles.push(at);
+                }
+            }
+            What::Network { wire, .. } => {
+                if let Some(line) = self.lines.get_mut(wire) {
+                    line.disturbed.push(at);
+                }
+                self.disturbed.insert(*wire);
+                self.troubles.push(at);
+            }
+            What::Mood { .. } | What::Closed { .. } | What::Silent { .. } => self.troubles.push(at),
+            What::Quiet => self.quiet = at,
+            What::HalfClosed { .. }
+            | What::Passed { .. }
+            | What::Tier { .. }
+            | What::UnderWay { .. }
+            | What::Panicked { .. } => {}
+        }
+    }
+
+    fn line(&mut self, wire: u64) -> &mut Line {
+        self.lines.get_mut(&wire).unwrap()
+    }
+
+    /// The rules for a method that were in force at any moment from `from` to `until`; none where a generation had none.
+    pub(crate) fn rules(&self, method: Method, from: Moment, until: Moment) -> Vec<Option<&Rule>> {
+        let ends = self.generations.iter().skip(1).map(|(at, _)| *at).chain([Moment::MAX]);
+        let in_force =
+            self.generations.iter().zip(ends).filter(|((at, _), end)| *at <= until && *end >= from);
+        in_force.map(|((_, rules), _)| rules.iter().find(|rule| rule.method == method)).collect()
+    }
+
+    pub(crate) fn manner(&self, line: &Line) -> Manner {
+        self.world.clients.iter().find(|client| client.number == line.client).unwrap().manner
+    }
+
+    /// Whether a backend may have failed in a time that bears on a call from `from` to `until`.
+    pub(crate) fn troubled(&self, from: Moment, until: Moment) -> bool {
+        let from = from.saturating_sub(TROUBLE_LASTS);
+        self.troubles.iter().any(|at| (from..=until).contains(at))
+            || self.attempts.values().any(|attempt| {
+                attempt.sent <= until
+                    && attempt
+                        .answer
+                        .as_ref()
+                        .is_none_or(|answer| answer.read.is_none_or(|read| read > attempt.sent + SLOW))
+                    && attempt.sent >= from
+            })
+    }
+}
+
+impl Line {
+    /// The calls that are answered, each with its reply: the next reply belongs to the oldest call that has none.
+    pub(crate) fn pairs(&self, silent: impl Fn(&Call) -> bool) -> Vec<(&Call, Option<&Reply>)> {
+        let mut replies = self.replies.iter();
+        let two_way = self.calls.iter().filter(|call| !silent(call));
+        two_way.map(|call| (call, replies.next())).collect()
+    }
+}
+
+fn side(did: Did) -> u8 {
+    match did {
+        Did::ReadFromClient => 0,
+        Did::WroteToClient => 1,
+        Did::ReadFromBackend => 2,
+        Did::WroteToBackend => 3,
+    }
+}
+
+/// Bytes within which the number of any call of the sample service stands.
+const HEADER: usize = 30;
+/// How long an endpoint that failed may be left alone: the longest ejection, and some.
+const TROUBLE_LASTS: Moment = 40_000_000;
+/// An answer that takes longer than this may have cost a call its time.
+const SLOW: Moment = 90_000;

@@ -1,0 +1,268 @@
+//! Whether calls are answered: once, in order, in time, and with what belongs to them.
+
+use super::record::{Call, Line, Record, Reply};
+use super::{Complaint, Sentence};
+use crate::history::Moment;
+use crate::rules::{Mode, Rule};
+use crate::service::{Content, Method, Returns};
+use crate::thrift::{Kind, Protocol};
+
+pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
+    for line in record.lines.values() {
+        let mut complain = |sentence, call: Option<&Call>, why: String| {
+            let at = call.map_or(Moment::MAX, |call| end_of(record, line, call));
+            say(Complaint {
+                sentence,
+                why,
+                at,
+                wires: vec![line.wire],
+                key: call.map(|call| call.asked.key),
+            });
+        };
+        count(record, line, &mut complain);
+        order(record, line, &mut complain);
+        for (call, reply) in line.pairs(|call| is_silent(record, call)) {
+            if let Some(reply) = reply {
+                content(record, line, call, reply, &mut complain);
+                time(record, line, call, reply, &mut complain);
+                late(record, line, call, reply, &mut complain);
+            }
+        }
+        ending(record, line, &mut complain);
+    }
+}
+
+/// When a call was answered, or when it was asked.
+fn end_of(record: &Record<'_>, line: &Line, call: &Call) -> Moment {
+    let pairs = line.pairs(|call| is_silent(record, call));
+    let reply =
+        pairs.into_iter().find(|(one, _)| one.asked.call == call.asked.call).and_then(|(_, reply)| reply);
+    reply.map_or(call.at, |reply| reply.at)
+}
+
+type Complain<'a> = dyn FnMut(Sentence, Option<&Call>, String) + 'a;
+
+/// Whether a call has no reply: its method is oneway, or its type says so and nothing else is known of it.
+pub(super) fn is_silent(record: &Record<'_>, call: &Call) -> bool {
+    let declared = record.world.idl && call.asked.method != Method::Unknown;
+    call.asked.method == Method::Tell || call.kind == Kind::Oneway && !declared
+}
+
+fn count(record: &Record<'_>, line: &Line, complain: &mut Complain<'_>) {
+    let pairs = line.pairs(|call| is_silent(record, call));
+    if line.replies.len() > pairs.len() {
+        let (replies, calls) = (line.replies.len(), pairs.len());
+        complain(Sentence::AnsweredOnce, None, format!("{replies} replies to {calls} two-way calls"));
+    }
+    let over = line.ended.is_some() || line.left.is_some();
+    if let Some((call, _)) = pairs.iter().find(|(_, reply)| reply.is_none() && !over) {
+        let why = format!("call {} has no reply, and its connection stays open", call.asked.call);
+        complain(Sentence::AnsweredOnce, Some(call), why);
+    }
+}
+
+fn order(record: &Record<'_>, line: &Line, complain: &mut Complain<'_>) {
+    for (call, reply) in line.pairs(|call| is_silent(record, call)) {
+        let Some(reply) = reply else { return };
+        if reply.seqid != call.seqid || reply.name != call.asked.method.name() {
+            let why = format!(
+                "call {} ({} {}) is answered as {} {}",
+                call.asked.call,
+                call.asked.method.name(),
+                call.seqid,
+                reply.name,
+                reply.seqid
+            );
+            return complain(Sentence::InOrder, Some(call), why);
+        }
+    }
+}
+
+fn content(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: &mut Complain<'_>) {
+    let from = call.arrived.unwrap_or(call.at);
+    let rules = record.rules(call.asked.method, from, reply.written);
+    let number = call.asked.call;
+    let mut wrong = |sentence, why: String| complain(sentence, Some(call), format!("call {number}: {why}"));
+    match &reply.content {
+        Content::Strange(what) => wrong(Sentence::RightReply, format!("is answered with {what}")),
+        Content::Fault(text) => {
+            let passive = rules.iter().all(|rule| rule.is_some_and(|rule| rule.mode != Mode::On));
+            if passive
+                && text.contains("did not answer within")
+                && record.world.limits.backend_timeout.is_none()
+            {
+                wrong(
+                    Sentence::ModesChangeNothing,
+                    format!("fails with {text:?}, a time that no rule in force gives"),
+                );
+            }
+            if let Some(why) = groundless(record, line, call, reply, text) {
+                wrong(Sentence::NobodyElsePays, format!("fails with {text:?}, {why}"));
+            }
+        }
+        Content::Fallback => {
+            if !rules.iter().flatten().any(|rule| rule.fallback) {
+                wrong(Sentence::RightReply, "gets a fallback that no rule has".to_owned());
+            } else if !record.troubled(from, reply.written) {
+                wrong(Sentence::RightReply, "gets the fallback while all is well".to_owned());
+            }
+        }
+        Content::Empty => {
+            let void = matches!(call.asked.method.returns(), Returns::Void | Returns::Nothing);
+            let said = record.attempts.values().any(|attempt| {
+                attempt.asked.asks_as(&call.asked)
+                    && attempt.answer.as_ref().is_some_and(|answer| answer.content == Content::Empty)
+            });
+            if !void && !said {
+                wrong(Sentence::RightReply, "gets an empty reply that no backend gave".to_owned());
+            }
+        }
+        Content::Result { serial } | Content::Declared { serial, .. } | Content::Exception { serial, .. } => {
+            if let Some((sentence, why)) = foreign(record, line, call, reply, *serial, &rules) {
+                wrong(sentence, format!("reply {serial} {why}"));
+            }
+        }
+    }
+}
+
+/// What is wrong with a backend's reply as the reply to this call.
+fn foreign(
+    record: &Record<'_>,
+    line: &Line,
+    call: &Call,
+    reply: &Reply,
+    serial: i64,
+    rules: &[Option<&Rule>],
+) -> Option<(Sentence, String)> {
+    let Some(attempt) = record.attempts.get(&serial) else {
+        return Some((Sentence::RightReply, "was given by nobody".to_owned()));
+    };
+    let answer = attempt.answer.as_ref()?;
+    if !attempt.asked.asks_as(&call.asked) {
+        return Some((Sentence::RightReply, format!("was given to another key: {:?}", attempt.asked)));
+    }
+    if !answer.honest || answer.content != reply.content {
+        return Some((Sentence::RightReply, "was no proper reply to its call".to_owned()));
+    }
+    if answer.read.is_none_or(|read| read > reply.written) {
+        return Some((Sentence::RightReply, "is written before it was read".to_owned()));
+    }
+    if record.world.tier.is_none() && attempt.gateway != line.gateway {
+        return Some((Sentence::RightReply, "was given to another gateway".to_owned()));
+    }
+    let caches = rules.iter().flatten().any(|rule| rule.caches());
+    if !caches && attempt.asked.call != call.asked.call {
+        let why = format!("was given to call {}, and no rule caches it", attempt.asked.call);
+        return Some((Sentence::PassedUntouched, why));
+    }
+    None
+}
+
+/// Why a fault should not have been, if so.
+fn groundless(
+    record: &Record<'_>,
+    line: &Line,
+    call: &Call,
+    reply: &Reply,
+    text: &str,
+) -> Option<&'static str> {
+    let ours = record.world.clients.iter().find(|client| client.number == line.client)?.wire.protocol;
+    let compact = |protocol| protocol == Protocol::Compact;
+    if compact(ours) != compact(record.world.wire.protocol) {
+        return None;
+    }
+    let from = call.arrived.unwrap_or(call.at);
+    if text.contains("speaks") {
+        return Some("though it speaks the backend's protocol");
+    }
+    // Where connections are few, who waits for one may wait in vain.
+    let crowded = text.contains("is busy") || text.contains("did not answer within");
+    let few = record.world.limits.max_connections < 64 || record.world.limits.max_waiting < 64;
+    let whose = record.manner(line).is_polite();
+    (whose && !record.troubled(from, reply.written) && !(crowded && few)).then_some("while all is well")
+}
+
+fn time(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: &mut Complain<'_>) {
+    let width =
+        record.world.clients.iter().find(|client| client.number == line.client).map(|client| client.width);
+    let Some(arrived) = call.arrived.filter(|_| width == Some(1) && line.disturbed.is_empty()) else {
+        return;
+    };
+    if !record.manner(line).is_polite() {
+        return;
+    }
+    let rules = record.rules(call.asked.method, arrived, reply.written);
+    let bounds = rules.iter().map(|rule| bound(record, *rule));
+    let Some(bound) = bounds.collect::<Option<Vec<_>>>().and_then(|bounds| bounds.into_iter().max()) else {
+        return;
+    };
+    let took = reply.written - arrived;
+    if took > bound * 1000 + SLACK {
+        let why =
+            format!("call {} is answered after {} ms, and may take {bound} ms", call.asked.call, took / 1000);
+        complain(Sentence::InTime, Some(call), why);
+    }
+}
+
+/// How long a call under a rule may take, in milliseconds.
+fn bound(record: &Record<'_>, rule: Option<&Rule>) -> Option<u64> {
+    let backend = record.world.limits.backend_timeout;
+    match rule {
+        Some(rule) => rule.timeout().map(|own| rule.timeout.or(backend).unwrap_or(own)).or(backend),
+        None => backend,
+    }
+}
+
+/// A reply whose number stands in a later call that the gateway has read by then.
+fn late(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: &mut Complain<'_>) {
+    let later = line.calls.iter().skip_while(|other| other.asked.call != call.asked.call).skip(1);
+    let mut later = later.filter(|other| other.seqid == call.seqid && !is_silent(record, other));
+    let known = later.find(|other| other.numbered.is_some_and(|numbered| numbered < reply.written));
+    // What lies in an outbox that its client does not empty counts as written.
+    if let Some(other) = known.filter(|_| !record.is_blocked(line, reply)) {
+        let why = format!(
+            "call {} is answered when call {} of the same number is here",
+            call.asked.call, other.asked.call
+        );
+        complain(Sentence::NoLateReply, Some(call), why);
+    }
+    let Some(bound) = record.world.limits.client_timeout else { return };
+    let waited = call.arriving.map_or(0, |arriving| reply.written.saturating_sub(arriving));
+    if waited > bound * 1000 + ONE_MS && !record.is_blocked(line, reply) {
+        let why = format!("call {} is answered {} ms after it came", call.asked.call, waited / 1000);
+        complain(Sentence::NoLateReply, Some(call), why);
+    }
+}
+
+/// A well-behaved client's connection ends when it wants.
+fn ending(record: &Record<'_>, line: &Line, complain: &mut Complain<'_>) {
+    let Some((at, how)) = line.ended else { return };
+    if how == "unreadable" {
+        let next = line.pairs(|call| is_silent(record, call)).into_iter().find(|(_, reply)| reply.is_none());
+        return complain(
+            Sentence::RightReply,
+            next.map(|(call, _)| call),
+            "what a client gets is no message".to_owned(),
+        );
+    }
+    if !record.manner(line).is_polite() || !line.disturbed.is_empty() || at > record.quiet {
+        return;
+    }
+    let pairs = line.pairs(|call| is_silent(record, call));
+    let unanswered = pairs.iter().find(|(_, reply)| reply.is_none());
+    let late = |bound: Moment| {
+        unanswered
+            .is_some_and(|(call, _)| call.arriving.is_some_and(|arriving| at >= arriving + bound * 1000))
+    };
+    if record.world.limits.client_timeout.is_some_and(late) {
+        return;
+    }
+    let half = record.manner(line) == crate::clients::Manner::HalfCloses && unanswered.is_none();
+    if !half {
+        complain(Sentence::NobodyElsePays, None, format!("a polite client's connection is {how}"));
+    }
+}
+
+const ONE_MS: Moment = 1_000;
+/// What reading the shared tier, opening a connection and the network may add to a call's time.
+const SLACK: Moment = 150_000;

@@ -1,0 +1,346 @@
+//! A world: everything that will be done in it, drawn from its seed before anything happens.
+//!
+//! Each part draws from a stream of its own, so that a world without one of its clients is the same for all others.
+
+use larder::seed::Seed;
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+
+use crate::clients::{self, Client};
+use crate::endpoints::{self, Endpoint};
+use crate::features::Feature;
+use crate::rules::{Mode, Ms, Rule, Tiers};
+use crate::service::Method;
+use crate::thrift::{Protocol, Transport, Wire};
+
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    /// Whether nothing is wrong with its backends, its network and its tiers.
+    pub(crate) calm: bool,
+    /// How long clients go on.
+    pub(crate) length: Ms,
+    pub(crate) idl: bool,
+    /// What the backend speaks.
+    pub(crate) wire: Wire,
+    pub(crate) limits: Limits,
+    pub(crate) generations: Vec<Generation>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) incidents: Vec<Incident>,
+    pub(crate) weather: Weather,
+    pub(crate) gateways: usize,
+    pub(crate) tier: Option<Tier>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) client_timeout: Option<Ms>,
+    pub(crate) backend_timeout: Option<Ms>,
+    pub(crate) max_connections: usize,
+    pub(crate) max_waiting: usize,
+    pub(crate) calls_per_connection: usize,
+    pub(crate) message_time: Ms,
+    pub(crate) ejection_failures: u32,
+    pub(crate) local_capacity: usize,
+}
+
+/// Rules, and from when on they are in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Generation {
+    pub(crate) at: Ms,
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// What the network is like on both sides of the gateway.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weather {
+    pub(crate) clients: Air,
+    pub(crate) backends: Air,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Air {
+    pub(crate) delay: Ms,
+    pub(crate) jitter: Ms,
+    pub(crate) piece_max: usize,
+    pub(crate) buffer: usize,
+}
+
+/// Something the network does to one connection, chosen among those open then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incident {
+    pub(crate) at: Ms,
+    pub(crate) side: Side,
+    pub(crate) pick: usize,
+    pub(crate) act: Act,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Clients,
+    Backends,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Cut,
+    /// One direction stands still for so long.
+    Stall {
+        out: bool,
+        time: Ms,
+    },
+}
+
+/// What the shared tier does, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Tier {
+    pub(crate) changes: Vec<(Ms, TierState)>,
+    /// By how much each gateway's clock is ahead.
+    pub(crate) skews: Vec<Ms>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TierState {
+    Up(Ms),
+    Down,
+    Emptied,
+    Foreign,
+}
+
+/// A stream of randomness that belongs to one part of a world.
+pub(crate) fn stream(seed: u64, part: &str, number: u64) -> StdRng {
+    Seed::new(seed).of(part).of(&number.to_string()).random()
+}
+
+/// Whether something that is not switched off happens, with a chance of `percent`.
+pub(crate) fn has(random: &mut StdRng, feature: Feature, percent: u32) -> bool {
+    random.random_range(0..100) < percent && feature.is_on()
+}
+
+impl World {
+    pub(crate) fn draw(seed: u64) -> Self {
+        let mut random = stream(seed, "world", 0);
+        let length = random.random_range(15_000..40_000);
+        let wire = *Wire::ALL.choose(&mut random).unwrap();
+        let idl = random.random_bool(0.7);
+        let shared = has(&mut random, Feature::SharedTier, 30);
+        let gateways = if shared { random.random_range(1..=3) } else { 1 };
+        let limits = limits(&mut random);
+        let count = random.random_range(2..=7);
+        let endpoint_count = random.random_range(1..=3);
+        let weather = weather(&mut stream(seed, "weather", 0));
+        let calm = has(&mut random, Feature::Twins, 20);
+        Self {
+            calm,
+            generations: generations(&mut stream(seed, "rules", 0), length, idl, shared),
+            clients: (0..count).map(|n| clients::draw(seed, n, length, wire, gateways)).collect(),
+            endpoints: endpoints::draw(&mut stream(seed, "endpoints", 0), endpoint_count, length, calm),
+            incidents: if calm { Vec::new() } else { incidents(&mut stream(seed, "network", 0), length) },
+            tier: shared.then(|| tier(&mut stream(seed, "tier", 0), length, gateways)),
+            seed,
+            length,
+            idl,
+            wire,
+            limits,
+            weather,
+            gateways,
+        }
+    }
+
+    /// The same world without the clients that misbehave, if that tells anything.
+    pub(crate) fn without_the_others(&self) -> Option<Self> {
+        let mut alone = self.clone();
+        alone.clients.retain(|client| client.manner.is_polite());
+        (self.calm && alone.clients.len() < self.clients.len()).then_some(alone)
+    }
+
+    /// The configuration of a gateway under these rules.
+    pub(crate) fn configuration(&self, gateway: usize, rules: &[Rule]) -> String {
+        let Limits { max_connections, max_waiting, calls_per_connection, message_time, .. } = self.limits;
+        let mut listener = String::new();
+        if self.idl {
+            listener += "idl = \"sim.thrift\"\n";
+        }
+        if let Some(timeout) = self.limits.client_timeout {
+            listener += &format!("client_timeout = \"{timeout}ms\"\n");
+        }
+        let timeout = self.limits.backend_timeout.map(|timeout| format!("timeout = \"{timeout}ms\"\n"));
+        let endpoints: Vec<String> =
+            (1..=self.endpoints.len()).map(|n| format!("\"10.3.0.{n}:9191\"")).collect();
+        format!(
+            "[admin]\nbind = \"10.2.0.{host}:9099\"\n\
+             [limits]\nframe = {MESSAGE}\nmessage = {MESSAGE}\nbuffered = {BUFFERED}\ncalls_per_connection = {calls_per_connection}\nmessage_time = \"{message_time}ms\"\n\
+             [listeners.sim]\nbind = \"10.2.0.{host}:9090\"\nservice = \"Sim\"\nbackend = \"sim\"\n{listener}\
+             [backends.sim]\nendpoints = [{endpoints}]\nprotocol = \"{protocol}\"\ntransport = \"{transport}\"\n\
+             max_connections = {max_connections}\nmax_waiting = {max_waiting}\n\
+             ejection_failures = {failures}\n{timeout}\
+             [cache.local]\ncapacity = {capacity}\n{shared}{rules}",
+            host = gateway + 1,
+            endpoints = endpoints.join(", "),
+            protocol = self.wire.protocol_name(),
+            transport = self.wire.transport_name(),
+            failures = self.limits.ejection_failures,
+            timeout = timeout.unwrap_or_default(),
+            capacity = self.limits.local_capacity,
+            shared =
+                if self.tier.is_some() { "[cache.shared]\nurl = \"redis://10.4.0.1:6379\"\n" } else { "" },
+            rules = crate::rules::toml(rules, self.idl),
+        )
+    }
+}
+
+fn limits(random: &mut StdRng) -> Limits {
+    let small = has(random, Feature::Evictions, 15);
+    Limits {
+        client_timeout: has(random, Feature::ClientTimeout, 20).then(|| random.random_range(1_500..3_000)),
+        backend_timeout: random.random_bool(0.3).then(|| random.random_range(300..2_000)),
+        max_connections: *[2, 4, 8, 64].choose(random).unwrap(),
+        max_waiting: *[4, 64, 1024].choose(random).unwrap(),
+        calls_per_connection: *[1, 4, 32].choose(random).unwrap(),
+        message_time: *[2_000, 30_000].choose(random).unwrap(),
+        ejection_failures: random.random_range(2..=5),
+        local_capacity: if small { 1 << 20 } else { 64 << 20 },
+    }
+}
+
+fn weather(random: &mut StdRng) -> Weather {
+    let mut air = || Air {
+        delay: random.random_range(0..=4),
+        jitter: random.random_range(0..=3),
+        piece_max: *[usize::MAX, usize::MAX, 40, 7].choose(random).unwrap(),
+        buffer: *[64 << 10, 64 << 10, 512].choose(random).unwrap(),
+    };
+    Weather { clients: air(), backends: air() }
+}
+
+fn generations(random: &mut StdRng, length: Ms, idl: bool, shared: bool) -> Vec<Generation> {
+    let mut generations = vec![Generation { at: 0, rules: rules(random, idl, shared) }];
+    if has(random, Feature::Reloads, 40) {
+        for _ in 0..random.random_range(1..=3) {
+            let at = random.random_range(1_000..length);
+            let mut next = generations.last().unwrap().rules.clone();
+            let fresh = rules(random, idl, shared);
+            for (rule, other) in next.iter_mut().zip(fresh) {
+                if random.random_bool(0.4) {
+                    *rule = other;
+                }
+            }
+            generations.push(Generation { at, rules: next });
+        }
+        generations.sort_by_key(|generation| generation.at);
+    }
+    generations
+}
+
+fn rules(random: &mut StdRng, idl: bool, shared: bool) -> Vec<Rule> {
+    let mut look = cached(random, Method::Look, idl, shared);
+    let modes = Feature::Modes.is_on();
+    look.mode = *[Mode::Observe, Mode::Off].choose(random).unwrap();
+    look.timeout = random.random_bool(0.5).then(|| random.random_range(100..800));
+    if !modes {
+        look = Rule { ttl: None, ..Rule::of(Method::Look) };
+    }
+    let again = Rule {
+        idempotent: true,
+        timeout: random.random_bool(0.5).then(|| random.random_range(300..2_000)),
+        fallback: idl && random.random_bool(0.3),
+        ..Rule::of(Method::Again)
+    };
+    let mut all = vec![
+        cached(random, Method::Get, idl, shared),
+        cached(random, Method::Find, idl, shared),
+        look,
+        again,
+    ];
+    if !idl {
+        all.push(Rule { oneway: true, ..Rule::of(Method::Tell) });
+    }
+    all
+}
+
+fn cached(random: &mut StdRng, method: Method, idl: bool, shared: bool) -> Rule {
+    let exceptions = Feature::Exceptions.is_on();
+    let ttl = *[0, 50, 500, 2_000, 10_000, 60_000].choose(random).unwrap();
+    let removals = Feature::Removals.is_on();
+    let kept = if exceptions && (random.random_bool(0.4) || !removals) { vec![1] } else { Vec::new() };
+    let failures = if exceptions && (random.random_bool(0.5) || !removals) { vec![2] } else { Vec::new() };
+    Rule {
+        ttl: Some(ttl),
+        revalidate: *[0, 0, 300, 5_000].choose(random).unwrap(),
+        error: *[0, 2_000, 20_000, 3_600_000].choose(random).unwrap(),
+        timeout: random.random_bool(0.6).then(|| random.random_range(200..2_000)),
+        fallback: idl && random.random_bool(0.2),
+        kept_exceptions: kept,
+        exception_ttl: *[200, 2_000].choose(random).unwrap(),
+        failure_exceptions: failures,
+        revision: random.random_range(0..2),
+        tiers: if shared {
+            *[Tiers::Local, Tiers::Shared, Tiers::Both, Tiers::Both].choose(random).unwrap()
+        } else {
+            Tiers::Local
+        },
+        reply_max: if has(random, Feature::Evictions, 20) { 300 } else { 1 << 20 },
+        ..Rule::of(method)
+    }
+}
+
+fn incidents(random: &mut StdRng, length: Ms) -> Vec<Incident> {
+    let count = if random.random_bool(0.5) { random.random_range(1..6) } else { 0 };
+    let mut all = Vec::new();
+    for _ in 0..count {
+        let at = random.random_range(500..length);
+        let side = if random.random_bool(0.4) { Side::Clients } else { Side::Backends };
+        let pick = random.random_range(0..100);
+        let (out, time) = (random.random_bool(0.5), random.random_range(50..4_000));
+        let cut = random.random_bool(0.6);
+        let act = if cut { Act::Cut } else { Act::Stall { out, time } };
+        let feature = if cut { Feature::Cuts } else { Feature::Stalls };
+        if feature.is_on() {
+            all.push(Incident { at, side, pick, act });
+        }
+    }
+    all.sort_by_key(|incident| incident.at);
+    all
+}
+
+fn tier(random: &mut StdRng, length: Ms, gateways: usize) -> Tier {
+    let states = [
+        TierState::Up(0),
+        TierState::Up(5),
+        TierState::Up(45),
+        TierState::Up(80),
+        TierState::Down,
+        TierState::Emptied,
+        TierState::Foreign,
+    ];
+    let count = random.random_range(0..5);
+    let mut changes: Vec<(Ms, TierState)> =
+        (0..count).map(|_| (random.random_range(0..length), *states.choose(random).unwrap())).collect();
+    changes.sort_by_key(|(at, _)| *at);
+    let skewed = has(random, Feature::Skew, 30);
+    let skews = (0..gateways).map(|_| if skewed { random.random_range(0..2_000) } else { 0 }).collect();
+    Tier { changes, skews }
+}
+
+/// What a client of a world with this backend speaks.
+pub(crate) fn client_wire(random: &mut StdRng, backend: Wire) -> Wire {
+    let transport = *[Transport::Framed, Transport::Unframed].choose(random).unwrap();
+    let protocol = match backend.protocol {
+        Protocol::Binary | Protocol::Lenient => {
+            *[Protocol::Binary, Protocol::Binary, Protocol::Lenient].choose(random).unwrap()
+        }
+        Protocol::Compact => Protocol::Compact,
+    };
+    let other = match protocol {
+        Protocol::Compact => Protocol::Binary,
+        Protocol::Binary | Protocol::Lenient => Protocol::Compact,
+    };
+    Wire::of(transport, if has(random, Feature::OtherProtocol, 4) { other } else { protocol })
+}
+
+/// Bytes of the longest message.
+const MESSAGE: usize = 256 << 10;
+/// Bytes of unanswered calls and unsent replies that a gateway may hold.
+pub(crate) const BUFFERED: usize = 1 << 20;
