@@ -61,10 +61,9 @@ pub(crate) enum Feature {
 
 /// What is switched off, and why. Taken off this list, it is drawn again.
 pub(crate) const OFF: &[(Feature, &str)] = &[
-    (Feature::Oneways, "each oneway of a client goes out on another connection, so that their order is lost"),
     (
         Feature::WrongTypes,
-        "an undeclared oneway goes out on a connection of its own, so that its order is lost",
+        "a call that its message alone makes oneway does not wait for the oneways before it",
     ),
     (Feature::Skew, "an entry's age is told by two clocks, its maker's and its reader's"),
 ];

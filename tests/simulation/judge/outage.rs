@@ -6,6 +6,7 @@ use super::replies::is_silent;
 use super::{Complaint, Sentence};
 use crate::history::Moment;
 use crate::service::Content;
+use crate::thrift::Kind;
 
 pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
     for line in record.lines.values() {
@@ -56,7 +57,9 @@ fn known<'a>(
     let alike = record.attempts.values().filter(|attempt| attempt.asked.asks_as(&call.asked));
     let read = |attempt: &Attempt| attempt.answer.as_ref().and_then(|answer| answer.read);
     let attempts: Vec<&Attempt> = alike.collect();
-    attempts.iter().copied().filter(|attempt| attempt.gateway == gateway).find(|attempt| {
+    // What was sent as a oneway call passes, whatever its method's rule says.
+    let kept = |attempt: &&Attempt| attempt.gateway == gateway && attempt.kind == Kind::Call;
+    attempts.iter().copied().filter(kept).find(|attempt| {
         let Some(answer) = attempt.answer.as_ref().filter(|answer| answer.honest) else { return false };
         if answer.read.is_none_or(|read| read >= arrived) || !matches!(answer.content, Content::Result { .. })
         {

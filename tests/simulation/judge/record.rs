@@ -39,6 +39,7 @@ pub(crate) struct Line {
     pub(crate) left: Option<Moment>,
     pub(crate) gave_up: Vec<Moment>,
     pub(crate) deaf: Option<Moment>,
+    pub(crate) half_closed: Option<Moment>,
     pub(crate) disturbed: Vec<Moment>,
 }
 
@@ -71,6 +72,7 @@ pub(crate) struct Attempt {
     pub(crate) gateway: usize,
     pub(crate) wire: u64,
     pub(crate) asked: Asked,
+    pub(crate) kind: Kind,
     pub(crate) began: Moment,
     /// When the gateway wrote its first byte.
     pub(crate) sent: Moment,
@@ -153,12 +155,20 @@ impl<'a> Record<'a> {
             }
             What::GaveUp { wire, .. } => self.line(*wire).gave_up.push(at),
             What::Deaf { wire, .. } => self.line(*wire).deaf = Some(at),
+            What::HalfClosed { wire, .. } => self.line(*wire).half_closed = Some(at),
             What::Left { wire, .. } => self.line(*wire).left = Some(at),
             What::Ended { wire, how, .. } => self.line(*wire).ended = Some((at, how)),
-            What::Began { wire, gateway, asked, serial, bytes, .. } => {
+            What::Began { wire, gateway, asked, kind, serial, bytes, .. } => {
                 let sent = beyond(*wire, Did::WroteToBackend, bytes.0).unwrap();
-                let attempt =
-                    Attempt { gateway: *gateway, wire: *wire, asked: *asked, began: at, sent, answer: None };
+                let attempt = Attempt {
+                    gateway: *gateway,
+                    wire: *wire,
+                    asked: *asked,
+                    kind: *kind,
+                    began: at,
+                    sent,
+                    answer: None,
+                };
                 self.attempts.insert(*serial, attempt);
             }
             What::Answered { wire, serial, content, honest, size, bytes, .. } => {
@@ -183,11 +193,7 @@ impl<'a> Record<'a> {
             }
             What::Mood { .. } | What::Closed { .. } | What::Silent { .. } => self.troubles.push(at),
             What::Quiet => self.quiet = at,
-            What::HalfClosed { .. }
-            | What::Passed { .. }
-            | What::Tier { .. }
-            | What::UnderWay { .. }
-            | What::Panicked { .. } => {}
+            What::Passed { .. } | What::Tier { .. } | What::UnderWay { .. } | What::Panicked { .. } => {}
         }
     }
 

@@ -188,7 +188,9 @@ fn time(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: 
     let Some(arrived) = call.arrived.filter(|_| width == Some(1) && line.disturbed.is_empty()) else {
         return;
     };
-    if !record.manner(line).is_polite() {
+    // A call behind a oneway of its own client waits until that is written.
+    let before = line.calls.iter().take_while(|other| other.asked.call != call.asked.call).last();
+    if !record.manner(line).is_polite() || before.is_some_and(|before| is_silent(record, before)) {
         return;
     }
     let rules = record.rules(call.asked.method, arrived, reply.written);
@@ -257,12 +259,15 @@ fn ending(record: &Record<'_>, line: &Line, complain: &mut Complain<'_>) {
     if record.world.limits.client_timeout.is_some_and(late) {
         return;
     }
-    let half = record.manner(line) == crate::clients::Manner::HalfCloses && unanswered.is_none();
-    if !half {
+    // Who sends nothing more may have gone: its answers are waited for, but not for ever.
+    let waited = line.half_closed.is_some_and(|half| unanswered.is_none() || at >= half + HALF_CLOSED);
+    if !waited {
         complain(Sentence::NobodyElsePays, None, format!("a polite client's connection is {how}"));
     }
 }
 
+/// How long answers are waited for whose client has ended its sending side.
+const HALF_CLOSED: Moment = 10_000_000;
 const ONE_MS: Moment = 1_000;
 /// What reading the shared tier, opening a connection and the network may add to a call's time.
 const SLACK: Moment = 150_000;
