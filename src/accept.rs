@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::dial::{Tcp, keepalive};
 
-pub use peer::{Client, Peer};
+pub(crate) use peer::{Client, Peer};
 
 /// Binds addresses. A type for each network, so that a connection's reads and writes are direct calls.
 pub trait Bind: Debug + Send + Sync + 'static {

@@ -1,10 +1,10 @@
 //! The HTTP endpoint for people and machines that watch a gateway and give it commands: routes and nothing else.
 
-pub mod command;
+pub(crate) mod command;
 mod exchange;
-pub mod hosts;
-pub mod options;
-pub mod status;
+pub(crate) mod hosts;
+pub(crate) mod options;
+pub(crate) mod status;
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use hosts::Hosts;
 use status::Status;
 
 /// What the endpoint shows.
-pub trait Subject: Send + Sync + 'static {
+pub(crate) trait Subject: Send + Sync + 'static {
     /// The page that Prometheus reads.
     fn metrics(&self) -> String;
     /// The state for people and checks.
@@ -36,7 +36,7 @@ pub trait Subject: Send + Sync + 'static {
 }
 
 /// Serves the endpoint until told to stop. Pages come from `subject`, and commands go to `commands`.
-pub async fn serve<S: Subject, A: Accept>(
+pub(crate) async fn serve<S: Subject, A: Accept>(
     socket: A,
     subject: Arc<S>,
     commands: mpsc::Sender<Command>,

@@ -14,7 +14,7 @@ mod lane;
 mod loan;
 mod lookup;
 mod means;
-pub mod options;
+pub(crate) mod options;
 mod pool;
 mod private;
 mod resting;
@@ -28,15 +28,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use counts::Counts;
-pub use ejection::Standing;
-pub use endpoint::EndpointStatus;
-pub use options::{Settings, Sharing};
-pub use session::Session;
+pub(crate) use counts::Counts;
+pub(crate) use endpoint::EndpointStatus;
+pub(crate) use options::{Settings, Sharing};
+pub(crate) use session::Session;
 
 use crate::dial::Dial;
 use crate::seed::Seed;
-use crate::wire::Protocol;
 use chance::Chance;
 use endpoints::Endpoints;
 use lookup::Lookup;
@@ -44,7 +42,7 @@ use means::Means;
 
 /// A service behind one or more endpoints that all give the same answers.
 #[derive(Debug)]
-pub struct Backend {
+pub(crate) struct Backend {
     means: Arc<Means>,
     endpoints: Endpoints,
     lookup: watch::Sender<Lookup>,
@@ -54,7 +52,7 @@ impl Backend {
     /// A backend that opens its connections through `dial`. Literal addresses can be asked at once, host names once
     /// [`Backend::run`] has looked them up. `seed` decides the choice among endpoints, the jitter of ejections and the
     /// sequence ids.
-    pub fn new(settings: Settings, dial: Arc<dyn Dial>, seed: Seed, counts: &Counts) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, dial: Arc<dyn Dial>, seed: Seed, counts: &Counts) -> Arc<Self> {
         let tally = counts.of(&settings.name);
         let (chance, tasks) = (Chance::new(seed), TaskTracker::new());
         let means = Arc::new(Means { settings, dial, chance, tally, tasks });
@@ -65,7 +63,7 @@ impl Backend {
     }
 
     /// Looks host names up again and closes idle connections, until `stop`.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         stop.run_until_cancelled(async {
             tokio::join!(self.look_up_forever(), self.endpoints.reap_forever());
         })
@@ -73,29 +71,24 @@ impl Backend {
     }
 
     /// Waits until nothing goes on that a call has left behind: connections that are still being opened, or closed.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         self.means.tasks.close();
         self.means.tasks.wait().await;
     }
 
     /// Its name in the configuration, logs and metrics.
-    pub fn name(&self) -> &Arc<str> {
+    pub(crate) fn name(&self) -> &Arc<str> {
         self.means.name()
     }
 
-    /// The protocol its endpoints speak.
-    pub fn protocol(&self) -> Protocol {
-        self.settings().protocol
-    }
-
     /// What it was told.
-    pub fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.means.settings
     }
 
     /// Whether every endpoint is known to fail. A call may still be let through to find out whether one is back: who has
     /// something else to answer with need not wait for it.
-    pub fn is_down(&self) -> bool {
+    pub(crate) fn is_down(&self) -> bool {
         if self.endpoints.is_empty() {
             return self.lookup.borrow().is_over();
         }
@@ -103,17 +96,17 @@ impl Backend {
     }
 
     /// Whether a call would get as far as an endpoint: one is in rotation, or due to be probed.
-    pub fn is_worth_asking(&self) -> bool {
+    pub(crate) fn is_worth_asking(&self) -> bool {
         !self.is_down() || self.endpoints.any_is_due()
     }
 
     /// Its endpoints as they are.
-    pub fn endpoints(&self) -> Vec<EndpointStatus> {
+    pub(crate) fn endpoints(&self) -> Vec<EndpointStatus> {
         self.endpoints.status()
     }
 
     /// What one client's connection has of its own here.
-    pub fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         Session::new(self.settings().connections)
     }
 }

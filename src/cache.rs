@@ -2,7 +2,7 @@
 
 pub mod envelope;
 pub mod local;
-pub mod options;
+pub(crate) mod options;
 pub mod shared;
 
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use crate::wire::{Protocol, WireError};
 
 /// One call, taken out of its client's buffer: what goes to a backend.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// The protocol its arguments stand in.
     pub protocol: Protocol,
     /// The method as the client named it, with the prefix of a multiplexed call.
@@ -23,7 +23,7 @@ pub struct Call {
 
 /// One call where it lies in its client's buffer.
 #[derive(Clone, Copy, Debug)]
-pub struct CallRef<'a> {
+pub(crate) struct CallRef<'a> {
     /// The protocol it stands in.
     pub protocol: Protocol,
     /// Its header.
@@ -36,7 +36,7 @@ pub struct CallRef<'a> {
 
 /// What is known of a method, as far as a backend's answer must be understood.
 #[derive(Clone, Debug, Default)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// Whether a call may be sent twice.
     pub repeat: Repeat,
     /// Whether the backend answers at all.
@@ -49,7 +49,7 @@ pub struct Terms {
 
 /// Whether a call that may have run may be sent again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Repeat {
+pub(crate) enum Repeat {
     /// Its method is not known to be idempotent.
     #[default]
     Once,
@@ -59,7 +59,7 @@ pub enum Repeat {
 
 /// Whether a reply is to be expected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Answering {
+pub(crate) enum Answering {
     /// One reply.
     #[default]
     Reply,
@@ -71,7 +71,7 @@ pub enum Answering {
 
 /// What an empty reply means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Returns {
+pub(crate) enum Returns {
     /// Nobody said: it may be void or a missing result.
     #[default]
     Unknown,
@@ -83,7 +83,7 @@ pub enum Returns {
 
 /// What a reply's struct says, by its first field: libraries write one field or none, and read the result before any exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub(crate) enum Said {
     /// Field 0.
     Result,
     /// No field.
@@ -94,7 +94,7 @@ pub enum Said {
 
 impl Said {
     /// Reads the fields of a reply's struct, which must have been walked.
-    pub fn of(protocol: Protocol, body: &[u8]) -> Result<Self, WireError> {
+    pub(crate) fn of(protocol: Protocol, body: &[u8]) -> Result<Self, WireError> {
         Ok(match Cursor::new(protocol, body, 0).field(0)?.map(|field| field.id) {
             None => Self::Nothing,
             Some(0) => Self::Result,
@@ -105,7 +105,7 @@ impl Said {
 
 /// A backend's answer to one call.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// What it says.
     pub said: Said,
     /// The struct of the reply, as the backend sent it.
@@ -114,7 +114,7 @@ pub struct Answer {
 
 impl CallRef<'_> {
     /// The call as something to keep.
-    pub fn to_call(&self) -> Call {
+    pub(crate) fn to_call(self) -> Call {
         let (protocol, kind) = (self.protocol, self.header.kind);
         if let Some(shared) = self.shared {
             let (name, body) = (shared.slice_ref(self.header.name), shared.slice_ref(self.body));

@@ -1,8 +1,8 @@
 //! The commands, and what each exits with.
 
-pub mod admin;
+mod admin;
 pub mod nagios;
-pub mod serve;
+mod serve;
 
 use std::path::{Path, PathBuf};
 

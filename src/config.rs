@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 mod changes;
-pub mod check;
+pub(crate) mod check;
 mod draft;
 mod governed;
 mod links;
 mod load;
 mod outside;
-pub mod problem;
-pub mod reference;
+mod problem;
+#[cfg(test)]
+mod reference;
 mod schema;
 mod section;
 mod text;
 
 pub use changes::Changes;
-pub use problem::{Place, Problem};
+pub use problem::Problem;
 
 use crate::rule::method::Governed;
 use crate::rule::pattern::Pattern;
@@ -28,26 +29,24 @@ use crate::{admin, backend, cache, flight, limits, listener, log, runtime};
 /// A configuration that was checked as a whole.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The file it stands in.
-    pub file: PathBuf,
     /// `[runtime]`
-    pub runtime: runtime::Settings,
+    pub(crate) runtime: runtime::Settings,
     /// `[log]`
-    pub log: log::Settings,
+    pub(crate) log: log::Settings,
     /// `[admin]`
-    pub admin: admin::options::Settings,
+    pub(crate) admin: admin::options::Settings,
     /// `[limits]`
-    pub limits: limits::Settings,
+    pub(crate) limits: limits::Settings,
     /// `[listeners.NAME]`; at least one, each with an existing backend.
-    pub listeners: BTreeMap<String, Listener>,
+    pub(crate) listeners: BTreeMap<String, Listener>,
     /// `[backends.NAME]`
-    pub backends: BTreeMap<String, backend::Settings>,
+    pub(crate) backends: BTreeMap<String, backend::Settings>,
     /// `[cache.local]` and `[cache.shared]`
-    pub cache: cache::options::Settings,
+    pub(crate) cache: cache::options::Settings,
     /// `[flights]`
-    pub flights: flight::Bounds,
+    pub(crate) flights: flight::Bounds,
     /// `[rules."PATTERN"]`, the most specific of a service first.
-    pub rules: Vec<Pattern>,
+    pub(crate) rules: Vec<Pattern>,
     values: changes::Values,
 }
 
@@ -87,17 +86,17 @@ impl Config {
 
 /// A listener.
 #[derive(Debug, Clone)]
-pub struct Listener {
+pub(crate) struct Listener {
     /// The address to listen on.
-    pub bind: SocketAddr,
+    pub(crate) bind: SocketAddr,
     /// The service that a method name without prefix belongs to.
-    pub service: String,
+    pub(crate) service: String,
     /// The backend that answers; it exists.
-    pub backend: String,
+    pub(crate) backend: String,
     /// What it is told of its clients.
-    pub settings: listener::Settings,
+    pub(crate) settings: listener::Settings,
     /// What the rules and its `idl` say of each method.
-    pub methods: Governed,
+    pub(crate) methods: Governed,
 }
 
 /// What became of a file: a config unless there are problems.

@@ -1,6 +1,6 @@
 //! `larder demo`: sample backends, the gateway and a load, then an outage and a recovery, with nothing else installed.
 
-pub mod backend;
+pub(crate) mod backend;
 mod client;
 mod generated;
 mod load;
@@ -28,7 +28,7 @@ use screen::Ink;
 
 /// What can be chosen of the demo.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Adds the shared tier in this Redis, such as redis://127.0.0.1:6379/0.
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
@@ -45,7 +45,7 @@ pub struct Arguments {
 
 /// Why the demo ended early.
 #[derive(Debug, thiserror::Error)]
-pub enum DemoError {
+pub(crate) enum DemoError {
     /// A sample backend, the runtime, a signal or the gateway's admin endpoint.
     #[error("the demo cannot go on: {0}")]
     Io(#[from] io::Error),
@@ -61,7 +61,7 @@ pub enum DemoError {
 ///
 /// # Errors
 /// If something does not start, or the gateway stops to show its figures.
-pub fn run(arguments: &Arguments) -> Result<(), DemoError> {
+pub(crate) fn run(arguments: &Arguments) -> Result<(), DemoError> {
     let runtime = runtime::start(&runtime::Settings::default())?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) =

@@ -12,7 +12,7 @@
 //!     +----------------------- paused --- join: flies again ---> flying
 //! ```
 
-pub mod options;
+pub(crate) mod options;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -30,7 +30,7 @@ use crate::seed::{Hashing, Seed};
 
 /// All flights of a gateway process, by key.
 #[derive(Debug)]
-pub struct Flights<T> {
+pub(crate) struct Flights<T> {
     shards: Vec<Mutex<Seats<T>>>,
     hashing: Hashing,
     bounds: Bounds,
@@ -52,7 +52,7 @@ type Seats<T> = HashMap<Box<[u8]>, Seat<T>>;
 
 /// Bounds on flights.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Calls that may wait for one flight.
     pub waiters_max: usize,
     /// How long no refresh takes off after one that failed.
@@ -61,7 +61,7 @@ pub struct Bounds {
 
 /// How a caller came to its flight.
 #[derive(Debug)]
-pub enum Joined<T> {
+pub(crate) enum Joined<T> {
     /// It started it.
     Led(Flight<T>),
     /// It was under way.
@@ -72,7 +72,7 @@ pub enum Joined<T> {
 
 /// A flight under way.
 #[derive(Clone, Debug)]
-pub struct Flight<T> {
+pub(crate) struct Flight<T> {
     board: Arc<Board<T>>,
     /// Counts the handles of this flight.
     handles: Arc<()>,
@@ -87,7 +87,7 @@ struct Board<T> {
 }
 
 /// What a landing means for the seat of a refresh.
-pub trait Landing: Clone + Send + Sync + 'static {
+pub(crate) trait Landing: Clone + Send + Sync + 'static {
     /// Whether the flight brought nothing.
     fn failed(&self) -> bool;
 }
@@ -114,7 +114,7 @@ enum Purpose {
 
 impl<T: Landing> Flights<T> {
     /// No flights yet. `seed` decides which keys share a lock.
-    pub fn new(bounds: Bounds, seed: Seed) -> Arc<Self> {
+    pub(crate) fn new(bounds: Bounds, seed: Seed) -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
         let (tasks, stops) = (TaskTracker::new(), Stops::default());
         Arc::new(Self { shards, hashing: seed.hashing(), bounds, tasks, stops })
@@ -122,7 +122,7 @@ impl<T: Landing> Flights<T> {
 
     /// Ends all pauses, lets flights land for up to `grace`, and then cuts off what still flies: who waits for such a flight learns
     /// that it did not land. No flight flies from then on. Returns how many were cut off.
-    pub async fn ground(&self, grace: Duration) -> usize {
+    pub(crate) async fn ground(&self, grace: Duration) -> usize {
         self.stops.pauses.cancel();
         self.tasks.close();
         // What has not landed in time is counted by who is left.
@@ -134,14 +134,19 @@ impl<T: Landing> Flights<T> {
     }
 
     /// Tasks that flights have under way: those that fly, and refreshes that pause.
-    pub fn tasks(&self) -> usize {
+    pub(crate) fn tasks(&self) -> usize {
         self.tasks.len()
     }
 
     /// Joins the flight for `key` if it is younger than `oldest`, or starts `work` as one.
     ///
     /// An older flight may have asked so long ago that its reply would be older than a fresh entry may be.
-    pub fn join<F>(self: &Arc<Self>, key: &[u8], oldest: Duration, work: impl FnOnce() -> F) -> Joined<T>
+    pub(crate) fn join<F>(
+        self: &Arc<Self>,
+        key: &[u8],
+        oldest: Duration,
+        work: impl FnOnce() -> F,
+    ) -> Joined<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -159,7 +164,7 @@ impl<T: Landing> Flights<T> {
     }
 
     /// Starts `work` as a flight unless one is under way or a failed one has its pause.
-    pub fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce() -> F)
+    pub(crate) fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce() -> F)
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -170,7 +175,7 @@ impl<T: Landing> Flights<T> {
     }
 
     /// Calls that may wait for one flight.
-    pub fn waiters_max(&self) -> usize {
+    pub(crate) fn waiters_max(&self) -> usize {
         self.bounds.waiters_max
     }
 
@@ -212,7 +217,7 @@ impl<T: Landing> Flights<T> {
 
 impl<T: Landing> Flight<T> {
     /// What the flight brought, or `None` if it ended without landing.
-    pub async fn land(self) -> Option<T> {
+    pub(crate) async fn land(self) -> Option<T> {
         let Board { brought, told } = &*self.board;
         let mut ended = pin!(told.notified());
         ended.as_mut().enable();

@@ -1,10 +1,10 @@
 //! The decision: what answers a call.
 
-pub mod again;
-pub mod fetch;
-pub mod observed;
-pub mod reply;
-pub mod route;
+pub(crate) mod again;
+pub(crate) mod fetch;
+pub(crate) mod observed;
+pub(crate) mod reply;
+pub(crate) mod route;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use route::{Asking, Cached, Decision, Keyed, Route, Routes};
 
 /// What stands between the clients of one listener and their backend.
 #[derive(Debug)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     /// The calls' way out.
     pub backend: Arc<Backend>,
     /// What all gateways of the process keep.
@@ -53,7 +53,7 @@ pub struct Gateway {
 
 /// What the calls of one read have in common: the rules and the time are looked up once for all of them.
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// The rules in force.
     pub routes: Arc<Routes>,
     /// The time.
@@ -62,14 +62,13 @@ pub struct Batch {
 
 /// Memory that a connection lends to its calls.
 #[derive(Debug)]
-pub struct Scratch {
+pub(crate) struct Scratch {
     key: Vec<u8>,
     canonical: Canonical,
 }
 
 /// An answer: at once, or later.
-#[expect(missing_debug_implementations, reason = "a future shows nothing")]
-pub enum Turn {
+pub(crate) enum Turn {
     /// It is here.
     Now(Reply),
     /// It will be; the call is what was taken out of its client's buffer.
@@ -84,7 +83,7 @@ impl Gateway {
     /// 3. A stale entry answers at once too, while one call refreshes it.
     /// 4. Otherwise one call asks a backend, and all who ask the same meanwhile share its reply.
     /// 5. If that fails, an old entry answers where the rule allows it; else the rule's fallback; else the fault does.
-    pub fn answer(
+    pub(crate) fn answer(
         self: &Arc<Self>,
         call: &CallRef<'_>,
         route: &Arc<Route>,
@@ -232,25 +231,25 @@ impl Gateway {
     }
 
     /// What one client connection has of its own at the backend.
-    pub fn session(&self) -> Arc<Session> {
+    pub(crate) fn session(&self) -> Arc<Session> {
         Arc::new(self.backend.session())
     }
 
     /// The rules and the time for the calls of one read.
-    pub fn batch(&self, now: Millis) -> Batch {
+    pub(crate) fn batch(&self, now: Millis) -> Batch {
         Batch { routes: self.routes.load_full(), now }
     }
 }
 
 impl Scratch {
     /// Memory for calls of at most `depth_max` levels.
-    pub fn new(depth_max: usize) -> Self {
+    pub(crate) fn new(depth_max: usize) -> Self {
         Self { key: Vec::new(), canonical: Canonical::new(depth_max) }
     }
 
     /// Gives back the memory that one long call took.
     #[inline]
-    pub fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         if self.key.capacity() > KEY_KEPT {
             self.key = Vec::new();
         }

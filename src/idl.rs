@@ -1,7 +1,7 @@
 //! Thrift IDL: what the services, methods and types of a set of `.thrift` files are called, and what they hold.
 //!
 //! The way of a file: `lexer` cuts text into words, `parser` makes the tree described in `syntax`, `source` follows the
-//! includes, `resolve` gives every name its meaning, and the result is a [`Schema`]. [`value`] turns JSON into Thrift bytes
+//! includes, `resolve` gives every name its meaning, and the result is a [`Schema`]. `value` turns JSON into Thrift bytes
 //! by such a schema. Nothing here opens files or sockets: the caller hands in the reader.
 
 use std::path::PathBuf;
@@ -18,12 +18,10 @@ mod source;
 mod syntax;
 #[cfg(test)]
 mod tests;
-pub mod value;
+pub(crate) mod value;
 
-pub use schema::{
-    Enum, EnumId, Field, Method, Requirement, Schema, Service, StructId, Structure, StructureKind, Type,
-    UnknownName,
-};
+pub use schema::Schema;
+pub(crate) use schema::{Method, Service, StructId, UnknownName};
 
 /// One thing wrong in a `.thrift` file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,7 +12,7 @@ use crate::wire::Bounds;
 /// else the connection is closed; either is counted in `larder_limits_exceeded_total`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub(crate) struct Options {
     /// The longest framed message, in bytes. The default is that of Apache Thrift's `TFramedTransport`.
     #[schemars(extend("x-least" = "1024", "x-most" = "1GiB"))]
     pub frame: Size,
@@ -55,7 +55,7 @@ pub struct Options {
 
 /// The bounds as those who keep them are told.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// On each message.
     pub bounds: Bounds,
     /// Client connections at one time, over all listeners.
@@ -78,7 +78,7 @@ pub struct Settings {
 
 impl Options {
     /// The bounds as those who keep them are told.
-    pub fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings {
             bounds: Bounds {
                 frame: self.frame.length(),

@@ -7,12 +7,12 @@ mod connection;
 mod desk;
 mod end;
 mod fence;
-pub mod held;
+pub(crate) mod held;
 mod line;
-pub mod options;
+pub(crate) mod options;
 mod outbox;
 mod patience;
-pub mod places;
+pub(crate) mod places;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +29,7 @@ use crate::gateway::Gateway;
 
 use connection::Connection;
 use held::Held;
-pub use options::{DuplicateSeqid, Settings};
+pub(crate) use options::{DuplicateSeqid, Settings};
 use patience::Patience;
 use places::Places;
 
@@ -50,7 +50,7 @@ impl Front {
 
 /// What all connections of the process share.
 #[derive(Clone, Debug)]
-pub struct Shared {
+pub(crate) struct Shared {
     /// One for each connection that may be open.
     pub places: Arc<Places>,
     /// Bytes of unanswered calls and unsent replies.
@@ -62,7 +62,7 @@ pub struct Shared {
 }
 
 /// Serves every client that connects, each in a task of its own, until told to stop.
-pub async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Arc<Gateway>, shared: Shared) {
+pub(crate) async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Arc<Gateway>, shared: Shared) {
     let front = Arc::new(Front { settings, gateway, patience: Patience::default() });
     loop {
         let accepted = tokio::select! {

@@ -1,6 +1,6 @@
 //! What the gateway says on standard error, and at what rate it speaks of calls.
 
-pub mod options;
+pub(crate) mod options;
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
@@ -11,10 +11,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use options::Format;
-pub use options::Settings;
+pub(crate) use options::Settings;
 
 /// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
-pub fn start(settings: &Settings) {
+pub(crate) fn start(settings: &Settings) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.filter));
     let colours = std::io::stderr().is_terminal();
     let lines =
@@ -28,7 +28,7 @@ pub fn start(settings: &Settings) {
 
 /// Admits so many lines a second, and counts the others.
 #[derive(Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     per_second: u32,
     second: Mutex<Second>,
 }
@@ -42,12 +42,12 @@ struct Second {
 
 impl Lines {
     /// At most `per_second` lines a second.
-    pub fn new(per_second: u32) -> Self {
+    pub(crate) fn new(per_second: u32) -> Self {
         Self { per_second, second: Mutex::new(Second { began: Instant::now(), admitted: 0, dropped: 0 }) }
     }
 
     /// Whether one more line may be written, and how many were not since the last that was.
-    pub fn admit(&self) -> Option<u64> {
+    pub(crate) fn admit(&self) -> Option<u64> {
         let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
         if second.began.elapsed() >= Duration::from_secs(1) {
             second.began = Instant::now();

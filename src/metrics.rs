@@ -16,11 +16,11 @@ use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::outcome::Outcome;
 
-pub use recent::{Recent, Window};
+pub(crate) use recent::{Recent, Window};
 
 /// The families of all that happens to calls and connections.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     calls: Family<Calls, Counter>,
     faults: Family<Faults, Counter>,
     seconds: Family<Seconds, Histogram, fn() -> Histogram>,
@@ -83,7 +83,7 @@ struct Unkeyable {
 
 impl Metrics {
     /// Families that `registry` shows.
-    pub fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             calls: Family::default(),
             faults: Family::default(),
@@ -138,7 +138,7 @@ impl Metrics {
     }
 
     /// The handles of one listener.
-    pub fn listener(&self, listener: Arc<str>, recent: Arc<Recent>) -> ListenerCounts {
+    pub(crate) fn listener(&self, listener: Arc<str>, recent: Arc<Recent>) -> ListenerCounts {
         let seconds = Outcome::ALL.map(|outcome| {
             let labels = Seconds { listener: Arc::clone(&listener), outcome: outcome.as_str() };
             self.seconds.get_or_create(&labels).clone()
@@ -153,7 +153,7 @@ impl Metrics {
 
 /// What is counted of one listener's calls and connections.
 #[derive(Debug)]
-pub struct ListenerCounts {
+pub(crate) struct ListenerCounts {
     families: Metrics,
     listener: Arc<str>,
     seconds: [Histogram; Outcome::ALL.len()],
@@ -167,12 +167,12 @@ pub struct ListenerCounts {
 
 impl ListenerCounts {
     /// The listener's name.
-    pub fn listener(&self) -> &Arc<str> {
+    pub(crate) fn listener(&self) -> &Arc<str> {
         &self.listener
     }
 
     /// The handles of one method, or of all methods under one label.
-    pub fn method(&self, method: Arc<str>) -> MethodCounts {
+    pub(crate) fn method(&self, method: Arc<str>) -> MethodCounts {
         MethodCounts {
             families: self.families.clone(),
             listener: Arc::clone(&self.listener),
@@ -182,7 +182,7 @@ impl ListenerCounts {
     }
 
     /// Counts what became of one call, how long it took, and how old what answered it was.
-    pub fn call(&self, outcome: Outcome, took: Duration, age: Option<Duration>, now: Millis) {
+    pub(crate) fn call(&self, outcome: Outcome, took: Duration, age: Option<Duration>, now: Millis) {
         if let Some(seconds) = self.seconds.get(outcome as usize) {
             seconds.observe(took.as_secs_f64());
         }
@@ -193,19 +193,19 @@ impl ListenerCounts {
     }
 
     /// Counts a connection's end.
-    pub fn closed(&self, reason: &'static str) {
+    pub(crate) fn closed(&self, reason: &'static str) {
         let labels = Closed { listener: Arc::clone(&self.listener), reason };
         self.families.closed.get_or_create(&labels).inc();
     }
 
     /// Counts a connection that made a session.
-    pub fn session(&self) {
+    pub(crate) fn session(&self) {
         let labels = Listener { listener: Arc::clone(&self.listener) };
         self.families.sessions.get_or_create(&labels).inc();
     }
 
     /// Counts a limit that a client exceeded.
-    pub fn limit(&self, limit: &'static str) {
+    pub(crate) fn limit(&self, limit: &'static str) {
         let labels = Limit { listener: Arc::clone(&self.listener), limit };
         self.families.limits.get_or_create(&labels).inc();
     }
@@ -213,7 +213,7 @@ impl ListenerCounts {
 
 /// What is counted of one method's calls.
 #[derive(Debug)]
-pub struct MethodCounts {
+pub(crate) struct MethodCounts {
     families: Metrics,
     listener: Arc<str>,
     method: Arc<str>,
@@ -222,20 +222,20 @@ pub struct MethodCounts {
 
 impl MethodCounts {
     /// The method's label.
-    pub fn method(&self) -> &Arc<str> {
+    pub(crate) fn method(&self) -> &Arc<str> {
         &self.method
     }
 
     /// Counts what became of one call.
     #[inline]
-    pub fn call(&self, outcome: Outcome) {
+    pub(crate) fn call(&self, outcome: Outcome) {
         if let Some(counter) = self.outcomes.get(outcome as usize) {
             counter.get_or_init(|| self.counter(outcome)).inc();
         }
     }
 
     /// Counts a fault, whether it reaches the caller or not.
-    pub fn met(&self, fault: Fault) -> Fault {
+    pub(crate) fn met(&self, fault: Fault) -> Fault {
         let labels = Faults {
             listener: Arc::clone(&self.listener),
             method: Arc::clone(&self.method),
@@ -246,7 +246,7 @@ impl MethodCounts {
     }
 
     /// Counts a call that has no key.
-    pub fn unkeyable(&self) {
+    pub(crate) fn unkeyable(&self) {
         let labels = Unkeyable { listener: Arc::clone(&self.listener), method: Arc::clone(&self.method) };
         self.families.unkeyable.get_or_create(&labels).inc();
     }
@@ -262,7 +262,7 @@ impl MethodCounts {
 }
 
 /// The page that Prometheus reads.
-pub fn page(registry: &Registry) -> String {
+pub(crate) fn page(registry: &Registry) -> String {
     let mut page = String::new();
     // Writing to a string fails only if a metric refuses to be written; what was written before it is worth showing.
     let _ = text::encode(&mut page, registry);

@@ -1,10 +1,10 @@
 //! A rule in force for one method: what its calls may be answered with, and how old that may be.
 
-pub mod method;
-pub mod options;
-pub mod pattern;
-pub mod resolve;
-pub mod sessions;
+pub(crate) mod method;
+pub(crate) mod options;
+pub(crate) mod pattern;
+pub(crate) mod resolve;
+pub(crate) mod sessions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::wire::Protocol;
 
 /// What holds for the calls of one method.
 #[derive(Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// What happens to its calls.
     pub action: Action,
     /// What a backend must know of the method.
@@ -35,7 +35,7 @@ pub struct Rule {
 
 /// Who says how long a whole call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timeout {
+pub(crate) enum Timeout {
     /// The rule.
     Own(Duration),
     /// The backend; where it is silent too, a rule's method has a bound all the same, because its callers rely on the gateway to
@@ -47,7 +47,7 @@ pub enum Timeout {
 
 impl Timeout {
     /// How long a whole call may take at a backend with this timeout of its own; unbounded without.
-    pub fn at(self, backend: Option<Duration>) -> Option<Duration> {
+    pub(crate) fn at(self, backend: Option<Duration>) -> Option<Duration> {
         match self {
             Self::Own(own) => Some(own),
             Self::Ruled => Some(backend.unwrap_or(RULED_TIMEOUT)),
@@ -61,7 +61,7 @@ const RULED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether the IDL declares a method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Declaration {
+pub(crate) enum Declaration {
     /// It does.
     Declared,
     /// It does not, or there is none: a message's type is all that tells whether its client expects a reply.
@@ -71,7 +71,7 @@ pub enum Declaration {
 
 /// What happens to a method's calls. An option for caching cannot be set on a passed method.
 #[derive(Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// They go to a backend.
     Pass,
     /// They are answered from what is kept.
@@ -82,7 +82,7 @@ pub enum Action {
 
 /// How the replies of a method are kept.
 #[derive(Clone, Debug)]
-pub struct Caching {
+pub(crate) struct Caching {
     /// How long a reply is fresh.
     pub ttl: Duration,
     /// The share of `ttl`, 0 to 1, by which it may be shortened for a key.
@@ -130,7 +130,7 @@ impl Tiers {
 
 /// A rule's last answer, as the result struct of either protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fallback {
+pub(crate) struct Fallback {
     /// For a client that speaks the binary protocol.
     pub binary: Bytes,
     /// For a client that speaks the compact protocol.
@@ -139,7 +139,7 @@ pub struct Fallback {
 
 impl Fallback {
     /// The struct for a client that speaks `protocol`.
-    pub fn body(&self, protocol: Protocol) -> Bytes {
+    pub(crate) fn body(&self, protocol: Protocol) -> Bytes {
         match protocol {
             Protocol::Binary => self.binary.clone(),
             Protocol::Compact => self.compact.clone(),
@@ -149,7 +149,7 @@ impl Fallback {
 
 /// What an entry may still be used for, in the words of RFC 5861.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Freshness {
+pub(crate) enum Freshness {
     /// It answers.
     Fresh,
     /// It answers while it is refreshed.
@@ -162,7 +162,7 @@ pub enum Freshness {
 
 /// What becomes of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeping {
+pub(crate) enum Keeping {
     /// It is kept.
     Keep,
     /// It is not kept, and what was kept is wrong from now on.
@@ -173,7 +173,7 @@ pub enum Keeping {
 
 impl Caching {
     /// What `entry`, kept under `key`, may be used for at `now`. Both stale windows start where `ttl` ends.
-    pub fn judge(&self, entry: &Entry, key: &[u8], now: Millis) -> Freshness {
+    pub(crate) fn judge(&self, entry: &Entry, key: &[u8], now: Millis) -> Freshness {
         let age = now.since(entry.born);
         if matches!(entry.ending, Ending::Exception(_)) {
             let kept = self.keeping(entry) == Keeping::Keep && age < self.exception_ttl;
@@ -192,7 +192,7 @@ impl Caching {
     }
 
     /// What becomes of an answer that just arrived.
-    pub fn keeping(&self, entry: &Entry) -> Keeping {
+    pub(crate) fn keeping(&self, entry: &Entry) -> Keeping {
         let fits = entry.body.len() <= self.reply_max;
         match entry.ending {
             Ending::Exception(id) if fits && self.exceptions.contains(&id) => Keeping::Keep,
@@ -203,7 +203,7 @@ impl Caching {
     }
 
     /// The longest time for which an entry may be of use.
-    pub fn longest(&self) -> Duration {
+    pub(crate) fn longest(&self) -> Duration {
         (self.ttl + self.stale_while_revalidate.max(self.stale_if_error)).max(self.exception_ttl)
     }
 
@@ -218,7 +218,7 @@ impl Caching {
 }
 
 /// What a call ended with that was answered so, if that may be kept at all.
-pub fn ending(said: Said, returns: Returns) -> Option<Ending> {
+pub(crate) fn ending(said: Said, returns: Returns) -> Option<Ending> {
     match said {
         Said::Result => Some(Ending::Result),
         Said::Nothing if returns == Returns::Void => Some(Ending::Empty),

@@ -1,7 +1,7 @@
 //! The threads that the gateway runs on, and the descriptors that it may use.
 
-pub mod descriptors;
-pub mod options;
+pub(crate) mod descriptors;
+pub(crate) mod options;
 
 use std::hint::black_box;
 use std::io;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-pub use options::Settings;
+pub(crate) use options::Settings;
 
 /// A runtime with one thread for each core it may use, unless told otherwise. With one, waking a task wakes no other thread.
-pub fn start(settings: &Settings) -> io::Result<Runtime> {
+pub(crate) fn start(settings: &Settings) -> io::Result<Runtime> {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     match settings.threads.unwrap_or_else(cores) {
         1 => Builder::new_current_thread().enable_all().build(),
@@ -22,7 +22,7 @@ pub fn start(settings: &Settings) -> io::Result<Runtime> {
 
 /// Has the allocator give freed memory back to the system, for ever. mimalloc looks for pages that have been free for long enough only
 /// when it frees another one: without this, what a burst took would stay until there is traffic again.
-pub async fn give_memory_back() {
+pub(crate) async fn give_memory_back() {
     loop {
         tokio::time::sleep(GIVE_BACK).await;
         drop(black_box(Vec::<u8>::with_capacity(PAGE)));

@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::accept::{Accept, Bind};
 use crate::admin::command::Command;
-use crate::admin::{self, Subject};
+use crate::admin::{self};
 use crate::cache::shared::Store;
 use crate::clock::Clock;
 use crate::config::{Changes, Config};
@@ -38,7 +38,7 @@ pub struct Running {
     /// Where the admin endpoint is bound.
     pub admin: SocketAddr,
     /// What the admin endpoint is told to do. Whoever runs the gateway carries it out, or closes this.
-    pub commands: mpsc::Receiver<Command>,
+    pub(crate) commands: mpsc::Receiver<Command>,
     parts: Arc<Parts>,
     overview: Arc<Overview>,
     config: Config,
@@ -156,8 +156,9 @@ impl Running {
     }
 
     /// What it shows to those who watch it.
-    pub fn subject(&self) -> Arc<dyn Subject> {
-        Arc::clone(&self.overview) as Arc<dyn Subject>
+    #[cfg(test)]
+    pub(crate) fn subject(&self) -> Arc<dyn admin::Subject> {
+        Arc::clone(&self.overview) as Arc<dyn admin::Subject>
     }
 
     /// What is under way at this moment. Nothing is, some time after its last client has left.
@@ -180,7 +181,7 @@ impl Running {
     }
 
     /// Notes that a reload changed nothing.
-    pub fn reload_failed(&self, why: String) {
+    pub(crate) fn reload_failed(&self, why: String) {
         self.overview.reloads.refused(why);
     }
 

@@ -7,16 +7,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 mod nearest;
-pub mod quantity;
+pub(crate) mod quantity;
 
-pub use nearest::Nearest;
-pub use quantity::{Period, Size};
+pub(crate) use nearest::Nearest;
+pub(crate) use quantity::{Period, Size};
 
 /// A section of the configuration file, held by the module that obeys it.
 ///
 /// A field is an option: its doc comment is the reference text, its `Default` the documented default, its type
 /// and the bounds in its `schemars` attributes the check. What one field cannot say alone is said below.
-pub trait Section: Serialize + DeserializeOwned + JsonSchema + Default {
+pub(crate) trait Section: Serialize + DeserializeOwned + JsonSchema + Default {
     /// What the gateway cannot work with although each option by itself is right.
     fn problems(&self) -> Vec<Finding> {
         Vec::new()
@@ -30,7 +30,7 @@ pub trait Section: Serialize + DeserializeOwned + JsonSchema + Default {
 
 /// Something to say about an option.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The option's name in its section; empty for the section as a whole.
     pub option: &'static str,
     /// What is wrong with it: lower case, no full stop.
@@ -41,12 +41,12 @@ pub struct Finding {
 
 impl Finding {
     /// A finding without a suggestion.
-    pub fn new(option: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(option: &'static str, message: impl Into<String>) -> Self {
         Self { option, message: message.into(), suggestion: Nearest::default() }
     }
 
     /// The same with the nearest right name.
-    pub fn suggesting(mut self, name: Nearest) -> Self {
+    pub(crate) fn suggesting(mut self, name: Nearest) -> Self {
         self.suggestion = name;
         self
     }

@@ -2,7 +2,7 @@
 
 pub mod cursor;
 pub mod detect;
-pub mod exception;
+pub(crate) mod exception;
 pub mod inbound;
 pub mod message;
 pub mod walk;
@@ -39,16 +39,6 @@ pub enum Transport {
     Framed,
     /// Messages follow each other; only walking one finds its end.
     Unframed,
-}
-
-impl Transport {
-    /// The word for it in configuration, logs and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Framed => "framed",
-            Self::Unframed => "unframed",
-        }
-    }
 }
 
 /// What one side of a connection speaks.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 /// An order, and where its answer is awaited. One that is dropped was not carried out.
 #[derive(Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Reads the rules and the IDL again, as SIGHUP does.
     Reload(oneshot::Sender<Reloaded>),
 }
@@ -15,7 +15,7 @@ pub enum Command {
 /// What a reload came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
-pub enum Reloaded {
+pub(crate) enum Reloaded {
     /// The rules that were read are in force.
     Applied {
         /// What is in force now that was not.

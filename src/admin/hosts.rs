@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, Uri};
 
 /// The names by which the endpoint may be asked: `localhost`, any IP address, and those that the configuration lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hosts {
+pub(crate) struct Hosts {
     listed: Vec<String>,
 }
 
 impl Hosts {
     /// With these names beside `localhost` and the addresses.
-    pub fn new(listed: &[String]) -> Self {
+    pub(crate) fn new(listed: &[String]) -> Self {
         Self { listed: listed.iter().map(|name| name.to_ascii_lowercase()).collect() }
     }
 

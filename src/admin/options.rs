@@ -11,7 +11,7 @@ use crate::setting::{Finding, Section};
 /// The HTTP endpoint with `/metrics`, `/livez`, `/readyz` and `/status`. It asks nobody for a password.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub(crate) struct Options {
     /// The address to listen on; port 0 takes a free one, which the log names.
     #[schemars(with = "String", extend("x-accepts" = "an address and port such as \"127.0.0.1:9099\""))]
     pub bind: SocketAddr,
@@ -23,7 +23,7 @@ pub struct Options {
 
 /// What the admin endpoint is told.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The address to listen on.
     pub bind: SocketAddr,
     /// The names by which it may be asked.
@@ -32,7 +32,7 @@ pub struct Settings {
 
 impl Options {
     /// What the admin endpoint is told.
-    pub fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings { bind: self.bind, hosts: Hosts::new(&self.hosts) }
     }
 }

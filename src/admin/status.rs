@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A gateway's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// The program's version.
     pub version: String,
     /// Seconds since it started.
@@ -23,7 +23,7 @@ pub struct Status {
 
 /// The configuration in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConfigStatus {
+pub(crate) struct ConfigStatus {
     /// Seconds since it was read.
     pub age_seconds: f64,
     /// How many times the rules were replaced, the first time included.
@@ -34,7 +34,7 @@ pub struct ConfigStatus {
 
 /// A backend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BackendStatus {
+pub(crate) struct BackendStatus {
     /// Its name.
     pub name: String,
     /// Whether every endpoint fails.
@@ -47,7 +47,7 @@ pub struct BackendStatus {
 
 /// The calls of the last minute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WindowStatus {
+pub(crate) struct WindowStatus {
     /// The window's length.
     pub seconds: u64,
     /// Calls of all outcomes.
@@ -60,7 +60,7 @@ pub struct WindowStatus {
 
 /// An endpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EndpointStatus {
+pub(crate) struct EndpointStatus {
     /// Its address.
     pub address: String,
     /// `rotating`, `ejected` or `probing`.
@@ -73,7 +73,7 @@ pub struct EndpointStatus {
 
 /// The local tier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LocalStatus {
+pub(crate) struct LocalStatus {
     /// Entries held, about.
     pub entries: u64,
     /// Bytes held, about.
@@ -82,7 +82,7 @@ pub struct LocalStatus {
 
 /// The shared tier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SharedStatus {
+pub(crate) struct SharedStatus {
     /// Whether there is one.
     pub configured: bool,
     /// Whether it answers.

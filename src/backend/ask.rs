@@ -46,7 +46,12 @@ impl Backend {
     ///
     /// # Errors
     /// The last try's fault, or [`Fault::Down`] without a try.
-    pub async fn ask(&self, call: &Call, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
+    pub(crate) async fn ask(
+        &self,
+        call: &Call,
+        terms: &Terms,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, Fault> {
         self.ask_until(call, terms, Deadline::after(timeout)).await
     }
 

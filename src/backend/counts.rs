@@ -9,7 +9,7 @@ use crate::fault::Fault;
 
 /// The counters of all backends. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     attempts: Family<Attempted, Counter>,
     retries: Family<Name, Counter>,
     ejections: Family<Name, Counter>,
@@ -19,7 +19,7 @@ pub struct Counts {
 
 impl Counts {
     /// Makes them part of what is exported.
-    pub fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "larder_backend_attempts",
             "Tries of calls, by what came of them",

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 /// Where an endpoint stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// It takes calls.
     Rotating,
     /// It failed too often and takes none.
@@ -31,7 +31,7 @@ pub enum Standing {
 
 impl Standing {
     /// The word for it in metrics and `/status`.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Rotating => "rotating",
             Self::Ejected => "ejected",

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 
 /// An endpoint as an operator sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndpointStatus {
+pub(crate) struct EndpointStatus {
     /// Where it listens.
     pub address: SocketAddr,
     /// Whether it takes calls.

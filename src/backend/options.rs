@@ -15,7 +15,7 @@ use crate::wire::{Bounds, Protocol, Transport};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["endpoints"]))]
-pub struct Options {
+pub(crate) struct Options {
     /// Where the service listens: addresses or host names, each with its port. A host name stands for all
     /// addresses it has.
     #[schemars(with = "Vec<String>", length(min = 1, max = 1024), extend(
@@ -77,7 +77,7 @@ pub struct Endpoint {
 /// Who uses a connection to a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Sharing {
+pub(crate) enum Sharing {
     /// Any client, one call at a time.
     Shared,
     /// One client, for as long as it stays: for backends that keep state on their connections.
@@ -86,7 +86,7 @@ pub enum Sharing {
 
 /// A backend's settings.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Its name in the configuration, logs and metrics.
     pub name: Arc<str>,
     /// Hosts (addresses or names) and their ports. At least one.
@@ -123,7 +123,7 @@ pub struct Settings {
 
 impl Options {
     /// What the backend called `name` is told; `bounds` are those on its replies.
-    pub fn settings(&self, name: &str, bounds: Bounds) -> Settings {
+    pub(crate) fn settings(&self, name: &str, bounds: Bounds) -> Settings {
         let endpoints = self.endpoints.iter().map(|endpoint| (endpoint.host.clone(), endpoint.port));
         Settings {
             name: name.into(),

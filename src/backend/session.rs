@@ -17,7 +17,7 @@ use crate::fault::Fault;
 
 /// What one client's connection has of its own at a backend.
 #[derive(Debug)]
-pub struct Session(Ways);
+pub(crate) struct Session(Ways);
 
 #[derive(Debug)]
 enum Ways {
@@ -39,7 +39,7 @@ impl Session {
     /// A connection for all calls of the same client from here on, behind what it has sent without waiting. To be asked for
     /// while none of its calls is under way.
     #[must_use]
-    pub fn own(&self) -> Self {
+    pub(crate) fn own(&self) -> Self {
         let behind = match &self.0 {
             Ways::Shared(lane) => lane.try_lock().ok().and_then(|mut lane| lane.take()),
             Ways::Private(_) => None,
@@ -49,7 +49,7 @@ impl Session {
 
     /// Whether the backend keeps state on this client's connection, so that no other call may answer for one of its calls.
     #[inline]
-    pub fn is_private(&self) -> bool {
+    pub(crate) fn is_private(&self) -> bool {
         matches!(self.0, Ways::Private(_))
     }
 
@@ -61,7 +61,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Backend::ask`]; once [`Session::is_lost`], always [`Fault::Closed`].
-    pub async fn ask(
+    pub(crate) async fn ask(
         &self,
         backend: &Backend,
         call: &Call,
@@ -89,7 +89,7 @@ impl Session {
     }
 
     /// Whether a connection that keeps state has ended, so that the client's own should end too.
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         match &self.0 {
             Ways::Shared(_) => false,
             // While it is locked, a call is on it, and will find out.

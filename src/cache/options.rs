@@ -12,7 +12,7 @@ use crate::setting::{Finding, Period, Section, Size};
 /// The tier in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Local {
+pub(crate) struct Local {
     /// The memory it may take, keys and overhead included. What was asked for least recently leaves first.
     #[schemars(extend("x-least" = "1MiB", "x-most" = "1TiB"))]
     pub capacity: Size,
@@ -22,7 +22,7 @@ pub struct Local {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["url"]))]
-pub struct Shared {
+pub(crate) struct Shared {
     /// Where Redis listens, without a password, such as `redis://127.0.0.1:6379/0`.
     pub url: String,
     /// The name to log in with, where Redis has users.
@@ -50,7 +50,7 @@ pub struct Shared {
 
 /// What the tiers are told.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Bytes that the local tier may take.
     pub capacity: u64,
     /// The tier in Redis, if there is one.
@@ -59,7 +59,7 @@ pub struct Settings {
 
 /// What the shared tier is told.
 #[derive(Debug, Clone)]
-pub struct SharedSettings {
+pub(crate) struct SharedSettings {
     /// Where Redis is and how it is asked.
     pub redis: redis::Settings,
     /// How long an entry is kept at least.
@@ -68,7 +68,7 @@ pub struct SharedSettings {
 
 impl Local {
     /// What the local tier is told, beside a shared one.
-    pub fn settings(&self, shared: Option<SharedSettings>) -> Settings {
+    pub(crate) fn settings(&self, shared: Option<SharedSettings>) -> Settings {
         Settings { capacity: self.capacity.bytes(), shared }
     }
 }
@@ -78,7 +78,7 @@ impl Shared {
     ///
     /// # Errors
     /// The url does not say where Redis is.
-    pub fn settings(&self, password: Option<Secret>) -> Result<SharedSettings, UrlError> {
+    pub(crate) fn settings(&self, password: Option<Secret>) -> Result<SharedSettings, UrlError> {
         let redis = redis::Settings {
             username: self.username.clone(),
             password,

@@ -2,7 +2,7 @@
 
 mod counts;
 mod memory;
-pub mod redis;
+pub(crate) mod redis;
 mod writes;
 
 use std::fmt::Debug;

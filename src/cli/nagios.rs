@@ -2,7 +2,7 @@
 
 mod figure;
 mod judge;
-pub mod range;
+mod range;
 
 use std::fmt;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use crate::runtime::{self, descriptors};
 use crate::server::{self, Running, Surroundings};
 
 /// Serves as the file says, or as the embedded configuration does.
-pub fn run(file: Option<&Path>) -> u8 {
+pub(super) fn run(file: Option<&Path>) -> u8 {
     let loaded = load(file);
     let Some(config) = loaded.config else {
         for problem in &loaded.problems {
@@ -53,7 +53,7 @@ fn announce(config: &Config, file: Option<&Path>) {
 }
 
 /// Reads the file, or what ships inside the program.
-pub fn load(file: Option<&Path>) -> Loaded {
+pub(super) fn load(file: Option<&Path>) -> Loaded {
     match file {
         Some(file) => {
             Config::load(file, &|path| std::fs::read_to_string(path), &|name| std::env::var(name).ok())

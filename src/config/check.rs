@@ -6,16 +6,16 @@ use std::path::Path;
 use super::{Config, Loaded};
 
 /// The exit code of a configuration that cannot be used: `EX_CONFIG` of BSD's `sysexits.h`.
-pub const BAD_CONFIG: u8 = 78;
+pub(crate) const BAD_CONFIG: u8 = 78;
 
 /// Reads the file at `path` as the gateway would. Returns what to print, and the exit code: 0 or [`BAD_CONFIG`].
-pub fn check(path: &Path) -> (String, u8) {
+pub(crate) fn check(path: &Path) -> (String, u8) {
     let read = |path: &Path| std::fs::read_to_string(path);
     report(path, &Config::load(path, &read, &|name| std::env::var(name).ok()))
 }
 
 /// What to print of a file that was read, and the exit code.
-pub fn report(path: &Path, loaded: &Loaded) -> (String, u8) {
+pub(crate) fn report(path: &Path, loaded: &Loaded) -> (String, u8) {
     let mut text = String::new();
     let problems = loaded.problems.iter().map(ToString::to_string);
     let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));

@@ -43,7 +43,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     warnings.extend(draft.sections().into_iter().flat_map(|(_, section)| section.warnings(path)));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(path, draft, &schemas, password));
+    let config = problems.is_empty().then(|| assemble(draft, &schemas, password));
     Loaded { config, problems, warnings }
 }
 
@@ -55,7 +55,7 @@ fn password(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<
     outside.password(&section.options, file).map_err(|finding| section.place.problem(file, finding))
 }
 
-fn assemble(path: &Path, draft: Draft, schemas: &Schemas, password: Option<Secret>) -> Config {
+fn assemble(draft: Draft, schemas: &Schemas, password: Option<Secret>) -> Config {
     let values = values(&draft, schemas, password.as_ref());
     // A url that is none was found in its section.
     let shared = draft.shared.and_then(|section| section.options.settings(password).ok());
@@ -78,7 +78,6 @@ fn assemble(path: &Path, draft: Draft, schemas: &Schemas, password: Option<Secre
         (name, settings)
     });
     Config {
-        file: path.to_owned(),
         runtime: draft.runtime.options.settings(),
         log: draft.log.options.settings(),
         admin: draft.admin.options.settings(),

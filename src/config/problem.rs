@@ -42,7 +42,7 @@ impl fmt::Display for Problem {
 
 /// Where a section stands: its path in the file, its line, and those of its options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Its path, such as `rules."UserService.getUser"`.
     pub path: String,
     /// The line of its header.
@@ -53,17 +53,17 @@ pub struct Place {
 
 impl Place {
     /// Whether the file gives this option.
-    pub fn gives(&self, option: &str) -> bool {
+    pub(crate) fn gives(&self, option: &str) -> bool {
         self.lines.iter().any(|(name, _)| name == option)
     }
 
     /// The line of an option, or of the section where the option is not given.
-    pub fn line_of(&self, option: &str) -> usize {
+    pub(crate) fn line_of(&self, option: &str) -> usize {
         self.lines.iter().find(|(name, _)| name == option).map_or(self.line, |(_, line)| *line)
     }
 
     /// What a finding about this section is in its file.
-    pub fn problem(&self, file: &Path, finding: Finding) -> Problem {
+    pub(crate) fn problem(&self, file: &Path, finding: Finding) -> Problem {
         let path = match finding.option {
             "" => self.path.clone(),
             option => format!("{}.{option}", self.path),

@@ -6,7 +6,7 @@ use super::schema::{OptionShape, Shape};
 use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
 
 /// `config/REFERENCE.md`.
-pub fn page() -> String {
+pub(super) fn page() -> String {
     let mut page = PREFACE.to_owned();
     for section in sections() {
         table(&mut page, section.header, section.shape.root());
@@ -33,7 +33,7 @@ fn table(page: &mut String, header: &str, shape: OptionShape<'_>) {
 }
 
 /// `config/schema.json`, for editors.
-pub fn schema() -> String {
+pub(super) fn schema() -> String {
     let mut root = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "larder.toml",

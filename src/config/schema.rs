@@ -26,6 +26,7 @@ impl Shape {
     }
 
     /// The schema itself.
+    #[cfg(test)]
     pub(super) fn value(&self) -> &Value {
         &self.0
     }
@@ -59,11 +60,13 @@ impl<'a> OptionShape<'a> {
     }
 
     /// What it means.
+    #[cfg(test)]
     pub(super) fn description(self) -> &'a str {
         text(self.0, "description").unwrap_or_default()
     }
 
     /// What holds where it is not given, as TOML or in words.
+    #[cfg(test)]
     pub(super) fn default(self) -> String {
         if let Some(words) = text(self.0, "x-default") {
             return words.to_owned();

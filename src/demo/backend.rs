@@ -18,7 +18,7 @@ use super::generated::users::{Address, NotFound, User, UserServiceSyncHandler, U
 
 /// Where a sample backend listens.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The port on the loopback address; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
@@ -26,7 +26,7 @@ pub struct Arguments {
 
 /// Why a sample backend ended.
 #[derive(Debug, thiserror::Error)]
-pub enum BackendError {
+pub(crate) enum BackendError {
     /// No port could be had.
     #[error("no free port on the loopback address: {0}")]
     Port(io::Error),
@@ -44,7 +44,7 @@ pub enum BackendError {
 ///
 /// # Errors
 /// If the port cannot be had.
-pub fn run(arguments: &Arguments) -> Result<(), BackendError> {
+pub(crate) fn run(arguments: &Arguments) -> Result<(), BackendError> {
     let address = address(arguments.port).map_err(BackendError::Port)?;
     thread::spawn(end_with_parent);
     thread::spawn(move || announce(address));
@@ -64,10 +64,10 @@ pub fn run(arguments: &Arguments) -> Result<(), BackendError> {
 }
 
 /// Connections that one backend serves at a time: its server has one thread for each.
-pub const WORKERS: usize = 24;
+pub(crate) const WORKERS: usize = 24;
 
 /// The name of user attribute that tells when the backend made its answer, in milliseconds since the Unix epoch.
-pub const ANSWERED_AT: &str = "answered_at";
+pub(crate) const ANSWERED_AT: &str = "answered_at";
 
 #[derive(Debug)]
 struct Users {

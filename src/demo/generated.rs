@@ -9,6 +9,7 @@
     unused_lifetimes,
     dead_code,
     clippy::all,
+    clippy::missing_docs_in_private_items,
     clippy::too_many_lines,
     clippy::excessive_nesting,
     clippy::cognitive_complexity,

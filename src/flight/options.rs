@@ -9,7 +9,7 @@ use crate::setting::{Period, Section};
 /// A flight is the one backend call that all who ask the same meanwhile share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub(crate) struct Options {
     /// Calls that may wait for one flight; further ones are refused with an exception.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_waiters: u32,
@@ -20,7 +20,7 @@ pub struct Options {
 
 impl Options {
     /// What the flights are told.
-    pub fn bounds(&self) -> Bounds {
+    pub(crate) fn bounds(&self) -> Bounds {
         Bounds { waiters_max: self.max_waiters as usize, refresh_pause: self.refresh_pause.duration() }
     }
 }

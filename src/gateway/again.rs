@@ -12,7 +12,7 @@ use super::reply::{Body, Reply};
 impl Gateway {
     /// Whether what was kept may still answer `call` at `now` in the way in which it was found to: as something fresh, as something stale
     /// that is refreshed, or in place of a fault. What a backend said to this very call always may.
-    pub fn holds(
+    pub(crate) fn holds(
         &self,
         reply: &Reply,
         call: &CallRef<'_>,

@@ -21,7 +21,7 @@ use crate::wire::Protocol;
 
 /// What a flight brought.
 #[derive(Clone, Debug)]
-pub struct Landed {
+pub(crate) struct Landed {
     pub(super) found: Result<(Arc<Entry>, Origin), Fault>,
     /// An entry of the shared tier that may answer if nothing else does.
     pub(super) spare: Option<Arc<Entry>>,

@@ -10,18 +10,18 @@ use crate::seed::{Hashing, Seed};
 
 /// The keys that observed rules met.
 #[derive(Debug)]
-pub struct Observed {
+pub(crate) struct Observed {
     asked: Cache<u128, Millis, Hashing>,
 }
 
 impl Observed {
     /// Remembers up to [`KEYS_MAX`] keys.
-    pub fn new(seed: Seed) -> Self {
+    pub(crate) fn new(seed: Seed) -> Self {
         Self { asked: Cache::builder().max_capacity(KEYS_MAX).build_with_hasher(seed.hashing()) }
     }
 
     /// Whether an entry under `key` would be fresh; if not, one would be kept from `now` on.
-    pub fn hit(&self, key: &[u8], ttl: Duration, now: Millis) -> bool {
+    pub(crate) fn hit(&self, key: &[u8], ttl: Duration, now: Millis) -> bool {
         let key = xxh3_128(key);
         let fresh = self.asked.get(&key).is_some_and(|asked| now.since(asked) < ttl);
         if !fresh {
@@ -32,4 +32,4 @@ impl Observed {
 }
 
 /// Keys remembered per listener: about 25 MiB at the most.
-pub const KEYS_MAX: u64 = 100_000;
+pub(crate) const KEYS_MAX: u64 = 100_000;

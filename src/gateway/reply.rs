@@ -16,7 +16,7 @@ use crate::wire::{Protocol, exception};
 
 /// What a client gets, and how that came about.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// What is written.
     pub body: Body,
     /// What became of the call.
@@ -29,7 +29,7 @@ pub struct Reply {
 
 /// What is written to the client.
 #[derive(Debug)]
-pub enum Body {
+pub(crate) enum Body {
     /// A kept reply.
     Kept(Arc<Entry>),
     /// The struct of a message of this kind.
@@ -41,29 +41,29 @@ pub enum Body {
 impl Reply {
     /// A reply from an entry.
     #[inline]
-    pub fn kept(entry: Arc<Entry>, outcome: Outcome, now: Millis) -> Self {
+    pub(crate) fn kept(entry: Arc<Entry>, outcome: Outcome, now: Millis) -> Self {
         let age = Some(now.since(entry.born));
         Self { body: Body::Kept(entry), outcome, age, fault: None }
     }
 
     /// A backend's reply that is not kept.
-    pub fn passed(body: Bytes, outcome: Outcome) -> Self {
+    pub(crate) fn passed(body: Bytes, outcome: Outcome) -> Self {
         Self { body: Body::Struct(Kind::Reply, body), outcome, age: None, fault: None }
     }
 
     /// The rule's last answer.
-    pub fn fallback(body: Bytes) -> Self {
+    pub(crate) fn fallback(body: Bytes) -> Self {
         Self { body: Body::Struct(Kind::Reply, body), outcome: Outcome::Fallback, age: None, fault: None }
     }
 
     /// No reply, by the method's nature.
-    pub fn silence(fault: Option<Fault>) -> Self {
+    pub(crate) fn silence(fault: Option<Fault>) -> Self {
         let outcome = if fault.is_some() { Outcome::Failed } else { Outcome::Oneway };
         Self { body: Body::Silence, outcome, age: None, fault }
     }
 
     /// A fault as the client sees it: what the backend said where it said something, else an exception that says what happened.
-    pub fn fault(fault: Fault, protocol: Protocol) -> Self {
+    pub(crate) fn fault(fault: Fault, protocol: Protocol) -> Self {
         let body = match &fault {
             Fault::Exception { body, .. } => Body::Struct(Kind::Exception, body.clone()),
             Fault::MissingResult { body, .. } | Fault::Failure { body, .. } => {
@@ -86,7 +86,7 @@ impl Reply {
     }
 
     /// What answers where nothing kept does: the rule's fallback where the fault allows it, else the fault.
-    pub fn last(fault: Fault, fallback: Option<&Fallback>, protocol: Protocol) -> Self {
+    pub(crate) fn last(fault: Fault, fallback: Option<&Fallback>, protocol: Protocol) -> Self {
         match fallback.filter(|_| fault.allows_stale()) {
             Some(fallback) => Self::fallback(fallback.body(protocol)).because(fault),
             None => Self::fault(fault, protocol),
@@ -94,18 +94,18 @@ impl Reply {
     }
 
     /// The answer to a method that no backend may be asked.
-    pub fn unknown_method(protocol: Protocol) -> Self {
+    pub(crate) fn unknown_method(protocol: Protocol) -> Self {
         Self::refusal(protocol, ApplicationErrorKind::UnknownMethod, "the gateway does not pass this method")
     }
 
     /// The answer to a message that cannot be taken for a call.
-    pub fn refusal(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Self {
+    pub(crate) fn refusal(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Self {
         Self { body: said(protocol, kind, why), outcome: Outcome::Failed, age: None, fault: None }
     }
 
     /// The same reply, with the fault that it hides.
     #[must_use]
-    pub fn because(self, fault: Fault) -> Self {
+    pub(crate) fn because(self, fault: Fault) -> Self {
         Self { fault: Some(fault), ..self }
     }
 }

@@ -20,7 +20,7 @@ use crate::wire::message::{Kind, split_name};
 
 /// All that is known of one method, or of all that share a rule and a name on the metrics.
 #[derive(Debug)]
-pub struct Route {
+pub(crate) struct Route {
     /// What is done with its calls.
     pub decision: Decision,
     /// What is counted of them.
@@ -34,7 +34,7 @@ pub struct Route {
 
 /// What is done with a method's calls.
 #[derive(Debug)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// They go to a backend.
     Pass,
     /// They are answered from what is kept.
@@ -47,7 +47,7 @@ pub enum Decision {
 
 /// What holds for calls that are answered from what is kept.
 #[derive(Debug)]
-pub struct Cached {
+pub(crate) struct Cached {
     /// What is kept, and under which keys.
     pub keyed: Keyed,
     /// How a backend is asked.
@@ -56,7 +56,7 @@ pub struct Cached {
 
 /// What is kept, and under which keys.
 #[derive(Debug)]
-pub struct Keyed {
+pub(crate) struct Keyed {
     /// What may be done with an entry.
     pub caching: Caching,
     binary: Prefix,
@@ -65,7 +65,7 @@ pub struct Keyed {
 
 /// How a backend is asked, and what answers if it does not.
 #[derive(Clone, Debug)]
-pub struct Asking {
+pub(crate) struct Asking {
     /// What the backend must know of the method.
     pub terms: Terms,
     /// How long a whole call may take; unbounded without.
@@ -79,7 +79,7 @@ pub struct Asking {
 /// The methods of one listener. What the IDL declares and what a rule names is in the table from the beginning; other names come from
 /// the network, and nothing is remembered of them.
 #[derive(Debug)]
-pub struct Routes {
+pub(crate) struct Routes {
     names: HashMap<Box<[u8]>, Arc<Route>, RandomState>,
     service: String,
     patterns: Vec<(Pattern, Unnamed)>,
@@ -97,7 +97,7 @@ struct Unnamed {
 
 /// The backend that a listener's calls go to, as far as routes must know it.
 #[derive(Clone, Copy, Debug)]
-pub struct Destination<'a> {
+pub(crate) struct Destination<'a> {
     /// Its name.
     pub backend: &'a str,
     /// Its own timeout for a whole call.
@@ -108,7 +108,12 @@ pub struct Destination<'a> {
 
 impl Routes {
     /// Routes to a backend, where a name without prefix belongs to `service`.
-    pub fn new(to: Destination<'_>, service: &str, methods: &Governed, listener: &ListenerCounts) -> Self {
+    pub(crate) fn new(
+        to: Destination<'_>,
+        service: &str,
+        methods: &Governed,
+        listener: &ListenerCounts,
+    ) -> Self {
         let mut names = HashMap::default();
         for (of, method, ruled) in methods.named() {
             let counts = Arc::new(listener.method(Arc::clone(&ruled.label)));
@@ -148,7 +153,7 @@ impl Routes {
 
     /// What is known of the method with this name on the wire.
     #[inline]
-    pub fn find(&self, name: &[u8]) -> &Arc<Route> {
+    pub(crate) fn find(&self, name: &[u8]) -> &Arc<Route> {
         match self.names.get(name) {
             Some(route) => route,
             None => self.unnamed(name),
@@ -214,7 +219,7 @@ impl Route {
 
     /// How a backend is asked for a call whose message is of this kind.
     #[inline]
-    pub fn asking(&self, kind: Kind) -> &Arc<Asking> {
+    pub(crate) fn asking(&self, kind: Kind) -> &Arc<Asking> {
         match (kind, &self.unsure) {
             (Kind::Oneway, Some(unsure)) => unsure,
             (Kind::Oneway | Kind::Call | Kind::Reply | Kind::Exception, _) => &self.asking,
@@ -223,7 +228,7 @@ impl Route {
 
     /// Whether a call must keep its place among the others of its connection in effect too.
     #[inline]
-    pub fn keeps_place(&self) -> bool {
+    pub(crate) fn keeps_place(&self) -> bool {
         self.asking.terms.repeat == Repeat::Once || self.leaves == Leaves::Session
     }
 }
@@ -251,7 +256,7 @@ impl Keyed {
 
     /// Leaves the key of `call` in `scratch`.
     #[inline]
-    pub fn key(&self, call: &CallRef<'_>, scratch: &mut Scratch) -> Result<(), Unkeyable> {
+    pub(crate) fn key(&self, call: &CallRef<'_>, scratch: &mut Scratch) -> Result<(), Unkeyable> {
         let prefix = match call.protocol {
             Protocol::Binary => &self.binary,
             Protocol::Compact => &self.compact,
@@ -274,7 +279,7 @@ impl Asking {
 
     /// Whether the client expects no reply.
     #[inline]
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.terms.answer != Answering::Reply
     }
 }

@@ -19,12 +19,12 @@ impl Schema {
 
     /// The service of that name. Those of included files are found too; of two with one name the one nearer to the root file.
     #[must_use]
-    pub fn service(&self, name: &str) -> Option<&Service> {
+    pub(crate) fn service(&self, name: &str) -> Option<&Service> {
         self.parts.services.get(name)
     }
 
     /// All services, in the order of their names.
-    pub fn services(&self) -> impl Iterator<Item = &Service> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
         self.parts.services.values()
     }
 
@@ -34,7 +34,7 @@ impl Schema {
     ///
     /// May, with an id of another schema.
     #[must_use]
-    pub fn structure(&self, id: StructId) -> &Structure {
+    pub(crate) fn structure(&self, id: StructId) -> &Structure {
         self.parts.structures.get(id.0).expect("ids are only made for structures of their schema")
     }
 
@@ -44,7 +44,7 @@ impl Schema {
     ///
     /// May, with an id of another schema.
     #[must_use]
-    pub fn enumeration(&self, id: EnumId) -> &Enum {
+    pub(crate) fn enumeration(&self, id: EnumId) -> &Enum {
         self.parts.enums.get(id.0).expect("ids are only made for enums of their schema")
     }
 
@@ -83,15 +83,15 @@ pub(super) struct Parts {
 
 /// A struct, union or exception of one [`Schema`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct StructId(pub(super) usize);
+pub(crate) struct StructId(pub(super) usize);
 
 /// An enum of one [`Schema`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct EnumId(pub(super) usize);
+pub(crate) struct EnumId(pub(super) usize);
 
 /// A service with all its methods.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Service {
+pub(crate) struct Service {
     /// Its name, without the prefix of a file.
     pub name: String,
     /// By name, those of the services it extends included.
@@ -100,7 +100,7 @@ pub struct Service {
 
 /// A method of a service.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Method {
+pub(crate) struct Method {
     /// Its name.
     pub name: String,
     /// Whether a call of it gets no reply.
@@ -119,7 +119,7 @@ impl Method {
     /// # Errors
     ///
     /// [`UnknownName`] for the first step that is no field, or that leads into something without fields.
-    pub fn path(&self, schema: &Schema, dotted: &str) -> Result<Vec<i16>, UnknownName> {
+    pub(crate) fn path(&self, schema: &Schema, dotted: &str) -> Result<Vec<i16>, UnknownName> {
         let mut fields = Some(self.arguments.as_slice());
         let mut owner = format!("method {}", self.name);
         let mut ids = Vec::new();
@@ -144,7 +144,7 @@ impl Method {
     /// # Errors
     ///
     /// [`UnknownName::Exception`] if the method declares no such exception.
-    pub fn exception(&self, schema: &Schema, name: &str) -> Result<i16, UnknownName> {
+    pub(crate) fn exception(&self, schema: &Schema, name: &str) -> Result<i16, UnknownName> {
         let type_of = |field: &Field| field.ty.structure().map(|id| schema.structure(id).name.as_str());
         let bare = name.rsplit('.').next();
         let by_type = || self.throws.iter().find(|field| type_of(field) == bare);
@@ -160,7 +160,7 @@ impl Method {
 
 /// A struct, union or exception.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Structure {
+pub(crate) struct Structure {
     /// Its name, without the prefix of a file.
     pub name: String,
     /// Which of the three it is.
@@ -171,7 +171,7 @@ pub struct Structure {
 
 /// The kinds of structures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StructureKind {
+pub(crate) enum StructureKind {
     /// Any of its fields may be there.
     Struct,
     /// Exactly one of its fields is there.
@@ -192,7 +192,7 @@ impl StructureKind {
 
 /// A field of a structure, or an argument, or an exception in `throws`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Field {
+pub(crate) struct Field {
     /// Given, or counted down from -1 where none above 0 is given.
     pub id: i16,
     /// Its name.
@@ -205,7 +205,7 @@ pub struct Field {
 
 /// Whether a field may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Requirement {
+pub(crate) enum Requirement {
     /// Always written, and missed by readers.
     Required,
     /// May be left out; so is every field of a union.
@@ -216,7 +216,7 @@ pub enum Requirement {
 
 /// An enum.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enum {
+pub(crate) struct Enum {
     /// Its name, without the prefix of a file.
     pub name: String,
     /// Names and numbers, as written.
@@ -225,7 +225,7 @@ pub struct Enum {
 
 /// What a field or an element holds, typedefs written out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Type {
+pub(crate) enum Type {
     /// `bool`.
     Bool,
     /// `byte` and `i8`.
@@ -259,7 +259,7 @@ pub enum Type {
 impl Type {
     /// The structure it is, if it is one.
     #[must_use]
-    pub fn structure(&self) -> Option<StructId> {
+    pub(crate) fn structure(&self) -> Option<StructId> {
         match self {
             Self::Struct(id) => Some(*id),
             Self::Bool | Self::Byte | Self::I16 | Self::I32 | Self::I64 | Self::Double => None,
@@ -271,7 +271,7 @@ impl Type {
 
 /// A name in a rule that the schema does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownName {
+pub(crate) enum UnknownName {
     /// No field of that name or id.
     #[error("{owner} has no field {name}{nearest}")]
     Field {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::schema::{Field, Type};
 use super::*;
 
 mod mistakes;

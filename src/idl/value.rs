@@ -18,7 +18,7 @@ mod wire;
 /// What does not fit, and where in the value it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {mistake}", if path.is_empty() { "value" } else { path })]
-pub struct ValueProblem {
+pub(crate) struct ValueProblem {
     /// The way to it: `.address.city`, `.friends[2]`, `.attributes["a"]`; empty for the whole value.
     pub path: String,
     /// What is wrong.
@@ -27,7 +27,7 @@ pub struct ValueProblem {
 
 /// What can be wrong with a JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ValueMistake {
+pub(crate) enum ValueMistake {
     /// Another kind of value, or a number out of range.
     #[error("expected {expected}, found {found}")]
     Unexpected {
@@ -68,7 +68,8 @@ pub enum ValueMistake {
     Unwritable(String),
 }
 
-/// Writes a JSON value as a value of a type.
+/// The bytes of the result of a method that returns that value: a struct with the value as field 0, or an empty one for a
+/// `void` method, whose value is null.
 ///
 /// Structs are objects by field name, and null or absent means that a field is left out; enums are constants' names or
 /// numbers; `binary` is base64, `uuid` its usual text; doubles may also be the texts `NaN`, `Infinity` and `-Infinity`; sets
@@ -77,24 +78,8 @@ pub enum ValueMistake {
 ///
 /// # Errors
 ///
-/// The first thing that does not fit; `out` is then untouched, unless the protocol itself refuses.
-pub fn encode(
-    schema: &Schema,
-    ty: &Type,
-    json: &Json,
-    out: &mut dyn TOutputProtocol,
-) -> Result<(), ValueProblem> {
-    let value = Reading { schema }.value(ty, json, 0)?;
-    wire::value(schema, ty, &value, out).map_err(|error| unwritable(&error))
-}
-
-/// The bytes of the result of a method that returns that value: a struct with the value as field 0, or an empty one for a
-/// `void` method, whose value is null.
-///
-/// # Errors
-///
 /// The first thing that does not fit.
-pub fn result(
+pub(crate) fn result(
     schema: &Schema,
     method: &Method,
     json: &Json,

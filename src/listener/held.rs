@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 /// The sum over all connections, and its bound.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub(crate) struct Held {
     all: Arc<All>,
 }
 
@@ -49,7 +49,7 @@ enum Candidates {
 
 /// What one connection holds.
 #[derive(Debug)]
-pub struct Share {
+pub(crate) struct Share {
     held: Held,
     bytes: usize,
     /// Its number among those whose share is large.
@@ -58,7 +58,7 @@ pub struct Share {
 
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowed {
+pub(crate) enum Allowed {
     /// All.
     All,
     /// All but reading from its client and answering more of its calls.
@@ -69,18 +69,18 @@ pub enum Allowed {
 
 impl Held {
     /// Nothing held yet, of about `bound` bytes.
-    pub fn new(bound: usize) -> Self {
+    pub(crate) fn new(bound: usize) -> Self {
         let all = All { total: AtomicUsize::new(0), bound, holders: Mutex::default() };
         Self { all: Arc::new(all) }
     }
 
     /// A connection's share, empty so far.
-    pub fn share(&self) -> Share {
+    pub(crate) fn share(&self) -> Share {
         Share { held: self.clone(), bytes: 0, number: None }
     }
 
     /// Bytes held by all.
-    pub fn total(&self) -> usize {
+    pub(crate) fn total(&self) -> usize {
         self.all.total.load(Ordering::Relaxed)
     }
 
@@ -141,7 +141,7 @@ impl Share {
     ///
     /// What fits the buffers that every connection has anyway is not counted: it is bounded by their number.
     #[inline]
-    pub fn hold(&mut self, bytes: usize, blocked: Option<Instant>) {
+    pub(crate) fn hold(&mut self, bytes: usize, blocked: Option<Instant>) {
         let bytes = if bytes > FREE { bytes } else { 0 };
         if bytes != self.bytes || self.number.is_some() {
             self.change(bytes, blocked);
@@ -150,7 +150,7 @@ impl Share {
 
     /// What the connection may do now. It is woken when that changes.
     #[inline]
-    pub fn allows(&self, cx: &Context<'_>) -> Allowed {
+    pub(crate) fn allows(&self, cx: &Context<'_>) -> Allowed {
         let Some(number) = self.number else { return Allowed::All };
         let mut holders = self.held.holders();
         let Some(own) = holders.by_number.get_mut(&number) else { return Allowed::All };
@@ -165,7 +165,7 @@ impl Share {
     }
 
     /// Ends who holds most, after this connection has waited in vain for room.
-    pub fn relieve(&self) {
+    pub(crate) fn relieve(&self) {
         self.held.relieve(self.held.all.bound, Candidates::All);
     }
 

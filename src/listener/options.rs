@@ -16,7 +16,7 @@ use crate::wire::{self, Bounds};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["bind", "service", "backend"]))]
-pub struct Options {
+pub(crate) struct Options {
     /// The address to listen on; port 0 takes a free one, which the log names.
     #[schemars(with = "String", extend("x-accepts" = "an address and port such as \"0.0.0.0:9090\""))]
     pub bind: SocketAddr,
@@ -48,7 +48,7 @@ pub struct Options {
 /// How clients delimit messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Transport {
+pub(crate) enum Transport {
     /// Told by the first bytes.
     Detect,
     /// A length goes before each message.
@@ -60,7 +60,7 @@ pub enum Transport {
 /// How clients encode messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// Told by the first bytes.
     Detect,
     /// Binary, strict or lenient.
@@ -72,7 +72,7 @@ pub enum Protocol {
 /// What a call means that has the sequence id of one still unanswered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum DuplicateSeqid {
+pub(crate) enum DuplicateSeqid {
     /// Its client has given up on the first: the connection is closed, so that no late reply is taken for the answer.
     Close,
     /// Its client pipelines and does not number its calls.
@@ -81,7 +81,7 @@ pub enum DuplicateSeqid {
 
 /// What a listener must know of its clients.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The transport, where it is not told from a client's first bytes.
     pub transport: Option<wire::Transport>,
     /// The protocol, where it is not told from a client's first bytes.
@@ -108,7 +108,7 @@ pub struct Settings {
 
 impl Options {
     /// What the listener is told, within the bounds that hold for all of them.
-    pub fn settings(&self, limits: &limits::Settings) -> Settings {
+    pub(crate) fn settings(&self, limits: &limits::Settings) -> Settings {
         Settings {
             transport: match self.transport {
                 Transport::Detect => None,

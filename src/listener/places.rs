@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The places of all listeners.
 #[derive(Debug)]
-pub struct Places {
+pub(crate) struct Places {
     most: usize,
     most_per_address: usize,
     taken: Mutex<Taken>,
@@ -20,14 +20,14 @@ struct Taken {
 
 /// A place of one connection, given back when it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     places: Arc<Places>,
     address: IpAddr,
 }
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
+pub(crate) enum Full {
     /// All are taken.
     All,
     /// The address has as many as it may.
@@ -36,7 +36,7 @@ pub enum Full {
 
 impl Full {
     /// The name of the exceeded limit in the configuration and in metrics.
-    pub fn limit(self) -> &'static str {
+    pub(crate) fn limit(self) -> &'static str {
         match self {
             Self::All => "connections",
             Self::Address => "connections_per_address",
@@ -46,7 +46,7 @@ impl Full {
 
 impl Places {
     /// So many places, of which one address may have `most_per_address`.
-    pub fn new(most: usize, most_per_address: usize) -> Arc<Self> {
+    pub(crate) fn new(most: usize, most_per_address: usize) -> Arc<Self> {
         Arc::new(Self { most, most_per_address, taken: Mutex::default() })
     }
 
@@ -54,7 +54,7 @@ impl Places {
     ///
     /// # Errors
     /// Which bound is reached.
-    pub fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
+    pub(crate) fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
         let address = holder(peer);
         let mut taken = self.taken();
         if taken.all >= self.most {

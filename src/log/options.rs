@@ -11,7 +11,7 @@ use crate::setting::{Finding, Section};
 /// The log on standard error. It never holds argument or result values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub(crate) struct Options {
     /// How a line looks: for people, or one JSON object a line.
     pub format: Format,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or directives such as
@@ -25,7 +25,7 @@ pub struct Options {
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     Human,
     /// One JSON object a line.
@@ -34,7 +34,7 @@ pub enum Format {
 
 /// What the log is told.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// How a line looks.
     pub format: Format,
     /// A filter, as `tracing` reads them.
@@ -45,7 +45,7 @@ pub struct Settings {
 
 impl Options {
     /// What the log is told.
-    pub fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings { format: self.format, filter: self.level.clone(), calls_per_second: self.calls_per_second }
     }
 }

@@ -10,13 +10,13 @@ use crate::outcome::Outcome;
 ///
 /// A slice that a new period takes over may lose the few counts that race with it: this is for people and checks, not for accounts.
 #[derive(Debug, Default)]
-pub struct Recent {
+pub(crate) struct Recent {
     slices: [Slice; SLICES as usize],
 }
 
 /// Sums over the last minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Window {
+pub(crate) struct Window {
     counts: [u64; Outcome::ALL.len()],
     /// The age of the oldest entry that answered.
     pub oldest: Duration,
@@ -32,7 +32,7 @@ struct Slice {
 impl Recent {
     /// Counts one call.
     #[inline]
-    pub fn note(&self, outcome: Outcome, age: Duration, now: Millis) {
+    pub(crate) fn note(&self, outcome: Outcome, age: Duration, now: Millis) {
         let period = now.0 / SLICE_MS;
         let Some(slice) = self.slices.get((period % SLICES) as usize) else {
             return;
@@ -50,7 +50,7 @@ impl Recent {
     }
 
     /// The sums at `now`.
-    pub fn window(&self, now: Millis) -> Window {
+    pub(crate) fn window(&self, now: Millis) -> Window {
         let period = now.0 / SLICE_MS;
         let live = |slice: &&Slice| slice.period.load(Ordering::Relaxed) + SLICES > period;
         self.slices.iter().filter(live).fold(Window::default(), Window::plus)
@@ -59,15 +59,15 @@ impl Recent {
 
 impl Window {
     /// How long it is.
-    pub const LENGTH: Duration = Duration::from_millis(SLICES * SLICE_MS);
+    pub(crate) const LENGTH: Duration = Duration::from_millis(SLICES * SLICE_MS);
 
     /// Calls of which this became.
-    pub fn count(&self, outcome: Outcome) -> u64 {
+    pub(crate) fn count(&self, outcome: Outcome) -> u64 {
         self.counts.get(outcome as usize).copied().unwrap_or_default()
     }
 
     /// All calls.
-    pub fn calls(&self) -> u64 {
+    pub(crate) fn calls(&self) -> u64 {
         self.counts.iter().sum()
     }
 

@@ -14,7 +14,7 @@ use crate::key::Ignored;
 
 /// The rule of a method, and the name it is counted under.
 #[derive(Debug)]
-pub struct Ruled {
+pub(crate) struct Ruled {
     /// What holds for its calls.
     pub rule: Rule,
     /// The metric label: names that nobody wrote down share one, because they come from the network.
@@ -23,7 +23,7 @@ pub struct Ruled {
 
 /// What holds for each method that a listener may be asked for. Nothing is left to be found out when a call comes.
 #[derive(Clone, Debug)]
-pub struct Governed {
+pub(crate) struct Governed {
     /// By service and name: what the IDL declares, and what a rule names exactly.
     named: BTreeMap<(String, String), Arc<Ruled>>,
     /// For names that nobody wrote down: the most specific first.
@@ -34,7 +34,7 @@ pub struct Governed {
 
 impl Governed {
     /// What `rules`, the most specific of a service first, and the listener's IDL say together.
-    pub fn new<'a>(
+    pub(crate) fn new<'a>(
         rules: impl IntoIterator<Item = (&'a Pattern, &'a Options)>,
         schema: Option<&Schema>,
     ) -> Self {
@@ -66,17 +66,17 @@ impl Governed {
     }
 
     /// The methods that have a name here: each with its service.
-    pub fn named(&self) -> impl Iterator<Item = (&str, &str, &Arc<Ruled>)> {
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&str, &str, &Arc<Ruled>)> {
         self.named.iter().map(|((service, method), ruled)| (service.as_str(), method.as_str(), ruled))
     }
 
     /// What holds for the methods that have no name here and match a pattern, the most specific first.
-    pub fn patterns(&self) -> impl Iterator<Item = (&Pattern, &Arc<Ruled>)> {
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = (&Pattern, &Arc<Ruled>)> {
         self.patterns.iter().map(|(pattern, ruled)| (pattern, ruled))
     }
 
     /// What holds for the methods that nothing here is for.
-    pub fn other(&self) -> &Arc<Ruled> {
+    pub(crate) fn other(&self) -> &Arc<Ruled> {
         &self.other
     }
 }
@@ -175,7 +175,7 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
 }
 
 /// The label of methods that neither a rule nor the IDL names.
-pub const OTHER: &str = "_OTHER";
+pub(crate) const OTHER: &str = "_OTHER";
 
 #[cfg(test)]
 mod tests;

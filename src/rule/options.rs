@@ -10,7 +10,7 @@ use crate::setting::{Finding, Period, Section, Size};
 /// caches those of them that the listener's `idl` declares with a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub(crate) struct Options {
     /// How long a reply is fresh: it answers at once. `"0s"` asks a backend every time and keeps the reply for
     /// `stale_if_error` alone.
     #[schemars(extend("x-least" = "0s", "x-most" = "87600h", "x-default" = "none: nothing is cached"))]
@@ -68,7 +68,7 @@ pub struct Options {
 /// Whether a rule is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub(crate) enum Mode {
     /// It is.
     On,
     /// Keys are computed and would-be hits counted; calls pass.
@@ -80,7 +80,7 @@ pub enum Mode {
 /// Where replies are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Tier {
+pub(crate) enum Tier {
     /// In this process.
     Local,
     /// In Redis.
@@ -89,17 +89,17 @@ pub enum Tier {
 
 impl Options {
     /// How long a kept exception is fresh.
-    pub fn exception_time(&self) -> Period {
+    pub(crate) fn exception_time(&self) -> Period {
         self.exception_ttl.unwrap_or(EXCEPTION_TTL)
     }
 
     /// Whether a call that may have run may be sent again.
-    pub fn repeats(&self) -> bool {
+    pub(crate) fn repeats(&self) -> bool {
         self.idempotent.unwrap_or_else(|| self.ttl.is_some())
     }
 
     /// Whether replies are kept in `tier` while the rule is on.
-    pub fn keeps_in(&self, tier: Tier) -> bool {
+    pub(crate) fn keeps_in(&self, tier: Tier) -> bool {
         self.ttl.is_some() && self.tiers.contains(&tier)
     }
 }

@@ -6,14 +6,14 @@ use std::str::FromStr;
 /// The methods of one service that a rule is for. Orders by service, then the more specific first: exact names, then
 /// longer prefixes before shorter ones, so that the first that matches is the one that governs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     service: String,
     methods: Methods,
 }
 
 /// Which of a service's methods.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Methods {
+pub(crate) enum Methods {
     /// The one of this name.
     Exact(String),
     /// All whose names begin so; all there are if it is empty.
@@ -22,17 +22,17 @@ pub enum Methods {
 
 impl Pattern {
     /// The service whose methods are meant.
-    pub fn service(&self) -> &str {
+    pub(crate) fn service(&self) -> &str {
         &self.service
     }
 
     /// Which of its methods.
-    pub fn methods(&self) -> &Methods {
+    pub(crate) fn methods(&self) -> &Methods {
         &self.methods
     }
 
     /// Whether it is for this method of this service.
-    pub fn matches(&self, service: &str, method: &str) -> bool {
+    pub(crate) fn matches(&self, service: &str, method: &str) -> bool {
         self.service == service
             && match &self.methods {
                 Methods::Exact(name) => name == method,
@@ -41,7 +41,7 @@ impl Pattern {
     }
 
     /// How specific it is: the most specific of all that match a method governs it.
-    pub fn specificity(&self) -> usize {
+    pub(crate) fn specificity(&self) -> usize {
         match &self.methods {
             Methods::Exact(_) => usize::MAX,
             Methods::Prefix(prefix) => prefix.len(),
@@ -105,7 +105,7 @@ impl FromStr for Pattern {
 
 /// Why a text is no pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PatternError {
+pub(crate) enum PatternError {
     /// There is no dot in it.
     #[error("names no service: expected \"Service.method\", \"Service.prefix*\" or \"Service.*\", in quotes")]
     Service,

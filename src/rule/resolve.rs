@@ -9,7 +9,7 @@ use crate::wire::Protocol;
 
 /// What a rule means for one method.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// The argument fields that are left out of the key: ids, from the outermost in.
     pub ignore: Vec<Vec<i16>>,
     /// The result fields whose exceptions are kept.
@@ -24,7 +24,7 @@ pub struct Resolved {
 
 /// What a call of a method gets back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Replies {
+pub(crate) enum Replies {
     /// A reply; without IDL nobody knows whether an empty one is complete, so it counts as a missing result.
     #[default]
     Unknown,
@@ -41,7 +41,10 @@ pub enum Replies {
 /// # Errors
 ///
 /// Everything that cannot be understood.
-pub fn resolve(options: &Options, method: Option<(&Schema, &Method)>) -> Result<Resolved, Vec<Finding>> {
+pub(crate) fn resolve(
+    options: &Options,
+    method: Option<(&Schema, &Method)>,
+) -> Result<Resolved, Vec<Finding>> {
     let (resolved, mut findings) = resolve_known(options, method);
     // One idl is missing, however many options ask for it.
     let mut missing = false;
@@ -50,7 +53,10 @@ pub fn resolve(options: &Options, method: Option<(&Schema, &Method)>) -> Result<
 }
 
 /// The same, leaving out what this method does not have: a rule for many methods may name what only some of them have.
-pub fn resolve_known(options: &Options, method: Option<(&Schema, &Method)>) -> (Resolved, Vec<Finding>) {
+pub(crate) fn resolve_known(
+    options: &Options,
+    method: Option<(&Schema, &Method)>,
+) -> (Resolved, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut keep = |option, result: Result<_, Finding>| {
         result.map_err(|finding| findings.push(Finding { option, ..finding })).ok()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What a call of a method means that is known to make a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Sessions {
+pub(crate) enum Sessions {
     /// Its connection gets a backend connection of its own from then on.
     Own,
     /// Nothing.
@@ -16,7 +16,7 @@ pub enum Sessions {
 
 /// What a call leaves behind on the connection that it was sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaves {
+pub(crate) enum Leaves {
     /// Nothing: the next call there may be anybody's.
     Nothing,
     /// A session: what comes next from its client is meant within it, and what is answered there is for nobody else.
@@ -25,7 +25,7 @@ pub enum Leaves {
 
 impl Sessions {
     /// What a call of `method` leaves behind.
-    pub fn left_by(self, method: &str) -> Leaves {
+    pub(crate) fn left_by(self, method: &str) -> Leaves {
         match self {
             Self::Own if makes_session(method) => Leaves::Session,
             Self::Own | Self::Shared => Leaves::Nothing,
@@ -34,7 +34,7 @@ impl Sessions {
 }
 
 /// Whether a method of this name makes a session, in a service that has one.
-pub fn makes_session(method: &str) -> bool {
+pub(crate) fn makes_session(method: &str) -> bool {
     NAMES.contains(&method)
 }
 

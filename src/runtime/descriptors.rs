@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 ///
 /// Shells and service managers start programs with 1024 for the sake of those that call `select`, and leave it to the others to ask for
 /// more.
-pub fn raise() -> Option<u64> {
+pub(crate) fn raise() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         Ok(()) => maximum,

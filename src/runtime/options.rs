@@ -8,7 +8,7 @@ use crate::setting::Section;
 /// The process as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub(crate) struct Options {
     /// Threads that serve calls.
     #[schemars(range(min = 1, max = 1024), extend("x-default" = "the cores it may use"))]
     pub threads: Option<usize>,
@@ -16,14 +16,14 @@ pub struct Options {
 
 /// What the runtime is told.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Threads that serve calls; one for each core without.
     pub threads: Option<usize>,
 }
 
 impl Options {
     /// What the runtime is told.
-    pub fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings { threads: self.threads }
     }
 }

@@ -16,7 +16,7 @@ pub struct Period(Duration);
 
 /// A number of bytes: an integer, or text such as `"16MiB"` (1024 * 1024) and `"16MB"` (1000 * 1000).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Size(u64);
+pub(crate) struct Size(u64);
 
 impl Period {
     /// No time at all.
@@ -40,22 +40,22 @@ impl Period {
 
 impl Size {
     /// So many bytes.
-    pub const fn from_bytes(bytes: u64) -> Self {
+    pub(crate) const fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
     /// So many times 1024 * 1024 bytes.
-    pub const fn from_mib(mib: u64) -> Self {
+    pub(crate) const fn from_mib(mib: u64) -> Self {
         Self(mib << 20)
     }
 
     /// The number of bytes.
-    pub const fn bytes(self) -> u64 {
+    pub(crate) const fn bytes(self) -> u64 {
         self.0
     }
 
     /// The number of bytes as a length in memory, capped where a machine has fewer.
-    pub fn length(self) -> usize {
+    pub(crate) fn length(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }

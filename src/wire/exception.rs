@@ -8,7 +8,7 @@ use thrift::{ApplicationError, ApplicationErrorKind, Error};
 use super::Protocol;
 
 /// The struct of an exception of `kind` that says `message`, without a message header.
-pub fn encode(protocol: Protocol, kind: ApplicationErrorKind, message: &str) -> Vec<u8> {
+pub(crate) fn encode(protocol: Protocol, kind: ApplicationErrorKind, message: &str) -> Vec<u8> {
     let error = ApplicationError { kind, message: message.to_owned() };
     let mut bytes = Vec::new();
     let written = match protocol {
@@ -26,7 +26,7 @@ pub fn encode(protocol: Protocol, kind: ApplicationErrorKind, message: &str) -> 
 }
 
 /// Reads the struct of an exception, which must have been walked. What has no kind, or takes more than 1 MiB, has the unknown one.
-pub fn decode(protocol: Protocol, body: &[u8]) -> ApplicationError {
+pub(crate) fn decode(protocol: Protocol, body: &[u8]) -> ApplicationError {
     // The official reader goes through all fields at once, however many there are.
     let body = if body.len() > READ_MAX { &[] } else { body };
     let read = match protocol {

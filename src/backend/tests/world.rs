@@ -9,6 +9,7 @@ pub(super) use std::time::Duration;
 pub(super) use tokio::time::Instant;
 pub(super) use tokio_util::sync::CancellationToken;
 
+pub(super) use super::super::ejection::Standing;
 pub(super) use super::super::*;
 pub(super) use crate::call::{Answer, Answering, Call, Repeat, Returns, Said, Terms};
 pub(super) use crate::fault::Fault;

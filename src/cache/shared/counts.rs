@@ -41,12 +41,14 @@ impl Counts {
     }
 
     /// How many reads ended so.
-    pub fn reads(&self, read: Read) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn reads(&self, read: Read) -> u64 {
         self.reads.get_or_create(&read.into()).get()
     }
 
     /// How many writes ended so.
-    pub fn writes(&self, write: Write) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn writes(&self, write: Write) -> u64 {
         self.writes.get_or_create(&write.into()).get()
     }
 }

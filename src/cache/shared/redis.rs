@@ -54,10 +54,10 @@ use link::{Failure, Link};
 use script::Replace;
 use supervisor::Supervisor;
 
-pub use settings::{Place, Secret, Settings, UrlError};
+pub(crate) use settings::{Secret, Settings, UrlError};
 
 /// The shared tier in one Redis. Dropping it closes the connection.
-pub struct Redis {
+pub(crate) struct Redis {
     settings: Arc<Settings>,
     clock: Clock,
     counts: Counts,
@@ -72,7 +72,7 @@ pub struct Redis {
 impl Redis {
     /// Begins to connect, and keeps at it, within the tokio runtime it is called in. `random` spreads the pauses between
     /// attempts.
-    pub fn start(
+    pub(crate) fn start(
         settings: Settings,
         dial: Arc<dyn Dial>,
         clock: Clock,
@@ -107,7 +107,7 @@ impl Redis {
 
     /// Ends when the first attempt to connect has ended, well or not: at most `connect_timeout` after the start. A
     /// gateway that waits for it does not miss what Redis holds with its first calls.
-    pub async fn tried(&self) {
+    pub(crate) async fn tried(&self) {
         let mut tried = self.tried.clone();
         // The other end is dropped only with the supervisor, and then there is nothing to wait for.
         let _ = tried.wait_for(|tried| *tried).await;

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Everything the shared tier needs to know of its Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where it listens. The first place is the one used.
     pub places: Vec<Place>,
     /// ACL user; sent with a password only. Without it, Redis takes its user `default`.
@@ -28,7 +28,7 @@ pub struct Settings {
 
 /// Where a Redis listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Name or address, without brackets.
     pub host: String,
     /// Port.
@@ -48,7 +48,7 @@ impl Settings {
     ///
     /// # Errors
     /// What in `url` is not supported, without repeating what may be a secret.
-    pub fn from_url(url: &str) -> Result<Self, UrlError> {
+    pub(crate) fn from_url(url: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = url.split_once(':').ok_or(UrlError::NoScheme)?;
         match scheme {
             "redis" => {}
@@ -104,7 +104,7 @@ fn authority_parts(authority: &str) -> Result<(&str, u16), UrlError> {
 
 /// Why a URL does not say where Redis is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum UrlError {
+pub(crate) enum UrlError {
     /// No scheme.
     #[error("not a url: expected redis://HOST:PORT/DATABASE")]
     NoScheme,
@@ -139,16 +139,16 @@ pub enum UrlError {
 
 /// A secret text, never shown in logs.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
     /// Takes `text` as a secret.
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         Self(text)
     }
 
     /// The text, for the one who logs in.
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
