@@ -34,6 +34,7 @@ pub(crate) use options::{Settings, Sharing};
 pub(crate) use session::Session;
 
 use crate::dial::Dial;
+use crate::fault::Fault;
 use crate::seed::Seed;
 use chance::Chance;
 use endpoints::Endpoints;
@@ -93,6 +94,11 @@ impl Backend {
             return self.lookup.borrow().is_over();
         }
         !self.endpoints.any_rotates()
+    }
+
+    /// The fault of a call that no endpoint may be asked for.
+    pub(crate) fn down(&self) -> Fault {
+        self.means.down()
     }
 
     /// Whether a call would get as far as an endpoint: one is in rotation, or due to be probed.

@@ -48,7 +48,7 @@ struct Stops {
 }
 
 /// One seat for each key under way.
-type Seats<T> = HashMap<Box<[u8]>, Seat<T>>;
+type Seats<T> = HashMap<Arc<[u8]>, Seat<T>>;
 
 /// Bounds on flights.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +143,7 @@ impl<T: Landing> Flights<T> {
     /// An older flight may have asked so long ago that its reply would be older than a fresh entry may be.
     pub(crate) fn join<F>(
         self: &Arc<Self>,
-        key: &[u8],
+        key: &Arc<[u8]>,
         oldest: Duration,
         work: impl FnOnce() -> F,
     ) -> Joined<T>
@@ -164,13 +164,14 @@ impl<T: Landing> Flights<T> {
     }
 
     /// Starts `work` as a flight unless one is under way or a failed one has its pause.
-    pub(crate) fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce() -> F)
+    pub(crate) fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce(&Arc<[u8]>) -> F)
     where
         F: Future<Output = T> + Send + 'static,
     {
         let mut seats = self.seats(key);
         if !seats.contains_key(key) {
-            self.take_off(key, Purpose::Refresh, &mut seats, work());
+            let key = key.into();
+            self.take_off(&key, Purpose::Refresh, &mut seats, work(&key));
         }
     }
 
@@ -179,15 +180,20 @@ impl<T: Landing> Flights<T> {
         self.bounds.waiters_max
     }
 
-    fn take_off<F>(self: &Arc<Self>, key: &[u8], purpose: Purpose, seats: &mut Seats<T>, work: F) -> Flight<T>
+    fn take_off<F>(
+        self: &Arc<Self>,
+        key: &Arc<[u8]>,
+        purpose: Purpose,
+        seats: &mut Seats<T>,
+        work: F,
+    ) -> Flight<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let board = Arc::new(Board { brought: OnceLock::new(), told: Notify::new() });
         let flight = Flight { board, handles: Arc::default() };
-        let key: Box<[u8]> = key.into();
-        seats.insert(key.clone(), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
-        let leave = Leave { flights: Arc::clone(self), key, flight: flight.clone() };
+        seats.insert(Arc::clone(key), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
+        let leave = Leave { flights: Arc::clone(self), key: Arc::clone(key), flight: flight.clone() };
         self.tasks.spawn(async move {
             let stops = &leave.flights.stops;
             let Some(brought) = stops.all.run_until_cancelled(work).await else {
@@ -240,7 +246,7 @@ impl<T> Board<T> {
 /// Frees a flight's seat when its task ends, however it ends.
 struct Leave<T: Landing> {
     flights: Arc<Flights<T>>,
-    key: Box<[u8]>,
+    key: Arc<[u8]>,
     flight: Flight<T>,
 }
 
@@ -297,6 +303,10 @@ mod tests {
 
     type Work = Flights<Result<u32, ()>>;
 
+    fn key(text: &str) -> Arc<[u8]> {
+        Arc::from(text.as_bytes())
+    }
+
     fn flights() -> Arc<Work> {
         let bounds = Bounds { waiters_max: 2, refresh_pause: Duration::from_secs(1) };
         Flights::new(bounds, Seed::new(1))
@@ -314,7 +324,7 @@ mod tests {
         let flights = flights();
         let runs = AtomicUsize::new(0);
         let join = || {
-            flights.join(b"k", LONG, || {
+            flights.join(&key("k"), LONG, || {
                 runs.fetch_add(1, Ordering::Relaxed);
                 slow(Ok(7))
             })
@@ -327,16 +337,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_flight_outlives_who_started_it() {
         let flights = flights();
-        drop(flights.join(b"k", LONG, || slow(Ok(7))));
-        let Joined::Followed(second) = flights.join(b"k", LONG, || slow(Ok(8))) else { unreachable!() };
+        drop(flights.join(&key("k"), LONG, || slow(Ok(7))));
+        let Joined::Followed(second) = flights.join(&key("k"), LONG, || slow(Ok(8))) else { unreachable!() };
         assert_eq!(second.land().await, Some(Ok(7)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_older_flight_is_not_joined() {
         let flights = flights();
-        drop(flights.join(b"k", LONG, || slow(Ok(7))));
-        let younger = flights.join(b"k", Duration::ZERO, || slow(Ok(8)));
+        drop(flights.join(&key("k"), LONG, || slow(Ok(7))));
+        let younger = flights.join(&key("k"), Duration::ZERO, || slow(Ok(8)));
         let Joined::Led(younger) = younger else { unreachable!() };
         assert_eq!(younger.land().await, Some(Ok(8)));
     }
@@ -344,10 +354,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_fault_is_not_remembered() {
         let flights = flights();
-        let Joined::Led(first) = flights.join(b"k", LONG, || slow(Err(()))) else { unreachable!() };
+        let Joined::Led(first) = flights.join(&key("k"), LONG, || slow(Err(()))) else { unreachable!() };
         assert_eq!(first.land().await, Some(Err(())));
         tokio::task::yield_now().await;
-        assert!(matches!(flights.join(b"k", LONG, || slow(Ok(1))), Joined::Led(_)));
+        assert!(matches!(flights.join(&key("k"), LONG, || slow(Ok(1))), Joined::Led(_)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -356,7 +366,7 @@ mod tests {
         let runs = Arc::new(AtomicUsize::new(0));
         let refresh = || {
             let runs = Arc::clone(&runs);
-            flights.refresh(b"k", || async move {
+            flights.refresh(b"k", |_| async move {
                 runs.fetch_add(1, Ordering::Relaxed);
                 Err(())
             });
@@ -374,9 +384,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
         let flights = flights();
-        let Joined::Led(lands) = flights.join(b"lands", LONG, || slow(Ok(7))) else { unreachable!() };
-        let Joined::Led(hangs) = flights.join(b"hangs", LONG, std::future::pending) else { unreachable!() };
-        flights.refresh(b"pauses", || async { Err(()) });
+        let Joined::Led(lands) = flights.join(&key("lands"), LONG, || slow(Ok(7))) else { unreachable!() };
+        let Joined::Led(hangs) = flights.join(&key("hangs"), LONG, std::future::pending) else {
+            unreachable!()
+        };
+        flights.refresh(b"pauses", |_| async { Err(()) });
         tokio::task::yield_now().await;
         let began = Instant::now();
         assert_eq!((flights.tasks(), flights.ground(Duration::from_millis(500)).await), (3, 1));
@@ -385,12 +397,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_flight_shares_its_key_with_who_asks() {
+        let (flights, key) = (flights(), key("k"));
+        let Joined::Led(flight) = flights.join(&key, LONG, || slow(Ok(7))) else { unreachable!() };
+        assert_eq!(Arc::strong_count(&key), 3);
+        flight.land().await;
+        tokio::task::yield_now().await;
+        assert_eq!(Arc::strong_count(&key), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn waiters_are_bounded() {
         let flights = flights();
         let mut held = Vec::new();
         for _ in 0..2 {
-            held.push(flights.join(b"k", LONG, || slow(Ok(1))));
+            held.push(flights.join(&key("k"), LONG, || slow(Ok(1))));
         }
-        assert!(matches!(flights.join(b"k", LONG, || slow(Ok(1))), Joined::Crowded));
+        assert!(matches!(flights.join(&key("k"), LONG, || slow(Ok(1))), Joined::Crowded));
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod again;
 pub(crate) mod fetch;
+mod guard;
 pub(crate) mod observed;
 pub(crate) mod reply;
 pub(crate) mod route;
@@ -26,6 +27,7 @@ use crate::rule::Freshness;
 use crate::wire::Protocol;
 
 use fetch::{Landed, Origin, Seeking};
+use guard::guarded;
 use observed::Observed;
 use reply::Reply;
 use route::{Asking, Cached, Decision, Keyed, Route, Routes};
@@ -124,7 +126,8 @@ impl Gateway {
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
                 Freshness::StaleIfError if self.backend.is_down() => {
                     self.refresh(call, cached, key);
-                    return Turn::Now(Reply::kept(entry, Outcome::StaleIfError, now));
+                    let reply = Reply::kept(entry, Outcome::StaleIfError, now);
+                    return Turn::Now(reply.because(self.backend.down()));
                 }
                 Freshness::StaleIfError => Some(entry),
                 Freshness::Expired => None,
@@ -139,7 +142,7 @@ impl Gateway {
         self: Arc<Self>,
         call: Call,
         cached: Arc<Cached>,
-        key: Box<[u8]>,
+        key: Arc<[u8]>,
         spare: Option<Arc<Entry>>,
     ) -> Reply {
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits.
@@ -159,7 +162,7 @@ impl Gateway {
         match landed.found {
             Ok((entry, origin)) => {
                 if origin == Origin::SharedStale {
-                    self.flights.refresh(&key, || take_off(Seeking::Refresh));
+                    self.flights.refresh(&key, |_| take_off(Seeking::Refresh));
                 }
                 Reply::kept(entry, origin.outcome(outcome), self.clock.now())
             }
@@ -194,7 +197,7 @@ impl Gateway {
         if !self.backend.is_worth_asking() {
             return;
         }
-        self.flights.refresh(key, || self.flight(call.to_call(), cached, key, Seeking::Refresh));
+        self.flights.refresh(key, |key| self.flight(call.to_call(), cached, key, Seeking::Refresh));
     }
 
     /// Sends the call through untouched.
@@ -210,8 +213,8 @@ impl Gateway {
         let taken = call.clone();
         let reply = Box::pin(async move {
             let Asking { terms, timeout, fallback, counts } = &*asking;
-            let asked = session.ask(&this.backend, &call, terms, *timeout).await;
-            match asked.map_err(|fault| counts.met(fault)) {
+            let asked = guarded(counts, session.ask(&this.backend, &call, terms, *timeout)).await;
+            match asked.and_then(|asked| asked.map_err(|fault| counts.met(fault))) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),
                 Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),

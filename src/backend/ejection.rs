@@ -76,8 +76,8 @@ pub(super) struct Ticket {
 pub(super) enum Effect {
     /// It stands as it stood.
     Unchanged,
-    /// It left the rotation, or failed its probe.
-    Ejected,
+    /// It left the rotation, or failed its probe: the next probe may come after this time.
+    Ejected(Duration),
     /// It is back.
     Returned,
 }
@@ -231,8 +231,9 @@ impl Inner {
         let doubled = limits.time.saturating_mul(1 << self.times.min(DOUBLINGS_MAX));
         let half = doubled.min(limits.time_max) / 2;
         self.times = self.times.saturating_add(1);
-        self.phase = Phase::Ejected { until: now + half + half.mul_f64(share.clamp(0.0, 1.0)) };
-        Effect::Ejected
+        let time = half + half.mul_f64(share.clamp(0.0, 1.0));
+        self.phase = Phase::Ejected { until: now + time };
+        Effect::Ejected(time)
     }
 }
 
@@ -272,7 +273,7 @@ mod tests {
         ejection.settle(ejection.admit().unwrap(), Verdict::Healthy, || 1.0);
         assert_eq!(fail(&ejection, 2), Effect::Unchanged);
         ejection.settle(ejection.admit().unwrap(), Verdict::Neutral, || 1.0);
-        assert_eq!(fail(&ejection, 1), Effect::Ejected);
+        assert_eq!(fail(&ejection, 1), Effect::Ejected(LIMITS.time));
         assert_eq!(ejection.admit(), None);
     }
 
@@ -280,14 +281,15 @@ mod tests {
     async fn one_probe_at_a_time_and_each_failed_one_doubles_the_ejection() {
         let ejection = Ejection::new(LIMITS);
         fail(&ejection, 3);
-        for seconds in [1, 2, 4, 4] {
+        for (seconds, next) in [(1, 2), (2, 4), (4, 4), (4, 4)] {
             assert!(
                 !ejection.is_due(Instant::now() + Duration::from_millis(seconds * 1000 - 1), Duration::ZERO)
             );
             tokio::time::advance(Duration::from_secs(seconds)).await;
             let probe = ejection.admit_probe(Instant::now(), Duration::ZERO).unwrap();
             assert_eq!(ejection.admit_probe(Instant::now(), Duration::ZERO), None);
-            assert_eq!(ejection.settle(probe, Verdict::Failed, || 1.0), Effect::Ejected);
+            let effect = ejection.settle(probe, Verdict::Failed, || 1.0);
+            assert_eq!(effect, Effect::Ejected(Duration::from_secs(next)));
         }
         tokio::time::advance(Duration::from_secs(4)).await;
         let probe = ejection.admit_probe(Instant::now(), Duration::ZERO).unwrap();

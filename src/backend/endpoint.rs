@@ -123,13 +123,13 @@ impl Attempt {
     /// Ends it with an answer.
     pub(super) fn answered(self) {
         self.endpoint.means.tally.answered();
-        self.end(Verdict::Healthy);
+        self.end(Verdict::Healthy, None);
     }
 
     /// Ends it with a call that has no reply and was sent.
     pub(super) fn sent(self) {
         self.endpoint.means.tally.sent();
-        self.end(Verdict::Neutral);
+        self.end(Verdict::Neutral, None);
     }
 
     /// Ends it with a fault.
@@ -139,7 +139,7 @@ impl Attempt {
             (Fault::Timeout { .. }, FairChance::Denied) => Verdict::Neutral,
             (_, FairChance::Given | FairChance::Denied) => verdict(fault),
         };
-        self.end(verdict);
+        self.end(verdict, Some(fault));
     }
 
     /// Ends it by what came of a call that is answered.
@@ -150,15 +150,16 @@ impl Attempt {
         }
     }
 
-    /// Ends it by what it says of the endpoint.
-    pub(super) fn end(mut self, verdict: Verdict) {
+    /// Ends it by what it says of the endpoint, and where that is a fault, by which.
+    pub(super) fn end(mut self, verdict: Verdict, fault: Option<&Fault>) {
         let Some(ticket) = self.ticket.take() else { return };
         let Endpoint { ejection, means, address, .. } = &*self.endpoint;
         match ejection.settle(ticket, verdict, || means.chance.share()) {
             Effect::Unchanged => {}
-            Effect::Ejected => {
+            Effect::Ejected(time) => {
                 means.tally.ejected();
-                tracing::warn!(backend = %means.name(), endpoint = %address, "endpoint ejected");
+                let fault = fault.map(tracing::field::display);
+                tracing::warn!(backend = %means.name(), endpoint = %address, for_ms = time.as_millis(), fault, "endpoint ejected");
             }
             Effect::Returned => {
                 tracing::info!(backend = %means.name(), endpoint = %address, "endpoint is back");

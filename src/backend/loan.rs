@@ -168,9 +168,9 @@ impl Opening {
         match self.finish().await {
             Ok(loan) => {
                 loan.give_back(After::Clean);
-                attempt.end(Verdict::Neutral);
+                attempt.end(Verdict::Neutral, None);
             }
-            Err(_) => attempt.end(Verdict::Failed),
+            Err(fault) => attempt.end(Verdict::Failed, Some(&fault)),
         }
     }
 

@@ -1,14 +1,11 @@
 //! What a flight does: it looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
 
-use std::any::Any;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use tracing::error;
 
 use super::Gateway;
+use super::guard::guarded;
 use super::route::{Cached, Keyed};
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
@@ -64,26 +61,20 @@ impl Gateway {
         self: &Arc<Self>,
         call: Call,
         cached: &Arc<Cached>,
-        key: &[u8],
+        key: &Arc<[u8]>,
         seeking: Seeking,
     ) -> impl Future<Output = Landed> + use<> {
-        let (this, cached, key) = (Arc::clone(self), Arc::clone(cached), Box::<[u8]>::from(key));
+        let (this, cached, key) = (Arc::clone(self), Arc::clone(cached), Arc::clone(key));
         async move {
-            // Whoever waits must hear of a panic at once, and what it broke is this call alone: all that flights share is
-            // changed under locks that are whole at every step.
-            let fetch = AssertUnwindSafe(this.fetch(&call, &cached, &key, seeking));
-            fetch.catch_unwind().await.unwrap_or_else(|panic| {
-                let counts = &cached.asking.counts;
-                error!(method = %counts.method(), panic = said(&*panic), "a call made the gateway panic");
-                Landed::fault(counts.met(Fault::Internal))
-            })
+            // Whoever waits must hear of a panic at once.
+            let fetch = this.fetch(&call, &cached, &key, seeking);
+            guarded(&cached.asking.counts, fetch).await.unwrap_or_else(Landed::fault)
         }
     }
 
     /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
     async fn fetch(&self, call: &Call, cached: &Cached, key: &[u8], seeking: Seeking) -> Landed {
         let Cached { keyed: Keyed { caching, .. }, asking } = cached;
-        let began = self.clock.now();
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
@@ -103,8 +94,8 @@ impl Gateway {
             }
         }
         let born = self.clock.now();
-        let left = asking.timeout.map(|timeout| timeout.saturating_sub(born.since(began)));
-        let asked = self.backend.ask(call, &asking.terms, left).await;
+        // What the look into the shared tier took is not taken from the backend's time.
+        let asked = self.backend.ask(call, &asking.terms, asking.timeout).await;
         let found = match asked.map_err(|fault| asking.counts.met(fault)) {
             Ok(answer) => Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend)),
             Err(fault) => Err(fault),
@@ -137,12 +128,6 @@ impl Gateway {
     fn freshness(&self, caching: &Caching, entry: &Entry, key: &[u8]) -> Freshness {
         caching.judge(entry, key, self.clock.now())
     }
-}
-
-/// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not a text")
 }
 
 impl Origin {

@@ -140,7 +140,7 @@ impl Line {
             }
         };
         let may_repeat = matches!(stage, Stage::Postponed) || matches!(route.decision, Decision::Cache(_));
-        let held = OVERHEAD + call.name.len() + call.body.len();
+        let held = weight(&call, &route.decision);
         let asked = Asked {
             arrived,
             route: Arc::clone(route),
@@ -210,6 +210,15 @@ impl Asked {
         let call = self.call.as_ref()?;
         let header = Header { kind: call.kind, name: &call.name, seqid: self.seqid, form: self.form };
         Some(CallRef { protocol: call.protocol, header, body: &call.body, shared: None })
+    }
+}
+
+/// Bytes that a call under way takes. One that is looked for under a key is held a second time in it, about as long.
+fn weight(call: &Call, decision: &Decision) -> usize {
+    let own = call.name.len() + call.body.len();
+    match decision {
+        Decision::Cache(_) => OVERHEAD + 2 * own,
+        Decision::Pass | Decision::Observe(_) | Decision::Refuse => OVERHEAD + own,
     }
 }
 

@@ -167,6 +167,12 @@ fn down() {
     let text = client.get_user(8).exception_text();
     assert!(text.contains("users") && text.contains("down"), "{text}");
     assert_eq!(client.get_user(7).email(), known);
+    gateway.logs(&["endpoint ejected", "for_ms", "\"fault\":\"backend users is unreachable"]);
+    eventually(|| {
+        client.get_user(7);
+        let mut lines = gateway.log().into_iter();
+        lines.any(|line| line.contains("\"stale_if_error\"") && line.contains("backend users is down"))
+    });
 }
 
 #[test]

@@ -52,6 +52,9 @@ fn a_call_that_makes_the_gateway_panic_is_told_so_and_an_old_entry_answers_where
         told.contains("the gateway failed at this call")
     });
     assert_eq!(client.get_user(7).email(), known);
+    // A call that no rule caches is told so too, and its connection stays.
+    let passed = client.call(list_users(&[1], &[])).exception_text();
+    assert!(passed.contains("the gateway failed at this call"), "{passed}");
     dial.0.store(false, Ordering::Relaxed);
     eventually(|| !client.get_user(8).is_exception());
     let faults = metrics_at(running.admin).sum("larder_faults_total", &[("fault", "internal")]);

@@ -98,3 +98,14 @@ async fn a_client_that_is_gone_leaves_its_room_to_who_waits_for_it() {
     assert!(answered.is_finished());
     assert!(answered.await.unwrap().is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_has_a_key_is_counted_with_it() {
+    let rules = "[rules.'S.hang']\nttl = '60s'\ntimeout = '20s'";
+    let world = World::new(Given { rules, ..Given::default() }).await;
+    let speech = Speech { transport: Transport::Framed, protocol: Protocol::Binary };
+    let mut client = world.client().await;
+    client.send(&call_of(speech, Form::Strict, "hang", 1, &text(150_000))).await;
+    eventually(|| world.under_way().calls == 1).await;
+    assert!((300_000..310_000).contains(&world.under_way().held), "{}", world.under_way().held);
+}

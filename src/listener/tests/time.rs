@@ -1,6 +1,11 @@
 //! What a call's time and a reply's age count from.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::world::*;
+use crate::cache::shared::{Counts, Memory, State};
+use crate::clock::{Clock, Millis};
 use crate::wire::message::Kind;
 
 #[tokio::test(start_paused = true)]
@@ -100,4 +105,16 @@ async fn the_time_to_finish_a_message_is_that_of_one_message() {
     }
     pass(2_100).await;
     assert_eq!(world.closed("message_time"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shared_tiers_time_is_not_the_backends() {
+    let clock = Clock::starting_at(Millis(1_000_000));
+    let slow = Memory::new(clock, Duration::from_millis(80), Counts::default());
+    slow.set(State::Up(Duration::from_millis(70)));
+    let rules = "[rules.'S.wait']\nttl = '60s'\ntimeout = '100ms'";
+    let world = World::new(Given { rules, store: Some(Arc::new(slow)), ..Given::default() }).await;
+    let mut client = world.client().await;
+    client.call(&[("wait", 90)]).await;
+    assert_eq!(client.reply().await, Some((1, Kind::Reply, 1)));
 }

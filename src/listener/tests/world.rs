@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::cache::shared::Store;
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
 use crate::dial::Simulated;
@@ -34,6 +35,7 @@ pub(super) struct Given<'a> {
     pub(super) listener: &'a str,
     pub(super) backend: &'a str,
     pub(super) rules: &'a str,
+    pub(super) store: Option<Arc<dyn Store>>,
     /// The backend's; binary if nothing is said.
     pub(super) protocol: Option<Protocol>,
 }
@@ -42,7 +44,7 @@ impl World {
     pub(super) async fn new(given: Given<'_>) -> Self {
         let network = Simulated::default();
         let heard = Arc::default();
-        let Given { limits, listener, backend: pool, rules, protocol } = given;
+        let Given { limits, listener, backend: pool, rules, store, protocol } = given;
         let speech = Speech { protocol: protocol.unwrap_or(SPEECH.protocol), ..SPEECH };
         let protocol = speech.protocol.as_str();
         let backend = serve(&network, &heard, speech);
@@ -58,7 +60,7 @@ impl World {
             dial: Arc::new(network.clone()),
             bind: network.clone(),
             seed: 1,
-            store: None,
+            store,
         };
         let gateway = start(config, surroundings).await.unwrap();
         Self { network, gateway, heard }
