@@ -26,6 +26,7 @@ use tracing::warn;
 
 use crate::accept::Accept;
 use crate::gateway::Gateway;
+use crate::log::Lines;
 
 use connection::Connection;
 use held::Held;
@@ -64,6 +65,7 @@ pub(crate) struct Shared {
 /// Serves every client that connects, each in a task of its own, until told to stop.
 pub(crate) async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Arc<Gateway>, shared: Shared) {
     let front = Arc::new(Front { settings, gateway, patience: Patience::default() });
+    let lines = Lines::new(1);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -74,7 +76,10 @@ pub(crate) async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Ar
             Ok((stream, peer)) => admit::<A>(stream, peer.ip(), &front, &shared),
             Err(error) => {
                 // Most often no file descriptor is left; one that a client gives back is worth waiting for.
-                warn!(listener = %front.gateway.counts.listener(), %error, "cannot accept a connection");
+                if let Some(dropped) = lines.admit() {
+                    let listener = front.gateway.counts.listener();
+                    warn!(%listener, %error, dropped, "cannot accept a connection");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

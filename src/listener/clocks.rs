@@ -66,16 +66,13 @@ impl Clocks {
     #[inline]
     fn deadlines(&self, settings: &Settings) -> [Option<(Instant, Due)>; 6] {
         let after = |since: Option<Instant>, bound: Duration, due| since.map(|since| (since + bound, due));
-        let blocked = match self.draining {
-            None => after(self.blocked, settings.write_time, Due::End(End::WriteTime)),
-            Some(draining) => {
-                let since = self.blocked.map(|blocked| blocked.max(draining));
-                after(since, settings.write_time.min(DRAIN_WRITE), Due::End(End::WriteTime))
-            }
+        let held_up = |since: Option<Instant>, bound: Duration, end| match self.draining {
+            None => after(since, bound, Due::End(end)),
+            Some(draining) => after(since.map(|since| since.max(draining)), bound.min(DRAIN), Due::End(end)),
         };
         [
-            after(self.message, settings.message_time, Due::End(End::MessageTime)),
-            blocked,
+            held_up(self.message, settings.message_time, End::MessageTime),
+            held_up(self.blocked, settings.write_time, End::WriteTime),
             after(self.half_closed, settings.half_closed_time, Due::End(End::HalfClosed)),
             after(self.crowded, settings.write_time, Due::Relieve),
             settings.idle_time.and_then(|bound| after(self.idle, bound, Due::End(End::Idle))),
@@ -84,7 +81,7 @@ impl Clocks {
     }
 }
 
-/// How long a gateway that stops waits for a client that takes nothing.
-const DRAIN_WRITE: Duration = Duration::from_secs(1);
+/// How long a gateway that stops waits for a client that takes nothing, or for the rest of a call: one that is not read whole has not begun.
+const DRAIN: Duration = Duration::from_secs(1);
 /// How often the other end is looked at.
 const LOOK: Duration = Duration::from_secs(1);

@@ -74,3 +74,19 @@ async fn idle_connections_end_where_the_configuration_says_so() {
     assert_eq!((world.under_way().connections, world.closed("idle_time")), (1, 1));
     assert!(other.reply().await.is_some(), "a connection with a call is not idle");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_the_rest_of_a_call() {
+    let world = World::new(Given::default()).await;
+    let (mut half, mut whole) = (world.client().await, world.client().await);
+    half.send(&call("count", 1, 0)[..10]).await;
+    whole.call(&[("wait", 3_000)]).await;
+    eventually(|| world.heard().len() == 1).await;
+    let World { gateway, .. } = world;
+    let began = tokio::time::Instant::now();
+    let stop = tokio::spawn(gateway.stop(std::time::Duration::from_secs(30)));
+    assert_eq!(half.reply().await, None);
+    assert!(began.elapsed() <= std::time::Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(whole.reply().await.is_some(), "what was read is answered");
+    stop.await.unwrap();
+}

@@ -259,6 +259,11 @@ impl Gateway {
         self.process.memory()
     }
 
+    /// Leaves it no file descriptor but those it has.
+    pub(crate) fn limit_descriptors(&self) {
+        self.process.limit_descriptors();
+    }
+
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
         self.process.signal(Signal::TERM);

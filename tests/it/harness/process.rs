@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{eventually, found};
 
@@ -52,6 +52,12 @@ impl Process {
     /// Sends it a signal: by a call, because a minimal system has no program that does.
     pub(crate) fn signal(&self, which: Signal) {
         kill_process(Pid::from_child(&self.child), which).unwrap();
+    }
+
+    /// Leaves it no file descriptor but those it has.
+    pub(crate) fn limit_descriptors(&self) {
+        let none = Rlimit { current: Some(0), maximum: Some(0) };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, none).unwrap();
     }
 
     /// Bytes of memory that it has.

@@ -1,0 +1,123 @@
+//! What is shared, for how long, and by how many.
+
+use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+impl Landing for Result<u32, ()> {
+    fn failed(&self) -> bool {
+        self.is_err()
+    }
+}
+
+type Work = Flights<Result<u32, ()>>;
+
+fn key(text: &str) -> Arc<[u8]> {
+    Arc::from(text.as_bytes())
+}
+
+fn flights() -> Arc<Work> {
+    let bounds = Bounds { waiters_max: 2, refresh_pause: Duration::from_secs(1) };
+    Flights::new(bounds, Seed::new(1))
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+async fn slow(value: Result<u32, ()>) -> Result<u32, ()> {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    value
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_ask_meanwhile_share_one_run() {
+    let flights = flights();
+    let runs = AtomicUsize::new(0);
+    let join = || {
+        flights.join(&key("k"), LONG, || {
+            runs.fetch_add(1, Ordering::Relaxed);
+            slow(Ok(7))
+        })
+    };
+    let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
+    assert_eq!((first.land().await, second.land().await), (Some(Ok(7)), Some(Ok(7))));
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_outlives_who_started_it() {
+    let flights = flights();
+    drop(flights.join(&key("k"), LONG, || slow(Ok(7))));
+    let Joined::Followed(second) = flights.join(&key("k"), LONG, || slow(Ok(8))) else { unreachable!() };
+    assert_eq!(second.land().await, Some(Ok(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_flight_is_not_joined() {
+    let flights = flights();
+    drop(flights.join(&key("k"), LONG, || slow(Ok(7))));
+    let younger = flights.join(&key("k"), Duration::ZERO, || slow(Ok(8)));
+    let Joined::Led(younger) = younger else { unreachable!() };
+    assert_eq!(younger.land().await, Some(Ok(8)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_is_not_remembered() {
+    let flights = flights();
+    let Joined::Led(first) = flights.join(&key("k"), LONG, || slow(Err(()))) else { unreachable!() };
+    assert_eq!(first.land().await, Some(Err(())));
+    tokio::task::yield_now().await;
+    assert!(matches!(flights.join(&key("k"), LONG, || slow(Ok(1))), Joined::Led(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_refresh_pauses_before_the_next() {
+    let flights = flights();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let refresh = || {
+        let runs = Arc::clone(&runs);
+        flights.refresh(b"k", |_| async move {
+            runs.fetch_add(1, Ordering::Relaxed);
+            Err(())
+        });
+    };
+    refresh();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    refresh();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    refresh();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
+    let flights = flights();
+    let Joined::Led(lands) = flights.join(&key("lands"), LONG, || slow(Ok(7))) else { unreachable!() };
+    let Joined::Led(hangs) = flights.join(&key("hangs"), LONG, std::future::pending) else { unreachable!() };
+    flights.refresh(b"pauses", |_| async { Err(()) });
+    tokio::task::yield_now().await;
+    let began = Instant::now();
+    assert_eq!((flights.tasks(), flights.ground(Duration::from_millis(500)).await), (3, 1));
+    assert_eq!(began.elapsed(), Duration::from_millis(500));
+    assert_eq!((lands.land().await, hangs.land().await, flights.tasks()), (Some(Ok(7)), None, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_shares_its_key_with_who_asks() {
+    let (flights, key) = (flights(), key("k"));
+    let Joined::Led(flight) = flights.join(&key, LONG, || slow(Ok(7))) else { unreachable!() };
+    assert_eq!(Arc::strong_count(&key), 3);
+    flight.land().await;
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&key), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiters_are_bounded() {
+    let flights = flights();
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(flights.join(&key("k"), LONG, || slow(Ok(1))));
+    }
+    assert!(matches!(flights.join(&key("k"), LONG, || slow(Ok(1))), Joined::Crowded));
+}
