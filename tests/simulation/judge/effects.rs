@@ -61,7 +61,9 @@ fn reordered(record: &Record<'_>, line: &Line, attempts: &BTreeMap<u64, Vec<&Att
             continue;
         };
         // What was on its way on a connection that broke may still be read.
-        let broken = |before: &&Attempt| record.disturbed.contains(&before.wire);
+        // So may what was sent to an endpoint that did not answer then: its client's next call goes where there is an answer.
+        let left = |before: &Attempt| record.troubled_between(before.sent, attempt.sent);
+        let broken = |before: &&Attempt| record.disturbed.contains(&before.wire) || left(before);
         if let Some(before) = last.filter(|before| before.began > attempt.began && !broken(before)) {
             let why = format!("call {} began before call {}", attempt.asked.call, before.asked.call);
             let wires = vec![line.wire, before.wire, attempt.wire];

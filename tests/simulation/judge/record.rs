@@ -215,7 +215,11 @@ impl<'a> Record<'a> {
 
     /// Whether a backend may have failed in a time that bears on a call from `from` to `until`.
     pub(crate) fn troubled(&self, from: Moment, until: Moment) -> bool {
-        let from = from.saturating_sub(TROUBLE_LASTS);
+        self.troubled_between(from.saturating_sub(TROUBLE_LASTS), until)
+    }
+
+    /// Whether a backend may have failed in this time.
+    pub(crate) fn troubled_between(&self, from: Moment, until: Moment) -> bool {
         self.troubles.iter().any(|at| (from..=until).contains(at))
             || self.attempts.values().any(|attempt| {
                 attempt.sent <= until
