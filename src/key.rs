@@ -12,12 +12,12 @@ use crate::wire::Protocol;
 /// Argument fields that a rule leaves out of its keys, nested through structs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignored {
-    fields: BTreeMap<i16, Part>,
+    fields: BTreeMap<i16, Extent>,
 }
 
 /// How much of a field is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum Extent {
     Whole,
     Fields(Ignored),
 }
@@ -48,8 +48,8 @@ impl Ignored {
     pub fn of(&self, id: i16) -> LeftOut<'_> {
         match self.fields.get(&id) {
             None => LeftOut::Nothing,
-            Some(Part::Whole) => LeftOut::Whole,
-            Some(Part::Fields(inner)) => LeftOut::Fields(inner),
+            Some(Extent::Whole) => LeftOut::Whole,
+            Some(Extent::Fields(inner)) => LeftOut::Fields(inner),
         }
     }
 
@@ -58,12 +58,12 @@ impl Ignored {
             return;
         };
         if rest.is_empty() {
-            self.fields.insert(id, Part::Whole);
+            self.fields.insert(id, Extent::Whole);
             return;
         }
-        match self.fields.entry(id).or_insert_with(|| Part::Fields(Self::default())) {
-            Part::Whole => {}
-            Part::Fields(inner) => inner.add(rest),
+        match self.fields.entry(id).or_insert_with(|| Extent::Fields(Self::default())) {
+            Extent::Whole => {}
+            Extent::Fields(inner) => inner.add(rest),
         }
     }
 
@@ -73,8 +73,8 @@ impl Ignored {
         for (id, part) in &self.fields {
             out.extend_from_slice(&id.to_be_bytes());
             match part {
-                Part::Whole => out.push(0),
-                Part::Fields(inner) => {
+                Extent::Whole => out.push(0),
+                Extent::Fields(inner) => {
                     out.push(1);
                     inner.put(out);
                 }

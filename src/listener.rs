@@ -51,7 +51,7 @@ impl Front {
 
 /// What all connections of the process share.
 #[derive(Clone, Debug)]
-pub(crate) struct Shared {
+pub(crate) struct Commons {
     /// One for each connection that may be open.
     pub places: Arc<Places>,
     /// Bytes of unanswered calls and unsent replies.
@@ -63,17 +63,22 @@ pub(crate) struct Shared {
 }
 
 /// Serves every client that connects, each in a task of its own, until told to stop.
-pub(crate) async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Arc<Gateway>, shared: Shared) {
+pub(crate) async fn accept<A: Accept>(
+    socket: A,
+    settings: Settings,
+    gateway: Arc<Gateway>,
+    commons: Commons,
+) {
     let front = Arc::new(Front { settings, gateway, patience: Patience::default() });
     let lines = Lines::new(1);
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shared.stop.cancelled() => return,
+            () = commons.stop.cancelled() => return,
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit::<A>(stream, peer.ip(), &front, &shared),
+            Ok((stream, peer)) => admit::<A>(stream, peer.ip(), &front, &commons),
             Err(error) => {
                 // Most often no file descriptor is left; one that a client gives back is worth waiting for.
                 if let Some(dropped) = lines.admit() {
@@ -86,8 +91,8 @@ pub(crate) async fn accept<A: Accept>(socket: A, settings: Settings, gateway: Ar
     }
 }
 
-fn admit<A: Accept>(stream: A::Stream, peer: IpAddr, front: &Arc<Front>, shared: &Shared) {
-    let place = match shared.places.take(peer) {
+fn admit<A: Accept>(stream: A::Stream, peer: IpAddr, front: &Arc<Front>, commons: &Commons) {
+    let place = match commons.places.take(peer) {
         Ok(place) => place,
         Err(full) => {
             front.gateway.counts.limit(full.limit());
@@ -95,8 +100,8 @@ fn admit<A: Accept>(stream: A::Stream, peer: IpAddr, front: &Arc<Front>, shared:
             return;
         }
     };
-    let (front, stop, share) = (Arc::clone(front), shared.stop.clone(), shared.held.share());
-    shared.tasks.spawn(async move {
+    let (front, stop, share) = (Arc::clone(front), commons.stop.clone(), commons.held.share());
+    commons.tasks.spawn(async move {
         let _place = place;
         A::prepare(&stream);
         front.gateway.counts.open.inc();

@@ -131,11 +131,11 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         let (Some(gateway), Some(listener)) = (parts.gateways.get(&name), config.listeners.get(&name)) else {
             continue;
         };
-        parts.shared.tasks.spawn(listener::accept(
+        parts.commons.tasks.spawn(listener::accept(
             socket,
             listener.settings.clone(),
             Arc::clone(gateway),
-            parts.shared.clone(),
+            parts.commons.clone(),
         ));
         info!(listener = %name, %address, "listening");
         listeners.insert(name, address);
@@ -163,12 +163,12 @@ impl Running {
 
     /// What is under way at this moment. Nothing is, some time after its last client has left.
     pub fn under_way(&self) -> UnderWay {
-        let Parts { gateways, shared, flights, backends, cache, .. } = &*self.parts;
+        let Parts { gateways, commons, flights, backends, cache, .. } = &*self.parts;
         let open = gateways.values().map(|gateway| gateway.counts.open.get()).sum::<i64>();
         let endpoints = backends.values().flat_map(|backend| backend.endpoints());
         UnderWay {
             connections: usize::try_from(open).unwrap_or_default(),
-            held: shared.held.total(),
+            held: commons.held.total(),
             flights: flights.tasks(),
             calls: endpoints.map(|endpoint| endpoint.in_flight).sum(),
             writes: cache.writes_under_way(),
@@ -192,10 +192,10 @@ impl Running {
         self.commands.close();
         self.overview.drain();
         self.stops.calls.cancel();
-        self.parts.shared.tasks.close();
-        let drained = tokio::time::timeout(grace, self.parts.shared.tasks.wait()).await;
+        self.parts.commons.tasks.close();
+        let drained = tokio::time::timeout(grace, self.parts.commons.tasks.wait()).await;
         if drained.is_err() {
-            warn!(connections = self.parts.shared.tasks.len(), "some connections did not end in time");
+            warn!(connections = self.parts.commons.tasks.len(), "some connections did not end in time");
         }
         let aloft = self.parts.flights.ground(SETTLE).await;
         if aloft > 0 {

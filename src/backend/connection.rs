@@ -114,9 +114,9 @@ enum Progress {
 }
 
 /// A connection on which nothing is sent any more.
-pub(super) struct Ending(Box<dyn Stream>);
+pub(super) struct Closing(Box<dyn Stream>);
 
-impl Ending {
+impl Closing {
     /// Ends the sending side, then reads and drops what still comes, until the peer ends its own: to close before it has
     /// read all would reset the connection and lose what it has not read.
     pub(super) async fn run(mut self) {
@@ -188,8 +188,8 @@ impl Connection {
     }
 
     /// The connection as something that ends, and what counts it.
-    pub(super) fn into_ending(self) -> (Ending, Open) {
-        (Ending(self.stream), self.open)
+    pub(super) fn into_closing(self) -> (Closing, Open) {
+        (Closing(self.stream), self.open)
     }
 
     /// Looks, without waiting, whether anything came while no call was on it.

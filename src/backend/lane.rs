@@ -31,11 +31,11 @@ pub(super) struct Lane {
 
 /// The end of a lane.
 #[derive(Debug)]
-pub(super) struct End(CancellationToken);
+pub(super) struct LaneEnd(CancellationToken);
 
 /// How long a lane lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keeping {
+pub(super) enum Lasts {
     /// Until a reply, or a rest.
     UntilAnswered,
     /// As long as its client.
@@ -59,13 +59,13 @@ enum Over {
 
 impl Lane {
     /// Makes a connection a lane.
-    pub(super) fn begin(loan: Loan, keeping: Keeping) -> Self {
+    pub(super) fn begin(loan: Loan, lasts: Lasts) -> Self {
         // A client's calls come one after another; what it does not await it has taken back.
         let (errands, given) = mpsc::channel(1);
         let (endpoint, ended) = (Arc::clone(&loan.endpoint), CancellationToken::new());
         let ends = ended.clone().drop_guard();
         endpoint.means.tasks.spawn(async move {
-            drive(loan, keeping, given).await;
+            drive(loan, lasts, given).await;
             drop(ends);
         });
         Self { endpoint, errands, ended }
@@ -88,8 +88,8 @@ impl Lane {
 
     /// Ends it, if it is not over. What is left is its end: then its peer has handled all that was sent, as far as that can
     /// be waited for.
-    pub(super) fn leave(self) -> End {
-        End(self.ended)
+    pub(super) fn leave(self) -> LaneEnd {
+        LaneEnd(self.ended)
     }
 
     async fn give<T>(
@@ -111,7 +111,7 @@ impl Lane {
 
 impl Means {
     /// Waits for the end of a lane, so that what its client sends next comes next there too.
-    pub(super) async fn wait(&self, end: End, deadline: Option<Deadline>) -> Result<(), Fault> {
+    pub(super) async fn wait(&self, end: LaneEnd, deadline: Option<Deadline>) -> Result<(), Fault> {
         match (within(deadline.map(|deadline| deadline.at), end.0.cancelled()).await, deadline) {
             (Err(_), Some(deadline)) => Err(self.late(deadline)),
             (Ok(()), _) | (Err(_), None) => Ok(()),
@@ -119,13 +119,13 @@ impl Means {
     }
 }
 
-async fn drive(mut loan: Loan, keeping: Keeping, mut errands: mpsc::Receiver<Errand>) {
+async fn drive(mut loan: Loan, lasts: Lasts, mut errands: mpsc::Receiver<Errand>) {
     let mut needed_since = None;
     let over = loop {
-        let went_on = match next(&mut loan, keeping, &mut needed_since, &mut errands).await {
+        let went_on = match next(&mut loan, lasts, &mut needed_since, &mut errands).await {
             Ok(Errand::Send(call, done)) => send(&mut loan, &call, done).await,
             Ok(Errand::Exchange(call, done)) => match exchange(&mut loan, &call, done).await {
-                Ok((reply, done)) if keeping == Keeping::UntilAnswered => {
+                Ok((reply, done)) if lasts == Lasts::UntilAnswered => {
                     errands.close();
                     loan.give_back(reply.after);
                     let _ = done.send(Ok(reply));
@@ -156,14 +156,14 @@ async fn drive(mut loan: Loan, keeping: Keeping, mut errands: mpsc::Receiver<Err
 /// Waits for the next call, and drops meanwhile what answers those without a reply.
 async fn next(
     loan: &mut Loan,
-    keeping: Keeping,
+    lasts: Lasts,
     needed_since: &mut Option<Instant>,
     errands: &mut mpsc::Receiver<Errand>,
 ) -> Result<Errand, Over> {
     let Loan { connection, endpoint, .. } = loan;
-    let rest = match keeping {
-        Keeping::UntilAnswered => Some(endpoint.pool.rest(needed_since)),
-        Keeping::ForGood => None,
+    let rest = match lasts {
+        Lasts::UntilAnswered => Some(endpoint.pool.rest(needed_since)),
+        Lasts::ForGood => None,
     };
     let rested = async {
         match rest {

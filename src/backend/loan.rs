@@ -14,7 +14,7 @@ use super::connection::{After, Broken, Connection, Open, Verified};
 use super::deadline::Deadline;
 use super::ejection::Verdict;
 use super::endpoint::{Attempt, Endpoint};
-use super::pool::{Full, Slot};
+use super::pool::{Full, Vacancy};
 use crate::call::Call;
 use crate::dial::Stream;
 use crate::fault::Fault;
@@ -80,12 +80,12 @@ impl Loan {
         };
         let permit = pool.permit(patience).await.map_err(busy)?;
         let slot = match want {
-            Want::Any | Want::Lane => pool.slot(&means.tally),
-            Want::Opened | Want::Own => Slot::Room(pool.room()),
+            Want::Any | Want::Lane => pool.vacancy(&means.tally),
+            Want::Opened | Want::Own => Vacancy::Room(pool.room()),
         };
         let loan = match slot {
-            Slot::Used(connection) => Self { connection, lane: None, permit, endpoint, past: Past::Used },
-            Slot::Room(open) => Opening::begin(endpoint, permit, open).end(attempt, deadline).await?,
+            Vacancy::Used(connection) => Self { connection, lane: None, permit, endpoint, past: Past::Used },
+            Vacancy::Room(open) => Opening::begin(endpoint, permit, open).end(attempt, deadline).await?,
         };
         Ok(Self { lane, ..loan })
     }
@@ -110,8 +110,8 @@ impl Loan {
     /// Closes the connection once its peer has read all that was sent, and handled it as far as that can be waited for.
     pub(super) async fn finish(self) {
         let Self { connection, lane, permit, endpoint, .. } = self;
-        let (ending, open) = connection.into_ending();
-        let mut ended = pin!(ending.run());
+        let (closing, open) = connection.into_closing();
+        let mut ended = pin!(closing.run());
         if timeout(COUNTED, &mut ended).await.is_ok() {
             return;
         }

@@ -52,7 +52,7 @@ pub(super) struct Pool {
     clippy::large_enum_variant,
     reason = "lives for one statement; a box would cost every call an allocation"
 )]
-pub(super) enum Slot {
+pub(super) enum Vacancy {
     /// A connection that was used before.
     Used(Connection),
     /// Room for one to be opened.
@@ -109,20 +109,20 @@ impl Pool {
     }
 
     /// What the holder of a permit uses.
-    pub(super) fn slot(&self, tally: &Tally) -> Slot {
+    pub(super) fn vacancy(&self, tally: &Tally) -> Vacancy {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
             let Some(mut connection) = idle.pop() else {
                 // Under the lock, so that nobody gives an idle one back meanwhile.
-                return Slot::Room(Open::count(&self.open));
+                return Vacancy::Room(Open::count(&self.open));
             };
             drop(idle);
             if connection.idle_since + self.idle_timeout <= now {
                 continue;
             }
             match connection.look() {
-                Idle::Quiet => return Slot::Used(connection),
+                Idle::Quiet => return Vacancy::Used(connection),
                 Idle::Closed => {}
                 Idle::Unsolicited => tally.unsolicited(),
             }

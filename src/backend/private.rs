@@ -7,7 +7,7 @@ use super::answer::Cut;
 use super::connection::Broken;
 use super::deadline::Deadline;
 use super::endpoint::Attempt;
-use super::lane::{End, Keeping, Lane};
+use super::lane::{Lane, LaneEnd, Lasts};
 use super::loan::Want;
 use super::means::Means;
 use crate::call::{Answer, Answering, Call, Terms};
@@ -17,7 +17,7 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub(super) enum Private {
     /// No call was made; the first comes behind what its client has sent elsewhere.
-    Unopened { behind: Option<End> },
+    Unopened { behind: Option<LaneEnd> },
     /// Between two calls.
     Open(Lane),
     /// The connection, and with it what the backend kept on it, is gone; or a call is on it.
@@ -92,14 +92,14 @@ impl Private {
 
 async fn open(
     backend: &Backend,
-    behind: Option<End>,
+    behind: Option<LaneEnd>,
     deadline: Option<Deadline>,
 ) -> Result<(Lane, Attempt), Fault> {
     if let Some(end) = behind {
         backend.means.wait(end, deadline).await?;
     }
     let (loan, attempt) = backend.borrow(Want::Own, deadline).await?;
-    Ok((Lane::begin(loan, Keeping::ForGood), attempt))
+    Ok((Lane::begin(loan, Lasts::ForGood), attempt))
 }
 
 /// Why a call on this connection has no reply. Unsent or not, what the backend kept on it is gone, and no other

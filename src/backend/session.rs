@@ -8,7 +8,7 @@ use super::answer::Cut;
 use super::connection::Broken;
 use super::deadline::Deadline;
 use super::endpoint::Attempt;
-use super::lane::{Keeping, Lane};
+use super::lane::{Lane, Lasts};
 use super::loan::{Past, Want};
 use super::private::Private;
 use super::{Backend, Sharing};
@@ -116,7 +116,7 @@ async fn send_down(
             None => {
                 let (loan, attempt) = backend.borrow(Want::Lane, deadline).await?;
                 let past = loan.past;
-                (Lane::begin(loan, Keeping::UntilAnswered), attempt, Some(past))
+                (Lane::begin(loan, Lasts::UntilAnswered), attempt, Some(past))
             }
         };
         attempt.sends(deadline);

@@ -12,7 +12,7 @@ use crate::setting::{Finding, Period, Section, Size};
 /// The tier in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Local {
+pub(crate) struct LocalOptions {
     /// The memory it may take, keys and overhead included. What was asked for least recently leaves first.
     #[schemars(extend("x-least" = "1MiB", "x-most" = "1TiB"))]
     pub capacity: Size,
@@ -22,7 +22,7 @@ pub(crate) struct Local {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["url"]))]
-pub(crate) struct Shared {
+pub(crate) struct SharedOptions {
     /// Where Redis listens, without a password, such as `redis://127.0.0.1:6379/0`.
     pub url: String,
     /// The name to log in with, where Redis has users.
@@ -66,14 +66,14 @@ pub(crate) struct SharedSettings {
     pub keep: Duration,
 }
 
-impl Local {
+impl LocalOptions {
     /// What the local tier is told, beside a shared one.
     pub(crate) fn settings(&self, shared: Option<SharedSettings>) -> Settings {
         Settings { capacity: self.capacity.bytes(), shared }
     }
 }
 
-impl Shared {
+impl SharedOptions {
     /// What the shared tier is told, with the password that was found where these options say.
     ///
     /// # Errors
@@ -92,13 +92,13 @@ impl Shared {
     }
 }
 
-impl Default for Local {
+impl Default for LocalOptions {
     fn default() -> Self {
         Self { capacity: Size::from_mib(256) }
     }
 }
 
-impl Default for Shared {
+impl Default for SharedOptions {
     fn default() -> Self {
         Self {
             url: String::new(),
@@ -114,9 +114,9 @@ impl Default for Shared {
     }
 }
 
-impl Section for Local {}
+impl Section for LocalOptions {}
 
-impl Section for Shared {
+impl Section for SharedOptions {
     fn problems(&self) -> Vec<Finding> {
         let mut found: Vec<_> =
             url_fault(&self.url).map(|fault| Finding::new("url", fault)).into_iter().collect();

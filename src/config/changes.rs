@@ -24,17 +24,17 @@ pub struct Changes {
 
 /// When a changed option takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
+enum When {
     AtReload,
     AtRestart,
 }
 
 /// The one list of what a reload changes. `option` is `None` for a section that is new or gone.
-fn effect(section: &str, option: Option<&str>) -> Effect {
+fn when(section: &str, option: Option<&str>) -> When {
     let kind = section.split('.').next();
     match (kind, option) {
-        (Some("rules"), _) | (Some("listeners"), Some("idl")) => Effect::AtReload,
-        (_, _) => Effect::AtRestart,
+        (Some("rules"), _) | (Some("listeners"), Some("idl")) => When::AtReload,
+        (_, _) => When::AtRestart,
     }
 }
 
@@ -61,7 +61,7 @@ impl Values {
             match (self.sections.get_mut(&path), next.sections.remove(&path)) {
                 (Some(old), Some(new)) => changes.within(&path, old, new),
                 (_, new) => {
-                    if changes.note(&path, None) == Effect::AtReload {
+                    if changes.note(&path, None) == When::AtReload {
                         self.sections.remove(&path);
                         self.sections.extend(new.map(|new| (path, new)));
                     }
@@ -76,19 +76,19 @@ impl Changes {
     /// Takes over from `new` what a reload changes in a section that stays.
     fn within(&mut self, path: &str, old: &mut BTreeMap<String, Value>, new: BTreeMap<String, Value>) {
         for (option, value) in new {
-            if old.get(&option) != Some(&value) && self.note(path, Some(&option)) == Effect::AtReload {
+            if old.get(&option) != Some(&value) && self.note(path, Some(&option)) == When::AtReload {
                 old.insert(option, value);
             }
         }
     }
 
-    fn note(&mut self, section: &str, option: Option<&str>) -> Effect {
+    fn note(&mut self, section: &str, option: Option<&str>) -> When {
         let path = option.map_or_else(|| section.to_owned(), |option| format!("{section}.{option}"));
-        let effect = effect(section, option);
-        match effect {
-            Effect::AtReload => self.applied.push(path),
-            Effect::AtRestart => self.restart.push(path),
+        let when = when(section, option);
+        match when {
+            When::AtReload => self.applied.push(path),
+            When::AtRestart => self.restart.push(path),
         }
-        effect
+        when
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::problem::{Place, Problem, key};
+use super::problem::{Location, Problem, key};
 use super::section::{read, unknown};
 use super::text::Text;
 use crate::rule::pattern::Pattern;
@@ -22,15 +22,15 @@ pub(super) struct Draft {
     pub(super) limits: Placed<limits::Options>,
     pub(super) listeners: BTreeMap<String, Placed<listener::options::Options>>,
     pub(super) backends: BTreeMap<String, Placed<backend::options::Options>>,
-    pub(super) local: Placed<cache::options::Local>,
-    pub(super) shared: Option<Placed<cache::options::Shared>>,
+    pub(super) local: Placed<cache::options::LocalOptions>,
+    pub(super) shared: Option<Placed<cache::options::SharedOptions>>,
     pub(super) flights: Placed<flight::options::Options>,
-    pub(super) rules: Vec<Rule>,
+    pub(super) rules: Vec<RuleDraft>,
 }
 
 /// A rule.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(super) struct RuleDraft {
     /// The methods it is for.
     pub(super) pattern: Pattern,
     /// What the file says of them.
@@ -41,7 +41,7 @@ pub(super) struct Rule {
 #[derive(Debug, Default)]
 pub(super) struct Placed<T> {
     pub(super) options: T,
-    pub(super) place: Place,
+    pub(super) place: Location,
     /// Whether a problem was found in it: what was refused has its default, of which there is nothing to say.
     pub(super) state: State,
 }
@@ -189,8 +189,8 @@ fn tiers<'i>(text: &mut Text<'i>, draft: &mut Draft, table: DeTable<'i>) {
     }
 }
 
-fn rules<'i>(text: &mut Text<'i>, table: DeTable<'i>) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
+fn rules<'i>(text: &mut Text<'i>, table: DeTable<'i>) -> Vec<RuleDraft> {
+    let mut rules: Vec<RuleDraft> = Vec::new();
     for (name, value) in table {
         rules.extend(rule(text, &name, value));
     }
@@ -198,7 +198,11 @@ fn rules<'i>(text: &mut Text<'i>, table: DeTable<'i>) -> Vec<Rule> {
     rules
 }
 
-fn rule<'i>(text: &mut Text<'i>, name: &Spanned<DeString<'i>>, value: Spanned<DeValue<'i>>) -> Option<Rule> {
+fn rule<'i>(
+    text: &mut Text<'i>,
+    name: &Spanned<DeString<'i>>,
+    value: Spanned<DeValue<'i>>,
+) -> Option<RuleDraft> {
     let path = format!("rules.{:?}", name.get_ref());
     let at = name.span().start;
     let pattern = name.get_ref().parse().map_err(|error| {
@@ -211,7 +215,7 @@ fn rule<'i>(text: &mut Text<'i>, name: &Spanned<DeString<'i>>, value: Spanned<De
     }
     let table = text.table(value, &path)?;
     let section = placed(text, &path, at, table);
-    pattern.ok().map(|pattern| Rule { pattern, section })
+    pattern.ok().map(|pattern| RuleDraft { pattern, section })
 }
 
 /// The sections there are.

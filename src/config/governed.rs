@@ -5,7 +5,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::draft::{Draft, Placed, Rule, State};
+use super::draft::{Draft, Placed, RuleDraft, State};
 use super::outside::{Outside, beside};
 use super::problem::Problem;
 use crate::backend::Sharing;
@@ -17,24 +17,24 @@ use crate::rule::sessions::makes_session;
 use crate::setting::{Finding, Nearest};
 
 /// The IDL of each listener that has one, by the listener's name.
-pub(super) type Schemas = BTreeMap<String, Read>;
+pub(super) type Schemas = BTreeMap<String, Idl>;
 
 /// An IDL that was read.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct Idl {
     pub(super) schema: Schema,
     /// Of all its files.
     pub(super) digest: u128,
 }
 
-fn read(path: &Path, outside: &Outside<'_>) -> Result<Read, Vec<idl::Problem>> {
+fn read(path: &Path, outside: &Outside<'_>) -> Result<Idl, Vec<idl::Problem>> {
     let mut digest = Xxh3::new();
     let schema = Schema::load(path, |path| {
         let text = (outside.read_file)(path)?;
         digest.update(text.as_bytes());
         Ok(text)
     })?;
-    Ok(Read { schema, digest: digest.digest128() })
+    Ok(Idl { schema, digest: digest.digest128() })
 }
 
 /// What was found, and what was read on the way.
@@ -153,7 +153,7 @@ enum Served<'a> {
     Nowhere(Nearest),
 }
 
-fn served<'a>(draft: &Draft, rule: &Rule, schemas: &'a Schemas) -> Served<'a> {
+fn served<'a>(draft: &Draft, rule: &RuleDraft, schemas: &'a Schemas) -> Served<'a> {
     let name = rule.pattern.service();
     let mut services = Vec::new();
     let mut perhaps = false;
@@ -214,7 +214,7 @@ impl Found {
 }
 
 /// What is to be said of a rule for the services that it may govern; `None` stands for one that no IDL declares.
-fn found(rule: &Rule, draft: &Draft, services: &[Option<(&Schema, &Service)>]) -> Found {
+fn found(rule: &RuleDraft, draft: &Draft, services: &[Option<(&Schema, &Service)>]) -> Found {
     let mut found = Found::default();
     for service in services {
         found.add(match service {
@@ -231,7 +231,7 @@ fn found(rule: &Rule, draft: &Draft, services: &[Option<(&Schema, &Service)>]) -
 }
 
 /// What is to be said of a rule where no IDL says what its methods return.
-fn undeclared(rule: &Rule) -> Found {
+fn undeclared(rule: &RuleDraft) -> Found {
     let options = &rule.section.options;
     let mut found =
         Found { problems: resolve(options, None).err().unwrap_or_default(), warnings: Vec::new() };
@@ -257,7 +257,7 @@ fn undeclared(rule: &Rule) -> Found {
 }
 
 /// What is to be said of a rule for a service that the IDL declares.
-fn declared(rule: &Rule, draft: &Draft, schema: &Schema, service: &Service) -> Found {
+fn declared(rule: &RuleDraft, draft: &Draft, schema: &Schema, service: &Service) -> Found {
     let names = || service.methods.keys().map(String::as_str);
     let matched = service.methods.values().filter(|method| rule.pattern.matches(&service.name, &method.name));
     match rule.pattern.methods() {
@@ -287,7 +287,7 @@ fn declared(rule: &Rule, draft: &Draft, schema: &Schema, service: &Service) -> F
 }
 
 /// What is to be said of a rule for many methods: those of them that no other rule governs.
-fn many(rule: &Rule, schema: &Schema, governed: &[&Method]) -> Found {
+fn many(rule: &RuleDraft, schema: &Schema, governed: &[&Method]) -> Found {
     let options = &rule.section.options;
     let mut found = Found::default();
     if governed.is_empty() {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::draft::{Draft, Placed, Rule, State};
-use super::problem::{Place, Problem};
+use super::draft::{Draft, Placed, RuleDraft, State};
+use super::problem::{Location, Problem};
 use crate::backend::Sharing;
 use crate::listener;
 use crate::rule::options::Tier;
@@ -39,11 +39,11 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    fn problem(&mut self, place: &Place, finding: Finding) {
+    fn problem(&mut self, place: &Location, finding: Finding) {
         self.checked.problems.push(place.problem(self.file, finding));
     }
 
-    fn warning(&mut self, place: &Place, finding: Finding) {
+    fn warning(&mut self, place: &Location, finding: Finding) {
         self.checked.warnings.push(place.problem(self.file, finding));
     }
 }
@@ -134,7 +134,12 @@ fn rules(draft: &Draft, sides: &mut Sides<'_>) {
 }
 
 /// A rule and a listener whose calls it governs.
-fn between(rule: &Rule, listener: &Placed<listener::options::Options>, draft: &Draft, sides: &mut Sides<'_>) {
+fn between(
+    rule: &RuleDraft,
+    listener: &Placed<listener::options::Options>,
+    draft: &Draft,
+    sides: &mut Sides<'_>,
+) {
     if let (Some(timeout), Some(client)) = (rule.section.options.timeout, listener.options.client_timeout)
         && timeout > client
     {

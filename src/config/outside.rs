@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cache::options::Shared;
+use crate::cache::options::SharedOptions;
 use crate::cache::shared::redis::Secret;
 use crate::setting::Finding;
 
@@ -20,7 +20,7 @@ pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
 
 impl Outside<'_> {
     /// The password that the shared section of `file` points to.
-    pub(super) fn password(&self, shared: &Shared, file: &Path) -> Result<Option<Secret>, Finding> {
+    pub(super) fn password(&self, shared: &SharedOptions, file: &Path) -> Result<Option<Secret>, Finding> {
         if let Some(path) = &shared.password_file {
             let path = beside(file, path);
             let text = (self.read_file)(&path).map_err(|error| {

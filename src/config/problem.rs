@@ -42,7 +42,7 @@ impl fmt::Display for Problem {
 
 /// Where a section stands: its path in the file, its line, and those of its options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     /// Its path, such as `rules."UserService.getUser"`.
     pub path: String,
     /// The line of its header.
@@ -51,7 +51,7 @@ pub(crate) struct Place {
     pub lines: Vec<(String, usize)>,
 }
 
-impl Place {
+impl Location {
     /// Whether the file gives this option.
     pub(crate) fn gives(&self, option: &str) -> bool {
         self.lines.iter().any(|(name, _)| name == option)

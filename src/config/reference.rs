@@ -80,8 +80,8 @@ fn sections() -> [Section; 10] {
         section("limits", Shape::of::<limits::Options>()),
         section("listeners.NAME", Shape::of::<listener::options::Options>()),
         section("backends.NAME", Shape::of::<backend::options::Options>()),
-        section("cache.local", Shape::of::<cache::options::Local>()),
-        section("cache.shared", Shape::of::<cache::options::Shared>()),
+        section("cache.local", Shape::of::<cache::options::LocalOptions>()),
+        section("cache.shared", Shape::of::<cache::options::SharedOptions>()),
         section("flights", Shape::of::<flight::options::Options>()),
         section("rules.\"PATTERN\"", Shape::of::<rule::options::Options>()),
     ]

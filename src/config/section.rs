@@ -6,7 +6,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
 
-use super::problem::{Place, key};
+use super::problem::{Location, key};
 use super::schema::{OptionShape, Shape};
 use super::text::Text;
 use crate::setting::{Nearest, Period, Section, Size};
@@ -17,9 +17,9 @@ pub(super) fn read<'i, T: Section>(
     path: &str,
     offset: usize,
     table: DeTable<'i>,
-) -> (T, Place) {
+) -> (T, Location) {
     let shape = Shape::of::<T>();
-    let place = Place { path: path.to_owned(), line: text.line(offset), lines: Vec::new() };
+    let place = Location { path: path.to_owned(), line: text.line(offset), lines: Vec::new() };
     let mut reading = Reading { text, path, place, section: PhantomData::<T> };
     let good = reading.table(shape.root(), &[], offset, table);
     let Reading { text, place, .. } = reading;
@@ -42,7 +42,7 @@ pub(super) fn read<'i, T: Section>(
 struct Reading<'r, 't, T> {
     text: &'r mut Text<'t>,
     path: &'r str,
-    place: Place,
+    place: Location,
     section: PhantomData<T>,
 }
 
@@ -124,7 +124,7 @@ pub(super) fn unknown<'a>(
 }
 
 /// What is wrong with a value, and where.
-struct Fault {
+struct Flaw {
     offset: usize,
     message: String,
     suggestion: Nearest,
@@ -137,7 +137,7 @@ fn fault<'t, T: Section>(
     way: &[Spanned<DeString<'t>>],
     name: &Spanned<DeString<'t>>,
     value: &Spanned<DeValue<'t>>,
-) -> Option<Fault> {
+) -> Option<Flaw> {
     let mut alone = DeTable::new();
     alone.insert(name.clone(), value.clone());
     let span = value.span();
@@ -160,11 +160,11 @@ fn fault<'t, T: Section>(
             let message = format!("{shown} is not accepted{why}: expected {}", option.accepts());
             let words = option.words();
             let suggestion = Nearest::of(shown.trim_matches(['"', '\'']), words.iter().copied());
-            Some(Fault { offset: at.start, message, suggestion: suggestion.quoted() })
+            Some(Flaw { offset: at.start, message, suggestion: suggestion.quoted() })
         }
         Ok(_) => {
             let message = out_of_bounds(option, value.get_ref())?;
-            Some(Fault {
+            Some(Flaw {
                 offset: span.start,
                 message: format!("{} {message}", text.slice(span)),
                 suggestion: Nearest::default(),

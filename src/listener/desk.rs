@@ -238,25 +238,25 @@ impl Desk {
 
     /// Puts the reply to the first call into the outbox, or has it sought anew if it is too old by now. False if it is not here.
     fn settle_first(&mut self, speech: Speech) -> Result<bool, End> {
-        let Some(place) = self.line.first() else { return Ok(false) };
-        if matches!(place.stage, Stage::Sought) {
+        let Some(pending) = self.line.first() else { return Ok(false) };
+        if matches!(pending.stage, Stage::Sought) {
             return Ok(false);
         }
         let now = Instant::now();
-        if place.asked.is_awaited() && self.is_late(place.asked.arrived, now) {
+        if pending.asked.is_awaited() && self.is_late(pending.asked.arrived, now) {
             return Err(End::LateReply);
         }
         let gateway = &self.front.gateway;
         let time = gateway.clock.at(now);
-        let anew = match (&place.stage, place.asked.again()) {
+        let anew = match (&pending.stage, pending.asked.again()) {
             (Stage::Here(reply), Some(call)) => {
-                let holds = gateway.holds(reply, &call, &place.asked.route, time, &mut self.scratch);
+                let holds = gateway.holds(reply, &call, &pending.asked.route, time, &mut self.scratch);
                 (!holds).then_some(call)
             }
-            (_, call) => call.filter(|_| matches!(place.stage, Stage::Postponed)),
+            (_, call) => call.filter(|_| matches!(pending.stage, Stage::Postponed)),
         };
         let anew = anew
-            .map(|call| gateway.answer(&call, &place.asked.route, time, &mut self.scratch, &self.session));
+            .map(|call| gateway.answer(&call, &pending.asked.route, time, &mut self.scratch, &self.session));
         let anew = match anew {
             Some(Turn::Later(_, reply)) => {
                 self.line.seek_again(reply);
@@ -265,9 +265,9 @@ impl Desk {
             Some(Turn::Now(reply)) => Some(reply),
             None => None,
         };
-        let Some(place) = self.line.pop() else { return Ok(false) };
-        let (asked, reply) = match (anew, place.stage) {
-            (Some(reply), _) | (None, Stage::Here(reply)) => (place.asked, reply),
+        let Some(pending) = self.line.pop() else { return Ok(false) };
+        let (asked, reply) = match (anew, pending.stage) {
+            (Some(reply), _) | (None, Stage::Here(reply)) => (pending.asked, reply),
             (None, Stage::Sought | Stage::Postponed) => return Ok(true),
         };
         let reply = aged(reply, time);

@@ -20,7 +20,7 @@ use crate::wire::message::{Form, Header, split_name};
 /// Calls under way.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    places: VecDeque<Place>,
+    calls: VecDeque<Pending>,
     /// The number of the first place.
     first: u64,
     flying: FuturesUnordered<Flying>,
@@ -38,7 +38,7 @@ enum Company {
 
 /// One call under way.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Pending {
     /// What must be known of the call.
     pub(super) asked: Asked,
     /// How far it is.
@@ -100,7 +100,7 @@ impl Line {
     /// Whether no call is under way.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.calls.is_empty()
     }
 
     /// Bytes of the calls under way, and of their replies that are here.
@@ -111,26 +111,26 @@ impl Line {
     /// When the call with this number arrived, if it is still unanswered and its client waits for a reply.
     #[inline]
     pub(super) fn awaits(&self, seqid: i32) -> Option<Instant> {
-        let mut awaited = self.places.iter().filter(|place| place.asked.awaited);
-        awaited.find(|place| place.asked.seqid == seqid).map(|place| place.asked.arrived)
+        let mut awaited = self.calls.iter().filter(|pending| pending.asked.awaited);
+        awaited.find(|pending| pending.asked.seqid == seqid).map(|pending| pending.asked.arrived)
     }
 
     /// When the first call arrived whose client waits for a reply.
     pub(super) fn awaits_since(&self) -> Option<Instant> {
-        self.places.iter().find(|place| place.asked.awaited).map(|place| place.asked.arrived)
+        self.calls.iter().find(|pending| pending.asked.awaited).map(|pending| pending.asked.arrived)
     }
 
     /// Whether a call of `route` may start beside those under way, of which there may be `calls_max`.
     #[inline]
     pub(super) fn admits(&self, route: &Route, calls_max: usize) -> bool {
-        self.places.is_empty()
-            || self.company == Company::Welcome && !route.keeps_place() && self.places.len() < calls_max
+        self.calls.is_empty()
+            || self.company == Company::Welcome && !route.keeps_place() && self.calls.len() < calls_max
     }
 
     /// Takes a call behind the others.
     pub(super) fn push(&mut self, turn: Turn, call: &CallRef<'_>, route: &Arc<Route>, arrived: Instant) {
         self.company = if route.keeps_place() { Company::Refused } else { Company::Welcome };
-        let number = self.first + self.places.len() as u64;
+        let number = self.first + self.calls.len() as u64;
         let header = &call.header;
         let (stage, call) = match turn {
             Turn::Now(_) => (Stage::Postponed, call.to_call()),
@@ -153,44 +153,44 @@ impl Line {
             call: may_repeat.then_some(call),
         };
         self.held += held;
-        self.places.push_back(Place { asked, stage, held });
+        self.calls.push_back(Pending { asked, stage, held });
     }
 
-    /// Moves the calls under way on; their replies take their places.
+    /// Moves the calls under way on; their replies are kept with them.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some((number, reply))) = self.flying.poll_next_unpin(cx) {
             let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-            let Some(place) = index.and_then(|index| self.places.get_mut(index)) else { continue };
-            let call = place.asked.call.as_ref().map_or(0, |call| call.name.len() + call.body.len());
-            self.held -= place.held;
-            place.held = OVERHEAD + call + length(&reply);
-            self.held += place.held;
-            place.stage = Stage::Here(reply);
+            let Some(pending) = index.and_then(|index| self.calls.get_mut(index)) else { continue };
+            let call = pending.asked.call.as_ref().map_or(0, |call| call.name.len() + call.body.len());
+            self.held -= pending.held;
+            pending.held = OVERHEAD + call + length(&reply);
+            self.held += pending.held;
+            pending.stage = Stage::Here(reply);
         }
     }
 
     /// The first call.
-    pub(super) fn first(&self) -> Option<&Place> {
-        self.places.front()
+    pub(super) fn first(&self) -> Option<&Pending> {
+        self.calls.front()
     }
 
     /// Seeks another reply to the first call.
     pub(super) fn seek_again(&mut self, reply: BoxFuture<'static, Reply>) {
-        if let Some(place) = self.places.front_mut() {
-            place.stage = Stage::Sought;
+        if let Some(pending) = self.calls.front_mut() {
+            pending.stage = Stage::Sought;
             self.flying.push(Flying { number: self.first, reply });
         }
     }
 
     /// Takes the first call out.
-    pub(super) fn pop(&mut self) -> Option<Place> {
-        let place = self.places.pop_front()?;
+    pub(super) fn pop(&mut self) -> Option<Pending> {
+        let pending = self.calls.pop_front()?;
         self.first += 1;
-        self.held -= place.held;
-        if self.places.is_empty() && self.places.capacity() > KEPT {
-            self.places = VecDeque::new();
+        self.held -= pending.held;
+        if self.calls.is_empty() && self.calls.capacity() > KEPT {
+            self.calls = VecDeque::new();
         }
-        Some(place)
+        Some(pending)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::gateway::Gateway;
 use crate::gateway::fetch::Landed;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::{Destination, Routes};
-use crate::listener::Shared;
+use crate::listener::Commons;
 use crate::listener::held::Held;
 use crate::listener::places::Places;
 use crate::log::Lines;
@@ -36,7 +36,7 @@ pub(super) struct Parts {
     pub(super) cache: Arc<Cache>,
     pub(super) flights: Arc<Flights<Landed>>,
     pub(super) redis: Option<Arc<Redis>>,
-    pub(super) shared: Shared,
+    pub(super) commons: Commons,
     /// What became of each backend's calls of late.
     pub(super) recent: BTreeMap<String, Arc<Recent>>,
     pub(super) registry: Mutex<Registry>,
@@ -82,13 +82,13 @@ impl Parts {
         let gateways = config.listeners.iter();
         let gateways =
             gateways.filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?))).collect();
-        let shared = Shared {
+        let commons = Commons {
             places: Places::new(config.limits.connections, config.limits.connections_per_address),
             held: Held::new(config.limits.buffered),
             tasks: TaskTracker::new(),
             stop,
         };
-        Self { gateways, backends, cache, flights, redis, shared, recent, registry: Mutex::new(registry) }
+        Self { gateways, backends, cache, flights, redis, commons, recent, registry: Mutex::new(registry) }
     }
 
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there.

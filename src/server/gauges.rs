@@ -54,7 +54,7 @@ impl Gauges {
         let local = parts.cache.local();
         self.entries.set(signed(local.count()));
         self.bytes.set(signed(local.bytes()));
-        self.held.set(signed(parts.shared.held.total() as u64));
+        self.held.set(signed(parts.commons.held.total() as u64));
         let (record, age) = reloads.now();
         self.config_age.set(signed(age.as_secs()));
         self.generation.set(signed(record.generation));

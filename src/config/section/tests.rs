@@ -41,7 +41,7 @@ impl Section for Outer {
 }
 
 /// What a section is, and what is said of it.
-fn outer(source: &str) -> (Outer, Place, Vec<String>) {
+fn outer(source: &str) -> (Outer, Location, Vec<String>) {
     let (mut text, root): (Text<'_>, DeTable<'_>) = Text::parse(Path::new("f"), source);
     let (name, value) = root.into_iter().next().unwrap();
     let table = text.table(value, name.get_ref()).unwrap();

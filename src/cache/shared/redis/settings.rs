@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// Where it listens. The first place is the one used.
-    pub places: Vec<Place>,
+    pub servers: Vec<Server>,
     /// ACL user; sent with a password only. Without it, Redis takes its user `default`.
     pub username: Option<String>,
     /// Password.
@@ -28,14 +28,14 @@ pub(crate) struct Settings {
 
 /// Where a Redis listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Server {
     /// Name or address, without brackets.
     pub host: String,
     /// Port.
     pub port: u16,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
@@ -68,7 +68,7 @@ impl Settings {
         let (host, port) = authority_parts(authority)?;
         let database = if path.is_empty() { 0 } else { path.parse().map_err(|_| UrlError::Database)? };
         Ok(Self {
-            places: vec![Place { host: host.to_owned(), port }],
+            servers: vec![Server { host: host.to_owned(), port }],
             username: None,
             password: None,
             database,
@@ -166,18 +166,18 @@ const DEFAULT_PORT: u16 = 6379;
 mod tests {
     use super::*;
 
-    fn place(url: &str) -> Result<(String, u32), UrlError> {
+    fn server(url: &str) -> Result<(String, u32), UrlError> {
         let settings = Settings::from_url(url)?;
-        let [place] = &settings.places[..] else { unreachable!() };
-        Ok((place.to_string(), settings.database))
+        let [server] = &settings.servers[..] else { unreachable!() };
+        Ok((server.to_string(), settings.database))
     }
 
     #[test]
     fn a_url_says_where() {
-        assert_eq!(place("redis://db"), Ok(("db:6379".to_owned(), 0)));
-        assert_eq!(place("redis://db/"), Ok(("db:6379".to_owned(), 0)));
-        assert_eq!(place("redis://127.0.0.1:7000/3"), Ok(("127.0.0.1:7000".to_owned(), 3)));
-        assert_eq!(place("redis://[::1]:7000"), Ok(("[::1]:7000".to_owned(), 0)));
+        assert_eq!(server("redis://db"), Ok(("db:6379".to_owned(), 0)));
+        assert_eq!(server("redis://db/"), Ok(("db:6379".to_owned(), 0)));
+        assert_eq!(server("redis://127.0.0.1:7000/3"), Ok(("127.0.0.1:7000".to_owned(), 3)));
+        assert_eq!(server("redis://[::1]:7000"), Ok(("[::1]:7000".to_owned(), 0)));
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
             ("redis://:wo/rd@db", UrlError::Password),
         ];
         for (url, problem) in cases {
-            assert_eq!(place(url), Err(problem), "{url}");
+            assert_eq!(server(url), Err(problem), "{url}");
         }
     }
 

@@ -21,7 +21,7 @@ use crate::dial::{Dial, Stream};
 use super::Settings;
 use super::link::Link;
 
-/// Keeps a connection to one of its places up, or tries to.
+/// Keeps a connection to one of its servers up, or tries to.
 pub(super) struct Supervisor {
     pub(super) settings: Arc<Settings>,
     pub(super) dial: Arc<dyn Dial>,
@@ -41,7 +41,7 @@ impl Supervisor {
     }
 
     async fn keep_up(&self, mut random: impl Rng) {
-        let address = self.settings.places.first().map(ToString::to_string).unwrap_or_default();
+        let address = self.settings.servers.first().map(ToString::to_string).unwrap_or_default();
         let mut attempt = 0_u32;
         loop {
             match self.connect().await {
@@ -111,8 +111,8 @@ impl Supervisor {
     /// A connection to the first of the place's addresses that takes one.
     async fn dial_any(&self) -> io::Result<Box<dyn Stream>> {
         let mut refused = io::Error::from(io::ErrorKind::NotFound);
-        let place = self.settings.places.first().ok_or(io::ErrorKind::NotFound)?;
-        for address in self.dial.resolve(&place.host, place.port).await? {
+        let server = self.settings.servers.first().ok_or(io::ErrorKind::NotFound)?;
+        for address in self.dial.resolve(&server.host, server.port).await? {
             match self.dial.dial(address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => refused = error,
