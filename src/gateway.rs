@@ -1,6 +1,7 @@
 //! The decision: what answers a call.
 
-pub(crate) mod again;
+mod again;
+pub(crate) mod caller;
 pub(crate) mod fetch;
 mod guard;
 pub(crate) mod observed;
@@ -19,13 +20,13 @@ use crate::clock::{Clock, Millis};
 use crate::entry::Entry;
 use crate::fault::Fault;
 use crate::flight::{Flights, Joined};
-use crate::key::canonical::Canonical;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
 use crate::wire::Protocol;
 
+use caller::{Caller, Scratch};
 use fetch::{Landed, Origin, Seeking};
 use guard::guarded;
 use observed::Observed;
@@ -62,13 +63,6 @@ pub(crate) struct Batch {
     pub now: Millis,
 }
 
-/// Memory that a connection lends to its calls.
-#[derive(Debug)]
-pub(crate) struct Scratch {
-    key: Vec<u8>,
-    canonical: Canonical,
-}
-
 /// An answer: at once, or later.
 pub(crate) enum Turn {
     /// It is here.
@@ -90,9 +84,9 @@ impl Gateway {
         call: &CallRef<'_>,
         route: &Arc<Route>,
         now: Millis,
-        scratch: &mut Scratch,
-        session: &Arc<Session>,
+        caller: &mut Caller,
     ) -> Turn {
+        let Caller { scratch, session } = caller;
         // 1. Is there a rule that caches, and does it give this call a key?
         let asking = route.asking(call.header.kind);
         let own_way = session.is_private() || asking.is_silent();
@@ -233,32 +227,8 @@ impl Gateway {
         }
     }
 
-    /// What one client connection has of its own at the backend.
-    pub(crate) fn session(&self) -> Arc<Session> {
-        Arc::new(self.backend.session())
-    }
-
     /// The rules and the time for the calls of one read.
     pub(crate) fn batch(&self, now: Millis) -> Batch {
         Batch { routes: self.routes.load_full(), now }
     }
 }
-
-impl Scratch {
-    /// Memory for calls of at most `depth_max` levels.
-    pub(crate) fn new(depth_max: usize) -> Self {
-        Self { key: Vec::new(), canonical: Canonical::new(depth_max) }
-    }
-
-    /// Gives back the memory that one long call took.
-    #[inline]
-    pub(crate) fn shrink(&mut self) {
-        if self.key.capacity() > KEY_KEPT {
-            self.key = Vec::new();
-        }
-        self.canonical.shrink();
-    }
-}
-
-/// Capacity of a key that is kept from call to call.
-const KEY_KEPT: usize = 4 << 10;

@@ -1,7 +1,8 @@
 //! Whether a reply that had to wait for its turn may still be written.
 
+use super::Gateway;
+use super::caller::Caller;
 use super::route::{Decision, Route};
-use super::{Gateway, Scratch};
 use crate::call::CallRef;
 use crate::clock::Millis;
 use crate::outcome::Outcome;
@@ -18,7 +19,7 @@ impl Gateway {
         call: &CallRef<'_>,
         route: &Route,
         now: Millis,
-        scratch: &mut Scratch,
+        caller: &mut Caller,
     ) -> bool {
         let (Body::Kept(entry), Some(age)) = (&reply.body, reply.age) else { return true };
         let oldest = match reply.outcome {
@@ -37,8 +38,8 @@ impl Gateway {
         };
         let Decision::Cache(cached) = &route.decision else { return true };
         now.since(entry.born) <= age
-            || cached.keyed.key(call, scratch).is_ok()
-                && cached.keyed.caching.judge(entry, &scratch.key, now) <= oldest
-                && !self.cache.is_removed(&scratch.key, entry.born)
+            || cached.keyed.key(call, &mut caller.scratch).is_ok()
+                && cached.keyed.caching.judge(entry, &caller.scratch.key, now) <= oldest
+                && !self.cache.is_removed(&caller.scratch.key, entry.born)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::Scratch;
+use super::caller::Scratch;
 use crate::call::{Answering, CallRef, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope, Spelling};

@@ -12,12 +12,12 @@ use super::fence::Fence;
 use super::line::{Line, Stage};
 use super::outbox::{Echo, Outbox};
 use super::{DuplicateSeqid, Front};
-use crate::backend::Session;
 use crate::call::CallRef;
 use crate::clock::Millis;
+use crate::gateway::caller::Caller;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::Route;
-use crate::gateway::{Batch, Gateway, Scratch, Turn};
+use crate::gateway::{Batch, Gateway, Turn};
 use crate::outcome::Outcome;
 use crate::rule::sessions::Leaves;
 use crate::wire::inbound::{Inbound, Look, Whole};
@@ -31,9 +31,7 @@ pub(super) struct Desk {
     front: Arc<Front>,
     line: Line,
     fence: Fence,
-    /// What this client has of its own at the backend.
-    session: Arc<Session>,
-    scratch: Scratch,
+    caller: Caller,
     /// What became of the calls of this read that were answered at once.
     at_once: Vec<AtOnce>,
 }
@@ -77,8 +75,7 @@ impl Desk {
             outbox: Outbox::default(),
             line: Line::default(),
             fence: Fence::default(),
-            scratch: Scratch::new(front.settings.bounds.depth),
-            session: front.gateway.session(),
+            caller: front.gateway.caller(front.settings.bounds.depth),
             at_once: Vec::new(),
             front,
         }
@@ -103,7 +100,7 @@ impl Desk {
 
     /// Whether the backend connection of this client's own has ended.
     pub(super) fn is_session_lost(&self) -> bool {
-        self.session.is_lost()
+        self.caller.is_session_lost()
     }
 
     /// Answers or starts the call that a message is, at `now`, unless it must wait.
@@ -191,7 +188,7 @@ impl Desk {
     /// Gives back the memory that one large call took.
     #[inline]
     pub(super) fn shrink(&mut self) {
-        self.scratch.shrink();
+        self.caller.shrink();
         if self.at_once.capacity() > AT_ONCE_KEPT {
             self.at_once = Vec::new();
         }
@@ -214,12 +211,12 @@ impl Desk {
         if arrived.at != now && self.is_late(arrived.at, now) && !route.asking(call.header.kind).is_silent() {
             return Err(End::LateReply);
         }
-        if route.leaves == Leaves::Session && !self.session.is_private() {
+        if route.leaves == Leaves::Session && !self.caller.is_private() {
             gateway.counts.session();
             // The call that makes it is alone on its connection.
-            self.session = Arc::new(self.session.own());
+            self.caller.become_private();
         }
-        let turn = gateway.answer(call, route, batch.now, &mut self.scratch, &self.session);
+        let turn = gateway.answer(call, route, batch.now, &mut self.caller);
         match turn {
             Turn::Now(reply) if self.line.is_empty() => {
                 let CallRef { header, .. } = call;
@@ -250,13 +247,12 @@ impl Desk {
         let time = gateway.clock.at(now);
         let anew = match (&pending.stage, pending.asked.again()) {
             (Stage::Here(reply), Some(call)) => {
-                let holds = gateway.holds(reply, &call, &pending.asked.route, time, &mut self.scratch);
+                let holds = gateway.holds(reply, &call, &pending.asked.route, time, &mut self.caller);
                 (!holds).then_some(call)
             }
             (_, call) => call.filter(|_| matches!(pending.stage, Stage::Postponed)),
         };
-        let anew = anew
-            .map(|call| gateway.answer(&call, &pending.asked.route, time, &mut self.scratch, &self.session));
+        let anew = anew.map(|call| gateway.answer(&call, &pending.asked.route, time, &mut self.caller));
         let anew = match anew {
             Some(Turn::Later(_, reply)) => {
                 self.line.seek_again(reply);
