@@ -198,7 +198,7 @@ fn time(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: 
     let Some(bound) = bounds.collect::<Option<Vec<_>>>().and_then(|bounds| bounds.into_iter().max()) else {
         return;
     };
-    let took = reply.written - arrived;
+    let took = reply.written.saturating_sub(arrived);
     if took > bound * 1000 + SLACK {
         let why =
             format!("call {} is answered after {} ms, and may take {bound} ms", call.asked.call, took / 1000);

@@ -48,7 +48,7 @@ fn fared<'a>(record: &'a Record<'_>) -> BTreeMap<u64, Fared<'a>> {
         for (call, reply) in line.pairs(|call| is_silent(record, call)) {
             let answered =
                 reply.filter(|reply| !matches!(reply.content, Content::Fault(_) | Content::Strange(_)));
-            let well = answered.map(|reply| reply.at - call.at);
+            let well = answered.map(|reply| reply.at.saturating_sub(call.at));
             all.insert(call.asked.call, Fared { line, call, well });
         }
     }
