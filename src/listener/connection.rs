@@ -129,7 +129,8 @@ impl<S: Client> Connection<S> {
             step => step?,
         };
         let backed_up = !self.desk.is_empty() || self.step == Step::Full;
-        if backed_up && !self.inbound.is_empty() && self.desk.look_ahead(&mut self.inbound, now)? {
+        let unanswered = backed_up || self.desk.outbox.blocked().is_some();
+        if unanswered && !self.inbound.is_empty() && self.desk.look_ahead(&mut self.inbound, now)? {
             self.step = Step::Unfinished;
         }
         // Each message has its own time, and what waits for other calls is not held up by its client.

@@ -112,7 +112,7 @@ impl Desk {
         let Whole { message: Message { header, body }, flaw, shared } = arrived.whole;
         match (flaw, header.kind) {
             (None, Kind::Call | Kind::Oneway) => {
-                if !self.line.is_empty() {
+                if !self.line.is_empty() || self.outbox.blocked().is_some() {
                     self.repeats(header.seqid, now)?;
                 }
                 let call = CallRef { protocol: arrived.speech.protocol, header, body, shared };
@@ -149,7 +149,9 @@ impl Desk {
             // What waits is found all the same, so that it is known how much is more than one message.
             return Ok(inbound.first() == Ok(Look::Unfinished));
         }
-        self.fence.look(inbound, &self.line).map_err(|reused| self.given_up(reused.arrived, now))
+        let (line, outbox) = (&self.line, &self.outbox);
+        let unanswered = |seqid| line.awaits(seqid).or_else(|| outbox.withholds(seqid));
+        self.fence.look(inbound, unanswered).map_err(|reused| self.given_up(reused.since, now))
     }
 
     /// Notes that the first message was taken out.
@@ -284,16 +286,17 @@ impl Desk {
     }
 
     fn repeats(&self, seqid: i32, now: Instant) -> Result<(), End> {
-        match (self.front.settings.duplicate_seqid, self.line.awaits(seqid)) {
-            (DuplicateSeqid::Close, Some(arrived)) => Err(self.given_up(Some(arrived), now)),
+        let since = self.line.awaits(seqid).or_else(|| self.outbox.withholds(seqid));
+        match (self.front.settings.duplicate_seqid, since) {
+            (DuplicateSeqid::Close, Some(since)) => Err(self.given_up(Some(since), now)),
             (DuplicateSeqid::Close, None) | (DuplicateSeqid::Allow, _) => Ok(()),
         }
     }
 
-    /// The client has used the number of a call again that arrived at a time, where that is known.
-    fn given_up(&self, arrived: Option<Instant>, now: Instant) -> End {
-        if let Some(arrived) = arrived {
-            self.front.gave_up(now.saturating_duration_since(arrived));
+    /// The client has used the number of a call again that has waited since then, where that is known.
+    fn given_up(&self, since: Option<Instant>, now: Instant) -> End {
+        if let Some(since) = since {
+            self.front.gave_up(now.saturating_duration_since(since));
         }
         End::DuplicateSeqid
     }

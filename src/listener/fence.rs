@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
-use super::line::Line;
 use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::Kind;
 
@@ -19,21 +18,25 @@ pub(super) struct Fence {
 /// A number was used again while its call is unanswered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reused {
-    /// When that call arrived, unless it waits unread itself.
-    pub(super) arrived: Option<Instant>,
+    /// Since when that call waits for its reply, or the reply for its client, unless the call waits unread itself.
+    pub(super) since: Option<Instant>,
 }
 
 impl Fence {
     /// Looks at the calls in `inbound` that were not looked at, as far as their headers are here, in bounded parts: true if there are more.
     ///
     /// # Errors
-    /// A number is that of an unanswered call, in `line` or unread.
-    pub(super) fn look(&mut self, inbound: &mut Inbound, line: &Line) -> Result<bool, Reused> {
+    /// A number is that of an unanswered call: of an unread one, or of one that is `unanswered` since a time.
+    pub(super) fn look(
+        &mut self,
+        inbound: &mut Inbound,
+        unanswered: impl Fn(i32) -> Option<Instant>,
+    ) -> Result<bool, Reused> {
         loop {
             // What cannot be read is answered for when its turn comes.
             let look = inbound.look().unwrap_or(Look::Needs(0));
             while let Some(header) = inbound.next_header() {
-                self.check(header.kind, header.seqid, line)?;
+                self.check(header.kind, header.seqid, &unanswered)?;
             }
             match look {
                 Look::Whole => {}
@@ -52,13 +55,18 @@ impl Fence {
         }
     }
 
-    fn check(&mut self, kind: Kind, seqid: i32, line: &Line) -> Result<(), Reused> {
-        if let Some(arrived) = line.awaits(seqid) {
-            return Err(Reused { arrived: Some(arrived) });
+    fn check(
+        &mut self,
+        kind: Kind,
+        seqid: i32,
+        unanswered: impl Fn(i32) -> Option<Instant>,
+    ) -> Result<(), Reused> {
+        if let Some(since) = unanswered(seqid) {
+            return Err(Reused { since: Some(since) });
         }
         let number = (kind == Kind::Call).then_some(seqid);
         if number.is_some() && self.queued.contains(&number) {
-            return Err(Reused { arrived: None });
+            return Err(Reused { since: None });
         }
         self.queued.push_back(number);
         Ok(())

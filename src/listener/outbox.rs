@@ -24,6 +24,8 @@ pub(super) struct Outbox {
     written: usize,
     /// What was spelled after them.
     tail: BytesMut,
+    /// The number of the last reply that was put here.
+    last: i32,
     blocked: Option<Instant>,
 }
 
@@ -51,6 +53,7 @@ impl Outbox {
         };
         let Speech { transport, protocol } = echo.speech;
         let header = Header { kind, name: echo.method, seqid: echo.seqid, form: echo.form };
+        self.last = echo.seqid;
         if body.len() < SHARED_LEAST {
             put_message(&mut self.tail, transport, protocol, &header, body);
             return;
@@ -79,6 +82,11 @@ impl Outbox {
     /// Whether no more is to be put here before something is written.
     pub(super) fn is_full(&self) -> bool {
         self.len() >= FULL
+    }
+
+    /// Since when the reply with this number lies here because the socket takes nothing, as far as that is known: of many, the last is.
+    pub(super) fn withholds(&self, seqid: i32) -> Option<Instant> {
+        self.blocked.filter(|_| self.last == seqid)
     }
 
     /// Since when the socket takes nothing, if it is so.

@@ -63,6 +63,32 @@ async fn a_number_used_again_is_seen_behind_a_call_that_waits_unread() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_that_the_client_does_not_take_is_still_unanswered() {
+    let world = World::new(Given::default()).await;
+    let begun = call_of(SPEECH, Form::Strict, "count", 1, &text(200_000)).split_to(100);
+    for then in [call("hang", 1, 0), begun] {
+        world.narrow(4_096);
+        let mut client = world.client().await;
+        client.call(&[("blob", 20_000)]).await;
+        eventually(|| world.metric("larder_calls_total{") >= 1.0).await;
+        // Nothing of it is read: the client has given up on it and asks for something else.
+        let before = world.closed("duplicate_seqid");
+        client.send(&then).await;
+        eventually(|| world.closed("duplicate_seqid") == before + 1).await;
+        assert_eq!(client.reply().await, None);
+        // A client that numbers its calls is only slow.
+        let mut client = world.client().await;
+        client.call(&[("blob", 20_000), ("count", 0)]).await;
+        pass(1_000).await;
+        client.send(&call("count", 3, 0)).await;
+        for expected in 1..=3 {
+            assert_eq!(client.reply().await.map(|reply| reply.0), Some(expected));
+        }
+    }
+    assert!(!world.heard().contains(&"hang".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn numbers_of_their_own_may_wait_and_are_answered() {
     let world = World::new(Given::default()).await;
     let mut client = world.client().await;

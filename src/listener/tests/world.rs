@@ -18,7 +18,7 @@ use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Form, Header, Kind, put_message};
 use crate::wire::{Bounds, Protocol, Speech, Transport};
 
-const SPEECH: Speech = Speech { transport: Transport::Framed, protocol: Protocol::Binary };
+pub(super) const SPEECH: Speech = Speech { transport: Transport::Framed, protocol: Protocol::Binary };
 const BACKEND: &str = "10.0.0.1:9090";
 
 /// Everything there is.
