@@ -1,6 +1,7 @@
 //! One run of some work per key: all who ask meanwhile share what it brings.
 //!
-//! A flight is a task of its own and outlives whoever started it: a client that hangs up harms nobody who waits. Its seat is free again
+//! A flight is a task of its own and outlives whoever started it: a client that hangs up harms nobody who waits. One that holds much
+//! ends with the last who waits, because what it holds is counted as theirs. Its seat is free again
 //! as soon as it has landed, so a fault is shared with those who wait and remembered for nobody. Only a refresh that failed keeps its
 //! seat for a pause, during which no other refresh of that key takes off:
 //!
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::BuildHasher;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -61,21 +63,36 @@ pub(crate) struct Bounds {
 
 /// How a caller came to its flight.
 #[derive(Debug)]
-pub(crate) enum Joined<T> {
+pub(crate) enum Joined<T: Landing> {
     /// It started it.
-    Led(Flight<T>),
+    Led(Waiter<T>),
     /// It was under way.
-    Followed(Flight<T>),
+    Followed(Waiter<T>),
     /// It was under way with as many waiting as may.
     Crowded,
+}
+
+/// What becomes of a flight that nobody waits for any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deserted {
+    /// It lands: whoever comes later finds what it brought.
+    Lands,
+    /// It ends at once.
+    Ends,
+}
+
+/// One who waits for a flight.
+#[derive(Debug)]
+pub(crate) struct Waiter<T: Landing> {
+    flights: Arc<Flights<T>>,
+    key: Arc<[u8]>,
+    flight: Flight<T>,
 }
 
 /// A flight under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Flight<T> {
     board: Arc<Board<T>>,
-    /// Counts the handles of this flight.
-    handles: Arc<()>,
 }
 
 /// Where a flight's end is told. Those who wait are woken in the order they came, which a channel of tokio's leaves to chance.
@@ -84,6 +101,11 @@ struct Board<T> {
     /// What was brought; nothing if the flight ended without landing.
     brought: OnceLock<Option<T>>,
     told: Notify,
+    /// How many wait for it. Changed under the lock of its seat.
+    waiters: AtomicUsize,
+    deserted: Deserted,
+    /// Ends it before it lands.
+    end: CancellationToken,
 }
 
 /// What a landing means for the seat of a refresh.
@@ -145,6 +167,7 @@ impl<T: Landing> Flights<T> {
         self: &Arc<Self>,
         key: &Arc<[u8]>,
         oldest: Duration,
+        deserted: Deserted,
         work: impl FnOnce() -> F,
     ) -> Joined<T>
     where
@@ -154,13 +177,13 @@ impl<T: Landing> Flights<T> {
         if let Some(Seat { began, stage: Stage::Flying(landed) }) = seats.get(key)
             && began.elapsed() < oldest
         {
-            // One of the flight's handles stays in the seat and one with its task.
-            if Arc::strong_count(&landed.handles) >= self.bounds.waiters_max + 2 {
+            if landed.board.waiters.load(Ordering::Relaxed) >= self.bounds.waiters_max {
                 return Joined::Crowded;
             }
-            return Joined::Followed(landed.clone());
+            return Joined::Followed(self.waiter(key, landed));
         }
-        Joined::Led(self.take_off(key, Purpose::Ask, &mut seats, work()))
+        let flight = self.take_off(key, Purpose::Ask, deserted, &mut seats, work());
+        Joined::Led(self.waiter(key, &flight))
     }
 
     /// Starts `work` as a flight unless one is under way or a failed one has its pause.
@@ -171,7 +194,7 @@ impl<T: Landing> Flights<T> {
         let mut seats = self.seats(key);
         if !seats.contains_key(key) {
             let key = key.into();
-            self.take_off(&key, Purpose::Refresh, &mut seats, work(&key));
+            self.take_off(&key, Purpose::Refresh, Deserted::Lands, &mut seats, work(&key));
         }
     }
 
@@ -184,21 +207,21 @@ impl<T: Landing> Flights<T> {
         self: &Arc<Self>,
         key: &Arc<[u8]>,
         purpose: Purpose,
+        deserted: Deserted,
         seats: &mut Seats<T>,
         work: F,
     ) -> Flight<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let board = Arc::new(Board { brought: OnceLock::new(), told: Notify::new() });
-        let flight = Flight { board, handles: Arc::default() };
+        let flight = Flight { board: Arc::new(Board::new(deserted)) };
         seats.insert(Arc::clone(key), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
         let leave = Leave { flights: Arc::clone(self), key: Arc::clone(key), flight: flight.clone() };
         self.tasks.spawn(async move {
             let stops = &leave.flights.stops;
-            let Some(brought) = stops.all.run_until_cancelled(work).await else {
-                return;
-            };
+            let end = &leave.flight.board.end;
+            let flown = end.run_until_cancelled(stops.all.run_until_cancelled(work)).await;
+            let Some(brought) = flown.flatten() else { return };
             // The seat is free before anybody is told: a call that is made once a reply is known must not join its flight.
             let pauses = purpose == Purpose::Refresh && brought.failed() && leave.pause();
             if !pauses {
@@ -213,6 +236,12 @@ impl<T: Landing> Flights<T> {
         flight
     }
 
+    /// To be called under the lock of the flight's seat.
+    fn waiter(self: &Arc<Self>, key: &Arc<[u8]>, flight: &Flight<T>) -> Waiter<T> {
+        flight.board.waiters.fetch_add(1, Ordering::Relaxed);
+        Waiter { flights: Arc::clone(self), key: Arc::clone(key), flight: flight.clone() }
+    }
+
     fn seats(&self, key: &[u8]) -> MutexGuard<'_, Seats<T>> {
         let shard = self.hashing.hash_one(key) as usize % SHARDS;
         let shard = self.shards.get(shard).or_else(|| self.shards.first());
@@ -221,10 +250,10 @@ impl<T: Landing> Flights<T> {
     }
 }
 
-impl<T: Landing> Flight<T> {
+impl<T: Landing> Waiter<T> {
     /// What the flight brought, or `None` if it ended without landing.
     pub(crate) async fn land(self) -> Option<T> {
-        let Board { brought, told } = &*self.board;
+        let Board { brought, told, .. } = &*self.flight.board;
         let mut ended = pin!(told.notified());
         ended.as_mut().enable();
         if brought.get().is_none() {
@@ -234,7 +263,27 @@ impl<T: Landing> Flight<T> {
     }
 }
 
+impl<T: Landing> Drop for Waiter<T> {
+    fn drop(&mut self) {
+        let board = &self.flight.board;
+        let mut seats = self.flights.seats(&self.key);
+        let was_last = board.waiters.fetch_sub(1, Ordering::Relaxed) == 1;
+        if was_last && board.deserted == Deserted::Ends && board.brought.get().is_none() {
+            // Under the lock, so that nobody joins what has ended.
+            if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.flight)) {
+                seats.remove(&self.key);
+            }
+            board.end.cancel();
+        }
+    }
+}
+
 impl<T> Board<T> {
+    fn new(deserted: Deserted) -> Self {
+        let (told, end) = (Notify::new(), CancellationToken::new());
+        Self { brought: OnceLock::new(), told, waiters: AtomicUsize::new(0), deserted, end }
+    }
+
     /// Tells those who wait. What was told first stays.
     fn tell(&self, brought: Option<T>) {
         if self.brought.set(brought).is_ok() {
@@ -284,7 +333,7 @@ impl<T> Seat<T> {
     /// Whether it is the seat of this flight: a younger one may have taken it.
     fn holds(&self, flight: &Flight<T>) -> bool {
         let (Stage::Flying(held) | Stage::Paused(held)) = &self.stage;
-        Arc::ptr_eq(&held.handles, &flight.handles)
+        Arc::ptr_eq(&held.board, &flight.board)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
 use crate::entry::Entry;
 use crate::fault::Fault;
-use crate::flight::{Flights, Joined};
+use crate::flight::{Deserted, Flights, Joined};
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::outcome::Outcome;
@@ -139,9 +139,11 @@ impl Gateway {
         key: Arc<[u8]>,
         spare: Option<Arc<Entry>>,
     ) -> Reply {
-        // 4. The flight outlives this caller: a client that hangs up harms nobody who waits.
+        // 4. The flight outlives this caller: a client that hangs up harms nobody who waits. Of large calls none flies for nobody.
         let take_off = |seeking| self.flight(call.clone(), &cached, &key, seeking);
-        let joined = self.flights.join(&key, cached.keyed.caching.ttl, || take_off(Seeking::Answer));
+        let deserted = if call.body.len() > ALONE_MAX { Deserted::Ends } else { Deserted::Lands };
+        let ttl = cached.keyed.caching.ttl;
+        let joined = self.flights.join(&key, ttl, deserted, || take_off(Seeking::Answer));
         let (flight, outcome) = match joined {
             Joined::Led(flight) => (flight, Outcome::Miss),
             Joined::Followed(flight) => (flight, Outcome::Coalesced),
@@ -232,3 +234,6 @@ impl Gateway {
         Batch { routes: self.routes.load_full(), now }
     }
 }
+
+/// The longest call whose flight goes on when its callers have gone: what calls hold is counted at their clients' connections.
+const ALONE_MAX: usize = 16 << 10;

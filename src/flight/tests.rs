@@ -32,7 +32,7 @@ async fn all_who_ask_meanwhile_share_one_run() {
     let flights = flights();
     let runs = AtomicUsize::new(0);
     let join = || {
-        flights.join(&key("k"), LONG, || {
+        flights.join(&key("k"), LONG, Deserted::Lands, || {
             runs.fetch_add(1, Ordering::Relaxed);
             slow(Ok(7))
         })
@@ -45,16 +45,18 @@ async fn all_who_ask_meanwhile_share_one_run() {
 #[tokio::test(start_paused = true)]
 async fn a_flight_outlives_who_started_it() {
     let flights = flights();
-    drop(flights.join(&key("k"), LONG, || slow(Ok(7))));
-    let Joined::Followed(second) = flights.join(&key("k"), LONG, || slow(Ok(8))) else { unreachable!() };
+    drop(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(7))));
+    let Joined::Followed(second) = flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(8))) else {
+        unreachable!()
+    };
     assert_eq!(second.land().await, Some(Ok(7)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_older_flight_is_not_joined() {
     let flights = flights();
-    drop(flights.join(&key("k"), LONG, || slow(Ok(7))));
-    let younger = flights.join(&key("k"), Duration::ZERO, || slow(Ok(8)));
+    drop(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(7))));
+    let younger = flights.join(&key("k"), Duration::ZERO, Deserted::Lands, || slow(Ok(8)));
     let Joined::Led(younger) = younger else { unreachable!() };
     assert_eq!(younger.land().await, Some(Ok(8)));
 }
@@ -62,10 +64,12 @@ async fn an_older_flight_is_not_joined() {
 #[tokio::test(start_paused = true)]
 async fn a_fault_is_not_remembered() {
     let flights = flights();
-    let Joined::Led(first) = flights.join(&key("k"), LONG, || slow(Err(()))) else { unreachable!() };
+    let Joined::Led(first) = flights.join(&key("k"), LONG, Deserted::Lands, || slow(Err(()))) else {
+        unreachable!()
+    };
     assert_eq!(first.land().await, Some(Err(())));
     tokio::task::yield_now().await;
-    assert!(matches!(flights.join(&key("k"), LONG, || slow(Ok(1))), Joined::Led(_)));
+    assert!(matches!(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(1))), Joined::Led(_)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,8 +96,12 @@ async fn a_failed_refresh_pauses_before_the_next() {
 #[tokio::test(start_paused = true)]
 async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
     let flights = flights();
-    let Joined::Led(lands) = flights.join(&key("lands"), LONG, || slow(Ok(7))) else { unreachable!() };
-    let Joined::Led(hangs) = flights.join(&key("hangs"), LONG, std::future::pending) else { unreachable!() };
+    let Joined::Led(lands) = flights.join(&key("lands"), LONG, Deserted::Lands, || slow(Ok(7))) else {
+        unreachable!()
+    };
+    let Joined::Led(hangs) = flights.join(&key("hangs"), LONG, Deserted::Lands, std::future::pending) else {
+        unreachable!()
+    };
     flights.refresh(b"pauses", |_| async { Err(()) });
     tokio::task::yield_now().await;
     let began = Instant::now();
@@ -105,8 +113,10 @@ async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn a_flight_shares_its_key_with_who_asks() {
     let (flights, key) = (flights(), key("k"));
-    let Joined::Led(flight) = flights.join(&key, LONG, || slow(Ok(7))) else { unreachable!() };
-    assert_eq!(Arc::strong_count(&key), 3);
+    let Joined::Led(flight) = flights.join(&key, LONG, Deserted::Lands, || slow(Ok(7))) else {
+        unreachable!()
+    };
+    assert_eq!(Arc::strong_count(&key), 4);
     flight.land().await;
     tokio::task::yield_now().await;
     assert_eq!(Arc::strong_count(&key), 1);
@@ -117,7 +127,22 @@ async fn waiters_are_bounded() {
     let flights = flights();
     let mut held = Vec::new();
     for _ in 0..2 {
-        held.push(flights.join(&key("k"), LONG, || slow(Ok(1))));
+        held.push(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(1))));
     }
-    assert!(matches!(flights.join(&key("k"), LONG, || slow(Ok(1))), Joined::Crowded));
+    assert!(matches!(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(1))), Joined::Crowded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_holds_much_ends_with_the_last_who_waits() {
+    let (flights, key) = (flights(), key("k"));
+    let join = || flights.join(&key, LONG, Deserted::Ends, || slow(Ok(7)));
+    let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
+    drop(first);
+    tokio::task::yield_now().await;
+    assert_eq!(flights.tasks(), 1);
+    drop(second);
+    let Joined::Led(third) = join() else { unreachable!() };
+    tokio::task::yield_now().await;
+    assert_eq!(flights.tasks(), 1);
+    assert_eq!(third.land().await, Some(Ok(7)));
 }

@@ -109,3 +109,23 @@ async fn a_call_that_has_a_key_is_counted_with_it() {
     eventually(|| world.under_way().calls == 1).await;
     assert!((300_000..310_000).contains(&world.under_way().held), "{}", world.under_way().held);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_large_calls_hold_goes_with_their_clients() {
+    let rules = "[rules.'S.hang']\nttl = '60s'\ntimeout = '20s'";
+    let world = World::new(Given { rules, ..Given::default() }).await;
+    let speech = Speech { transport: Transport::Framed, protocol: Protocol::Binary };
+    let (mut large, mut small) = (world.client().await, world.client().await);
+    large.send(&call_of(speech, Form::Strict, "hang", 1, &text(150_000))).await;
+    small.send(&call_of(speech, Form::Strict, "hang", 1, &text(150))).await;
+    eventually(|| world.under_way().calls == 2).await;
+    large.socket.abort();
+    small.socket.abort();
+    eventually(|| world.under_way().connections == 0).await;
+    pass(1).await;
+    assert_eq!(
+        (world.under_way().calls, world.under_way().flights),
+        (1, 1),
+        "a small one may still be of use"
+    );
+}
