@@ -97,7 +97,7 @@ impl Backend {
         deadline: Option<Deadline>,
     ) -> Result<Attempt, Fault> {
         if self.endpoints.is_empty() {
-            self.wait_for_lookup(deadline).await?;
+            Box::pin(self.wait_for_lookup(deadline)).await?;
         }
         if let Some(over) = deadline.filter(|deadline| deadline.is_over()) {
             return Err(self.means.late(over));

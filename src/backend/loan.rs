@@ -22,7 +22,8 @@ use crate::fault::Fault;
 /// A connection in use.
 #[derive(Debug)]
 pub(super) struct Loan {
-    pub(super) connection: Connection,
+    /// In a box: it is handed from the pool to a call and back, and a call's future holds its loan.
+    pub(super) connection: Box<Connection>,
     /// The right to be a lane. Before the permit, as the connection is: what ends is counted off before another may begin.
     lane: Option<OwnedSemaphorePermit>,
     permit: OwnedSemaphorePermit,
@@ -85,7 +86,10 @@ impl Loan {
         };
         let loan = match slot {
             Vacancy::Used(connection) => Self { connection, lane: None, permit, endpoint, past: Past::Used },
-            Vacancy::Room(open) => Opening::begin(endpoint, permit, open).end(attempt, deadline).await?,
+            // In a box, so that the calls that need no other connection are small.
+            Vacancy::Room(open) => {
+                Box::pin(Opening::begin(endpoint, permit, open).end(attempt, deadline)).await?
+            }
         };
         Ok(Self { lane, ..loan })
     }
@@ -179,7 +183,7 @@ impl Opening {
         let means = &endpoint.means;
         let stream = dialled.map_err(|error| means.unreachable(format!("{}: {error}", endpoint.address)))?;
         means.tally.opened();
-        let connection = Connection::new(stream, &means.settings, means.chance.seqids(), open);
+        let connection = Box::new(Connection::new(stream, &means.settings, means.chance.seqids(), open));
         Ok(Loan { connection, lane: None, permit, endpoint, past: Past::New })
     }
 }

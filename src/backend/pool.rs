@@ -34,7 +34,7 @@ use super::resting::{Rest, Resting};
 /// a connection is only opened where no idle one can be had.
 #[derive(Debug)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idlers>,
     permits: Arc<Semaphore>,
     /// Half of the connections, so that the other half is left to calls that are answered.
     lanes: Arc<Semaphore>,
@@ -47,14 +47,13 @@ pub(super) struct Pool {
     idle_timeout: Duration,
 }
 
+/// Idle connections, the one used last at the end. Each goes in and out once a call: in a box, that is the move of a pointer.
+type Idlers = Vec<Box<Connection>>;
+
 /// What a permit is good for.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "lives for one statement; a box would cost every call an allocation"
-)]
 pub(super) enum Vacancy {
     /// A connection that was used before.
-    Used(Connection),
+    Used(Box<Connection>),
     /// Room for one to be opened.
     Room(Open),
 }
@@ -139,7 +138,7 @@ impl Pool {
     }
 
     /// Takes a connection back that has no call on it. To be called before its permit ends.
-    pub(super) fn put(&self, mut connection: Connection) {
+    pub(super) fn put(&self, mut connection: Box<Connection>) {
         if self.idle_timeout.is_zero() {
             return;
         }
@@ -182,7 +181,7 @@ impl Pool {
         permit.ok().and_then(Result::ok).ok_or_else(full)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn lock(&self) -> MutexGuard<'_, Idlers> {
         // A list of whole connections at every moment.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

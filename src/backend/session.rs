@@ -69,7 +69,11 @@ impl Session {
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
         let lane = match &self.0 {
-            Ways::Private(private) => return private.lock().await.ask(backend, call, terms, timeout).await,
+            // What most calls do not need lies in boxes, so that their own futures are small.
+            Ways::Private(private) => {
+                let asked = async { private.lock().await.ask(backend, call, terms, timeout).await };
+                return Box::pin(asked).await;
+            }
             Ways::Shared(lane) => lane,
         };
         let deadline = Deadline::after(timeout);
@@ -80,10 +84,15 @@ impl Session {
             (Answering::Reply, Repeat::Once) => {
                 // A call that may not be repeated is alone on its client's connection: nobody else looks for the lane meanwhile.
                 let lane = lane.lock().await.take();
-                ask_behind(lane, backend, call, terms, deadline).await.map(Some)
+                let asked = match admitted(lane) {
+                    Some(lane) => Box::pin(ask_behind(lane, backend, call, terms, deadline)).await,
+                    None => backend.ask_until(call, terms, deadline).await,
+                };
+                asked.map(Some)
             }
             (Answering::Oneway | Answering::Unsure, _) => {
-                send_down(&mut *lane.lock().await, backend, call, deadline).await.map(|()| None)
+                let sent = async { send_down(&mut *lane.lock().await, backend, call, deadline).await };
+                Box::pin(sent).await.map(|()| None)
             }
         }
     }
@@ -143,15 +152,12 @@ async fn send_down(
 
 /// Asks for a reply behind what was sent down `lane`. The reply ends the lane, and so does its absence.
 async fn ask_behind(
-    lane: Option<Lane>,
+    (lane, mut attempt): (Lane, Attempt),
     backend: &Backend,
     call: &Call,
     terms: &Terms,
     deadline: Option<Deadline>,
 ) -> Result<Answer, Fault> {
-    let Some((lane, mut attempt)) = admitted(lane) else {
-        return backend.ask_until(call, terms, deadline).await;
-    };
     let means = &backend.means;
     means.same_protocol(call)?;
     attempt.sends(deadline);
