@@ -32,6 +32,20 @@ fn table(page: &mut String, header: &str, shape: OptionShape<'_>) {
     }
 }
 
+/// Every option, behind its section's name without that of the thing it is for: `listeners`, `cache.local`.
+pub(super) fn options() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for section in sections() {
+        let kind = match section.header.split_once('.') {
+            Some((kind, _)) if kind != "cache" => kind,
+            Some(_) | None => section.header,
+        };
+        let options = section.shape.root().options();
+        all.extend(options.map(|(name, _)| (kind.to_owned(), name.to_owned())));
+    }
+    all
+}
+
 /// `config/schema.json`, for editors.
 pub(super) fn schema() -> String {
     let mut root = json!({

@@ -1,5 +1,6 @@
 //! Whole files: what is said of them, and what they become.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -297,6 +298,27 @@ fn the_reference_is_up_to_date() {
 #[test]
 fn the_schema_is_up_to_date() {
     is_up_to_date("schema.json", &reference::schema());
+}
+
+#[test]
+fn the_sample_names_every_option() {
+    let sample = super::EMBEDDED.lines().map(|line| line.strip_prefix("# ").unwrap_or(line));
+    let mut section = "";
+    let mut named = BTreeSet::new();
+    for line in sample {
+        if let Some(header) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+            section = if header.starts_with("cache.") { header } else { header.split('.').next().unwrap() };
+        }
+        named.extend(
+            line.split(" = ").filter_map(|text| text.split(' ').next_back()).map(|option| (section, option)),
+        );
+    }
+    let all = reference::options();
+    let lacking: Vec<_> = all
+        .iter()
+        .filter(|(section, option)| !named.contains(&(section.as_str(), option.as_str())))
+        .collect();
+    assert!(all.len() > 60 && lacking.is_empty(), "config/larder.toml lacks {lacking:?}");
 }
 
 #[test]
