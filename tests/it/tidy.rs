@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use larder::config::Config;
 
@@ -283,4 +284,15 @@ fn every_option_is_used_by_a_test_or_a_configuration() {
         text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let unused = options.iter().filter(|option| !words.contains(*option));
     none("options that nothing names", &unused.map(ToString::to_string).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_planted_mistake_still_applies() {
+    let checked = Command::new("python3").arg(root().join("tests/plants")).arg("--check").output().unwrap();
+    assert!(
+        checked.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&checked.stdout),
+        String::from_utf8_lossy(&checked.stderr)
+    );
 }
