@@ -304,4 +304,17 @@ mod tests {
         assert_eq!(caching().keeping(&long(Ending::Result)), Keeping::Leave);
         assert_eq!(caching().keeping(&long(Ending::Exception(1))), Keeping::Remove);
     }
+
+    #[test]
+    fn a_tier_is_used_where_the_rule_names_it() {
+        let used = [Tiers::Local, Tiers::Shared, Tiers::Both].map(|tiers| (tiers.local(), tiers.shared()));
+        assert_eq!(used, [(true, false), (false, true), (true, true)]);
+    }
+
+    #[test]
+    fn a_fallback_answers_in_its_clients_protocol() {
+        let fallback = Fallback { binary: Bytes::from_static(b"b"), compact: Bytes::from_static(b"c") };
+        let bodies = [Protocol::Binary, Protocol::Compact].map(|protocol| fallback.body(protocol));
+        assert_eq!(bodies, [&b"b"[..], b"c"]);
+    }
 }
