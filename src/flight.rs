@@ -270,9 +270,7 @@ impl<T: Landing> Drop for Waiter<T> {
         let was_last = board.waiters.fetch_sub(1, Ordering::Relaxed) == 1;
         if was_last && board.deserted == Deserted::Ends && board.brought.get().is_none() {
             // Under the lock, so that nobody joins what has ended.
-            if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.flight)) {
-                seats.remove(&self.key);
-            }
+            self.flight.free(&self.key, &mut seats);
             board.end.cancel();
         }
     }
@@ -311,14 +309,9 @@ impl<T: Landing> Leave<T> {
             Some(_) | None => false,
         }
     }
-}
 
-impl<T: Landing> Leave<T> {
     fn free(&self) {
-        let mut seats = self.flights.seats(&self.key);
-        if seats.get(&self.key).is_some_and(|seat| seat.holds(&self.flight)) {
-            seats.remove(&self.key);
-        }
+        self.flight.free(&self.key, &mut self.flights.seats(&self.key));
     }
 }
 
@@ -326,6 +319,15 @@ impl<T: Landing> Drop for Leave<T> {
     fn drop(&mut self) {
         self.free();
         self.flight.board.tell(None);
+    }
+}
+
+impl<T> Flight<T> {
+    /// Frees its seat, unless a younger flight has taken it.
+    fn free(&self, key: &[u8], seats: &mut Seats<T>) {
+        if seats.get(key).is_some_and(|seat| seat.holds(self)) {
+            seats.remove(key);
+        }
     }
 }
 
