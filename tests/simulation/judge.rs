@@ -6,6 +6,7 @@ mod leftovers;
 mod outage;
 mod record;
 mod replies;
+mod rotation;
 mod twins;
 
 use crate::history::Event;

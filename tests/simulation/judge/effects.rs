@@ -60,10 +60,11 @@ fn reordered(record: &Record<'_>, line: &Line, attempts: &BTreeMap<u64, Vec<&Att
         let Some(attempt) = attempts.get(&call.asked.call).and_then(|tries| tries.first().copied()) else {
             continue;
         };
-        // What was on its way on a connection that broke may still be read.
-        // So may what was sent to an endpoint that did not answer then: its client's next call goes where there is an answer.
-        let left = |before: &Attempt| record.troubled_between(before.sent, attempt.sent);
-        let broken = |before: &&Attempt| record.disturbed.contains(&before.wire) || left(before);
+        // What was on its way on a connection that broke may still be read. So may what was sent to an endpoint that left the
+        // rotation since: its client's next call goes where there is an answer.
+        let broke =
+            |before: &Attempt| record.disturbed.get(&before.wire).is_some_and(|at| *at <= before.began);
+        let broken = |before: &&Attempt| broke(before) || record.may_be_out(before, attempt.sent);
         if let Some(before) = last.filter(|before| before.began > attempt.began && !broken(before)) {
             let why = format!("call {} began before call {}", attempt.asked.call, before.asked.call);
             let wires = vec![line.wire, before.wire, attempt.wire];

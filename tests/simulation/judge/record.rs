@@ -1,11 +1,12 @@
 //! The history, sorted by what it is about: calls, the replies that backends gave, and connections.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::rotation::TROUBLE_LASTS;
 use crate::clients::Manner;
 use crate::history::{Did, Event, Moment, What};
 use crate::rules::Rule;
-use crate::service::{Asked, Content, Method};
+use crate::service::{Asked, Content, Method, Returns};
 use crate::thrift::Kind;
 use crate::world::World;
 
@@ -20,8 +21,10 @@ pub(crate) struct Record<'a> {
     /// What backends were asked, by the serial of each.
     pub(crate) attempts: BTreeMap<i64, Attempt>,
     pub(crate) quiet: Moment,
-    /// Connections to which the network did something.
-    pub(crate) disturbed: BTreeSet<u64>,
+    /// When the network first did something to a connection.
+    pub(crate) disturbed: BTreeMap<u64, Moment>,
+    /// When it did, to any between gateways and endpoints.
+    pub(crate) befell: Vec<Moment>,
     /// When anything befell an endpoint, its connections or the way there.
     pub(crate) troubles: Vec<Moment>,
 }
@@ -69,6 +72,7 @@ pub(crate) struct Reply {
 /// One call at a backend.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
+    pub(crate) endpoint: usize,
     pub(crate) gateway: usize,
     pub(crate) wire: u64,
     pub(crate) asked: Asked,
@@ -122,7 +126,8 @@ impl<'a> Record<'a> {
             lines: BTreeMap::new(),
             attempts: BTreeMap::new(),
             quiet: 0,
-            disturbed: BTreeSet::new(),
+            disturbed: BTreeMap::new(),
+            befell: Vec::new(),
             troubles: Vec::new(),
         };
         let beyond = |wire: u64, did: Did, offset: usize| progress.get(&(wire, side(did)))?.beyond(offset);
@@ -158,9 +163,10 @@ impl<'a> Record<'a> {
             What::HalfClosed { wire, .. } => self.line(*wire).half_closed = Some(at),
             What::Left { wire, .. } => self.line(*wire).left = Some(at),
             What::Ended { wire, how, .. } => self.line(*wire).ended = Some((at, how)),
-            What::Began { wire, gateway, asked, kind, serial, bytes, .. } => {
+            What::Began { endpoint, wire, gateway, asked, kind, serial, bytes, .. } => {
                 let sent = beyond(*wire, Did::WroteToBackend, bytes.0).unwrap();
                 let attempt = Attempt {
+                    endpoint: *endpoint,
                     gateway: *gateway,
                     wire: *wire,
                     asked: *asked,
@@ -185,13 +191,21 @@ impl<'a> Record<'a> {
                 }
             }
             What::Network { wire, .. } => {
-                if let Some(line) = self.lines.get_mut(wire) {
-                    line.disturbed.push(at);
+                match self.lines.get_mut(wire) {
+                    Some(line) => line.disturbed.push(at),
+                    None => self.befell.push(at),
                 }
-                self.disturbed.insert(*wire);
+                self.disturbed.entry(*wire).or_insert(at);
                 self.troubles.push(at);
             }
-            What::Mood { .. } | What::Closed { .. } | What::Silent { .. } => self.troubles.push(at),
+            What::Silent { serial, .. } => {
+                // Nothing else is to be expected of a oneway.
+                if self.attempts.get(serial).is_none_or(|one| one.asked.method.returns() != Returns::Nothing)
+                {
+                    self.troubles.push(at);
+                }
+            }
+            What::Mood { .. } | What::Closed { .. } => self.troubles.push(at),
             What::Quiet => self.quiet = at,
             What::Passed { .. } | What::Tier { .. } | What::UnderWay { .. } | What::Panicked { .. } => {}
         }
@@ -215,20 +229,24 @@ impl<'a> Record<'a> {
 
     /// Whether a backend may have failed in a time that bears on a call from `from` to `until`.
     pub(crate) fn troubled(&self, from: Moment, until: Moment) -> bool {
-        self.troubled_between(from.saturating_sub(TROUBLE_LASTS), until)
+        let from = from.saturating_sub(TROUBLE_LASTS);
+        let slow = |attempt: &Attempt| (from..=until).contains(&attempt.sent) && attempt.is_slow();
+        self.troubles.iter().any(|at| (from..=until).contains(at)) || self.attempts.values().any(slow)
+    }
+}
+
+impl Attempt {
+    /// When nothing more was to be expected of it. Nothing answers a oneway: the beginning of its handler stands for that.
+    pub(crate) fn over(&self) -> Option<Moment> {
+        match self.asked.method.returns() {
+            Returns::Nothing => Some(self.began),
+            Returns::Item | Returns::Number | Returns::Void => self.answer.as_ref()?.read,
+        }
     }
 
-    /// Whether a backend may have failed in this time.
-    pub(crate) fn troubled_between(&self, from: Moment, until: Moment) -> bool {
-        self.troubles.iter().any(|at| (from..=until).contains(at))
-            || self.attempts.values().any(|attempt| {
-                attempt.sent <= until
-                    && attempt
-                        .answer
-                        .as_ref()
-                        .is_none_or(|answer| answer.read.is_none_or(|read| read > attempt.sent + SLOW))
-                    && attempt.sent >= from
-            })
+    /// Whether it may have cost its call, or those behind it, their time.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.over().is_none_or(|over| over > self.sent + SLOW)
     }
 }
 
@@ -252,7 +270,5 @@ fn side(did: Did) -> u8 {
 
 /// Bytes within which the number of any call of the sample service stands.
 const HEADER: usize = 30;
-/// How long an endpoint that failed may be left alone: the longest ejection, and some.
-const TROUBLE_LASTS: Moment = 40_000_000;
 /// An answer that takes longer than this may have cost a call its time.
 const SLOW: Moment = 90_000;
