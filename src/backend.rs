@@ -3,6 +3,7 @@
 mod answer;
 mod ask;
 mod balance;
+mod budget;
 mod chance;
 mod connection;
 mod counts;
@@ -18,6 +19,7 @@ pub(crate) mod options;
 mod pool;
 mod private;
 mod resting;
+mod retry;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ mod tests;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +39,7 @@ pub(crate) use session::Session;
 use crate::dial::Dial;
 use crate::fault::Fault;
 use crate::seed::Seed;
+use budget::Budget;
 use chance::Chance;
 use endpoints::Endpoints;
 use lookup::Lookup;
@@ -46,19 +50,21 @@ use means::Means;
 pub(crate) struct Backend {
     means: Arc<Means>,
     endpoints: Endpoints,
+    budget: Budget,
     lookup: watch::Sender<Lookup>,
 }
 
 impl Backend {
     /// A backend that opens its connections through `dial`. Literal addresses can be asked at once, host names once
-    /// [`Backend::run`] has looked them up. `seed` decides the choice among endpoints, the jitter of ejections and the
-    /// sequence ids.
+    /// [`Backend::run`] has looked them up. `seed` decides the choice among endpoints, the jitter of ejections and
+    /// retries, and the sequence ids.
     pub(crate) fn new(settings: Settings, dial: Arc<dyn Dial>, seed: Seed, counts: &Counts) -> Arc<Self> {
         let tally = counts.of(&settings.name);
         let (chance, tasks) = (Chance::new(seed), TaskTracker::new());
+        let budget = Budget::new(settings.retry_percent, settings.retry_burst, Instant::now());
         let means = Arc::new(Means { settings, dial, chance, tally, tasks });
         let endpoints = Endpoints::new(Arc::clone(&means));
-        let backend = Self { means, endpoints, lookup: watch::Sender::new(Lookup::Pending) };
+        let backend = Self { means, endpoints, budget, lookup: watch::Sender::new(Lookup::Pending) };
         backend.begin();
         Arc::new(backend)
     }
@@ -104,6 +110,11 @@ impl Backend {
     /// Whether a call would get as far as an endpoint: one is in rotation, or due to be probed.
     pub(crate) fn is_worth_asking(&self) -> bool {
         !self.is_down() || self.endpoints.any_is_due()
+    }
+
+    /// The retries that its budget has left.
+    pub(crate) fn retries_left(&self) -> f64 {
+        self.budget.left(Instant::now())
     }
 
     /// Its endpoints as they are.

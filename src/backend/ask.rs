@@ -1,6 +1,5 @@
-//! One call's tries: at which endpoint, over which connection, and whether there is another.
+//! One call's tries: at which endpoint, over which connection, until when.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,35 +9,9 @@ use super::connection::Broken;
 use super::deadline::Deadline;
 use super::endpoint::Attempt;
 use super::loan::{Loan, Past, Want};
+use super::retry::{Again, REDIALS_MOST, Tries};
 use crate::call::{Answer, Call, Repeat, Terms};
-use crate::fault::{Fault, Retry};
-
-/// One call's tries.
-struct Tries {
-    whole: Option<Deadline>,
-    /// Endpoints that were asked. Allocates with the first fault only.
-    tried: Vec<SocketAddr>,
-    second: Second,
-}
-
-/// Whether a call that may have run may be sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Second {
-    Possible,
-    Spent,
-}
-
-/// What a failed try leaves possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Again {
-    /// No byte was sent: any other endpoint.
-    Unsent,
-    /// Another endpoint, if the method and the fault allow it.
-    Elsewhere,
-    /// As that, and the same endpoint too: a connection that had been idle ended without a byte, as it does when its
-    /// server closes it at that moment.
-    Same,
-}
+use crate::fault::Fault;
 
 impl Backend {
     /// Asks for a reply, at another endpoint too where that is safe. `timeout` bounds the whole call, lines and tries
@@ -65,28 +38,24 @@ impl Backend {
         self.means.same_protocol(call)?;
         let mut tries = Tries::new(deadline);
         let mut attempt = self.first_attempt(terms.repeat, tries.whole).await?;
-        let mut want = Want::Any;
+        let mut want = Want::of(terms.repeat);
         loop {
-            let deadline = self.attempt_deadline(&tries, terms);
+            let deadline = self.try_deadline(tries.whole);
             let endpoint = Arc::clone(&attempt.endpoint);
             let (asked, again) = ask_once(attempt, call, terms, want, deadline).await;
+            if let Some(reason) = tries.ended() {
+                self.means.tally.retried(reason, asked.is_ok());
+            }
             let fault = match asked {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            if !tries.may_go_on(&fault, again, terms.repeat) {
-                return Err(fault);
+            // In a box, because most calls end with their first try.
+            let next = self.try_again(&mut tries, (&fault, again), &endpoint, terms.repeat, None);
+            match Box::pin(next).await {
+                Some(next) => (attempt, want) = next,
+                None => return Err(fault),
             }
-            tries.tried.push(endpoint.address);
-            (attempt, want) = match (self.endpoints.choose(&tries.tried, terms.repeat), again) {
-                (Some(attempt), _) => (attempt, Want::Any),
-                (None, Again::Same) => match Attempt::admit(&endpoint) {
-                    Some(attempt) => (attempt, Want::Opened),
-                    None => return Err(fault),
-                },
-                (None, Again::Unsent | Again::Elsewhere) => return Err(fault),
-            };
-            self.means.tally.retried();
         }
     }
 
@@ -102,7 +71,9 @@ impl Backend {
         if let Some(over) = deadline.filter(|deadline| deadline.is_over()) {
             return Err(self.means.late(over));
         }
-        self.endpoints.choose(&[], repeat).ok_or_else(|| self.means.down())
+        let attempt = self.endpoints.choose(&[], repeat).ok_or_else(|| self.means.down())?;
+        self.budget.deposit();
+        Ok(attempt)
     }
 
     /// A connection at the first endpoint that lets one be had, and the attempt of its first call. Nothing is sent.
@@ -120,6 +91,9 @@ impl Backend {
             };
             tried.push(attempt.endpoint.address);
             attempt.failed(&fault);
+            if tried.len() > REDIALS_MOST as usize {
+                return Err(fault);
+            }
             attempt = match self.endpoints.choose(&tried, Repeat::Once) {
                 Some(attempt) if !deadline.is_some_and(Deadline::is_over) => attempt,
                 Some(_) | None => return Err(fault),
@@ -127,49 +101,10 @@ impl Backend {
         }
     }
 
-    fn attempt_deadline(&self, tries: &Tries, terms: &Terms) -> Option<Deadline> {
-        let second = terms.repeat == Repeat::Idempotent
-            && tries.second == Second::Possible
-            && self.endpoints.len() > tries.tried.len() + 1;
-        let share = match (self.means.settings.attempt_timeout, tries.whole) {
-            (Some(own), _) => Some(own),
-            (None, Some(whole)) if second => Some(whole.after / 2),
-            (None, _) => None,
-        };
-        Deadline::after(share).map_or(tries.whole, |attempt| Some(attempt.or_earlier(tries.whole)))
-    }
-
-    /// The deadline of a call's only try.
+    /// The deadline of one try of a call that ends with `whole`.
     pub(super) fn try_deadline(&self, whole: Option<Deadline>) -> Option<Deadline> {
         let own = Deadline::after(self.means.settings.attempt_timeout);
         own.map_or(whole, |own| Some(own.or_earlier(whole)))
-    }
-}
-
-impl Tries {
-    fn new(whole: Option<Deadline>) -> Self {
-        Self { whole, tried: Vec::new(), second: Second::Possible }
-    }
-
-    /// Whether to try again after `fault`.
-    fn may_go_on(&mut self, fault: &Fault, again: Again, repeat: Repeat) -> bool {
-        if self.whole.is_some_and(Deadline::is_over) {
-            return false;
-        }
-        let retry = match again {
-            Again::Unsent => Retry::Unsent,
-            Again::Elsewhere | Again::Same => fault.retry(),
-        };
-        match (retry, repeat, self.second) {
-            (Retry::Unsent, _, _) => true,
-            (Retry::Idempotent, Repeat::Idempotent, Second::Possible) => {
-                self.second = Second::Spent;
-                true
-            }
-            (Retry::Idempotent, Repeat::Once, _)
-            | (Retry::Idempotent, Repeat::Idempotent, Second::Spent)
-            | (Retry::Never, _, _) => false,
-        }
     }
 }
 

@@ -7,11 +7,35 @@ use prometheus_client::registry::Registry;
 
 use crate::fault::Fault;
 
+/// What keeps a call from a retry that its method and its fault would allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// The budget is spent.
+    Budget,
+    /// It would end too late.
+    Time,
+    /// More than half of the endpoints are out: the others have enough to do.
+    Outage,
+}
+
+impl Kept {
+    const ALL: [Self; 3] = [Self::Budget, Self::Time, Self::Outage];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Time => "time",
+            Self::Outage => "outage",
+        }
+    }
+}
+
 /// The counters of all backends. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     attempts: Family<Attempted, Counter>,
-    retries: Family<Name, Counter>,
+    retries: Family<Retried, Counter>,
+    kept: Family<NotRetried, Counter>,
     ejections: Family<Name, Counter>,
     opened: Family<Name, Counter>,
     unsolicited: Family<Name, Counter>,
@@ -25,7 +49,16 @@ impl Counts {
             "Tries of calls, by what came of them",
             self.attempts.clone(),
         );
-        registry.register("larder_backend_retries", "Calls tried again", self.retries.clone());
+        registry.register(
+            "larder_backend_retries",
+            "Retries of calls that may have run, by the fault that each came after and what it came to",
+            self.retries.clone(),
+        );
+        registry.register(
+            "larder_backend_retries_refused",
+            "Calls not tried again that might have been, by what kept them from it",
+            self.kept.clone(),
+        );
         registry.register(
             "larder_backend_ejections",
             "Endpoints taken out of rotation",
@@ -46,11 +79,19 @@ impl Counts {
             let labels = Attempted { backend: backend.to_owned(), result };
             self.attempts.get_or_create(&labels).clone()
         };
+        let retry = |reason, result| {
+            self.retries.get_or_create(&Retried { backend: backend.to_owned(), reason, result }).clone()
+        };
+        let kept = |kept: Kept| {
+            let labels = NotRetried { backend: backend.to_owned(), by: kept.as_str() };
+            (kept, self.kept.get_or_create(&labels).clone())
+        };
         Tally {
             answered: attempt("answer"),
             sent: attempt("sent"),
             faults: FAULTS.map(|fault| (fault, attempt(fault))),
-            retries: self.retries.get_or_create(&name).clone(),
+            retries: FAULTS.map(|fault| (fault, retry(fault, "answer"), retry(fault, "fault"))),
+            kept: Kept::ALL.map(kept),
             ejections: self.ejections.get_or_create(&name).clone(),
             opened: self.opened.get_or_create(&name).clone(),
             unsolicited: self.unsolicited.get_or_create(&name).clone(),
@@ -64,7 +105,9 @@ pub(super) struct Tally {
     answered: Counter,
     sent: Counter,
     faults: [(&'static str, Counter); FAULTS.len()],
-    retries: Counter,
+    /// By the fault before: those that were answered, and those that met a fault too.
+    retries: [(&'static str, Counter, Counter); FAULTS.len()],
+    kept: [(Kept, Counter); Kept::ALL.len()],
     ejections: Counter,
     opened: Counter,
     unsolicited: Counter,
@@ -86,8 +129,21 @@ impl Tally {
         }
     }
 
-    pub(super) fn retried(&self) {
-        self.retries.inc();
+    /// Counts a retry after the fault with this word.
+    pub(super) fn retried(&self, reason: &str, answered: bool) {
+        if let Some((_, answers, faults)) = self.retries.iter().find(|(word, ..)| *word == reason) {
+            if answered {
+                answers.inc()
+            } else {
+                faults.inc()
+            };
+        }
+    }
+
+    pub(super) fn kept_from_retrying(&self, by: Kept) {
+        if let Some((_, counter)) = self.kept.iter().find(|(kept, _)| *kept == by) {
+            counter.inc();
+        }
     }
 
     pub(super) fn ejected(&self) {
@@ -107,6 +163,19 @@ impl Tally {
 struct Attempted {
     backend: String,
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Retried {
+    backend: String,
+    reason: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NotRetried {
+    backend: String,
+    by: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -45,6 +45,5 @@ pub(super) async fn within<T>(
     }
 }
 
-/// An endpoint that is asked with less than this part of a deadline's time left is not blamed for its silence. A second
-/// try starts with half of the time, so that both are well above it.
+/// An endpoint that is asked with less than this part of a deadline's time left is not blamed for its silence.
 const FAIR: u32 = 4;

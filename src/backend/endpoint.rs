@@ -11,7 +11,7 @@ use super::answer::verdict;
 use super::deadline::Deadline;
 use super::ejection::{Effect, Ejection, Limits, Standing, Ticket, Verdict};
 use super::means::Means;
-use super::pool::Pool;
+use super::pool::{Pool, Turn};
 use crate::call::Answer;
 use crate::fault::Fault;
 
@@ -80,6 +80,8 @@ pub(super) struct Attempt {
     pub(super) endpoint: Arc<Endpoint>,
     ticket: Option<Ticket>,
     chance: FairChance,
+    /// Its place where calls wait in a line.
+    pub(super) turn: Turn,
 }
 
 /// Whether an endpoint had the time to answer.
@@ -114,10 +116,20 @@ impl Attempt {
         }
     }
 
+    /// Notes that it is a retry: it does not keep a call waiting that was not tried yet.
+    pub(super) fn gives_way(&mut self) {
+        self.turn = Turn::Later;
+    }
+
     /// Leaves the verdict to what goes on when the call has ended.
     pub(super) fn hand_over(&mut self) -> Self {
         self.endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { endpoint: Arc::clone(&self.endpoint), ticket: self.ticket.take(), chance: self.chance }
+        Self {
+            endpoint: Arc::clone(&self.endpoint),
+            ticket: self.ticket.take(),
+            chance: self.chance,
+            turn: self.turn,
+        }
     }
 
     /// Ends it with an answer.
@@ -169,7 +181,8 @@ impl Attempt {
 
     fn with(endpoint: &Arc<Endpoint>, ticket: Ticket) -> Self {
         endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { endpoint: Arc::clone(endpoint), ticket: Some(ticket), chance: FairChance::Given }
+        let endpoint = Arc::clone(endpoint);
+        Self { endpoint, ticket: Some(ticket), chance: FairChance::Given, turn: Turn::First }
     }
 }
 

@@ -39,10 +39,6 @@ impl Endpoints {
         self.all.store(Arc::new(endpoints));
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.all.load().len()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.all.load().is_empty()
     }
@@ -51,6 +47,17 @@ impl Endpoints {
     pub(super) fn choose(&self, tried: &[SocketAddr], repeat: Repeat) -> Option<Attempt> {
         let patience = self.means.settings.ejection_time;
         balance::choose(&self.all.load(), tried, repeat, patience, &self.means.chance)
+    }
+
+    /// Whether any that is not among `tried` is in rotation.
+    pub(super) fn any_but(&self, tried: &[SocketAddr]) -> bool {
+        self.all.load().iter().any(|one| one.ejection.is_rotating() && !tried.contains(&one.address))
+    }
+
+    /// Whether more than half are out of rotation.
+    pub(super) fn most_are_out(&self) -> bool {
+        let all = self.all.load();
+        all.iter().filter(|one| !one.ejection.is_rotating()).count() * 2 > all.len()
     }
 
     /// Whether any is in rotation.

@@ -15,7 +15,7 @@ use super::deadline::Deadline;
 use super::ejection::Verdict;
 use super::endpoint::{Attempt, Endpoint};
 use super::pool::{Full, Vacancy};
-use crate::call::Call;
+use crate::call::{Call, Repeat};
 use crate::dial::Stream;
 use crate::fault::Fault;
 
@@ -45,13 +45,26 @@ pub(super) enum Past {
 pub(super) enum Want {
     /// Any.
     Any,
+    /// One that did not rest long: a peer that is just closing one that rested would leave a call in doubt that may not
+    /// be sent again.
+    Fresh,
     /// One opened for it.
     Opened,
     /// One opened for its client, who keeps it for as long as he stays: the line for it is left after the time that
     /// opening one may take.
     Own,
-    /// Any, for a lane.
+    /// A fresh one, for a lane.
     Lane,
+}
+
+impl Want {
+    /// What a call may have that may be sent again or not.
+    pub(super) fn of(repeat: Repeat) -> Self {
+        match repeat {
+            Repeat::Once => Self::Fresh,
+            Repeat::Idempotent => Self::Any,
+        }
+    }
 }
 
 impl Loan {
@@ -68,7 +81,7 @@ impl Loan {
         let Endpoint { pool, means, .. } = &*endpoint;
         let at = deadline.map(|deadline| deadline.at);
         let patience = match want {
-            Want::Any | Want::Opened | Want::Lane => at,
+            Want::Any | Want::Fresh | Want::Opened | Want::Lane => at,
             Want::Own => {
                 let bound = Instant::now() + means.settings.connect_timeout;
                 Some(at.map_or(bound, |at| at.min(bound)))
@@ -77,11 +90,12 @@ impl Loan {
         let busy = |full: Full| means.busy(full.waiting);
         let lane = match want {
             Want::Lane => Some(pool.lane(patience).await.map_err(busy)?),
-            Want::Any | Want::Opened | Want::Own => None,
+            Want::Any | Want::Fresh | Want::Opened | Want::Own => None,
         };
-        let permit = pool.permit(patience).await.map_err(busy)?;
+        let permit = pool.permit(attempt.turn, patience).await.map_err(busy)?;
         let slot = match want {
-            Want::Any | Want::Lane => pool.vacancy(&means.tally),
+            Want::Any => pool.vacancy(Duration::MAX, &means.tally),
+            Want::Fresh | Want::Lane => pool.vacancy(FRESH, &means.tally),
             Want::Opened | Want::Own => Vacancy::Room(pool.room()),
         };
         let loan = match slot {
@@ -201,6 +215,9 @@ pub(super) async fn until<T>(
     }
 }
 
+/// How long a connection may have rested that carries a call which may not be sent twice. Servers are known to close connections
+/// that rest for 2 s or more; thriftpy2's do after 3 s.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long a connection that ends is still counted, and waited for by whoever needs its room.
 const COUNTED: Duration = Duration::from_secs(1);
 /// How long it may go on then, while its peer handles what it was sent.

@@ -36,10 +36,21 @@ pub(crate) struct Options {
     /// How long opening a connection may take.
     #[schemars(extend("x-least" = "1ms", "x-most" = "1m"))]
     pub connect_timeout: Period,
-    /// How long one try of a call may take.
-    #[schemars(extend("x-least" = "1ms", "x-most" = "1h",
-        "x-default" = "half the call's timeout if a second try is possible, else all of it"))]
+    /// How long one try of a call may take. By default all the time that the call has: a slow answer is not an error, and
+    /// an endpoint that hangs is found by its silence.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1h"))]
     pub attempt_timeout: Option<Period>,
+    /// Further tries of a call that met a fault and may have run: only where its method is idempotent, each at another
+    /// endpoint, after a random pause of at most 25 ms, doubled each time, and within the budget of the next two options. A
+    /// call of which no byte was sent is tried at up to two further endpoints in any case.
+    #[schemars(range(max = 8))]
+    pub retries: u32,
+    /// The budget of retries: so many for each hundred calls, and one each second.
+    #[schemars(range(max = 100))]
+    pub retry_percent: u32,
+    /// The retries that the budget holds at most, for when several calls fail at once.
+    #[schemars(range(max = 1_000_000))]
+    pub retry_burst: u32,
     /// Connections to one endpoint, those of `per_client` and of sessions included. A server with a pool of threads
     /// needs one thread for each. Half of them at most, or the only one, carry oneway calls, each of one client alone.
     #[schemars(range(min = 1, max = 65536))]
@@ -101,8 +112,14 @@ pub(crate) struct Settings {
     pub timeout: Option<Duration>,
     /// Opening one connection.
     pub connect_timeout: Duration,
-    /// One try of a call; by default half of the call's time if a second try is possible, else all of it.
+    /// One try of a call.
     pub attempt_timeout: Option<Duration>,
+    /// Further tries of a call that may have run.
+    pub retries: u32,
+    /// Retries that a hundred calls are good for.
+    pub retry_percent: u32,
+    /// Retries that can be saved up.
+    pub retry_burst: u32,
     /// Connections to one endpoint, at least 1.
     pub max_connections: usize,
     /// Calls that wait for a connection to one endpoint.
@@ -134,6 +151,9 @@ impl Options {
             timeout: self.timeout.map(Period::duration),
             connect_timeout: self.connect_timeout.duration(),
             attempt_timeout: self.attempt_timeout.map(Period::duration),
+            retries: self.retries,
+            retry_percent: self.retry_percent,
+            retry_burst: self.retry_burst,
             max_connections: self.max_connections as usize,
             max_waiting: self.max_waiting as usize,
             idle_timeout: self.idle_timeout.duration(),
@@ -156,6 +176,9 @@ impl Default for Options {
             timeout: None,
             connect_timeout: Period::from_millis(250),
             attempt_timeout: None,
+            retries: 2,
+            retry_percent: 20,
+            retry_burst: 10,
             max_connections: 64,
             max_waiting: 1024,
             idle_timeout: Period::from_millis(2500),

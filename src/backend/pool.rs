@@ -42,6 +42,8 @@ pub(super) struct Pool {
     resting: Resting,
     open: Arc<AtomicUsize>,
     waiting: AtomicUsize,
+    /// Those of them that were not tried yet.
+    first: AtomicUsize,
     max_connections: usize,
     max_waiting: usize,
     idle_timeout: Duration,
@@ -56,6 +58,15 @@ pub(super) enum Vacancy {
     Used(Box<Connection>),
     /// Room for one to be opened.
     Room(Open),
+}
+
+/// A call's place in the line for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Behind those that came before it.
+    First,
+    /// Behind all that have the first turn.
+    Later,
 }
 
 /// The line for connections is full, or did not move in time.
@@ -76,6 +87,7 @@ impl Pool {
             resting: Resting::default(),
             open: Arc::default(),
             waiting: AtomicUsize::new(0),
+            first: AtomicUsize::new(0),
             max_connections,
             max_waiting: settings.max_waiting,
             idle_timeout: settings.idle_timeout,
@@ -88,13 +100,17 @@ impl Pool {
     }
 
     /// The right to use one connection.
-    pub(super) async fn permit(&self, deadline: Option<Instant>) -> Result<OwnedSemaphorePermit, Full> {
-        self.line_up(&self.permits, deadline).await
+    pub(super) async fn permit(
+        &self,
+        turn: Turn,
+        deadline: Option<Instant>,
+    ) -> Result<OwnedSemaphorePermit, Full> {
+        self.line_up(&self.permits, turn, deadline).await
     }
 
     /// The right to use one of the connections for a lane, beside the right to use it.
     pub(super) async fn lane(&self, deadline: Option<Instant>) -> Result<OwnedSemaphorePermit, Full> {
-        self.line_up(&self.lanes, deadline).await
+        self.line_up(&self.lanes, Turn::First, deadline).await
     }
 
     /// The right to linger beyond the cap, if not too many do.
@@ -107,8 +123,9 @@ impl Pool {
         self.resting.begin(|| self.waiting.load(Ordering::Acquire) > 0, needed_since, self.idle_timeout)
     }
 
-    /// What the holder of a permit uses.
-    pub(super) fn vacancy(&self, tally: &Tally) -> Vacancy {
+    /// What the holder of a permit uses: the connection used last, if it did not rest for longer than `rest`, or else room for
+    /// one. A connection that rested longer is closed, so that it takes no thread of a server from the one opened in its place.
+    pub(super) fn vacancy(&self, rest: Duration, tally: &Tally) -> Vacancy {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
@@ -117,7 +134,7 @@ impl Pool {
                 return Vacancy::Room(Open::count(&self.open));
             };
             drop(idle);
-            if connection.idle_since + self.idle_timeout <= now {
+            if now.duration_since(connection.idle_since) >= rest.min(self.idle_timeout) {
                 continue;
             }
             match connection.look() {
@@ -168,6 +185,7 @@ impl Pool {
     async fn line_up(
         &self,
         permits: &Arc<Semaphore>,
+        turn: Turn,
         deadline: Option<Instant>,
     ) -> Result<OwnedSemaphorePermit, Full> {
         if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
@@ -177,8 +195,25 @@ impl Pool {
         let _queued = Queued::join(&self.waiting, self.max_waiting).ok_or_else(full)?;
         // Only now: a lane that comes to rest from here on sees that somebody waits.
         self.resting.recall_one();
-        let permit = within(deadline, Arc::clone(permits).acquire_owned()).await;
-        permit.ok().and_then(Result::ok).ok_or_else(full)
+        let permit = within(deadline, self.stand_in_line(permits, turn)).await;
+        permit.ok().flatten().ok_or_else(full)
+    }
+
+    /// Waits in a line that a semaphore moves first come, first served. Who has a later turn hands on what it gets, and joins
+    /// the line anew behind the others, for as long as somebody with the first turn waits.
+    async fn stand_in_line(&self, permits: &Arc<Semaphore>, turn: Turn) -> Option<OwnedSemaphorePermit> {
+        let _first = (turn == Turn::First).then(|| Queued::join(&self.first, usize::MAX));
+        loop {
+            let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+            if turn == Turn::First || self.first.load(Ordering::Acquire) == 0 {
+                return Some(permit);
+            }
+            drop(permit);
+            // What nobody in the line was given is anybody's.
+            if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+                return Some(permit);
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Idlers> {

@@ -1,6 +1,7 @@
 //! A backend against a simulated network and, where sockets matter, against real ones.
 
 mod blaming;
+mod budgeting;
 mod ejecting;
 mod lanes;
 mod pooling;

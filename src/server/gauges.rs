@@ -1,5 +1,7 @@
 //! The gauges that are read off the parts whenever somebody looks.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -18,6 +20,7 @@ pub(super) struct Gauges {
     generation: Gauge,
     endpoints: Family<Endpoint, Gauge>,
     down: Family<Named, Gauge>,
+    retries: Family<Named, Gauge<f64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,6 +49,8 @@ impl Gauges {
         let endpoints = "1 for the state an endpoint is in";
         registry.register("larder_endpoint_state", endpoints, gauges.endpoints.clone());
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
+        let retries = "Retries that a backend's budget has left";
+        registry.register("larder_backend_retry_budget", retries, gauges.retries.clone());
         gauges
     }
 
@@ -61,7 +66,9 @@ impl Gauges {
         // An endpoint that changed its state, or is gone, must not be left behind.
         self.endpoints.clear();
         for (name, backend) in &parts.backends {
-            self.down.get_or_create(&Named { backend: name.clone() }).set(backend.is_down().into());
+            let named = Named { backend: name.clone() };
+            self.down.get_or_create(&named).set(backend.is_down().into());
+            self.retries.get_or_create(&named).set(backend.retries_left());
             for endpoint in backend.endpoints() {
                 let (endpoint, state) = (endpoint.address.to_string(), endpoint.standing.as_str());
                 let labels = Endpoint { backend: name.clone(), endpoint, state };

@@ -80,7 +80,7 @@ impl Row {
         self
     }
 
-    /// An idempotent call is tried on another endpoint, once; one that is not, is not.
+    /// An idempotent call is tried on another endpoint; one that is not, is not.
     #[track_caller]
     fn tried_again_if_idempotent(self) -> Self {
         assert_eq!(self.tries(get_user(7)), 2);
@@ -103,7 +103,11 @@ impl Row {
             backend.does("getUser", self.act.clone());
             backend.does("renameUser", self.act.clone());
         }
-        let gateway = impatient().endpoint(backends[0].address()).endpoint(backends[1].address()).start();
+        let gateway = impatient()
+            .backend("attempt_timeout = '150ms'")
+            .endpoint(backends[0].address())
+            .endpoint(backends[1].address())
+            .start();
         gateway.client().call(call);
         backends.iter().map(Backend::calls).sum()
     }

@@ -50,6 +50,30 @@ async fn an_overdue_connection_is_not_used_even_if_nobody_closed_it() {
     assert_eq!(world.opened(), 2);
 }
 
+/// Its server may be closing it at this moment; what may not be sent again would be lost.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_not_be_repeated_has_no_connection_that_rested_for_a_second() {
+    for (rest, once_opens) in [(990, 1), (1010, 2)] {
+        let mut world = World::of(1);
+        let backend = world.start();
+        backend.ask(&call(), &once(), None).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(rest)).await;
+        backend.ask(&call(), &idempotent(), None).await.unwrap();
+        assert_eq!(world.opened(), 1);
+        tokio::time::sleep(Duration::from_millis(rest)).await;
+        backend.ask(&call(), &once(), None).await.unwrap();
+        assert_eq!((world.opened(), world.servers[0].ended()), (once_opens, once_opens - 1));
+        assert_eq!(
+            backend.endpoints()[0].connections,
+            1,
+            "what rested is closed, for a server with one thread"
+        );
+        tokio::time::sleep(Duration::from_millis(rest)).await;
+        Client::of(&backend).tell("note").await.unwrap();
+        assert_eq!(world.opened(), once_opens * 2 - 1, "nor has one without a reply");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn connections_are_capped_and_so_is_the_line_for_them() {
     let mut world = World::of(1);
