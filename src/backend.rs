@@ -15,7 +15,9 @@ mod lane;
 mod loan;
 mod lookup;
 mod means;
+mod method;
 pub(crate) mod options;
+mod pace;
 mod pool;
 mod private;
 mod resting;
@@ -33,6 +35,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use counts::Counts;
 pub(crate) use endpoint::EndpointStatus;
+pub(crate) use method::{MethodOf, Methods, Question};
 pub(crate) use options::{Settings, Sharing};
 pub(crate) use session::Session;
 
@@ -62,7 +65,8 @@ impl Backend {
         let tally = counts.of(&settings.name);
         let (chance, tasks) = (Chance::new(seed), TaskTracker::new());
         let budget = Budget::new(settings.retry_percent, settings.retry_burst, Instant::now());
-        let means = Arc::new(Means { settings, dial, chance, tally, tasks });
+        let methods = Methods::new(seed.of("methods"));
+        let means = Arc::new(Means { settings, dial, chance, methods, tally, tasks });
         let endpoints = Endpoints::new(Arc::clone(&means));
         let backend = Self { means, endpoints, budget, lookup: watch::Sender::new(Lookup::Pending) };
         backend.begin();
@@ -91,6 +95,11 @@ impl Backend {
     /// What it was told.
     pub(crate) fn settings(&self) -> &Settings {
         &self.means.settings
+    }
+
+    /// Its methods.
+    pub(crate) fn methods(&self) -> &Methods {
+        &self.means.methods
     }
 
     /// Whether every endpoint is known to fail. A call may still be let through to find out whether one is back: who has

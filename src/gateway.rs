@@ -208,8 +208,8 @@ impl Gateway {
         let call = call.to_call();
         let taken = call.clone();
         let reply = Box::pin(async move {
-            let Asking { terms, timeout, fallback, counts } = &*asking;
-            let asked = guarded(counts, session.ask(&this.backend, &call, terms, *timeout)).await;
+            let Asking { timeout, fallback, counts, .. } = &*asking;
+            let asked = guarded(counts, session.ask(&this.backend, asking.question(&call), *timeout)).await;
             match asked.and_then(|asked| asked.map_err(|fault| counts.met(fault))) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),

@@ -9,8 +9,9 @@ use super::connection::Broken;
 use super::deadline::Deadline;
 use super::endpoint::Attempt;
 use super::loan::{Loan, Past, Want};
+use super::method::{Method, Question};
 use super::retry::{Again, REDIALS_MOST, Tries};
-use crate::call::{Answer, Call, Repeat, Terms};
+use crate::call::{Answer, Repeat};
 use crate::fault::Fault;
 
 impl Backend {
@@ -21,28 +22,27 @@ impl Backend {
     /// The last try's fault, or [`Fault::Down`] without a try.
     pub(crate) async fn ask(
         &self,
-        call: &Call,
-        terms: &Terms,
+        question: Question<'_>,
         timeout: Option<Duration>,
     ) -> Result<Answer, Fault> {
-        self.ask_until(call, terms, Deadline::after(timeout)).await
+        self.ask_until(question, Deadline::after(timeout)).await
     }
 
     /// The same until a moment.
     pub(super) async fn ask_until(
         &self,
-        call: &Call,
-        terms: &Terms,
+        question: Question<'_>,
         deadline: Option<Deadline>,
     ) -> Result<Answer, Fault> {
+        let Question { call, terms, method } = question;
         self.means.same_protocol(call)?;
         let mut tries = Tries::new(deadline);
-        let mut attempt = self.first_attempt(terms.repeat, tries.whole).await?;
+        let mut attempt = self.first_attempt(method, terms.repeat, tries.whole).await?;
         let mut want = Want::of(terms.repeat);
         loop {
             let deadline = self.try_deadline(tries.whole);
             let endpoint = Arc::clone(&attempt.endpoint);
-            let (asked, again) = ask_once(attempt, call, terms, want, deadline).await;
+            let (asked, again) = ask_once(attempt, question, want, deadline).await;
             if let Some(reason) = tries.ended() {
                 self.means.tally.retried(reason, asked.is_ok());
             }
@@ -51,7 +51,7 @@ impl Backend {
                 Err(fault) => fault,
             };
             // In a box, because most calls end with their first try.
-            let next = self.try_again(&mut tries, (&fault, again), &endpoint, terms.repeat, None);
+            let next = self.try_again(&mut tries, (&fault, again), &endpoint, question);
             match Box::pin(next).await {
                 Some(next) => (attempt, want) = next,
                 None => return Err(fault),
@@ -62,6 +62,7 @@ impl Backend {
     /// The first attempt of a call, once there are endpoints.
     pub(super) async fn first_attempt(
         &self,
+        method: &Arc<Method>,
         repeat: Repeat,
         deadline: Option<Deadline>,
     ) -> Result<Attempt, Fault> {
@@ -71,7 +72,7 @@ impl Backend {
         if let Some(over) = deadline.filter(|deadline| deadline.is_over()) {
             return Err(self.means.late(over));
         }
-        let attempt = self.endpoints.choose(&[], repeat).ok_or_else(|| self.means.down())?;
+        let attempt = self.endpoints.choose(&[], method, repeat).ok_or_else(|| self.means.down())?;
         self.budget.deposit();
         Ok(attempt)
     }
@@ -79,11 +80,12 @@ impl Backend {
     /// A connection at the first endpoint that lets one be had, and the attempt of its first call. Nothing is sent.
     pub(super) async fn borrow(
         &self,
+        method: &Arc<Method>,
         want: Want,
         deadline: Option<Deadline>,
     ) -> Result<(Loan, Attempt), Fault> {
         let mut tried = Vec::new();
-        let mut attempt = self.first_attempt(Repeat::Once, deadline).await?;
+        let mut attempt = self.first_attempt(method, Repeat::Once, deadline).await?;
         loop {
             let fault = match Loan::take(&mut attempt, want, deadline).await {
                 Ok(loan) => return Ok((loan, attempt)),
@@ -94,7 +96,7 @@ impl Backend {
             if tried.len() > REDIALS_MOST as usize {
                 return Err(fault);
             }
-            attempt = match self.endpoints.choose(&tried, Repeat::Once) {
+            attempt = match self.endpoints.choose(&tried, method, Repeat::Once) {
                 Some(attempt) if !deadline.is_some_and(Deadline::is_over) => attempt,
                 Some(_) | None => return Err(fault),
             };
@@ -110,20 +112,18 @@ impl Backend {
 
 async fn ask_once(
     mut attempt: Attempt,
-    call: &Call,
-    terms: &Terms,
+    question: Question<'_>,
     want: Want,
     deadline: Option<Deadline>,
 ) -> (Result<Answer, Fault>, Again) {
-    let (asked, again) = ask_over_one(&mut attempt, call, terms, want, deadline).await;
+    let (asked, again) = ask_over_one(&mut attempt, question, want, deadline).await;
     attempt.settle(asked.as_ref());
     (asked, again)
 }
 
 async fn ask_over_one(
     attempt: &mut Attempt,
-    call: &Call,
-    terms: &Terms,
+    question: Question<'_>,
     mut want: Want,
     deadline: Option<Deadline>,
 ) -> (Result<Answer, Fault>, Again) {
@@ -135,7 +135,7 @@ async fn ask_over_one(
         };
         attempt.sends(deadline);
         let past = loan.past;
-        match (carry(loan, call, terms, deadline).await, past) {
+        match (carry(loan, question, deadline).await, past) {
             (Ok(asked), _) => return (asked, Again::Elsewhere),
             // Its peer has closed it at rest; nothing was sent, so nothing is tried twice.
             (Err(Cut::Broken(Broken::Unsent)), Past::Used) => want = Want::Opened,
@@ -150,12 +150,11 @@ async fn ask_over_one(
 /// Takes a call over one connection. The outer error leaves open what to do, the inner one is the backend's answer.
 async fn carry(
     mut loan: Loan,
-    call: &Call,
-    terms: &Terms,
+    question: Question<'_>,
     deadline: Option<Deadline>,
 ) -> Result<Result<Answer, Fault>, Cut> {
-    let reply = loan.exchange(call, deadline).await?;
+    let reply = loan.exchange(question.call, deadline).await?;
     let means = Arc::clone(&loan.endpoint.means);
     loan.give_back(reply.after);
-    Ok(means.classify(reply, terms))
+    Ok(means.classify(reply, question.terms))
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::endpoint::{Attempt, Endpoint};
+use super::method::Method;
 use crate::call::Repeat;
 
 /// An attempt at the endpoint that fits best, none of `tried`. `None` if there is none to ask at this moment.
@@ -17,6 +18,7 @@ use crate::call::Repeat;
 pub(super) fn choose(
     endpoints: &[Arc<Endpoint>],
     tried: &[SocketAddr],
+    method: &Arc<Method>,
     repeat: Repeat,
     patience: Duration,
     chance: &Chance,
@@ -28,16 +30,17 @@ pub(super) fn choose(
             Repeat::Once if candidates > 0 => patience,
             Repeat::Once | Repeat::Idempotent => Duration::ZERO,
         };
-        let probe = probe(endpoints, tried, patience);
+        let probe = probe(endpoints, tried, method, patience);
         if probe.is_some() {
             return probe;
         }
     }
+    let admit = |one: &Arc<Endpoint>| Attempt::admit(one, method);
     let picked = |index: usize| endpoints.iter().filter(fits).nth(index);
     // Another call may eject an endpoint between the choice and the admission; the first that still admits will do then.
     less_busy(candidates, picked, chance)
-        .and_then(Attempt::admit)
-        .or_else(|| endpoints.iter().filter(fits).find_map(Attempt::admit))
+        .and_then(admit)
+        .or_else(|| endpoints.iter().filter(fits).find_map(admit))
 }
 
 fn less_busy<'a>(
@@ -56,10 +59,15 @@ fn less_busy<'a>(
     }
 }
 
-fn probe(endpoints: &[Arc<Endpoint>], tried: &[SocketAddr], patience: Duration) -> Option<Attempt> {
+fn probe(
+    endpoints: &[Arc<Endpoint>],
+    tried: &[SocketAddr],
+    method: &Arc<Method>,
+    patience: Duration,
+) -> Option<Attempt> {
     let now = Instant::now();
     endpoints
         .iter()
         .filter(|one| !one.ejection.is_rotating() && !tried.contains(&one.address))
-        .find_map(|one| Attempt::probe(one, now, patience))
+        .find_map(|one| Attempt::probe(one, method, now, patience))
 }

@@ -11,6 +11,7 @@ use super::answer::verdict;
 use super::deadline::Deadline;
 use super::ejection::{Effect, Ejection, Limits, Standing, Ticket, Verdict};
 use super::means::Means;
+use super::method::Method;
 use super::pool::{Pool, Turn};
 use crate::call::Answer;
 use crate::fault::Fault;
@@ -78,7 +79,10 @@ impl Endpoint {
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) endpoint: Arc<Endpoint>,
+    method: Arc<Method>,
     ticket: Option<Ticket>,
+    /// When the call was sent, or is about to be.
+    sent: Option<Instant>,
     chance: FairChance,
     /// Its place where calls wait in a line.
     pub(super) turn: Turn,
@@ -94,14 +98,19 @@ enum FairChance {
 
 impl Attempt {
     /// An attempt at an endpoint in rotation.
-    pub(super) fn admit(endpoint: &Arc<Endpoint>) -> Option<Self> {
-        endpoint.ejection.admit().map(|ticket| Self::with(endpoint, ticket))
+    pub(super) fn admit(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
+        endpoint.ejection.admit().map(|ticket| Self::with(endpoint, method, ticket))
     }
 
     /// The attempt that finds out whether an ejected endpoint is back.
-    pub(super) fn probe(endpoint: &Arc<Endpoint>, now: Instant, patience: Duration) -> Option<Self> {
+    pub(super) fn probe(
+        endpoint: &Arc<Endpoint>,
+        method: &Arc<Method>,
+        now: Instant,
+        patience: Duration,
+    ) -> Option<Self> {
         let ticket = endpoint.ejection.admit_probe(now, patience)?;
-        Some(Self::with(endpoint, ticket))
+        Some(Self::with(endpoint, method, ticket))
     }
 
     /// Notes that the call is held up by what its own client sent before.
@@ -111,6 +120,7 @@ impl Attempt {
 
     /// Notes how much of its time the call has left now that it is sent.
     pub(super) fn sends(&mut self, deadline: Option<Deadline>) {
+        self.sent = Some(Instant::now());
         if deadline.is_some_and(Deadline::is_nearly_spent) {
             self.chance = FairChance::Denied;
         }
@@ -124,9 +134,12 @@ impl Attempt {
     /// Leaves the verdict to what goes on when the call has ended.
     pub(super) fn hand_over(&mut self) -> Self {
         self.endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
+        let (endpoint, method) = (Arc::clone(&self.endpoint), Arc::clone(&self.method));
         Self {
-            endpoint: Arc::clone(&self.endpoint),
+            endpoint,
+            method,
             ticket: self.ticket.take(),
+            sent: None,
             chance: self.chance,
             turn: self.turn,
         }
@@ -135,6 +148,9 @@ impl Attempt {
     /// Ends it with an answer.
     pub(super) fn answered(self) {
         self.endpoint.means.tally.answered();
+        if let Some(sent) = self.sent {
+            self.method.pace.answered(sent.elapsed());
+        }
         self.end(Verdict::Healthy, None);
     }
 
@@ -179,10 +195,16 @@ impl Attempt {
         }
     }
 
-    fn with(endpoint: &Arc<Endpoint>, ticket: Ticket) -> Self {
+    fn with(endpoint: &Arc<Endpoint>, method: &Arc<Method>, ticket: Ticket) -> Self {
         endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
-        let endpoint = Arc::clone(endpoint);
-        Self { endpoint, ticket: Some(ticket), chance: FairChance::Given, turn: Turn::First }
+        Self {
+            endpoint: Arc::clone(endpoint),
+            method: Arc::clone(method),
+            ticket: Some(ticket),
+            sent: None,
+            chance: FairChance::Given,
+            turn: Turn::First,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::balance;
 use super::endpoint::{Attempt, Endpoint, EndpointStatus};
 use super::means::Means;
+use super::method::Method;
 use crate::call::Repeat;
 
 /// The endpoints of a backend, replaced as a whole.
@@ -44,9 +45,14 @@ impl Endpoints {
     }
 
     /// An attempt at the endpoint that fits best, none of `tried`; `None` if there is none to ask at this moment.
-    pub(super) fn choose(&self, tried: &[SocketAddr], repeat: Repeat) -> Option<Attempt> {
+    pub(super) fn choose(
+        &self,
+        tried: &[SocketAddr],
+        method: &Arc<Method>,
+        repeat: Repeat,
+    ) -> Option<Attempt> {
         let patience = self.means.settings.ejection_time;
-        balance::choose(&self.all.load(), tried, repeat, patience, &self.means.chance)
+        balance::choose(&self.all.load(), tried, method, repeat, patience, &self.means.chance)
     }
 
     /// Whether any that is not among `tried` is in rotation.

@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 use super::Settings;
 use super::chance::Chance;
 use super::counts::Tally;
+use super::method::Methods;
 use crate::dial::Dial;
 
 /// What every endpoint of a backend works with.
@@ -16,6 +17,7 @@ pub(super) struct Means {
     /// The way out.
     pub(super) dial: Arc<dyn Dial>,
     pub(super) chance: Chance,
+    pub(super) methods: Methods,
     pub(super) tally: Tally,
     /// Whatever goes on without a caller, so that the end of the process can wait for it.
     pub(super) tasks: TaskTracker,

@@ -1,5 +1,6 @@
 //! One client's own connection to a backend that keeps state on its connections.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Backend;
@@ -10,7 +11,8 @@ use super::endpoint::Attempt;
 use super::lane::{Lane, LaneEnd, Lasts};
 use super::loan::Want;
 use super::means::Means;
-use crate::call::{Answer, Answering, Call, Terms};
+use super::method::{Method, Question};
+use crate::call::{Answer, Answering};
 use crate::fault::Fault;
 
 /// A connection of one client's own: calls go in series, none is ever sent twice, and none goes elsewhere.
@@ -33,20 +35,20 @@ impl Private {
     pub(super) async fn ask(
         &mut self,
         backend: &Backend,
-        call: &Call,
-        terms: &Terms,
+        question: Question<'_>,
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
+        let Question { call, terms, method } = question;
         backend.means.same_protocol(call)?;
         let deadline = Deadline::after(timeout);
         // A call that is dropped halfway leaves the connection lost.
         let (lane, mut attempt) = match std::mem::replace(self, Self::Lost) {
             Self::Lost => return Err(backend.means.closed()),
             Self::Open(lane) => {
-                let attempt = Attempt::admit(&lane.endpoint);
+                let attempt = Attempt::admit(&lane.endpoint, method);
                 (lane, attempt)
             }
-            Self::Unopened { behind } => match open(backend, behind, deadline).await {
+            Self::Unopened { behind } => match open(backend, method, behind, deadline).await {
                 Ok((lane, attempt)) => (lane, Some(attempt)),
                 Err(fault) => {
                     *self = Self::Unopened { behind: None };
@@ -92,13 +94,14 @@ impl Private {
 
 async fn open(
     backend: &Backend,
+    method: &Arc<Method>,
     behind: Option<LaneEnd>,
     deadline: Option<Deadline>,
 ) -> Result<(Lane, Attempt), Fault> {
     if let Some(end) = behind {
         backend.means.wait(end, deadline).await?;
     }
-    let (loan, attempt) = backend.borrow(Want::Own, deadline).await?;
+    let (loan, attempt) = backend.borrow(method, Want::Own, deadline).await?;
     Ok((Lane::begin(loan, Lasts::ForGood), attempt))
 }
 

@@ -12,6 +12,7 @@ use super::counts::Kept;
 use super::deadline::Deadline;
 use super::endpoint::{Attempt, Endpoint};
 use super::loan::Want;
+use super::method::Question;
 use crate::call::Repeat;
 use crate::fault::{Fault, Retry};
 
@@ -85,16 +86,15 @@ impl Tries {
 }
 
 impl Backend {
-    /// A call's next try after `fault` at `endpoint`, once its pause is over. `usual` is how long an answer takes. `None` if
-    /// there is none.
+    /// A call's next try after `fault` at `endpoint`, once its pause is over. `None` if there is none.
     pub(super) async fn try_again(
         &self,
         tries: &mut Tries,
         (fault, again): (&Fault, Again),
         endpoint: &Arc<Endpoint>,
-        repeat: Repeat,
-        usual: Option<Duration>,
+        question: Question<'_>,
     ) -> Option<(Attempt, Want)> {
+        let (method, repeat) = (question.method, question.terms.repeat);
         let further = tries.further(fault, again, repeat, self.means.settings.retries)?;
         tries.tried.push(endpoint.address);
         if again != Again::Same && !self.endpoints.any_but(&tries.tried) {
@@ -104,7 +104,7 @@ impl Backend {
             Further::Redial => tries.redials += 1,
             Further::Retry => {
                 let pause = longest_pause(tries.retries).mul_f64(self.means.chance.share());
-                if let Err(kept) = self.afford(tries, pause + usual.unwrap_or_default()) {
+                if let Err(kept) = self.afford(tries, pause) {
                     self.means.tally.kept_from_retrying(kept);
                     return None;
                 }
@@ -112,9 +112,9 @@ impl Backend {
                 sleep(pause).await;
             }
         }
-        let (mut attempt, want) = match (self.endpoints.choose(&tries.tried, repeat), again) {
+        let (mut attempt, want) = match (self.endpoints.choose(&tries.tried, method, repeat), again) {
             (Some(attempt), _) => (attempt, Want::of(repeat)),
-            (None, Again::Same) => (Attempt::admit(endpoint)?, Want::Opened),
+            (None, Again::Same) => (Attempt::admit(endpoint, method)?, Want::Opened),
             (None, Again::Unsent | Again::Elsewhere) => return None,
         };
         if further == Further::Retry {

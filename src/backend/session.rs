@@ -1,5 +1,6 @@
 //! What one client's connection has of its own at a backend: a lane for its oneways, or a connection for all its calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -10,9 +11,10 @@ use super::deadline::Deadline;
 use super::endpoint::Attempt;
 use super::lane::{Lane, Lasts};
 use super::loan::{Past, Want};
+use super::method::{Method, Question};
 use super::private::Private;
 use super::{Backend, Sharing};
-use crate::call::{Answer, Answering, Call, Repeat, Terms};
+use crate::call::{Answer, Answering, Repeat};
 use crate::fault::Fault;
 
 /// What one client's connection has of its own at a backend.
@@ -64,34 +66,31 @@ impl Session {
     pub(crate) async fn ask(
         &self,
         backend: &Backend,
-        call: &Call,
-        terms: &Terms,
+        question: Question<'_>,
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
         let lane = match &self.0 {
             // What most calls do not need lies in boxes, so that their own futures are small.
             Ways::Private(private) => {
-                let asked = async { private.lock().await.ask(backend, call, terms, timeout).await };
+                let asked = async { private.lock().await.ask(backend, question, timeout).await };
                 return Box::pin(asked).await;
             }
             Ways::Shared(lane) => lane,
         };
         let deadline = Deadline::after(timeout);
-        match (terms.answer, terms.repeat) {
-            (Answering::Reply, Repeat::Idempotent) => {
-                backend.ask_until(call, terms, deadline).await.map(Some)
-            }
+        match (question.terms.answer, question.terms.repeat) {
+            (Answering::Reply, Repeat::Idempotent) => backend.ask_until(question, deadline).await.map(Some),
             (Answering::Reply, Repeat::Once) => {
                 // A call that may not be repeated is alone on its client's connection: nobody else looks for the lane meanwhile.
                 let lane = lane.lock().await.take();
-                let asked = match admitted(lane) {
-                    Some(lane) => Box::pin(ask_behind(lane, backend, call, terms, deadline)).await,
-                    None => backend.ask_until(call, terms, deadline).await,
+                let asked = match admitted(lane, question.method) {
+                    Some(lane) => Box::pin(ask_behind(lane, backend, question, deadline)).await,
+                    None => backend.ask_until(question, deadline).await,
                 };
                 asked.map(Some)
             }
             (Answering::Oneway | Answering::Unsure, _) => {
-                let sent = async { send_down(&mut *lane.lock().await, backend, call, deadline).await };
+                let sent = async { send_down(&mut *lane.lock().await, backend, question, deadline).await };
                 Box::pin(sent).await.map(|()| None)
             }
         }
@@ -111,26 +110,26 @@ impl Session {
 async fn send_down(
     lane: &mut Option<Lane>,
     backend: &Backend,
-    call: &Call,
+    question: Question<'_>,
     deadline: Option<Deadline>,
 ) -> Result<(), Fault> {
     let means = &backend.means;
-    means.same_protocol(call)?;
+    means.same_protocol(question.call)?;
     loop {
-        let (current, mut attempt, past) = match admitted(lane.take()) {
+        let (current, mut attempt, past) = match admitted(lane.take(), question.method) {
             Some((current, mut attempt)) => {
                 attempt.stands_behind_others();
                 (current, attempt, None)
             }
             None => {
-                let (loan, attempt) = backend.borrow(Want::Lane, deadline).await?;
+                let (loan, attempt) = backend.borrow(question.method, Want::Lane, deadline).await?;
                 let past = loan.past;
                 (Lane::begin(loan, Lasts::UntilAnswered), attempt, Some(past))
             }
         };
         attempt.sends(deadline);
         let current = lane.insert(current);
-        match current.send(call, deadline).await {
+        match current.send(question.call, deadline).await {
             Ok(()) => {
                 attempt.sent();
                 return Ok(());
@@ -154,19 +153,18 @@ async fn send_down(
 async fn ask_behind(
     (lane, mut attempt): (Lane, Attempt),
     backend: &Backend,
-    call: &Call,
-    terms: &Terms,
+    question: Question<'_>,
     deadline: Option<Deadline>,
 ) -> Result<Answer, Fault> {
     let means = &backend.means;
-    means.same_protocol(call)?;
+    means.same_protocol(question.call)?;
     attempt.sends(deadline);
-    let asked = match lane.exchange(call, backend.try_deadline(deadline)).await {
-        Ok(reply) => means.classify(reply, terms),
+    let asked = match lane.exchange(question.call, backend.try_deadline(deadline)).await {
+        Ok(reply) => means.classify(reply, question.terms),
         Err(Cut::Broken(Broken::Unsent)) => {
             drop(attempt);
             means.wait(lane.leave(), deadline).await?;
-            return backend.ask_until(call, terms, deadline).await;
+            return backend.ask_until(question, deadline).await;
         }
         Err(cut) => Err(means.cut(cut)),
     };
@@ -176,8 +174,8 @@ async fn ask_behind(
 
 /// A lane and the right to its endpoint. An endpoint out of rotation ends the order of what was sent there: it does not
 /// answer, and its client's next call goes where there is an answer.
-fn admitted(lane: Option<Lane>) -> Option<(Lane, Attempt)> {
+fn admitted(lane: Option<Lane>, method: &Arc<Method>) -> Option<(Lane, Attempt)> {
     let lane = lane?;
-    let attempt = Attempt::admit(&lane.endpoint)?;
+    let attempt = Attempt::admit(&lane.endpoint, method)?;
     Some((lane, attempt))
 }

@@ -95,7 +95,7 @@ impl Gateway {
         }
         let born = self.clock.now();
         // What the look into the shared tier took is not taken from the backend's time.
-        let asked = self.backend.ask(call, &asking.terms, asking.timeout).await;
+        let asked = self.backend.ask(asking.question(call), asking.timeout).await;
         let found = match asked.map_err(|fault| asking.counts.met(fault)) {
             Ok(answer) => Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend)),
             Err(fault) => Err(fault),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::caller::Scratch;
-use crate::call::{Answering, CallRef, Repeat, Terms};
+use crate::backend::{MethodOf, Methods, Question};
+use crate::call::{Answering, Call, CallRef, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope, Spelling};
 use crate::metrics::{ListenerCounts, MethodCounts};
@@ -68,6 +69,8 @@ pub(crate) struct Keyed {
 pub(crate) struct Asking {
     /// What the backend must know of the method.
     pub terms: Terms,
+    /// What the backend learns of the method.
+    pub method: MethodOf,
     /// How long a whole call may take; unbounded without.
     pub timeout: Option<Duration>,
     /// What answers when nothing else does.
@@ -100,6 +103,8 @@ struct Unnamed {
 pub(crate) struct Destination<'a> {
     /// Its name.
     pub backend: &'a str,
+    /// Its methods.
+    pub methods: &'a Methods,
     /// Its own timeout for a whole call.
     pub timeout: Option<Duration>,
     /// What a call of a method means that is known to make a session.
@@ -129,13 +134,15 @@ impl Routes {
         let unnamed = |ruled: &Ruled| {
             let counts = Arc::new(listener.method(Arc::clone(&ruled.label)));
             let route = |leaves| {
-                let asking = Asking::new(to, ruled, Arc::clone(&counts));
+                let asking = Asking::new(to, ruled, to.methods.unnamed(&ruled.label), Arc::clone(&counts));
                 Arc::new(Route::new(Decision::Pass, asking, ruled.rule.declaration, leaves))
             };
             Unnamed { plain: route(Leaves::Nothing), session: route(Leaves::Session) }
         };
         let other = methods.other();
-        let refused = Asking::new(to, other, Arc::new(listener.method(TRACKING.into())));
+        let tracking: Arc<str> = TRACKING.into();
+        let refused =
+            Asking::new(to, other, to.methods.named(&tracking), Arc::new(listener.method(tracking)));
         Self {
             names,
             service: service.to_owned(),
@@ -202,7 +209,8 @@ impl Route {
     }
 
     fn named(named: Named<'_>, ruled: &Ruled, counts: &Arc<MethodCounts>) -> Self {
-        let asking = Asking::new(named.to, ruled, Arc::clone(counts));
+        let method = named.to.methods.named(&ruled.label);
+        let asking = Asking::new(named.to, ruled, method, Arc::clone(counts));
         let leaves = named.to.sessions.left_by(named.method);
         let decision = match &ruled.rule.action {
             Action::Pass => Decision::Pass,
@@ -268,13 +276,19 @@ impl Keyed {
 }
 
 impl Asking {
-    fn new(to: Destination<'_>, ruled: &Ruled, counts: Arc<MethodCounts>) -> Self {
+    fn new(to: Destination<'_>, ruled: &Ruled, method: MethodOf, counts: Arc<MethodCounts>) -> Self {
         Self {
             terms: ruled.rule.terms.clone(),
+            method,
             timeout: ruled.rule.timeout.at(to.timeout),
             fallback: ruled.rule.fallback.clone(),
             counts,
         }
+    }
+
+    /// A call as the backend is asked it.
+    pub(crate) fn question<'a>(&'a self, call: &'a Call) -> Question<'a> {
+        Question { call, terms: &self.terms, method: self.method.of(&call.name) }
     }
 
     /// Whether the client expects no reply.

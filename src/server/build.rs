@@ -111,6 +111,7 @@ impl Parts {
 fn routes(listener: &config::Listener, backend: &Backend, counts: &ListenerCounts) -> Routes {
     let to = Destination {
         backend: backend.name(),
+        methods: backend.methods(),
         timeout: backend.settings().timeout,
         sessions: listener.settings.sessions,
     };

@@ -16,7 +16,7 @@ async fn silent(world: &mut World) -> Arc<Backend> {
 async fn a_call_that_ends_while_its_connection_opens_timed_out_and_blames_nobody() {
     let mut world = World::of(1);
     let backend = silent(&mut world).await;
-    let fault = backend.ask(&call(), &once(), SHORT).await.unwrap_err();
+    let fault = backend.answer(&call(), &once(), SHORT).await.unwrap_err();
     assert_eq!(fault.as_str(), "timeout");
     assert_eq!(fault.to_string(), "backend users did not answer within 100 ms");
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
@@ -28,7 +28,7 @@ async fn what_the_opening_comes_to_is_found_out_without_the_call() {
     let mut world = World::of(1);
     let backend = silent(&mut world).await;
     for _ in 0..2 {
-        assert!(backend.ask(&call(), &once(), SHORT).await.is_err());
+        assert!(backend.answer(&call(), &once(), SHORT).await.is_err());
     }
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
     backend.settled().await;
@@ -40,11 +40,11 @@ async fn what_the_opening_comes_to_is_found_out_without_the_call() {
 async fn a_connection_that_opens_too_late_for_its_call_is_the_next_ones() {
     let mut world = World::of(1);
     let backend = silent(&mut world).await;
-    assert!(backend.ask(&call(), &once(), SHORT).await.is_err());
+    assert!(backend.answer(&call(), &once(), SHORT).await.is_err());
     let server = world.drain("10.0.0.1:9090".parse().unwrap()).await;
     backend.settled().await;
     assert_eq!(backend.endpoints()[0].connections, 1);
-    backend.ask(&call(), &once(), SHORT).await.unwrap();
+    backend.answer(&call(), &once(), SHORT).await.unwrap();
     assert_eq!((server.heard().len(), backend.endpoints()[0].connections), (1, 1));
     assert_eq!(world.counted(r#"larder_backend_connections_opened_total{backend="users"}"#), 1);
 }
@@ -54,7 +54,7 @@ async fn opening_that_takes_all_the_time_it_may_is_unreachable_and_blames() {
     let mut world = World::of(1);
     let backend = silent(&mut world).await;
     for _ in 0..2 {
-        assert_eq!(backend.ask(&call(), &once(), SECOND).await.unwrap_err().as_str(), "unreachable");
+        assert_eq!(backend.answer(&call(), &once(), SECOND).await.unwrap_err().as_str(), "unreachable");
     }
     assert_eq!(backend.endpoints()[0].standing, Standing::Ejected);
 }
@@ -69,7 +69,7 @@ async fn a_try_that_ends_while_its_connection_opens_was_not_sent() {
     let there = world.serve("10.0.0.2:9090".parse().unwrap());
     let backend = world.backend();
     for _ in 0..20 {
-        backend.ask(&call(), &once(), SECOND).await.unwrap();
+        backend.answer(&call(), &once(), SECOND).await.unwrap();
     }
     assert_eq!(there.calls(), 20);
 }
@@ -83,7 +83,7 @@ async fn an_endpoint_that_is_asked_with_the_time_nearly_spent_is_not_blamed() {
     world.all(Act::AnswerAfter(Duration::from_millis(900)));
     let ask = || {
         let backend = Arc::clone(&backend);
-        tokio::spawn(async move { backend.ask(&call(), &once(), SECOND).await })
+        tokio::spawn(async move { backend.answer(&call(), &once(), SECOND).await })
     };
     let (first, second) = (ask(), ask());
     assert!(first.await.unwrap().is_ok());
@@ -92,7 +92,7 @@ async fn an_endpoint_that_is_asked_with_the_time_nearly_spent_is_not_blamed() {
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
 
     world.all(Act::Hang);
-    assert_eq!(backend.ask(&call(), &once(), SECOND).await.unwrap_err().as_str(), "timeout");
+    assert_eq!(backend.answer(&call(), &once(), SECOND).await.unwrap_err().as_str(), "timeout");
     assert_eq!(backend.endpoints()[0].standing, Standing::Ejected, "a silence of a whole second blames");
 }
 
@@ -101,7 +101,7 @@ async fn a_call_without_any_time_left_is_not_sent() {
     let mut world = World::of(1);
     world.settings.ejection_failures = 1;
     let backend = world.start();
-    let fault = backend.ask(&call(), &idempotent(), Some(Duration::ZERO)).await.unwrap_err();
+    let fault = backend.answer(&call(), &idempotent(), Some(Duration::ZERO)).await.unwrap_err();
     assert_eq!((fault.as_str(), world.opened()), ("timeout", 0));
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
 }
@@ -114,9 +114,9 @@ async fn a_call_whose_time_ends_in_the_line_says_how_long_the_line_is() {
     let backend = world.start();
     world.all(Act::AnswerAfter(Duration::from_millis(900)));
     let first = Arc::clone(&backend);
-    let first = tokio::spawn(async move { first.ask(&call(), &once(), None).await });
+    let first = tokio::spawn(async move { first.answer(&call(), &once(), None).await });
     tokio::time::sleep(Duration::from_millis(1)).await;
-    let fault = backend.ask(&call(), &once(), SHORT).await.unwrap_err();
+    let fault = backend.answer(&call(), &once(), SHORT).await.unwrap_err();
     assert_eq!(fault.to_string(), "backend users is busy: 1 calls wait for a connection");
     assert!(first.await.unwrap().is_ok());
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
@@ -127,8 +127,8 @@ async fn a_call_that_ends_during_the_first_lookup_timed_out() {
     let mut world = World::of(1);
     world.settings.endpoints = vec![("db".to_owned(), 9090)];
     let backend = world.backend();
-    assert_eq!(backend.ask(&call(), &once(), SHORT).await.unwrap_err().as_str(), "timeout");
-    let fault = backend.ask(&call(), &once(), SECOND).await.unwrap_err();
+    assert_eq!(backend.answer(&call(), &once(), SHORT).await.unwrap_err().as_str(), "timeout");
+    let fault = backend.answer(&call(), &once(), SECOND).await.unwrap_err();
     assert_eq!(fault.as_str(), "unreachable");
     assert!(fault.to_string().ends_with("its names are still being looked up"), "{fault}");
 }

@@ -24,7 +24,7 @@ fn spawn(
 ) -> JoinHandle<Result<Answer, Fault>> {
     let call = Call { name: Bytes::copy_from_slice(name.as_bytes()), kind: Kind::Call, ..call() };
     let backend = Arc::clone(backend);
-    tokio::spawn(async move { backend.ask(&call, &terms, timeout).await })
+    tokio::spawn(async move { backend.answer(&call, &terms, timeout).await })
 }
 
 async fn ask(backend: &Arc<Backend>, terms: Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {

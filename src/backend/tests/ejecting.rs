@@ -8,18 +8,18 @@ async fn a_dead_endpoint_leaves_the_rotation_and_returns_through_one_probe() {
     let backend = world.start();
     world.servers[0].now(Act::WrongSeqid);
     while backend.endpoints()[0].standing == Standing::Rotating {
-        let _fault_or_answer = backend.ask(&call(), &once(), None).await;
+        let _fault_or_answer = backend.answer(&call(), &once(), None).await;
     }
     assert_eq!(world.servers[0].calls(), 3);
     for _ in 0..20 {
-        backend.ask(&call(), &once(), None).await.unwrap();
+        backend.answer(&call(), &once(), None).await.unwrap();
     }
     assert_eq!(world.servers[0].calls(), 3);
     assert_eq!(world.counted(r#"larder_backend_ejections_total{backend="users"}"#), 1);
 
     world.servers[0].now(Act::Answer);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    backend.ask(&call(), &idempotent(), None).await.unwrap();
+    backend.answer(&call(), &idempotent(), None).await.unwrap();
     assert_eq!(world.servers[0].calls(), 4);
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
 }
@@ -30,27 +30,27 @@ async fn with_all_ejected_calls_fail_at_once_and_one_probe_finds_out() {
     let backend = world.start();
     world.all(Act::Hang);
     for _ in 0..3 {
-        assert!(backend.ask(&call(), &once(), SECOND).await.is_err());
+        assert!(backend.answer(&call(), &once(), SECOND).await.is_err());
     }
     assert!(backend.is_down());
     let began = Instant::now();
-    let fault = backend.ask(&call(), &once(), SECOND).await.unwrap_err();
+    let fault = backend.answer(&call(), &once(), SECOND).await.unwrap_err();
     assert_eq!((fault.as_str(), began.elapsed()), ("down", Duration::ZERO));
 
     tokio::time::sleep(Duration::from_secs(1)).await;
     let probe = tokio::spawn({
         let backend = Arc::clone(&backend);
-        async move { backend.ask(&call(), &once(), SECOND).await }
+        async move { backend.answer(&call(), &once(), SECOND).await }
     });
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_eq!(backend.ask(&call(), &once(), SECOND).await.unwrap_err().as_str(), "down");
+    assert_eq!(backend.answer(&call(), &once(), SECOND).await.unwrap_err().as_str(), "down");
     assert_eq!(world.calls(), 4);
     probe.abort();
     assert!(probe.await.is_err());
 
     world.all(Act::Answer);
     assert!(backend.is_down(), "until a probe says otherwise");
-    let answer = backend.ask(&call(), &once(), SECOND).await;
+    let answer = backend.answer(&call(), &once(), SECOND).await;
     assert!(answer.is_ok(), "an abandoned probe makes room for another");
     assert!(!backend.is_down());
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
@@ -62,7 +62,7 @@ async fn a_connection_closed_without_a_reply_never_ejects() {
     let backend = world.start();
     world.all(Act::HangUp);
     for _ in 0..20 {
-        assert_eq!(backend.ask(&call(), &once(), None).await.unwrap_err().as_str(), "closed");
+        assert_eq!(backend.answer(&call(), &once(), None).await.unwrap_err().as_str(), "closed");
     }
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
 }
@@ -73,13 +73,13 @@ async fn a_call_not_known_to_be_idempotent_is_no_probe_while_another_endpoint_ta
     let backend = world.start();
     world.servers[0].now(Act::WrongSeqid);
     while backend.endpoints()[0].standing == Standing::Rotating {
-        let _fault_or_answer = backend.ask(&call(), &once(), None).await;
+        let _fault_or_answer = backend.answer(&call(), &once(), None).await;
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(backend.endpoints()[0].standing, Standing::Ejected);
     world.servers[0].now(Act::Answer);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating, "it is not left out for ever");
 }

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 fn spawn(backend: &Arc<Backend>) -> tokio::task::JoinHandle<Result<Answer, Fault>> {
     let backend = Arc::clone(backend);
-    tokio::spawn(async move { backend.ask(&call(), &once(), None).await })
+    tokio::spawn(async move { backend.answer(&call(), &once(), None).await })
 }
 
 #[tokio::test(start_paused = true)]
@@ -15,13 +15,14 @@ async fn an_abandoned_call_never_leaves_its_connection_to_the_next() {
     let mut world = World::of(1);
     let backend = world.start();
     world.all(Act::AnswerAfter(Duration::from_millis(600)));
-    let fault = backend.ask(&call(), &once(), Some(Duration::from_millis(300))).await;
+    let fault = backend.answer(&call(), &once(), Some(Duration::from_millis(300))).await;
     assert_eq!(fault.unwrap_err().as_str(), "timeout");
-    let dropped = tokio::time::timeout(Duration::from_millis(300), backend.ask(&call(), &once(), None)).await;
+    let dropped =
+        tokio::time::timeout(Duration::from_millis(300), backend.answer(&call(), &once(), None)).await;
     assert!(dropped.is_err());
     assert_eq!(backend.endpoints()[0].connections, 0);
     world.all(Act::Answer);
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(world.opened(), 3);
     assert_eq!(backend.endpoints()[0].in_flight, 0);
 }
@@ -31,7 +32,7 @@ async fn an_idle_connection_is_closed_before_a_thriftpy2_server_would() {
     let mut world = World::of(1);
     let backend = world.start();
     let _running = tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(backend.endpoints()[0].connections, 1);
     tokio::time::sleep(Duration::from_millis(2400)).await;
     assert_eq!(backend.endpoints()[0].connections, 1);
@@ -44,9 +45,9 @@ async fn an_idle_connection_is_closed_before_a_thriftpy2_server_would() {
 async fn an_overdue_connection_is_not_used_even_if_nobody_closed_it() {
     let mut world = World::of(1);
     let backend = world.start();
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(world.opened(), 2);
 }
 
@@ -56,12 +57,12 @@ async fn a_call_that_may_not_be_repeated_has_no_connection_that_rested_for_a_sec
     for (rest, once_opens) in [(990, 1), (1010, 2)] {
         let mut world = World::of(1);
         let backend = world.start();
-        backend.ask(&call(), &once(), None).await.unwrap();
+        backend.answer(&call(), &once(), None).await.unwrap();
         tokio::time::sleep(Duration::from_millis(rest)).await;
-        backend.ask(&call(), &idempotent(), None).await.unwrap();
+        backend.answer(&call(), &idempotent(), None).await.unwrap();
         assert_eq!(world.opened(), 1);
         tokio::time::sleep(Duration::from_millis(rest)).await;
-        backend.ask(&call(), &once(), None).await.unwrap();
+        backend.answer(&call(), &once(), None).await.unwrap();
         assert_eq!((world.opened(), world.servers[0].ended()), (once_opens, once_opens - 1));
         assert_eq!(
             backend.endpoints()[0].connections,
@@ -82,7 +83,7 @@ async fn connections_are_capped_and_so_is_the_line_for_them() {
     let calls: Vec<_> = (0..6).map(|_| spawn(&backend)).collect();
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(backend.endpoints()[0].in_flight, 6);
-    let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+    let fault = backend.answer(&call(), &once(), None).await.unwrap_err();
     assert_eq!(fault.as_str(), "busy");
     for call in calls {
         call.await.unwrap().unwrap();
@@ -99,7 +100,7 @@ async fn a_call_that_gets_no_connection_in_time_was_not_sent() {
     world.all(Act::Hang);
     let _first = spawn(&backend);
     tokio::time::sleep(Duration::from_millis(1)).await;
-    let fault = backend.ask(&call(), &once(), SECOND).await.unwrap_err();
+    let fault = backend.answer(&call(), &once(), SECOND).await.unwrap_err();
     assert_eq!(fault.as_str(), "busy");
     assert_eq!(world.calls(), 1);
 }
@@ -121,7 +122,7 @@ async fn a_real_socket_closed_at_rest_is_not_used_again() {
             drop(stream);
         };
         let (call, once) = (call(), once());
-        let (asked, ()) = tokio::join!(backend.ask(&call, &once, None), serving);
+        let (asked, ()) = tokio::join!(backend.answer(&call, &once, None), serving);
         assert_eq!(asked.unwrap().said, Said::Nothing);
         let closed = async {
             while backend.endpoints()[0].connections > 0 {

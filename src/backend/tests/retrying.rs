@@ -9,7 +9,7 @@ async fn a_call_of_which_nothing_was_sent_goes_to_another_endpoint() {
     world.refuse(world.servers[0].address);
     world.refuse(world.servers[1].address);
     for _ in 0..20 {
-        assert!(backend.ask(&call(), &once(), None).await.is_ok());
+        assert!(backend.answer(&call(), &once(), None).await.is_ok());
     }
     assert_eq!(world.servers[2].calls(), 20);
 }
@@ -21,7 +21,7 @@ async fn what_was_not_sent_is_tried_at_each_endpoint_once_and_at_three_at_most()
             let mut world = World::of(endpoints);
             let backend = world.start();
             world.servers.iter().for_each(|server| world.refuse(server.address));
-            let fault = backend.ask(&call(), &terms, None).await.unwrap_err();
+            let fault = backend.answer(&call(), &terms, None).await.unwrap_err();
             assert_eq!(fault.as_str(), "unreachable");
             let line = r#"larder_backend_attempts_total{backend="users",result="unreachable"}"#;
             assert_eq!(world.counted(line), tries);
@@ -35,7 +35,7 @@ async fn a_call_that_may_have_run_is_sent_once() {
         let mut world = World::of(3);
         let backend = world.start();
         world.all(act);
-        assert!(backend.ask(&call(), &once(), SECOND).await.is_err());
+        assert!(backend.answer(&call(), &once(), SECOND).await.is_err());
         assert_eq!(world.calls(), 1, "{act:?}");
     }
 }
@@ -48,7 +48,7 @@ async fn an_idempotent_call_that_died_is_tried_again_on_other_endpoints() {
         let mut world = World::of(4);
         let backend = world.start();
         world.all(act);
-        assert!(backend.ask(&call(), &idempotent(), SECOND).await.is_err());
+        assert!(backend.answer(&call(), &idempotent(), SECOND).await.is_err());
         assert_eq!(world.calls(), tries, "{act:?}");
         assert!(world.servers.iter().all(|server| server.calls() < 2), "{act:?}");
     }
@@ -61,7 +61,7 @@ async fn a_hang_is_tried_elsewhere_where_one_try_has_less_time_than_its_call() {
     let backend = world.start();
     world.servers[0].now(Act::Hang);
     for _ in 0..10 {
-        assert!(backend.ask(&call(), &idempotent(), SECOND).await.is_ok());
+        assert!(backend.answer(&call(), &idempotent(), SECOND).await.is_ok());
     }
     assert!(world.servers[0].calls() > 0);
 }
@@ -73,7 +73,7 @@ async fn beside_a_dead_endpoint_the_other_has_all_of_the_time_and_is_not_blamed(
     world.refuse(world.servers[0].address);
     world.servers[1].now(Act::AnswerAfter(Duration::from_millis(900)));
     for _ in 0..15 {
-        assert!(backend.ask(&call(), &idempotent(), SECOND).await.is_ok());
+        assert!(backend.answer(&call(), &idempotent(), SECOND).await.is_ok());
     }
     assert_eq!(backend.endpoints()[1].standing, Standing::Rotating);
 }
@@ -83,7 +83,7 @@ async fn a_refusal_is_an_answer_and_not_tried_again() {
     let mut world = World::of(2);
     let backend = world.start();
     world.all(Act::Refuse);
-    let fault = backend.ask(&call(), &idempotent(), None).await.unwrap_err();
+    let fault = backend.answer(&call(), &idempotent(), None).await.unwrap_err();
     assert_eq!(fault.as_str(), "exception");
     assert_eq!(world.calls(), 1);
 }
@@ -93,18 +93,18 @@ async fn the_only_endpoint_is_asked_again_if_a_reused_connection_died_without_a_
     let mut world = World::of(1);
     let backend = world.start();
     world.all(Act::HangUp);
-    assert!(backend.ask(&call(), &idempotent(), None).await.is_err());
+    assert!(backend.answer(&call(), &idempotent(), None).await.is_err());
     assert_eq!(world.calls(), 1, "its first connection was opened for it");
 
     world.all(Act::Answer);
-    backend.ask(&call(), &idempotent(), None).await.unwrap();
+    backend.answer(&call(), &idempotent(), None).await.unwrap();
     world.all(Act::HangUp);
-    assert!(backend.ask(&call(), &idempotent(), None).await.is_err());
+    assert!(backend.answer(&call(), &idempotent(), None).await.is_err());
     assert_eq!(world.calls(), 4, "once on the reused, once on an opened one");
     world.all(Act::Answer);
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     world.all(Act::HangUp);
-    assert!(backend.ask(&call(), &once(), None).await.is_err());
+    assert!(backend.answer(&call(), &once(), None).await.is_err());
     assert_eq!(world.calls(), 6, "never twice if it may not be repeated");
 }
 
@@ -114,7 +114,7 @@ async fn the_whole_time_bounds_all_tries() {
     let backend = world.start();
     world.all(Act::Hang);
     let began = Instant::now();
-    let fault = backend.ask(&call(), &idempotent(), SECOND).await.unwrap_err();
+    let fault = backend.answer(&call(), &idempotent(), SECOND).await.unwrap_err();
     assert_eq!(fault.as_str(), "timeout");
     assert!(began.elapsed() <= Duration::from_millis(1001));
 }
@@ -124,7 +124,7 @@ async fn another_protocol_is_refused() {
     let mut world = World::of(1);
     let backend = world.start();
     let call = Call { protocol: Protocol::Compact, ..call() };
-    let fault = backend.ask(&call, &once(), None).await.unwrap_err();
+    let fault = backend.answer(&call, &once(), None).await.unwrap_err();
     assert_eq!(fault.as_str(), "protocol");
     assert_eq!(world.opened(), 0);
 }
@@ -137,13 +137,13 @@ async fn the_less_busy_of_two_is_asked() {
     let mut pending = Vec::new();
     while world.servers[0].calls() == 0 {
         let backend = Arc::clone(&backend);
-        pending.push(tokio::spawn(async move { backend.ask(&call(), &once(), None).await }));
+        pending.push(tokio::spawn(async move { backend.answer(&call(), &once(), None).await }));
         tokio::task::yield_now().await;
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let before = world.servers[1].calls();
     for _ in 0..10 {
-        backend.ask(&call(), &once(), None).await.unwrap();
+        backend.answer(&call(), &once(), None).await.unwrap();
     }
     assert_eq!(world.servers[1].calls(), before + 10);
 }
@@ -159,15 +159,15 @@ async fn names_are_looked_up_again_and_a_failed_lookup_keeps_the_last_addresses(
     let stop = CancellationToken::new();
     let running = tokio::spawn(Arc::clone(&backend).run(stop.clone()));
 
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(one.calls(), 1);
     world.network.name("db", vec![]);
     tokio::time::sleep(Duration::from_secs(11)).await;
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(one.calls(), 2);
     world.network.name("db", vec![other.address.ip()]);
     tokio::time::sleep(Duration::from_secs(10)).await;
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(other.calls(), 1);
     stop.cancel();
     running.await.unwrap();
@@ -180,12 +180,12 @@ async fn a_name_without_an_address_is_down_until_it_has_one() {
     let backend = world.backend();
     assert!(!backend.is_down());
     let _running = tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
-    let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+    let fault = backend.answer(&call(), &once(), None).await.unwrap_err();
     assert_eq!(fault.as_str(), "unreachable");
     assert!(backend.is_down());
     let server = world.serve("10.0.0.1:9090".parse().unwrap());
     world.network.name("db", vec![server.address.ip()]);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!backend.is_down());
-    backend.ask(&call(), &once(), None).await.unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
 }

@@ -8,11 +8,11 @@ async fn what_is_no_reply_to_the_call_kills_its_connection() {
         let mut world = World::of(1);
         let backend = world.start();
         world.all(act);
-        let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+        let fault = backend.answer(&call(), &once(), None).await.unwrap_err();
         assert_eq!(fault.as_str(), "garbage", "{act:?}");
         assert_eq!(backend.endpoints()[0].connections, 0, "{act:?}");
         world.all(Act::Answer);
-        backend.ask(&call(), &once(), None).await.unwrap();
+        backend.answer(&call(), &once(), None).await.unwrap();
         assert_eq!(world.opened(), 2, "{act:?}");
     }
 }
@@ -23,7 +23,7 @@ async fn bytes_after_a_reply_cost_the_connection_and_not_the_call() {
     let backend = world.start();
     world.all(Act::AnswerTwice);
     for _ in 0..2 {
-        assert!(backend.ask(&call(), &once(), None).await.is_ok());
+        assert!(backend.answer(&call(), &once(), None).await.is_ok());
     }
     assert_eq!(world.opened(), 2);
     assert_eq!(world.counted(r#"larder_backend_unsolicited_total{backend="users"}"#), 2);
@@ -35,7 +35,7 @@ async fn sequence_ids_are_told_by_the_seed_alone() {
         let mut world = World::of(1);
         let backend = world.start();
         for _ in 0..3 {
-            backend.ask(&call(), &once(), None).await.unwrap();
+            backend.answer(&call(), &once(), None).await.unwrap();
         }
         assert_eq!(world.servers[0].heard(), [1, 1, 1]);
         world.servers[0].seqids()
@@ -53,7 +53,7 @@ async fn a_reply_sent_ahead_under_the_next_number_is_no_answer() {
     let backend = world.start();
     world.all(Act::AnswerAhead);
     for _ in 0..20 {
-        match backend.ask(&call(), &once(), None).await {
+        match backend.answer(&call(), &once(), None).await {
             Ok(answer) => assert_eq!(answer.body, field(Protocol::Binary, 0)),
             Err(fault) => assert_eq!(fault.as_str(), "garbage"),
         }
@@ -67,9 +67,9 @@ async fn an_empty_reply_is_a_missing_result_where_a_value_is_due() {
     let backend = world.start();
     world.all(Act::AnswerEmpty);
     let value = Terms { returns: Returns::Value, ..once() };
-    let fault = backend.ask(&call(), &value, None).await.unwrap_err();
+    let fault = backend.answer(&call(), &value, None).await.unwrap_err();
     assert_eq!(fault.as_str(), "missing_result");
-    let answer = backend.ask(&call(), &once(), None).await.unwrap();
+    let answer = backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(answer.said, Said::Nothing);
     assert_eq!(world.opened(), 1);
 }
@@ -79,10 +79,10 @@ async fn a_declared_exception_is_an_answer_unless_the_rule_says_failure() {
     let mut world = World::of(1);
     let backend = world.start();
     world.all(Act::AnswerField(2));
-    let answer = backend.ask(&call(), &once(), None).await.unwrap();
+    let answer = backend.answer(&call(), &once(), None).await.unwrap();
     assert_eq!(answer.said, Said::Declared(2));
     let failing = Terms { failures: [2].into(), ..once() };
-    let fault = backend.ask(&call(), &failing, None).await.unwrap_err();
+    let fault = backend.answer(&call(), &failing, None).await.unwrap_err();
     assert!(matches!(fault, Fault::Failure { id: 2, .. }), "{fault:?}");
 }
 
@@ -91,7 +91,7 @@ async fn an_exception_keeps_its_kind() {
     let mut world = World::of(1);
     let backend = world.start();
     world.all(Act::Refuse);
-    let fault = backend.ask(&call(), &once(), None).await.unwrap_err();
+    let fault = backend.answer(&call(), &once(), None).await.unwrap_err();
     let Fault::Exception { kind, .. } = fault else {
         panic!("{fault:?}");
     };
@@ -107,7 +107,7 @@ async fn every_protocol_over_every_transport() {
             world.settings.transport = transport;
             let backend = world.start();
             for _ in 0..2 {
-                let answer = backend.ask(&Call { protocol, ..call() }, &once(), None).await;
+                let answer = backend.answer(&Call { protocol, ..call() }, &once(), None).await;
                 let answer = answer.unwrap();
                 assert_eq!(answer.said, Said::Result);
                 assert!(answer.body.len() > 2);

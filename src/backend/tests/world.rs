@@ -11,13 +11,14 @@ pub(super) use tokio_util::sync::CancellationToken;
 
 pub(super) use super::super::ejection::Standing;
 pub(super) use super::super::*;
+pub(super) use super::asking::*;
 pub(super) use crate::call::{Answer, Answering, Call, Repeat, Returns, Said, Terms};
 pub(super) use crate::fault::Fault;
 pub(super) use crate::wire::{Protocol, Transport};
 
 use std::sync::Mutex;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -332,59 +333,3 @@ impl World {
         value.unwrap_or_else(|| panic!("{line} in {text}")).trim().parse().unwrap()
     }
 }
-
-/// A call of `getUser` without arguments.
-pub(super) fn call() -> Call {
-    Call {
-        protocol: Protocol::Binary,
-        name: Bytes::from_static(b"Users:getUser"),
-        kind: Kind::Call,
-        body: Bytes::from_static(&[0]),
-    }
-}
-
-/// A call of `name` that expects no reply.
-pub(super) fn oneway(name: &str) -> Call {
-    Call { name: Bytes::copy_from_slice(name.as_bytes()), kind: Kind::Oneway, ..call() }
-}
-
-/// A client with connections of its own, as far as it has any.
-#[derive(Clone, Debug)]
-pub(super) struct Client {
-    pub(super) session: Arc<Session>,
-    backend: Arc<Backend>,
-}
-
-impl Client {
-    pub(super) fn of(backend: &Arc<Backend>) -> Self {
-        Self { session: Arc::new(backend.session()), backend: Arc::clone(backend) }
-    }
-
-    /// Sends a call without a reply.
-    pub(super) async fn tell(&self, name: &str) -> Result<(), Fault> {
-        self.tell_within(&oneway(name), None).await
-    }
-
-    pub(super) async fn tell_within(&self, call: &Call, timeout: Option<Duration>) -> Result<(), Fault> {
-        let told = self.session.ask(&self.backend, call, &answering(Answering::Unsure), timeout).await;
-        told.map(|answer| assert!(answer.is_none()))
-    }
-
-    pub(super) async fn ask(&self, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
-        self.session.ask(&self.backend, &call(), terms, timeout).await.map(Option::unwrap)
-    }
-}
-
-pub(super) fn once() -> Terms {
-    Terms::default()
-}
-
-pub(super) fn idempotent() -> Terms {
-    Terms { repeat: Repeat::Idempotent, ..Terms::default() }
-}
-
-pub(super) fn answering(answer: Answering) -> Terms {
-    Terms { answer, ..Terms::default() }
-}
-
-pub(super) const SECOND: Option<Duration> = Some(Duration::from_secs(1));

@@ -8,6 +8,7 @@ use super::*;
 use crate::idl::Schema;
 use crate::metrics::{Metrics, Recent};
 use crate::rule::options::Options;
+use crate::seed::Seed;
 use crate::setting::Period;
 
 const TIMEOUT: Option<Duration> = Some(Duration::from_secs(7));
@@ -24,7 +25,9 @@ fn routes_with(rules: &[(&str, Options)], sessions: Sessions) -> Routes {
     let governed = Governed::new(rules.iter().map(|(pattern, options)| (pattern, *options)), Some(&schema));
     let counts =
         Metrics::register(&mut Registry::default()).listener("l".into(), Arc::new(Recent::default()));
-    Routes::new(Destination { backend: "b", timeout: TIMEOUT, sessions }, "S", &governed, &counts)
+    let methods = Methods::new(Seed::new(1));
+    let to = Destination { backend: "b", methods: &methods, timeout: TIMEOUT, sessions };
+    Routes::new(to, "S", &governed, &counts)
 }
 
 fn cached() -> Options {

@@ -1,0 +1,119 @@
+//! The methods of a backend, as far as something is learnt of each: a bounded number, whatever names come from the network.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::pace::Pace;
+use crate::call::{Call, Terms};
+use crate::seed::{Hashing, Seed};
+use crate::wire::message::split_name;
+
+/// All methods of one backend. What is learnt of one stays, whatever routes come and go.
+#[derive(Debug)]
+pub(crate) struct Methods {
+    hashing: Hashing,
+    known: Mutex<HashMap<Arc<str>, MethodOf>>,
+}
+
+/// One method of a backend, or some that nobody wrote down, as one.
+#[derive(Debug, Default)]
+pub(crate) struct Method {
+    /// How long its answers take.
+    pub(super) pace: Pace,
+}
+
+/// Which method the calls of one route are of.
+#[derive(Clone, Debug)]
+pub(crate) struct MethodOf(Of);
+
+#[derive(Clone, Debug)]
+enum Of {
+    One(Arc<Method>),
+    /// Names from the network: those that share a number share what is learnt.
+    Unnamed(Arc<Unnamed>),
+}
+
+#[derive(Debug)]
+struct Unnamed {
+    all: Vec<Arc<Method>>,
+    hashing: Hashing,
+}
+
+/// A call, and what is known of its method.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// The call.
+    pub call: &'a Call,
+    /// How its answer is understood.
+    pub terms: &'a Terms,
+    /// What is learnt of its method.
+    pub method: &'a Arc<Method>,
+}
+
+impl Methods {
+    /// None yet. `seed` decides which names from the network share a number.
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self { hashing: seed.hashing(), known: Mutex::default() }
+    }
+
+    /// The method with this label.
+    pub(crate) fn named(&self, label: &Arc<str>) -> MethodOf {
+        self.add(label, || Of::One(Arc::default()))
+    }
+
+    /// The methods that share this label because nobody wrote their names down.
+    pub(crate) fn unnamed(&self, label: &Arc<str>) -> MethodOf {
+        self.add(label, || {
+            let all = (0..UNNAMED).map(|_| Arc::default()).collect();
+            Of::Unnamed(Arc::new(Unnamed { all, hashing: self.hashing.clone() }))
+        })
+    }
+
+    fn add(&self, label: &Arc<str>, make: impl FnOnce() -> Of) -> MethodOf {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(Arc::clone(label)).or_insert_with(|| MethodOf(make())).clone()
+    }
+}
+
+impl MethodOf {
+    /// The method that a call with this name on the wire is of.
+    #[inline]
+    pub(crate) fn of(&self, name: &[u8]) -> &Arc<Method> {
+        match &self.0 {
+            Of::One(method) => method,
+            Of::Unnamed(unnamed) => {
+                let Unnamed { all, hashing } = &**unnamed;
+                let number = hashing.hash_one(split_name(name).1) as usize % all.len();
+                all.get(number).expect("the number is below their count")
+            }
+        }
+    }
+}
+
+/// Into how many the methods of one label are told apart that nobody wrote down.
+const UNNAMED: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_label_is_one_method_for_good_and_names_from_the_network_are_a_few() {
+        let methods = Methods::new(Seed::new(1));
+        let (get, other) = (methods.named(&"S.get".into()), methods.unnamed(&"_OTHER".into()));
+        let put = methods.named(&"S.put".into());
+        assert!(Arc::ptr_eq(get.of(b"get"), methods.named(&"S.get".into()).of(b"S:get")));
+        let names: Vec<[u8; 4]> = (0..1000).map(u32::to_be_bytes).collect();
+        let all: HashSet<*const Method> = names
+            .iter()
+            .map(|name| other.of(name))
+            .chain([get.of(b""), put.of(b"")])
+            .map(Arc::as_ptr)
+            .collect();
+        assert_eq!(all.len(), UNNAMED + 2);
+        assert!(Arc::ptr_eq(other.of(b"ping"), other.of(b"S:ping")));
+    }
+}

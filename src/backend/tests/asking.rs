@@ -1,0 +1,84 @@
+//! Calls, and who makes them.
+
+use bytes::Bytes;
+
+use super::world::*;
+use crate::wire::message::Kind;
+
+/// A call of `getUser` without arguments.
+pub(super) fn call() -> Call {
+    Call {
+        protocol: Protocol::Binary,
+        name: Bytes::from_static(b"Users:getUser"),
+        kind: Kind::Call,
+        body: Bytes::from_static(&[0]),
+    }
+}
+
+/// A call of `name` that expects no reply.
+pub(super) fn oneway(name: &str) -> Call {
+    Call { name: Bytes::copy_from_slice(name.as_bytes()), kind: Kind::Oneway, ..call() }
+}
+
+impl Backend {
+    /// Asks for a reply, by what the call says of its method.
+    pub(super) async fn answer(
+        &self,
+        call: &Call,
+        terms: &Terms,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, Fault> {
+        let method = method(self, call);
+        self.ask(Question { call, terms, method: method.of(&call.name) }, timeout).await
+    }
+}
+
+fn method(backend: &Backend, call: &Call) -> MethodOf {
+    let name = std::str::from_utf8(&call.name).unwrap();
+    backend.methods().named(&name.replace(':', ".").into())
+}
+
+/// A client with connections of its own, as far as it has any.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) session: Arc<Session>,
+    backend: Arc<Backend>,
+}
+
+impl Client {
+    pub(super) fn of(backend: &Arc<Backend>) -> Self {
+        Self { session: Arc::new(backend.session()), backend: Arc::clone(backend) }
+    }
+
+    /// Sends a call without a reply.
+    pub(super) async fn tell(&self, name: &str) -> Result<(), Fault> {
+        self.tell_within(&oneway(name), None).await
+    }
+
+    pub(super) async fn tell_within(&self, call: &Call, timeout: Option<Duration>) -> Result<(), Fault> {
+        let (method, terms) = (method(&self.backend, call), answering(Answering::Unsure));
+        let question = Question { call, terms: &terms, method: method.of(&call.name) };
+        let told = self.session.ask(&self.backend, question, timeout).await;
+        told.map(|answer| assert!(answer.is_none()))
+    }
+
+    pub(super) async fn ask(&self, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
+        let (call, method) = (call(), method(&self.backend, &call()));
+        let question = Question { call: &call, terms, method: method.of(&call.name) };
+        self.session.ask(&self.backend, question, timeout).await.map(Option::unwrap)
+    }
+}
+
+pub(super) fn once() -> Terms {
+    Terms::default()
+}
+
+pub(super) fn idempotent() -> Terms {
+    Terms { repeat: Repeat::Idempotent, ..Terms::default() }
+}
+
+pub(super) fn answering(answer: Answering) -> Terms {
+    Terms { answer, ..Terms::default() }
+}
+
+pub(super) const SECOND: Option<Duration> = Some(Duration::from_secs(1));
