@@ -6,6 +6,7 @@ mod leftovers;
 mod outage;
 mod record;
 mod replies;
+mod retries;
 mod rotation;
 mod twins;
 
@@ -50,6 +51,8 @@ pub(crate) enum Sentence {
     OutageAnswered,
     /// A call not known to be idempotent has its effect at most once.
     OnceAtMost,
+    /// Backends are asked for a call again only where the budget of retries has one left.
+    RetriesPaidFor,
     /// Effects of one connection begin in its order.
     EffectsInOrder,
     /// A reply that comes after its client has given up is not written.
@@ -76,6 +79,7 @@ pub(crate) fn judge(world: &World, events: &[Event]) -> Vec<Complaint> {
     replies::judge(&record, &mut say);
     ages::judge(&record, &mut say);
     effects::judge(&record, &mut say);
+    retries::judge(&record, &mut say);
     outage::judge(&record, &mut say);
     leftovers::judge(&record, &mut say);
     complaints

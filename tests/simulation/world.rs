@@ -43,6 +43,9 @@ pub(crate) struct Limits {
     pub(crate) calls_per_connection: usize,
     pub(crate) message_time: Ms,
     pub(crate) ejection_failures: u32,
+    pub(crate) retries: u32,
+    pub(crate) retry_percent: u32,
+    pub(crate) retry_burst: u32,
     pub(crate) local_capacity: usize,
 }
 
@@ -127,7 +130,7 @@ impl World {
         let idl = random.random_bool(0.7);
         let shared = has(&mut random, Feature::SharedTier, 30);
         let gateways = if shared { random.random_range(1..=3) } else { 1 };
-        let limits = limits(&mut random);
+        let limits = limits(&mut random, &mut stream(seed, "retries", 0));
         let count = random.random_range(2..=7);
         let endpoint_count = random.random_range(1..=3);
         let weather = weather(&mut stream(seed, "weather", 0));
@@ -175,13 +178,17 @@ impl World {
              [listeners.sim]\nbind = \"10.2.0.{host}:9090\"\nservice = \"Sim\"\nbackend = \"sim\"\n{listener}\
              [backends.sim]\nendpoints = [{endpoints}]\nprotocol = \"{protocol}\"\ntransport = \"{transport}\"\n\
              max_connections = {max_connections}\nmax_waiting = {max_waiting}\n\
-             ejection_failures = {failures}\n{timeout}\
+             ejection_failures = {failures}\nretries = {retries}\n\
+             retry_percent = {percent}\nretry_burst = {burst}\n{timeout}\
              [cache.local]\ncapacity = {capacity}\n{shared}{rules}",
             host = gateway + 1,
             endpoints = endpoints.join(", "),
             protocol = self.wire.protocol_name(),
             transport = self.wire.transport_name(),
             failures = self.limits.ejection_failures,
+            retries = self.limits.retries,
+            percent = self.limits.retry_percent,
+            burst = self.limits.retry_burst,
             timeout = timeout.unwrap_or_default(),
             capacity = self.limits.local_capacity,
             shared =
@@ -191,7 +198,7 @@ impl World {
     }
 }
 
-fn limits(random: &mut StdRng) -> Limits {
+fn limits(random: &mut StdRng, retries: &mut StdRng) -> Limits {
     let small = has(random, Feature::Evictions, 15);
     Limits {
         client_timeout: has(random, Feature::ClientTimeout, 20).then(|| random.random_range(1_500..3_000)),
@@ -201,6 +208,9 @@ fn limits(random: &mut StdRng) -> Limits {
         calls_per_connection: *[1, 4, 32].choose(random).unwrap(),
         message_time: *[2_000, 30_000].choose(random).unwrap(),
         ejection_failures: random.random_range(2..=5),
+        retries: *[0, 2, 2, 8].choose(retries).unwrap(),
+        retry_percent: *[0, 20, 20].choose(retries).unwrap(),
+        retry_burst: *[0, 1, 10].choose(retries).unwrap(),
         local_capacity: if small { 1 << 20 } else { 64 << 20 },
     }
 }

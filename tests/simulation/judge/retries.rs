@@ -1,0 +1,66 @@
+//! Whether backends are asked more often than the budget of retries allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::record::{Attempt, Record};
+use super::{Complaint, Sentence};
+use crate::history::Moment;
+
+/// What changes a budget.
+enum Change<'a> {
+    /// A call has arrived: it may be a first try.
+    Call,
+    /// A backend is asked for a call that it was asked for before.
+    Again(&'a Attempt),
+}
+
+pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
+    let limits = &record.world.limits;
+    let (part, burst) = (f64::from(limits.retry_percent) / 100.0, f64::from(limits.retry_burst));
+    for (gateway, changes) in changes(record) {
+        let (mut left, mut before) = (burst, 0);
+        for (at, change) in changes {
+            left = (left + (at - before) as f64 / 1e6).min(burst);
+            before = at;
+            match change {
+                Change::Call => left = (left + part).min(burst),
+                Change::Again(attempt) => {
+                    left -= 1.0;
+                    if left < -SLACK {
+                        let call = attempt.asked.call;
+                        let why =
+                            format!("gateway {gateway} has no retry left, but asks for call {call} again");
+                        let (wires, key) = (vec![attempt.wire], Some(attempt.asked.key));
+                        say(Complaint { sentence: Sentence::RetriesPaidFor, why, at, wires, key });
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What changes the budget of each gateway, in its order.
+fn changes<'a>(record: &'a Record<'_>) -> BTreeMap<usize, Vec<(Moment, Change<'a>)>> {
+    let mut all: BTreeMap<usize, Vec<(Moment, Change<'_>)>> = BTreeMap::new();
+    for line in record.lines.values() {
+        let arrived = line.calls.iter().filter_map(|call| call.arrived);
+        all.entry(line.gateway).or_default().extend(arrived.map(|at| (at, Change::Call)));
+    }
+    let mut attempts: Vec<&Attempt> = record.attempts.values().collect();
+    attempts.sort_by_key(|attempt| attempt.sent);
+    let mut asked = BTreeSet::new();
+    for attempt in attempts {
+        if !asked.insert((attempt.gateway, attempt.asked.call)) {
+            all.entry(attempt.gateway).or_default().push((attempt.sent, Change::Again(attempt)));
+        }
+    }
+    for changes in all.values_mut() {
+        changes.sort_by_key(|(at, _)| *at);
+    }
+    all
+}
+
+/// How many retries a budget may seem to lack: what is put in while one that is paid for waits is not lost here as it may be
+/// there, and a reply that is too old once its turn comes is sought again.
+const SLACK: f64 = 2.0;
