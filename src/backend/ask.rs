@@ -42,7 +42,8 @@ impl Backend {
         loop {
             let deadline = self.try_deadline(tries.whole);
             let endpoint = Arc::clone(&attempt.endpoint);
-            let (asked, again) = ask_once(attempt, question, want, deadline).await;
+            let (asked, again) = ask_over_one(&mut attempt, question, want, deadline).await;
+            attempt.settle(asked.as_ref());
             if let Some(reason) = tries.ended() {
                 self.means.tally.retried(reason, asked.is_ok());
             }
@@ -110,33 +111,25 @@ impl Backend {
     }
 }
 
-async fn ask_once(
-    mut attempt: Attempt,
-    question: Question<'_>,
-    want: Want,
-    deadline: Option<Deadline>,
-) -> (Result<Answer, Fault>, Again) {
-    let (asked, again) = ask_over_one(&mut attempt, question, want, deadline).await;
-    attempt.settle(asked.as_ref());
-    (asked, again)
-}
-
+/// One try, over as many connections as prove to be closed before a byte is sent.
 async fn ask_over_one(
     attempt: &mut Attempt,
     question: Question<'_>,
     mut want: Want,
     deadline: Option<Deadline>,
 ) -> (Result<Answer, Fault>, Again) {
-    let means = Arc::clone(&attempt.endpoint.means);
     loop {
-        let loan = match Loan::take(attempt, want, deadline).await {
+        let mut loan = match Loan::take(attempt, want, deadline).await {
             Ok(loan) => loan,
             Err(fault) => return (Err(fault), Again::Unsent),
         };
         attempt.sends(deadline);
-        let past = loan.past;
-        match (carry(loan, question, deadline).await, past) {
-            (Ok(asked), _) => return (asked, Again::Elsewhere),
+        let means = &attempt.endpoint.means;
+        match (loan.exchange(question.call, deadline).await, loan.past) {
+            (Ok(reply), _) => {
+                loan.give_back(reply.after);
+                return (means.classify(reply, question.terms), Again::Elsewhere);
+            }
             // Its peer has closed it at rest; nothing was sent, so nothing is tried twice.
             (Err(Cut::Broken(Broken::Unsent)), Past::Used) => want = Want::Opened,
             (Err(cut @ Cut::Broken(Broken::Closed)), Past::Used) => {
@@ -145,16 +138,4 @@ async fn ask_over_one(
             (Err(cut), Past::Used | Past::New) => return (Err(means.cut(cut)), Again::Elsewhere),
         }
     }
-}
-
-/// Takes a call over one connection. The outer error leaves open what to do, the inner one is the backend's answer.
-async fn carry(
-    mut loan: Loan,
-    question: Question<'_>,
-    deadline: Option<Deadline>,
-) -> Result<Result<Answer, Fault>, Cut> {
-    let reply = loan.exchange(question.call, deadline).await?;
-    let means = Arc::clone(&loan.endpoint.means);
-    loan.give_back(reply.after);
-    Ok(means.classify(reply, question.terms))
 }

@@ -1,9 +1,10 @@
 //! What one client's connection has of its own at a backend: a lane for its oneways, or a connection for all its calls.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::answer::Cut;
 use super::connection::Broken;
@@ -25,15 +26,39 @@ pub(crate) struct Session(Ways);
 enum Ways {
     /// Others' connections for calls that are answered, and a lane from the first oneway until a reply shows that all were
     /// handled.
-    Shared(Mutex<Option<Lane>>),
+    Shared(Oneways),
     /// A connection for all its calls.
     Private(Mutex<Private>),
+}
+
+/// The lane of a client's oneways.
+#[derive(Debug, Default)]
+struct Oneways {
+    lane: Mutex<Option<Lane>>,
+    /// Whether there was one: the calls of most clients, which send none, need not look for a lane.
+    were_sent: AtomicBool,
+}
+
+impl Oneways {
+    /// The lane, to send a oneway down it or to begin one for it.
+    async fn lane(&self) -> MutexGuard<'_, Option<Lane>> {
+        self.were_sent.store(true, Ordering::Release);
+        self.lane.lock().await
+    }
+
+    /// Takes the lane away, if there is one.
+    async fn take(&self) -> Option<Lane> {
+        if !self.were_sent.load(Ordering::Acquire) {
+            return None;
+        }
+        self.lane.lock().await.take()
+    }
 }
 
 impl Session {
     pub(super) fn new(sharing: Sharing) -> Self {
         Self(match sharing {
-            Sharing::Shared => Ways::Shared(Mutex::default()),
+            Sharing::Shared => Ways::Shared(Oneways::default()),
             Sharing::PerClient => Ways::Private(Mutex::new(Private::Unopened { behind: None })),
         })
     }
@@ -43,7 +68,7 @@ impl Session {
     #[must_use]
     pub(crate) fn own(&self) -> Self {
         let behind = match &self.0 {
-            Ways::Shared(lane) => lane.try_lock().ok().and_then(|mut lane| lane.take()),
+            Ways::Shared(oneways) => oneways.lane.try_lock().ok().and_then(|mut lane| lane.take()),
             Ways::Private(_) => None,
         };
         Self(Ways::Private(Mutex::new(Private::Unopened { behind: behind.map(Lane::leave) })))
@@ -69,28 +94,27 @@ impl Session {
         question: Question<'_>,
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
-        let lane = match &self.0 {
+        let oneways = match &self.0 {
             // What most calls do not need lies in boxes, so that their own futures are small.
             Ways::Private(private) => {
                 let asked = async { private.lock().await.ask(backend, question, timeout).await };
                 return Box::pin(asked).await;
             }
-            Ways::Shared(lane) => lane,
+            Ways::Shared(oneways) => oneways,
         };
         let deadline = Deadline::after(timeout);
         match (question.terms.answer, question.terms.repeat) {
             (Answering::Reply, Repeat::Idempotent) => backend.ask_until(question, deadline).await.map(Some),
             (Answering::Reply, Repeat::Once) => {
                 // A call that may not be repeated is alone on its client's connection: nobody else looks for the lane meanwhile.
-                let lane = lane.lock().await.take();
-                let asked = match admitted(lane, question.method) {
+                let asked = match admitted(oneways.take().await, question.method) {
                     Some(lane) => Box::pin(ask_behind(lane, backend, question, deadline)).await,
                     None => backend.ask_until(question, deadline).await,
                 };
                 asked.map(Some)
             }
             (Answering::Oneway | Answering::Unsure, _) => {
-                let sent = async { send_down(&mut *lane.lock().await, backend, question, deadline).await };
+                let sent = async { send_down(&mut *oneways.lane().await, backend, question, deadline).await };
                 Box::pin(sent).await.map(|()| None)
             }
         }
