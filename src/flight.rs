@@ -220,7 +220,10 @@ impl<T: Landing> Flights<T> {
         self.tasks.spawn(async move {
             let stops = &leave.flights.stops;
             let end = &leave.flight.board.end;
-            let flown = end.run_until_cancelled(stops.all.run_until_cancelled(work)).await;
+            // Pinned one by one: each that takes the next would hold it twice.
+            let work = pin!(work);
+            let unstopped = pin!(stops.all.run_until_cancelled(work));
+            let flown = end.run_until_cancelled(unstopped).await;
             let Some(brought) = flown.flatten() else { return };
             // The seat is free before anybody is told: a call that is made once a reply is known must not join its flight.
             let pauses = purpose == Purpose::Refresh && brought.failed() && leave.pause();

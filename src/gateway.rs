@@ -8,7 +8,7 @@ pub(crate) mod observed;
 pub(crate) mod reply;
 pub(crate) mod route;
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -209,7 +209,9 @@ impl Gateway {
         let taken = call.clone();
         let reply = Box::pin(async move {
             let Asking { timeout, fallback, counts, .. } = &*asking;
-            let asked = guarded(counts, session.ask(&this.backend, asking.question(&call), *timeout)).await;
+            // Pinned where it lies: whoever takes it copies a pointer.
+            let asked = pin!(session.ask(&this.backend, asking.question(&call), *timeout));
+            let asked = guarded(counts, asked).await;
             match asked.and_then(|asked| asked.map_err(|fault| counts.met(fault))) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),
                 Ok(None) => Reply::silence(None),

@@ -1,5 +1,6 @@
 //! What a flight does: it looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -67,7 +68,7 @@ impl Gateway {
         let (this, cached, key) = (Arc::clone(self), Arc::clone(cached), Arc::clone(key));
         async move {
             // Whoever waits must hear of a panic at once.
-            let fetch = this.fetch(&call, &cached, &key, seeking);
+            let fetch = pin!(this.fetch(&call, &cached, &key, seeking));
             guarded(&cached.asking.counts, fetch).await.unwrap_or_else(Landed::fault)
         }
     }
