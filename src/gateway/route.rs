@@ -170,11 +170,11 @@ impl Routes {
     /// Nobody wrote the name down: all that can be for it is a pattern.
     fn unnamed(&self, name: &[u8]) -> &Arc<Route> {
         let (service, method) = split_name(name);
-        let service = service.unwrap_or(self.service.as_bytes());
         if method == TRACKING.as_bytes() {
             return &self.refused;
         }
-        let (Ok(service), Ok(method)) = (std::str::from_utf8(service), std::str::from_utf8(method)) else {
+        let service = service.map_or(Ok(self.service.as_str()), std::str::from_utf8);
+        let (Ok(service), Ok(method)) = (service, std::str::from_utf8(method)) else {
             return &self.other.plain;
         };
         let pattern = self.patterns.iter().find(|(pattern, _)| pattern.matches(service, method));
