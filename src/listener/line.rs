@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use crate::call::{Call, CallRef};
@@ -23,7 +23,10 @@ pub(super) struct Line {
     calls: VecDeque<Pending>,
     /// The number of the first place.
     first: u64,
-    flying: FuturesUnordered<Flying>,
+    /// One whose reply is sought; most calls are alone in their line, and need no queue.
+    one: Option<Flying>,
+    /// The others.
+    others: FuturesUnordered<Flying>,
     company: Company,
     held: usize,
 }
@@ -135,7 +138,7 @@ impl Line {
         let (stage, call) = match turn {
             Turn::Now(_) => (Stage::Postponed, call.to_call()),
             Turn::Later(call, reply) => {
-                self.flying.push(Flying { number, reply });
+                self.seek(Flying { number, reply });
                 (Stage::Sought, call)
             }
         };
@@ -158,14 +161,14 @@ impl Line {
 
     /// Moves the calls under way on; their replies are kept with them.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(Some((number, reply))) = self.flying.poll_next_unpin(cx) {
-            let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-            let Some(pending) = index.and_then(|index| self.calls.get_mut(index)) else { continue };
-            let call = pending.asked.call.as_ref().map_or(0, |call| call.name.len() + call.body.len());
-            self.held -= pending.held;
-            pending.held = OVERHEAD + call + length(&reply);
-            self.held += pending.held;
-            pending.stage = Stage::Here(reply);
+        if let Some(Poll::Ready((number, reply))) = self.one.as_mut().map(|one| one.poll_unpin(cx)) {
+            self.one = None;
+            self.found(number, reply);
+        }
+        while !self.others.is_empty()
+            && let Poll::Ready(Some((number, reply))) = self.others.poll_next_unpin(cx)
+        {
+            self.found(number, reply);
         }
     }
 
@@ -178,7 +181,7 @@ impl Line {
     pub(super) fn seek_again(&mut self, reply: BoxFuture<'static, Reply>) {
         if let Some(pending) = self.calls.front_mut() {
             pending.stage = Stage::Sought;
-            self.flying.push(Flying { number: self.first, reply });
+            self.seek(Flying { number: self.first, reply });
         }
     }
 
@@ -191,6 +194,23 @@ impl Line {
             self.calls = VecDeque::new();
         }
         Some(pending)
+    }
+
+    fn seek(&mut self, call: Flying) {
+        match self.one {
+            None => self.one = Some(call),
+            Some(_) => self.others.push(call),
+        }
+    }
+
+    fn found(&mut self, number: u64, reply: Reply) {
+        let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        let Some(pending) = index.and_then(|index| self.calls.get_mut(index)) else { return };
+        let call = pending.asked.call.as_ref().map_or(0, |call| call.name.len() + call.body.len());
+        self.held -= pending.held;
+        pending.held = OVERHEAD + call + length(&reply);
+        self.held += pending.held;
+        pending.stage = Stage::Here(reply);
     }
 }
 
