@@ -6,6 +6,7 @@
 //! call's again. Without one it rests, and ends when it has rested long enough or when its room is needed: its peer is told
 //! that nothing more comes, and has the time to read all that came.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -98,14 +99,14 @@ impl Lane {
         errand: impl FnOnce(oneshot::Sender<Result<T, Broken>>) -> Errand,
     ) -> Result<T, Cut> {
         let (done, outcome) = oneshot::channel();
-        until(deadline, async {
+        let run = pin!(async {
             if self.errands.send(errand(done)).await.is_err() {
                 return Err(Broken::Unsent);
             }
             // Without a word it may have left.
             outcome.await.unwrap_or(Err(Broken::Closed))
-        })
-        .await
+        });
+        until(deadline, run).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! A connection in use: dropped, it is closed; only a call that ended well gives it back.
 
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ impl Loan {
         call: &Call,
         deadline: Option<Deadline>,
     ) -> Result<Verified, Cut> {
-        until(deadline, self.connection.exchange(call)).await
+        until(deadline, pin!(self.connection.exchange(call))).await
     }
 
     /// Gives the connection back, if it is good for another call.
@@ -202,10 +202,10 @@ impl Opening {
     }
 }
 
-/// Waits for what a connection comes to until `deadline`.
+/// Waits for what a connection comes to until `deadline`. It is pinned, because whoever takes a future holds it twice.
 pub(super) async fn until<T>(
     deadline: Option<Deadline>,
-    exchange: impl Future<Output = Result<T, Broken>>,
+    exchange: Pin<&mut impl Future<Output = Result<T, Broken>>>,
 ) -> Result<T, Cut> {
     match deadline {
         None => exchange.await.map_err(Cut::Broken),
