@@ -63,7 +63,8 @@ impl Clocks {
         passed.min_by_key(|(at, _)| *at).map(|(_, due)| due)
     }
 
-    #[inline]
+    // Always, so that the next deadline is found without putting together what would be due.
+    #[inline(always)]
     fn deadlines(&self, settings: &Settings) -> [Option<(Instant, Due)>; 6] {
         let after = |since: Option<Instant>, bound: Duration, due| since.map(|since| (since + bound, due));
         let held_up = |since: Option<Instant>, bound: Duration, end| match self.draining {

@@ -5,7 +5,7 @@
 //! one write. A call not known to be idempotent starts when all before it have ended, and those after it start when it has.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -20,6 +20,7 @@ use super::clocks::{Clocks, Due};
 use super::desk::{Arrived, Desk, Step};
 use super::end::End;
 use super::held::{Allowed, Share};
+use super::stop::Stop;
 use crate::accept::{Client, Peer};
 use crate::gateway::Batch;
 use crate::wire::inbound::{Inbound, Look};
@@ -78,13 +79,12 @@ impl<S: Client> Connection<S> {
 
     /// Answers calls until the client, the gateway or a fault ends it.
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
-        // Registered once: a call costs no lock of what all connections share.
-        let mut stopped = pin!(stop.cancelled());
+        let mut stop = Stop::new(stop);
         let end = loop {
             if let Err(end) = self.answer_calls() {
                 break end;
             }
-            if let Err(end) = poll_fn(|cx| self.poll(cx, stopped.as_mut())).await {
+            if let Err(end) = poll_fn(|cx| self.poll(cx, &mut stop)).await {
                 break end;
             }
             if self.step == Step::Unfinished {
@@ -164,11 +164,7 @@ impl<S: Client> Connection<S> {
     }
 
     /// Moves everything on that can be. Ready when there may be calls to answer.
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        stopped: Pin<&mut impl Future<Output = ()>>,
-    ) -> Poll<Result<(), End>> {
+    fn poll(&mut self, cx: &mut Context<'_>, stop: &mut Stop<'_>) -> Poll<Result<(), End>> {
         if self.exchange(cx)? {
             return Poll::Ready(Ok(()));
         }
@@ -182,7 +178,7 @@ impl<S: Client> Connection<S> {
         if self.reads() && self.poll_read(cx)?.is_ready() {
             return Poll::Ready(Ok(()));
         }
-        if self.reading == Reading::Open && stopped.poll(cx).is_ready() {
+        if self.reading == Reading::Open && stop.has_come(cx) {
             self.reading = Reading::Draining;
             self.clocks.draining = Some(Instant::now());
             return Poll::Ready(Ok(()));
