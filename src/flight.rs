@@ -269,6 +269,10 @@ impl<T: Landing> Waiter<T> {
 impl<T: Landing> Drop for Waiter<T> {
     fn drop(&mut self) {
         let board = &self.flight.board;
+        // It has landed: its seat is free, so that nobody asks any more how many wait.
+        if board.brought.get().is_some() {
+            return;
+        }
         let mut seats = self.flights.seats(&self.key);
         let was_last = board.waiters.fetch_sub(1, Ordering::Relaxed) == 1;
         if was_last && board.deserted == Deserted::Ends && board.brought.get().is_none() {
