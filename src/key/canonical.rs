@@ -145,8 +145,8 @@ impl Writing<'_> {
             LeftOut::Nothing | LeftOut::Whole => LeftOut::Nothing,
         };
         let start = self.out.len();
-        self.bytes(&[field.kind as u8])?;
-        self.bytes(&field.id.to_be_bytes())?;
+        let [high, low] = field.id.to_be_bytes();
+        self.bytes(&[field.kind as u8, high, low])?;
         match field.inline {
             Some(value) => self.bytes(&[u8::from(value)])?,
             // However long a text that is left out may be, it does not count.

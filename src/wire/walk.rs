@@ -106,7 +106,9 @@ impl Walk {
         if let Some(top) = self.levels.last_mut() {
             *top = advanced;
         }
-        self.levels.extend(inner);
+        if let Some(inner) = inner {
+            self.levels.push(inner);
+        }
         Ok(())
     }
 
