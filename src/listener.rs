@@ -13,6 +13,7 @@ pub(crate) mod options;
 mod outbox;
 mod patience;
 pub(crate) mod places;
+mod stop;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,6 @@
 //! What the gateway says on standard error, and at what rate it speaks of calls.
 
+mod fields;
 pub(crate) mod options;
 
 use std::io::IsTerminal;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use fields::Fields;
 use options::Format;
 pub(crate) use options::Settings;
 
@@ -21,7 +23,7 @@ pub(crate) fn start(settings: &Settings) {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // A second subscriber, which only tests could install, is not worth an error.
     let _ = match settings.format {
-        Format::Human => lines.finish().try_init(),
+        Format::Human => lines.fmt_fields(Fields).finish().try_init(),
         Format::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init(),
     };
 }
