@@ -68,7 +68,14 @@ pub(crate) struct Step {
     pub(crate) kind: Kind,
 }
 
-pub(crate) fn draw(seed: u64, number: usize, length: Ms, backend: Wire, gateways: usize) -> Client {
+pub(crate) fn draw(
+    seed: u64,
+    number: usize,
+    length: Ms,
+    backend: Wire,
+    gateways: usize,
+    most: i64,
+) -> Client {
     let mut random = stream(seed, "client", number as u64);
     let wide = has(&mut random, Feature::Pipelines, 40);
     let effects = !wide || Feature::PipelinedEffects.is_on();
@@ -87,7 +94,7 @@ pub(crate) fn draw(seed: u64, number: usize, length: Ms, backend: Wire, gateways
     };
     let wire = client_wire(&mut random, backend);
     let pace = *[20, 200, 1_000].choose(&mut random).unwrap();
-    let keys = random.random_range(1..=5);
+    let keys = random.random_range(1..=most);
     let mut steps = Vec::new();
     let mut time = 0;
     while time < length && steps.len() < MOST_STEPS {

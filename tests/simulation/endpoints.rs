@@ -34,6 +34,17 @@ pub(crate) enum Mood {
     Full,
 }
 
+/// What the endpoints of a world are given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Temper {
+    /// Nothing but answers.
+    Calm,
+    /// Whatever there is.
+    Any,
+    /// The same, but often they are slow, or say that there is nothing.
+    Fickle,
+}
+
 /// How it always behaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
@@ -65,8 +76,13 @@ pub(crate) struct Odds {
     pub(crate) long: u32,
 }
 
-pub(crate) fn draw(random: &mut StdRng, count: usize, length: Ms, calm: bool) -> Vec<Endpoint> {
-    let odds = if calm { Odds::default() } else { odds(random) };
+pub(crate) fn draw(random: &mut StdRng, count: usize, length: Ms, temper: Temper) -> Vec<Endpoint> {
+    let calm = temper == Temper::Calm;
+    let odds = match temper {
+        Temper::Calm => Odds::default(),
+        Temper::Any => odds(random),
+        Temper::Fickle => Odds { missing: 150, slow: 200, ..odds(random) },
+    };
     let outages = has(random, Feature::Outages, 60) && !calm;
     let slow = has(random, Feature::Slow, 30) && !calm;
     // Now and then all are down together: an outage.

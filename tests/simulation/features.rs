@@ -37,6 +37,8 @@ pub(crate) enum Feature {
     Exceptions,
     /// Declared exceptions that are answers, and remove what was kept.
     Removals,
+    /// Many of those, on few keys, beside slow older calls of the same.
+    Disputes,
     /// Endpoints that close connections after some calls, or after 3 s at rest.
     Closers,
     /// Endpoints that take one connection at a time.

@@ -42,7 +42,7 @@ pub(crate) enum What {
     Left { client: usize, wire: Wire },
     /// A client's connection was ended by the other side, or broke.
     Ended { client: usize, wire: Wire, how: &'static str },
-    /// The gateway read or wrote bytes of a connection.
+    /// Bytes of a connection were read or written.
     Passed { wire: Wire, did: Did, bytes: usize },
     /// A backend began to handle a call, which took these bytes of what it reads.
     Began {
@@ -92,11 +92,13 @@ pub(crate) enum What {
     Quiet,
 }
 
-/// What a gateway did at its end of a connection.
+/// What was done at an end of a connection: at the gateway's, unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Did {
     ReadFromClient,
     WroteToClient,
+    /// The client's end took what the gateway had written.
+    ClientRead,
     ReadFromBackend,
     WroteToBackend,
 }

@@ -1,6 +1,7 @@
 //! The judge: an independent model of the promise. It sees the history alone, and knows nothing of how the gateway decides.
 
 mod ages;
+mod congestion;
 mod effects;
 mod leftovers;
 mod outage;

@@ -30,7 +30,10 @@ mod wire;
 mod judge;
 mod report;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use judge::judge;
 use world::World;
@@ -50,41 +53,60 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn every_world_keeps_the_promise() {
     report::watch_panics();
-    let seeds = seeds();
-    let next = AtomicU64::new(0);
+    let (seeds, desk) = (seeds(), Desk::default());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let failed: Vec<String> = std::thread::scope(|scope| {
-        let works: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&seeds, &next))).collect();
+    let mut failed: Vec<(u64, String)> = std::thread::scope(|scope| {
+        let works: Vec<_> = (0..threads).map(|_| scope.spawn(|| desk.work(&seeds))).collect();
         works.into_iter().flat_map(|work| work.join().unwrap()).collect()
     });
-    assert!(failed.is_empty(), "{} of {} worlds fail:\n\n{}", failed.len(), seeds.len(), failed.join("\n"));
+    failed.sort();
+    let told: Vec<String> = failed.into_iter().map(|(_, told)| told).collect();
+    assert!(told.is_empty(), "{} of {} worlds fail:\n\n{}", told.len(), seeds.len(), told.join("\n"));
 }
 
-/// Judges seeds until none is left, or enough have failed.
-fn work(seeds: &[u64], next: &AtomicU64) -> Vec<String> {
-    let mut failed = Vec::new();
-    let most = number("LARDER_FAILURES").map_or(FAILED_MOST, |most| most as usize);
-    while failed.len() < most {
-        let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed) as usize) else { break };
-        let world = World::draw(*seed);
-        let events = report::run(&world);
-        let mut complaints = judge(&world, &events);
-        if let Some(alone) = world.without_the_others().filter(|_| complaints.is_empty()) {
-            complaints = judge::compare((&world, &events), (&alone, &report::run(&alone)));
+/// Where threads find the next seed. The first that fails is always told of: all before it are judged to their end.
+#[derive(Default)]
+struct Desk {
+    next: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+impl Desk {
+    /// Judges seeds until none is left, or enough have failed.
+    fn work(&self, seeds: &[u64]) -> Vec<(u64, String)> {
+        let mut told = Vec::new();
+        let most = number("LARDER_FAILURES").map_or(FAILED_MOST, |most| most as usize);
+        while self.failed.load(Ordering::Relaxed) < most {
+            let Some(seed) = seeds.get(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let world = World::draw(*seed);
+            let events = report::run(&world);
+            let mut complaints = judge(&world, &events);
+            if let Some(alone) = world.without_the_others().filter(|_| complaints.is_empty()) {
+                complaints = judge::compare((&world, &events), (&alone, &report::run(&alone)));
+            }
+            if !complaints.is_empty() {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                told.push((*seed, report::report(&world, &events, &complaints)));
+            }
         }
-        if !complaints.is_empty() {
-            failed.push(report::report(&world, &events, &complaints));
-        }
+        told
     }
-    failed
 }
 
 #[test]
-fn a_seed_replays_exactly() {
-    for seed in 0..16 {
-        let world = World::draw(seed);
-        let (one, other) = (stage::run(&world), stage::run(&World::draw(seed)));
-        let (one, other) = (history::text(&one), history::text(&other));
+fn a_seed_replays_exactly_in_another_process() {
+    if let Some(there) = std::env::var_os(TELL) {
+        // What ran before it in a process is nothing to a world.
+        let tell = |seed| fs::write(file(Path::new(&there), seed), history_of(seed)).unwrap();
+        return (0..REPLAYED).rev().for_each(tell);
+    }
+    let there = tempfile::tempdir().unwrap();
+    let name = "a_seed_replays_exactly_in_another_process";
+    let mut other = Command::new(std::env::current_exe().unwrap());
+    let ended = other.args([name, "--exact"]).env(TELL, there.path()).stdout(Stdio::null()).status().unwrap();
+    assert!(ended.success());
+    for seed in 0..REPLAYED {
+        let (one, other) = (history_of(seed), fs::read_to_string(file(there.path(), seed)).unwrap());
         assert!(one.lines().count() > 100, "seed {seed} has a history of {} events", one.lines().count());
         let differs = one.lines().zip(other.lines()).find(|(one, other)| one != other);
         assert_eq!(differs, None, "seed {seed}");
@@ -92,7 +114,19 @@ fn a_seed_replays_exactly() {
     }
 }
 
+fn file(there: &Path, seed: u64) -> PathBuf {
+    there.join(seed.to_string())
+}
+
+fn history_of(seed: u64) -> String {
+    history::text(&stage::run(&World::draw(seed)))
+}
+
 /// Worlds that each run of the tests looks at.
 const SEEDS: u64 = 256;
-/// Failing worlds that are told of, by each thread.
-const FAILED_MOST: usize = 3;
+/// Failing worlds after which no further are begun.
+const FAILED_MOST: usize = 6;
+/// Worlds that are run again in another process.
+const REPLAYED: u64 = 16;
+/// Tells that process where to write their histories.
+const TELL: &str = "LARDER_TELL_HISTORIES";

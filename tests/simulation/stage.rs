@@ -159,11 +159,12 @@ impl Stage {
         memory
     }
 
-    /// Notes what a gateway did at its end of a connection.
+    /// Notes what was done at the ends of a connection.
     fn passed(&self, route: &Route, direction: Direction, passage: Passage<'_>) {
         let (did, bytes) = match (is_gateway(route.to), direction, passage) {
             (true, Direction::Out, Passage::Read(bytes)) => (Did::ReadFromClient, bytes),
             (true, Direction::Back, Passage::Written(bytes)) => (Did::WroteToClient, bytes),
+            (true, Direction::Back, Passage::Read(bytes)) => (Did::ClientRead, bytes),
             (false, Direction::Out, Passage::Written(bytes)) => (Did::WroteToBackend, bytes),
             (false, Direction::Back, Passage::Read(bytes)) => (Did::ReadFromBackend, bytes),
             _ => return,

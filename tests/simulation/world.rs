@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use crate::clients::{self, Client};
-use crate::endpoints::{self, Endpoint};
+use crate::endpoints::{self, Endpoint, Temper};
 use crate::features::Feature;
 use crate::rules::{Mode, Ms, Rule, Tiers};
 use crate::service::Method;
@@ -135,11 +135,19 @@ impl World {
         let endpoint_count = random.random_range(1..=3);
         let weather = weather(&mut stream(seed, "weather", 0));
         let calm = has(&mut random, Feature::Twins, 20);
+        let disputed = has(&mut random, Feature::Disputes, 12);
+        let terms = Terms { idl, shared, disputed };
+        let keys = if disputed { 2 } else { 5 };
+        let temper = match (calm, disputed) {
+            (true, _) => Temper::Calm,
+            (false, true) => Temper::Fickle,
+            (false, false) => Temper::Any,
+        };
         Self {
             calm,
-            generations: generations(&mut stream(seed, "rules", 0), length, idl, shared),
-            clients: (0..count).map(|n| clients::draw(seed, n, length, wire, gateways)).collect(),
-            endpoints: endpoints::draw(&mut stream(seed, "endpoints", 0), endpoint_count, length, calm),
+            generations: generations(&mut stream(seed, "rules", 0), length, &terms),
+            clients: (0..count).map(|n| clients::draw(seed, n, length, wire, gateways, keys)).collect(),
+            endpoints: endpoints::draw(&mut stream(seed, "endpoints", 0), endpoint_count, length, temper),
             incidents: if calm { Vec::new() } else { incidents(&mut stream(seed, "network", 0), length) },
             tier: shared.then(|| tier(&mut stream(seed, "tier", 0), length, gateways)),
             seed,
@@ -225,13 +233,22 @@ fn weather(random: &mut StdRng) -> Weather {
     Weather { clients: air(), backends: air() }
 }
 
-fn generations(random: &mut StdRng, length: Ms, idl: bool, shared: bool) -> Vec<Generation> {
-    let mut generations = vec![Generation { at: 0, rules: rules(random, idl, shared) }];
+/// What rules are drawn for.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    idl: bool,
+    shared: bool,
+    /// Answers grow old at once, and one often takes back what another said.
+    disputed: bool,
+}
+
+fn generations(random: &mut StdRng, length: Ms, terms: &Terms) -> Vec<Generation> {
+    let mut generations = vec![Generation { at: 0, rules: rules(random, terms) }];
     if has(random, Feature::Reloads, 40) {
         for _ in 0..random.random_range(1..=3) {
             let at = random.random_range(1_000..length);
             let mut next = generations.last().unwrap().rules.clone();
-            let fresh = rules(random, idl, shared);
+            let fresh = rules(random, terms);
             for (rule, other) in next.iter_mut().zip(fresh) {
                 if random.random_bool(0.4) {
                     *rule = other;
@@ -244,8 +261,8 @@ fn generations(random: &mut StdRng, length: Ms, idl: bool, shared: bool) -> Vec<
     generations
 }
 
-fn rules(random: &mut StdRng, idl: bool, shared: bool) -> Vec<Rule> {
-    let mut look = cached(random, Method::Look, idl, shared);
+fn rules(random: &mut StdRng, terms: &Terms) -> Vec<Rule> {
+    let mut look = cached(random, Method::Look, terms);
     let modes = Feature::Modes.is_on();
     look.mode = *[Mode::Observe, Mode::Off].choose(random).unwrap();
     look.timeout = random.random_bool(0.5).then(|| random.random_range(100..800));
@@ -255,44 +272,50 @@ fn rules(random: &mut StdRng, idl: bool, shared: bool) -> Vec<Rule> {
     let again = Rule {
         idempotent: true,
         timeout: random.random_bool(0.5).then(|| random.random_range(300..2_000)),
-        fallback: idl && random.random_bool(0.3),
+        fallback: terms.idl && random.random_bool(0.3),
         ..Rule::of(Method::Again)
     };
-    let mut all = vec![
-        cached(random, Method::Get, idl, shared),
-        cached(random, Method::Find, idl, shared),
-        look,
-        again,
-    ];
-    if !idl {
+    let mut all = vec![cached(random, Method::Get, terms), cached(random, Method::Find, terms), look, again];
+    if !terms.idl {
         all.push(Rule { oneway: true, ..Rule::of(Method::Tell) });
     }
     all
 }
 
-fn cached(random: &mut StdRng, method: Method, idl: bool, shared: bool) -> Rule {
+fn cached(random: &mut StdRng, method: Method, terms: &Terms) -> Rule {
     let exceptions = Feature::Exceptions.is_on();
     let ttl = *[0, 50, 500, 2_000, 10_000, 60_000].choose(random).unwrap();
     let removals = Feature::Removals.is_on();
     let kept = if exceptions && (random.random_bool(0.4) || !removals) { vec![1] } else { Vec::new() };
     let failures = if exceptions && (random.random_bool(0.5) || !removals) { vec![2] } else { Vec::new() };
-    Rule {
+    let rule = Rule {
         ttl: Some(ttl),
         revalidate: *[0, 0, 300, 5_000].choose(random).unwrap(),
         error: *[0, 2_000, 20_000, 3_600_000].choose(random).unwrap(),
         timeout: random.random_bool(0.6).then(|| random.random_range(200..2_000)),
-        fallback: idl && random.random_bool(0.2),
+        fallback: terms.idl && random.random_bool(0.2),
         kept_exceptions: kept,
         exception_ttl: *[200, 2_000].choose(random).unwrap(),
         failure_exceptions: failures,
         revision: random.random_range(0..2),
-        tiers: if shared {
+        tiers: if terms.shared {
             *[Tiers::Local, Tiers::Shared, Tiers::Both, Tiers::Both].choose(random).unwrap()
         } else {
             Tiers::Local
         },
         reply_max: if has(random, Feature::Evictions, 20) { 300 } else { 1 << 20 },
         ..Rule::of(method)
+    };
+    if !terms.disputed {
+        return rule;
+    }
+    Rule {
+        ttl: Some(*[0, 50].choose(random).unwrap()),
+        revalidate: 5_000,
+        timeout: Some(2_000),
+        kept_exceptions: Vec::new(),
+        failure_exceptions: Vec::new(),
+        ..rule
     }
 }
 

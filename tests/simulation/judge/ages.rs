@@ -6,6 +6,8 @@ use super::{Complaint, Sentence};
 use crate::history::Moment;
 use crate::rules::{Ms, Rule, Tiers};
 use crate::service::{Asked, Content};
+use crate::thrift::Kind;
+use crate::world::TierState;
 
 /// A call that got a reply which a backend gave.
 #[derive(Clone, Copy)]
@@ -65,11 +67,13 @@ fn aged(record: &Record<'_>, got: &Got<'_>) -> Option<(Sentence, String)> {
     }
     let most =
         |of: &dyn Fn(&Rule) -> Ms| rules.iter().map(|rule| of(rule)).max().unwrap_or(0) * 1000 + ONE_MS;
-    let age = got.reply.written.saturating_sub(got.attempt.sent);
+    // What its client does not take lies where it was put when it was judged.
+    let answered = got.line.full.answered(got.reply);
+    let age = answered.saturating_sub(got.attempt.sent);
     // What was not here when the call came was brought by a flight that it joined.
     let young = got.attempt.sent + most(&|rule| rule.ttl.unwrap_or(0)) >= got.arrived;
     let brought = got.read + HERE >= got.arrived;
-    let in_window = |window: Moment| age < window || record.is_blocked(got.line, got.reply);
+    let in_window = |window: Moment| age < window;
     let kept = match &got.reply.content {
         Content::Declared { id, .. } => {
             let kept = rules.iter().any(|rule| rule.kept_exceptions.contains(id));
@@ -96,24 +100,25 @@ fn aged(record: &Record<'_>, got: &Got<'_>) -> Option<(Sentence, String)> {
 /// What a call got that should have been gone by then.
 fn returned(record: &Record<'_>, got: &Got<'_>, before: &[Got<'_>]) -> Option<String> {
     // Where it joined a flight, that was under way before.
-    if got.read >= got.arrived || record.world.tier.is_some() {
+    if got.read >= got.arrived {
         return None;
     }
-    let earlier = |one: &&Got<'_>| {
-        one.line.gateway == got.line.gateway
-            && one.call.asked.asks_as(&got.call.asked)
-            && one.reply.written < got.arrived
+    let younger = |one: &&Got<'_>| {
+        one.call.asked.asks_as(&got.call.asked)
+            && one.attempt.kind == Kind::Call
             && got.attempt.sent < led_at(record, one.attempt).unwrap_or(0)
     };
-    before.iter().filter(earlier).find_map(|one| {
-        let rule =
-            unchanged(record, &got.call.asked, one.attempt.sent.min(got.attempt.sent), got.reply.written)?;
+    before.iter().filter(younger).find_map(|one| {
+        let from = one.attempt.sent.min(got.attempt.sent);
+        let rule = unchanged(record, &got.call.asked, from, got.reply.written)?;
         let size = one.attempt.answer.as_ref().map_or(0, |answer| answer.size);
+        let here = one.line.gateway == got.line.gateway && one.reply.written < got.arrived;
         let certain = match &one.reply.content {
-            Content::Result { .. } => is_kept(record, rule, size),
+            Content::Result { .. } => here && is_kept(record, rule, size),
             // An exception that is neither kept nor a failure is the service's word that there is nothing.
             Content::Declared { id, .. } => {
-                !rule.failure_exceptions.contains(id) && !rule.kept_exceptions.contains(id)
+                let removes = !rule.failure_exceptions.contains(id) && !rule.kept_exceptions.contains(id);
+                removes && (here && is_roomy(record) || is_told(record, rule, one, got))
             }
             _ => false,
         };
@@ -126,10 +131,26 @@ fn returned(record: &Record<'_>, got: &Got<'_>, before: &[Got<'_>]) -> Option<St
     })
 }
 
+/// Whether a gateway that keeps nothing itself finds in the shared tier what another has removed.
+fn is_told(record: &Record<'_>, rule: &Rule, removed: &Got<'_>, got: &Got<'_>) -> bool {
+    let forgets =
+        |state: &TierState| matches!(state, TierState::Down | TierState::Emptied | TierState::Foreign);
+    let lasting = record.world.tier.as_ref().is_some_and(|tier| {
+        tier.changes.iter().all(|(at, state)| *at * 1000 > got.reply.written || !forgets(state))
+    });
+    // A flight that it joined may have looked before.
+    let looked = got.arrived.saturating_sub(rule.ttl.unwrap_or(0) * 1000);
+    rule.tiers == Tiers::Shared && lasting && looked > removed.read + TIER_WRITES
+}
+
 /// Whether a result of this size is kept for certain.
 pub(super) fn is_kept(record: &Record<'_>, rule: &Rule, size: usize) -> bool {
-    let roomy = record.world.limits.local_capacity > 8 << 20;
-    roomy && size < rule.reply_max && matches!(rule.tiers, Tiers::Local | Tiers::Both)
+    is_roomy(record) && size < rule.reply_max && matches!(rule.tiers, Tiers::Local | Tiers::Both)
+}
+
+/// Whether the local tier drops nothing for want of room.
+fn is_roomy(record: &Record<'_>) -> bool {
+    record.world.limits.local_capacity > 8 << 20
 }
 
 /// The one rule that was in force for a method all the time.
@@ -150,19 +171,9 @@ pub(super) fn led_at(record: &Record<'_>, attempt: &Attempt) -> Option<Moment> {
     calls.filter(|call| call.asked.call == attempt.asked.call).find_map(|call| call.arrived)
 }
 
-impl Record<'_> {
-    /// Whether a reply was held up by its own client: written in a later moment than the bytes before it could be.
-    pub(super) fn is_blocked(&self, line: &Line, reply: &Reply) -> bool {
-        let air = self.world.weather.clients;
-        let disturbed = line.disturbed.iter().any(|at| *at <= reply.written);
-        disturbed
-            || line.deaf.is_some_and(|deaf| deaf <= reply.written)
-            || air.buffer < 4_096
-            || reply.at < reply.written
-    }
-}
-
 /// The gateway counts whole milliseconds.
 const ONE_MS: Moment = 1_000;
+/// Longer than any write to the shared tier takes.
+const TIER_WRITES: Moment = 100_000;
 /// What a flight brought in the same moment as a call came may have been here or not.
 const HERE: Moment = 0;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::congestion::Congestion;
 use super::rotation::TROUBLE_LASTS;
 use crate::clients::Manner;
 use crate::history::{Did, Event, Moment, What};
@@ -44,6 +45,8 @@ pub(crate) struct Line {
     pub(crate) deaf: Option<Moment>,
     pub(crate) half_closed: Option<Moment>,
     pub(crate) disturbed: Vec<Moment>,
+    /// When its client's socket could take no more.
+    pub(crate) full: Congestion,
 }
 
 #[derive(Clone, Debug)]
@@ -181,23 +184,11 @@ impl<'a> Record<'a> {
                 let read = beyond(*wire, Did::ReadFromBackend, bytes.1 - 1);
                 let answer = Answer { content: content.clone(), honest: *honest, size: *size, read };
                 self.attempts.get_mut(serial).unwrap().answer = Some(answer);
-                if !*honest
-                    || matches!(
-                        content,
-                        Content::Exception { .. } | Content::Declared { .. } | Content::Empty
-                    )
-                {
+                if is_trouble(*honest, content) {
                     self.troubles.push(at);
                 }
             }
-            What::Network { wire, .. } => {
-                match self.lines.get_mut(wire) {
-                    Some(line) => line.disturbed.push(at),
-                    None => self.befell.push(at),
-                }
-                self.disturbed.entry(*wire).or_insert(at);
-                self.troubles.push(at);
-            }
+            What::Network { wire, .. } => self.disturb(*wire, at),
             What::Silent { serial, .. } => {
                 // Nothing else is to be expected of a oneway.
                 if self.attempts.get(serial).is_none_or(|one| one.asked.method.returns() != Returns::Nothing)
@@ -207,8 +198,23 @@ impl<'a> Record<'a> {
             }
             What::Mood { .. } | What::Closed { .. } => self.troubles.push(at),
             What::Quiet => self.quiet = at,
-            What::Passed { .. } | What::Tier { .. } | What::UnderWay { .. } | What::Panicked { .. } => {}
+            What::Passed { wire, did, bytes } => {
+                if let Some(line) = self.lines.get_mut(wire) {
+                    line.full.pass(at, *did, *bytes, self.world.weather.clients.buffer);
+                }
+            }
+            What::Tier { .. } | What::UnderWay { .. } | What::Panicked { .. } => {}
         }
+    }
+
+    /// Notes that the network did something to a connection.
+    fn disturb(&mut self, wire: u64, at: Moment) {
+        match self.lines.get_mut(&wire) {
+            Some(line) => line.disturbed.push(at),
+            None => self.befell.push(at),
+        }
+        self.disturbed.entry(wire).or_insert(at);
+        self.troubles.push(at);
     }
 
     fn line(&mut self, wire: u64) -> &mut Line {
@@ -259,12 +265,18 @@ impl Line {
     }
 }
 
+/// Whether an answer is none that its client has asked for.
+fn is_trouble(honest: bool, content: &Content) -> bool {
+    !honest || matches!(content, Content::Exception { .. } | Content::Declared { .. } | Content::Empty)
+}
+
 fn side(did: Did) -> u8 {
     match did {
         Did::ReadFromClient => 0,
         Did::WroteToClient => 1,
         Did::ReadFromBackend => 2,
         Did::WroteToBackend => 3,
+        Did::ClientRead => 4,
     }
 }
 

@@ -218,10 +218,12 @@ fn bound(record: &Record<'_>, rule: Option<&Rule>) -> Option<u64> {
 /// A reply whose number stands in a later call that the gateway has read by then.
 fn late(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: &mut Complain<'_>) {
     let later = line.calls.iter().skip_while(|other| other.asked.call != call.asked.call).skip(1);
-    let mut later = later.filter(|other| other.seqid == call.seqid && !is_silent(record, other));
-    let known = later.find(|other| other.numbered.is_some_and(|numbered| numbered < reply.written));
-    // What lies in an outbox that its client does not empty counts as written.
-    if let Some(other) = known.filter(|_| !record.is_blocked(line, reply)) {
+    let later = later.filter(|other| other.seqid == call.seqid && !is_silent(record, other));
+    // Who sent a oneway call waits for nothing, and so has given nothing up.
+    let mut known = later.filter(|_| call.kind == Kind::Call);
+    let known = known.find(|other| other.numbered.is_some_and(|numbered| numbered < reply.written));
+    // What lies here because its client does not take it is unanswered too.
+    if let Some(other) = known {
         let why = format!(
             "call {} is answered when call {} of the same number is here",
             call.asked.call, other.asked.call
@@ -229,8 +231,10 @@ fn late(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: 
         complain(Sentence::NoLateReply, Some(call), why);
     }
     let Some(bound) = record.world.limits.client_timeout else { return };
-    let waited = call.arriving.map_or(0, |arriving| reply.written.saturating_sub(arriving));
-    if waited > bound * 1000 + ONE_MS && !record.is_blocked(line, reply) {
+    // It is judged when it is answered: what its client does not take then counts as written.
+    let answered = line.full.answered(reply);
+    let waited = call.arriving.map_or(0, |arriving| answered.saturating_sub(arriving));
+    if waited > bound * 1000 + ONE_MS {
         let why = format!("call {} is answered {} ms after it came", call.asked.call, waited / 1000);
         complain(Sentence::NoLateReply, Some(call), why);
     }
