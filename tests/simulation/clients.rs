@@ -146,6 +146,7 @@ fn step(random: &mut StdRng, think: Ms, call: u64, keys: i64, effects: bool, odd
         (Method::Tell, false) => Kind::Oneway,
         (Method::Tell, true) => Kind::Call,
         (_, true) => Kind::Oneway,
+        (_, false) if odd && random.random_bool(0.1) => Kind::Reply,
         (_, false) => Kind::Call,
     };
     Step { think, asked, kind }

@@ -9,7 +9,7 @@ pub(crate) enum Feature {
     PipelinedEffects,
     /// Oneway calls.
     Oneways,
-    /// Clients that send a oneway method as a call with a reply, or the other way round.
+    /// Clients that send a oneway method as a call with a reply, the other way round, or a reply in place of a call.
     WrongTypes,
     /// Clients that end their sending side first.
     HalfClose,
@@ -53,6 +53,8 @@ pub(crate) enum Feature {
     Reloads,
     /// Rules that are observed or switched off.
     Modes,
+    /// Rules that shorten the ttl of some entries.
+    Jitter,
     /// Worlds in which nothing is wrong but some clients, and which are run again without them.
     Twins,
     /// A shared tier, and several gateways on it.

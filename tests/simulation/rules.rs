@@ -12,6 +12,8 @@ pub(crate) type Ms = u64;
 pub(crate) struct Rule {
     pub(crate) method: Method,
     pub(crate) ttl: Option<Ms>,
+    /// By how many hundredths the ttl of an entry may be shortened.
+    pub(crate) jitter: u64,
     pub(crate) revalidate: Ms,
     pub(crate) error: Ms,
     pub(crate) mode: Mode,
@@ -47,6 +49,7 @@ impl Rule {
         Self {
             method,
             ttl: None,
+            jitter: 0,
             revalidate: 0,
             error: 0,
             mode: Mode::On,
@@ -88,6 +91,11 @@ impl Rule {
         self.ttl.unwrap_or(0) + self.error.max(self.revalidate)
     }
 
+    /// Up to which age a result answers in place of a fault for certain.
+    pub(crate) fn outage_least(&self) -> Ms {
+        self.outage() - self.ttl.unwrap_or(0) * self.jitter / 100
+    }
+
     fn toml(&self, idl: bool, out: &mut String) {
         // Without an IDL nobody knows which methods a wildcard would cache.
         let pattern = match self.method {
@@ -100,6 +108,7 @@ impl Rule {
         };
         if let Some(ttl) = self.ttl {
             put("ttl", ms(ttl));
+            put("ttl_jitter", format!("{:?}", self.jitter as f64 / 100.0));
             put("stale_while_revalidate", ms(self.revalidate));
             put("stale_if_error", ms(self.error));
             put("ignore", "[\"2\"]".to_owned());

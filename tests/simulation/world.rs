@@ -290,6 +290,7 @@ fn cached(random: &mut StdRng, method: Method, terms: &Terms) -> Rule {
     let failures = if exceptions && (random.random_bool(0.5) || !removals) { vec![2] } else { Vec::new() };
     let rule = Rule {
         ttl: Some(ttl),
+        jitter: if has(random, Feature::Jitter, 30) { random.random_range(1..=50) } else { 0 },
         revalidate: *[0, 0, 300, 5_000].choose(random).unwrap(),
         error: *[0, 2_000, 20_000, 3_600_000].choose(random).unwrap(),
         timeout: random.random_bool(0.6).then(|| random.random_range(200..2_000)),

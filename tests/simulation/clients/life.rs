@@ -233,7 +233,12 @@ impl Life {
 
 /// Whether its client expects to be answered.
 fn expects_reply(step: &Step) -> bool {
-    step.kind == Kind::Call && step.asked.method != Method::Tell
+    match step.kind {
+        Kind::Call => step.asked.method != Method::Tell,
+        // It is told that this is no call.
+        Kind::Reply | Kind::Exception => true,
+        Kind::Oneway => false,
+    }
 }
 
 impl Line {

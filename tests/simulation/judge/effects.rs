@@ -7,6 +7,7 @@ use super::replies::is_silent;
 use super::{Complaint, Sentence};
 use crate::rules::Rule;
 use crate::service::{Content, Method};
+use crate::thrift::Kind;
 
 pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
     let mut attempts: BTreeMap<u64, Vec<&Attempt>> = BTreeMap::new();
@@ -14,6 +15,13 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
         attempts.entry(attempt.asked.call).or_default().push(attempt);
     }
     for line in record.lines.values() {
+        for call in line.calls.iter().filter(|call| call.kind == Kind::Reply) {
+            if let Some(one) = attempts.get(&call.asked.call).and_then(|tries| tries.first()) {
+                let why = format!("message {}, which is no call, ran", call.asked.call);
+                let (at, wires) = (one.began, vec![line.wire, one.wire]);
+                say(Complaint { sentence: Sentence::PassedUntouched, why, at, wires, key: None });
+            }
+        }
         for call in line.calls.iter().filter(|call| has_effect(record, call)) {
             let tries = attempts.get(&call.asked.call).map_or(&[][..], Vec::as_slice);
             if tries.len() > 1 {
@@ -38,7 +46,9 @@ fn has_effect(record: &Record<'_>, call: &Call) -> bool {
     let from = call.arrived.unwrap_or(call.at);
     let rules = record.rules(call.asked.method, from, record.quiet);
     // `again` and cached methods have none; a rule that is not in force says nothing of its method.
-    !rules.into_iter().flatten().any(Rule::repeats) && call.asked.method != Method::Unknown
+    !rules.into_iter().flatten().any(Rule::repeats)
+        && call.asked.method != Method::Unknown
+        && call.kind != Kind::Reply
 }
 
 fn reordered(record: &Record<'_>, line: &Line, attempts: &BTreeMap<u64, Vec<&Attempt>>) -> Option<Complaint> {

@@ -30,6 +30,9 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
 
 /// Whether what a call got is a fault in whose place an old entry answers.
 fn allows_stale(record: &Record<'_>, call: &Call, reply: &Reply, arrived: Moment) -> bool {
+    if call.kind == Kind::Reply {
+        return false;
+    }
     match &reply.content {
         Content::Fault(text) => !text.contains("speaks") && !text.contains("does not pass"),
         Content::Exception { code, .. } => *code == 6,
@@ -67,7 +70,7 @@ fn known<'a>(
         }
         let Some(born) = led_at(record, attempt) else { return false };
         let Some(rule) = unchanged(record, &call.asked, born, reply.written) else { return false };
-        let in_window = born + rule.outage() * 1000 > reply.written + ONE_MS;
+        let in_window = born + rule.outage_least() * 1000 > reply.written + ONE_MS;
         // A declared exception since then may have removed or replaced it, whichever of the two was asked first.
         let doubtful = attempts.iter().any(|other| {
             let declared = other

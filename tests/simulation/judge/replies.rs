@@ -44,6 +44,9 @@ type Complain<'a> = dyn FnMut(Sentence, Option<&Call>, String) + 'a;
 
 /// Whether a call has no reply: its method is oneway, or its type says so and nothing else is known of it.
 pub(super) fn is_silent(record: &Record<'_>, call: &Call) -> bool {
+    if call.kind == Kind::Reply {
+        return false;
+    }
     let declared = record.world.idl && call.asked.method != Method::Unknown;
     call.asked.method == Method::Tell || call.kind == Kind::Oneway && !declared
 }
@@ -55,7 +58,9 @@ fn count(record: &Record<'_>, line: &Line, complain: &mut Complain<'_>) {
         complain(Sentence::AnsweredOnce, None, format!("{replies} replies to {calls} two-way calls"));
     }
     let over = line.ended.is_some() || line.left.is_some();
-    if let Some((call, _)) = pairs.iter().find(|(_, reply)| reply.is_none() && !over) {
+    // Whom the end of the world has found waiting has not waited in vain.
+    let in_vain = |call: &Call| !over && call.at + IN_VAIN < record.quiet;
+    if let Some((call, _)) = pairs.iter().find(|(call, reply)| reply.is_none() && in_vain(call)) {
         let why = format!("call {} has no reply, and its connection stays open", call.asked.call);
         complain(Sentence::AnsweredOnce, Some(call), why);
     }
@@ -83,6 +88,16 @@ fn content(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complai
     let rules = record.rules(call.asked.method, from, reply.written);
     let number = call.asked.call;
     let mut wrong = |sentence, why: String| complain(sentence, Some(call), format!("call {number}: {why}"));
+    let refused = matches!(&reply.content, Content::Fault(text) if text.contains("is no call"));
+    if refused || call.kind == Kind::Reply {
+        if refused != (call.kind == Kind::Reply) {
+            wrong(
+                Sentence::RightReply,
+                format!("is a {:?}, and answered with {:?}", call.kind, reply.content),
+            );
+        }
+        return;
+    }
     match &reply.content {
         Content::Strange(what) => wrong(Sentence::RightReply, format!("is answered with {what}")),
         Content::Fault(text) => {
@@ -217,6 +232,9 @@ fn bound(record: &Record<'_>, rule: Option<&Rule>) -> Option<u64> {
 
 /// A reply whose number stands in a later call that the gateway has read by then.
 fn late(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: &mut Complain<'_>) {
+    if call.kind == Kind::Reply {
+        return;
+    }
     let later = line.calls.iter().skip_while(|other| other.asked.call != call.asked.call).skip(1);
     let later = later.filter(|other| other.seqid == call.seqid && !is_silent(record, other));
     // Who sent a oneway call waits for nothing, and so has given nothing up.
@@ -270,6 +288,8 @@ fn ending(record: &Record<'_>, line: &Line, complain: &mut Complain<'_>) {
     }
 }
 
+/// Longer than any call takes once nothing is wrong any more.
+const IN_VAIN: Moment = 10_000_000;
 /// How long answers are waited for whose client has ended its sending side.
 const HALF_CLOSED: Moment = 10_000_000;
 const ONE_MS: Moment = 1_000;
