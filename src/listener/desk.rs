@@ -168,9 +168,12 @@ impl Desk {
         }
         let (ended, counts) = (Instant::now(), &self.front.gateway.counts);
         let now = self.front.gateway.clock.at(ended);
-        for AtOnce { outcome, age, arrived } in self.at_once.drain(..) {
-            counts.call(outcome, ended.saturating_duration_since(arrived), age, now);
+        for together in self.at_once.chunk_by(|one, next| one.arrived == next.arrived) {
+            let arrived = together.first().map_or(ended, |first| first.arrived);
+            let took = ended.saturating_duration_since(arrived);
+            together.iter().for_each(|one| counts.call(one.outcome, took, one.age, now));
         }
+        self.at_once.clear();
     }
 
     /// Moves the calls under way on, and puts the replies whose turn has come into the outbox. Whether there were any.
