@@ -12,9 +12,11 @@ mod ejection;
 mod endpoint;
 mod endpoints;
 mod lane;
+mod load;
 mod loan;
 mod lookup;
 mod means;
+mod median;
 mod method;
 pub(crate) mod options;
 mod pace;
@@ -23,6 +25,7 @@ mod private;
 mod resting;
 mod retry;
 mod session;
+mod share;
 #[cfg(test)]
 mod tests;
 

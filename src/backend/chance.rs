@@ -17,11 +17,6 @@ impl Chance {
         Self(Mutex::new(seed.random()))
     }
 
-    /// A number below `bound`, 0 if that is 0.
-    pub(super) fn below(&self, bound: usize) -> usize {
-        if bound == 0 { 0 } else { self.lock().random_range(0..bound) }
-    }
-
     /// A number in 0..1.
     pub(super) fn share(&self) -> f64 {
         self.lock().random()
@@ -58,11 +53,11 @@ mod tests {
         let chance = Chance::new(Seed::new(7));
         let mut seen = [0; 5];
         for _ in 0..1000 {
-            seen[chance.below(5)] += 1;
-            assert!((0.0..1.0).contains(&chance.share()));
+            let share = chance.share();
+            assert!((0.0..1.0).contains(&share));
+            seen[(share * 5.0) as usize] += 1;
         }
         assert!(seen.iter().all(|&times| times > 100), "{seen:?}");
-        assert_eq!(chance.below(0), 0);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,10 +9,12 @@ use tokio::time::Instant;
 use super::answer::verdict;
 use super::deadline::Deadline;
 use super::ejection::{Effect, Ejection, Limits, Standing, Ticket, Verdict};
+use super::load::{Burden, Load, Measure};
 use super::means::Means;
 use super::method::Method;
 use super::pool::{Pool, Turn};
-use crate::call::Answer;
+use super::share::Share;
+use crate::call::{Answer, Said};
 use crate::fault::Fault;
 
 /// An endpoint as an operator sees it.
@@ -36,11 +37,13 @@ pub(super) struct Endpoint {
     pub(super) means: Arc<Means>,
     pub(super) pool: Pool,
     pub(super) ejection: Ejection,
-    in_flight: AtomicUsize,
+    pub(super) load: Load,
+    pub(super) share: Share,
 }
 
 impl Endpoint {
     pub(super) fn new(address: SocketAddr, means: &Arc<Means>) -> Self {
+        let now = Instant::now();
         let settings = &means.settings;
         let limits = Limits {
             failures: settings.ejection_failures,
@@ -56,20 +59,17 @@ impl Endpoint {
             address,
             pool: Pool::new(settings),
             ejection: Ejection::new(limits),
-            in_flight: AtomicUsize::new(0),
+            load: Load::new(now),
+            share: Share::new(settings.slow_start, now),
             means: Arc::clone(means),
         }
-    }
-
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
     }
 
     pub(super) fn status(&self) -> EndpointStatus {
         EndpointStatus {
             address: self.address,
             standing: self.ejection.standing(),
-            in_flight: self.in_flight(),
+            in_flight: self.load.in_flight(),
             connections: self.pool.connections(),
         }
     }
@@ -81,6 +81,7 @@ pub(super) struct Attempt {
     pub(super) endpoint: Arc<Endpoint>,
     method: Arc<Method>,
     ticket: Option<Ticket>,
+    burden: Burden,
     /// When the call was sent, or is about to be.
     sent: Option<Instant>,
     chance: FairChance,
@@ -131,14 +132,20 @@ impl Attempt {
         self.turn = Turn::Later;
     }
 
+    /// Notes that it waits for more than its own handler: how long it takes tells nothing.
+    pub(super) fn is_not_timed(&mut self) {
+        self.sent = None;
+    }
+
     /// Leaves the verdict to what goes on when the call has ended.
     pub(super) fn hand_over(&mut self) -> Self {
-        self.endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
+        let burden = self.endpoint.load.begin(None, Instant::now());
         let (endpoint, method) = (Arc::clone(&self.endpoint), Arc::clone(&self.method));
         Self {
             endpoint,
             method,
             ticket: self.ticket.take(),
+            burden,
             sent: None,
             chance: self.chance,
             turn: self.turn,
@@ -146,10 +153,20 @@ impl Attempt {
     }
 
     /// Ends it with an answer.
-    pub(super) fn answered(self) {
+    pub(super) fn answered(self, said: Said) {
         self.endpoint.means.tally.answered();
         if let Some(sent) = self.sent {
-            self.method.pace.answered(sent.elapsed());
+            let now = Instant::now();
+            let took = now.duration_since(sent);
+            self.method.pace.answered(took);
+            let measure = match said {
+                Said::Result | Said::Nothing => {
+                    self.method.median.note(took);
+                    Measure::Result
+                }
+                Said::Declared(_) => Measure::Exception,
+            };
+            self.endpoint.load.note(measure, took, self.method.median.get(), now);
         }
         self.end(Verdict::Healthy, None);
     }
@@ -167,15 +184,26 @@ impl Attempt {
             (Fault::Timeout { .. }, FairChance::Denied) => Verdict::Neutral,
             (_, FairChance::Given | FairChance::Denied) => verdict(fault),
         };
+        self.measure(fault);
         self.end(verdict, Some(fault));
     }
 
     /// Ends it by what came of a call that is answered.
     pub(super) fn settle(self, asked: Result<&Answer, &Fault>) {
         match asked {
-            Ok(_) => self.answered(),
+            Ok(answer) => self.answered(answer.said),
             Err(fault) => self.failed(fault),
         }
+    }
+
+    fn measure(&self, fault: &Fault) {
+        let Some(measure) = Measure::of(fault) else { return };
+        if measure == Measure::Late && self.chance == FairChance::Denied {
+            return;
+        }
+        let now = Instant::now();
+        let took = self.sent.map_or(Duration::ZERO, |sent| now.duration_since(sent));
+        self.endpoint.load.note(measure, took, self.method.median.get(), now);
     }
 
     /// Ends it by what it says of the endpoint, and where that is a fault, by which.
@@ -190,17 +218,19 @@ impl Attempt {
                 tracing::warn!(backend = %means.name(), endpoint = %address, for_ms = time.as_millis(), fault, "endpoint ejected");
             }
             Effect::Returned => {
+                self.endpoint.share.begin_slowly(Instant::now());
                 tracing::info!(backend = %means.name(), endpoint = %address, "endpoint is back");
             }
         }
     }
 
     fn with(endpoint: &Arc<Endpoint>, method: &Arc<Method>, ticket: Ticket) -> Self {
-        endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
+        let burden = endpoint.load.begin(method.median.get(), Instant::now());
         Self {
             endpoint: Arc::clone(endpoint),
             method: Arc::clone(method),
             ticket: Some(ticket),
+            burden,
             sent: None,
             chance: FairChance::Given,
             turn: Turn::First,
@@ -210,7 +240,7 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.endpoint.load.end(self.burden);
         if let Some(ticket) = self.ticket.take() {
             self.endpoint.ejection.settle(ticket, Verdict::Neutral, || 1.0);
         }

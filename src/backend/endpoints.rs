@@ -26,16 +26,23 @@ impl Endpoints {
         Self { means, all: ArcSwap::default() }
     }
 
-    /// Makes `addresses` the endpoints. What is known of an address stays with it.
-    pub(super) fn adopt(&self, addresses: impl Iterator<Item = SocketAddr>) {
+    /// Makes these addresses the endpoints, each with its weight. What is known of an address stays with it; what joins others
+    /// begins slowly.
+    pub(super) fn adopt(&self, addresses: impl Iterator<Item = (SocketAddr, u32)>) {
         let known = self.all.load();
         let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
-        for address in addresses {
+        let now = Instant::now();
+        for (address, weight) in addresses {
             if endpoints.iter().any(|one| one.address == address) {
                 continue;
             }
             let old = known.iter().find(|one| one.address == address);
-            endpoints.push(old.map_or_else(|| Arc::new(Endpoint::new(address, &self.means)), Arc::clone));
+            let endpoint = old.map_or_else(|| Arc::new(Endpoint::new(address, &self.means)), Arc::clone);
+            if old.is_none() && !known.is_empty() {
+                endpoint.share.begin_slowly(now);
+            }
+            endpoint.share.weigh(weight);
+            endpoints.push(endpoint);
         }
         self.all.store(Arc::new(endpoints));
     }

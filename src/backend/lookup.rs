@@ -31,6 +31,7 @@ struct Host {
     name: String,
     port: u16,
     addresses: Vec<SocketAddr>,
+    weight: u32,
 }
 
 impl Backend {
@@ -101,15 +102,19 @@ impl Backend {
     }
 
     fn adopt(&self, hosts: &[Host]) {
-        self.endpoints.adopt(hosts.iter().flat_map(|host| host.addresses.iter().copied()));
+        let all = hosts.iter().flat_map(|host| host.addresses.iter().map(|&address| (address, host.weight)));
+        self.endpoints.adopt(all);
     }
 
     fn hosts(&self) -> Vec<Host> {
-        let host = |(name, port): &(String, u16)| {
+        let settings = &self.means.settings;
+        let host = |endpoint: &(String, u16)| {
+            let (name, port) = endpoint;
+            let weight = settings.weights.get(endpoint).copied().unwrap_or(1);
             let literal = name.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, *port));
-            Host { name: name.clone(), port: *port, addresses: literal.into_iter().collect() }
+            Host { name: name.clone(), port: *port, addresses: literal.into_iter().collect(), weight }
         };
-        self.means.settings.endpoints.iter().map(host).collect()
+        settings.endpoints.iter().map(host).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::median::Median;
 use super::pace::Pace;
 use crate::call::{Call, Terms};
 use crate::seed::{Hashing, Seed};
@@ -21,6 +22,8 @@ pub(crate) struct Methods {
 pub(crate) struct Method {
     /// How long its answers take.
     pub(super) pace: Pace,
+    /// What they usually take.
+    pub(super) median: Median,
 }
 
 /// Which method the calls of one route are of.

@@ -1,6 +1,8 @@
 //! What the config may say of a backend, and what the backend is told.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,15 @@ pub(crate) struct Options {
     #[schemars(with = "Vec<String>", length(min = 1, max = 1024), extend(
         "x-accepts" = "a list of hosts with ports such as [\"10.0.0.1:9191\", \"db.example:9191\"]"))]
     pub endpoints: Vec<Endpoint>,
+    /// How many times the calls of an ordinary endpoint one is to have; those not named here have 1. A host name's weight is that
+    /// of each of its addresses.
+    #[schemars(with = "BTreeMap<String, u32>", extend(
+        "x-accepts" = "a table of endpoints and whole numbers from 1 to 1000, such as { \"10.0.0.1:9191\" = 2 }"))]
+    pub weights: BTreeMap<Endpoint, u32>,
+    /// Over which time an endpoint that is new or back comes to its whole share of the calls, from a tenth on. None does when
+    /// the gateway starts.
+    #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
+    pub slow_start: Period,
     /// How the service encodes messages. A client that speaks the other protocol is refused with an exception.
     pub protocol: Protocol,
     /// How the service delimits messages; its clients may do otherwise.
@@ -102,6 +113,10 @@ pub(crate) struct Settings {
     pub name: Arc<str>,
     /// Hosts (addresses or names) and their ports. At least one.
     pub endpoints: Vec<(String, u16)>,
+    /// How many times the calls of an ordinary endpoint some of them are to have.
+    pub weights: BTreeMap<(String, u16), u32>,
+    /// Until an endpoint that is new or back has its whole share. Zero: at once.
+    pub slow_start: Duration,
     /// The protocol its endpoints speak.
     pub protocol: Protocol,
     /// The transport its endpoints speak.
@@ -141,10 +156,13 @@ pub(crate) struct Settings {
 impl Options {
     /// What the backend called `name` is told; `bounds` are those on its replies.
     pub(crate) fn settings(&self, name: &str, bounds: Bounds) -> Settings {
-        let endpoints = self.endpoints.iter().map(|endpoint| (endpoint.host.clone(), endpoint.port));
+        let pair = |endpoint: &Endpoint| (endpoint.host.clone(), endpoint.port);
+        let weights = self.weights.iter().map(|(endpoint, weight)| (pair(endpoint), *weight));
         Settings {
             name: name.into(),
-            endpoints: endpoints.collect(),
+            endpoints: self.endpoints.iter().map(pair).collect(),
+            weights: weights.collect(),
+            slow_start: self.slow_start.duration(),
             protocol: self.protocol,
             transport: self.transport,
             connections: self.connections,
@@ -170,6 +188,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             endpoints: Vec::new(),
+            weights: BTreeMap::new(),
+            slow_start: Period::from_secs(10),
             protocol: Protocol::Binary,
             transport: Transport::Framed,
             connections: Sharing::Shared,
@@ -196,6 +216,16 @@ impl Section for Options {
         for (at, endpoint) in self.endpoints.iter().enumerate() {
             if self.endpoints.iter().take(at).any(|earlier| earlier == endpoint) {
                 found.push(Finding::new("endpoints", format!("{endpoint} is listed twice")));
+            }
+        }
+        for (endpoint, weight) in &self.weights {
+            if !self.endpoints.contains(endpoint) {
+                let message = format!("{endpoint} is not one of the endpoints");
+                found.push(Finding::new("weights", message));
+            }
+            if !WEIGHTS.contains(weight) {
+                let message = format!("{weight}, of {endpoint}, is not from 1 to {}", WEIGHTS.end());
+                found.push(Finding::new("weights", message));
             }
         }
         if self.ejection_time_max < self.ejection_time {
@@ -278,6 +308,8 @@ pub enum EndpointError {
     Host,
 }
 
+/// A share of nothing would be an endpoint that is never found to be back.
+const WEIGHTS: RangeInclusive<u32> = 1..=1000;
 /// thriftpy2's default for the time that a server waits for a connection's next call.
 const THRIFTPY2_TIMEOUT: Period = Period::from_secs(3);
 

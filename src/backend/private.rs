@@ -74,7 +74,7 @@ impl Private {
         };
         if let Some(attempt) = attempt {
             match &asked {
-                Ok(Some(_)) => attempt.answered(),
+                Ok(Some(answer)) => attempt.answered(answer.said),
                 Ok(None) => attempt.sent(),
                 Err(fault) => attempt.failed(fault),
             }

@@ -104,7 +104,7 @@ impl Backend {
             Further::Redial => tries.redials += 1,
             Further::Retry => {
                 let pause = longest_pause(tries.retries).mul_f64(self.means.chance.share());
-                if let Err(kept) = self.afford(tries, pause) {
+                if let Err(kept) = self.afford(tries, pause + method.median.get().unwrap_or_default()) {
                     self.means.tally.kept_from_retrying(kept);
                     return None;
                 }

@@ -183,6 +183,7 @@ async fn ask_behind(
     let means = &backend.means;
     means.same_protocol(question.call)?;
     attempt.sends(deadline);
+    attempt.is_not_timed();
     let asked = match lane.exchange(question.call, backend.try_deadline(deadline)).await {
         Ok(reply) => means.classify(reply, question.terms),
         Err(Cut::Broken(Broken::Unsent)) => {

@@ -1,6 +1,7 @@
 //! A backend against a simulated network and, where sockets matter, against real ones.
 
 mod asking;
+mod balancing;
 mod blaming;
 mod budgeting;
 mod ejecting;

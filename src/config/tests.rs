@@ -184,6 +184,19 @@ fn names_and_addresses_must_agree() {
             (6, "listeners.\"a b\".bind: \"1.2.3.4\" is not accepted: expected an address and port such as"),
         ],
     );
+    added_refused(
+        "[backends.b]\nendpoints = [\"h:1\"]\nweights = { \"h:1\" = 0, \"g:1\" = 2 }\n[backends.c]\nendpoints = [\"h:1\"]\n\
+         weights = { \"h\" = 2 }\n[backends.d]\nendpoints = [\"h:1\"]\nweights = { \"h:1\" = \"2\" }\n",
+        &[
+            (3, "backends.b.weights: g:1 is not one of the endpoints"),
+            (3, "backends.b.weights: 0, of h:1, is not from 1 to 1000"),
+            (
+                6,
+                "backends.c.weights: \"h\" is not accepted (a port from 1 to 65535 is missing): expected a table of endpoints",
+            ),
+            (9, "backends.d.weights: \"2\" is not accepted: expected a table of endpoints and whole numbers"),
+        ],
+    );
 }
 
 #[test]

@@ -51,6 +51,22 @@ pub(super) enum Act {
     AnswerLarge(usize),
     /// Takes this long, and answers only what expects an answer, as servers mostly do.
     Handle(Duration),
+    /// Takes as many milliseconds as the method's name says, and answers.
+    AnswerAsNamed,
+}
+
+impl Act {
+    /// How long a call of this method takes.
+    fn time(self, method: &[u8]) -> Duration {
+        match self {
+            Self::AnswerAfter(time) | Self::Handle(time) => time,
+            Self::AnswerAsNamed => {
+                let digits: Vec<u8> = method.iter().copied().filter(u8::is_ascii_digit).collect();
+                Duration::from_millis(String::from_utf8(digits).unwrap().parse().unwrap())
+            }
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 /// One server, its script and what it heard.
@@ -144,9 +160,7 @@ impl Server {
             let header = message.header();
             let call = self.hear(number, &header);
             let act = *self.script.lock().unwrap();
-            if let Act::AnswerAfter(time) | Act::Handle(time) = act {
-                tokio::time::sleep(time).await;
-            }
+            tokio::time::sleep(act.time(header.method())).await;
             *self.handled.lock().unwrap() += 1;
             let reply = match act {
                 Act::Hang => continue,
@@ -231,6 +245,8 @@ impl World {
         let settings = Settings {
             name: "users".into(),
             endpoints: (1..=count).map(|n| (format!("10.0.0.{n}"), 9090)).collect(),
+            weights: [].into(),
+            slow_start: Duration::from_secs(10),
             protocol: Protocol::Binary,
             transport: Transport::Framed,
             connections: Sharing::Shared,
