@@ -29,9 +29,10 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -66,10 +67,10 @@ impl Backend {
     /// retries, and the sequence ids.
     pub(crate) fn new(settings: Settings, dial: Arc<dyn Dial>, seed: Seed, counts: &Counts) -> Arc<Self> {
         let tally = counts.of(&settings.name);
-        let (chance, tasks) = (Chance::new(seed), TaskTracker::new());
+        let (chance, left, tasks) = (Chance::new(seed), Notify::new(), TaskTracker::new());
         let budget = Budget::new(settings.retry_percent, settings.retry_burst, Instant::now());
         let methods = Methods::new(seed.of("methods"));
-        let means = Arc::new(Means { settings, dial, chance, methods, tally, tasks });
+        let means = Arc::new(Means { settings, dial, chance, methods, tally, left, tasks });
         let endpoints = Endpoints::new(Arc::clone(&means));
         let backend = Self { means, endpoints, budget, lookup: watch::Sender::new(Lookup::Pending) };
         backend.begin();
@@ -112,6 +113,18 @@ impl Backend {
             return self.lookup.borrow().is_over();
         }
         !self.endpoints.any_rotates()
+    }
+
+    /// Waits until every endpoint is known to fail. All who wait are woken at that moment, in the order they came.
+    pub(crate) async fn until_down(&self) {
+        loop {
+            let mut left = pin!(self.means.left.notified());
+            left.as_mut().enable();
+            if self.is_down() {
+                return;
+            }
+            left.await;
+        }
     }
 
     /// The fault of a call that no endpoint may be asked for.

@@ -32,7 +32,7 @@ use crate::seed::{Hashing, Seed};
 
 /// All flights of a gateway process, by key.
 #[derive(Debug)]
-pub(crate) struct Flights<T> {
+pub(crate) struct Flights<T: Landing> {
     shards: Vec<Mutex<Seats<T>>>,
     hashing: Hashing,
     bounds: Bounds,
@@ -90,16 +90,19 @@ pub(crate) struct Waiter<T: Landing> {
 }
 
 /// A flight under way.
-#[derive(Clone, Debug)]
-pub(crate) struct Flight<T> {
+#[derive(Debug)]
+pub(crate) struct Flight<T: Landing> {
     board: Arc<Board<T>>,
 }
 
-/// Where a flight's end is told. Those who wait are woken in the order they came, which a channel of tokio's leaves to chance.
+/// Where a flight tells what it comes to. Those who wait are woken in the order they came, which a channel of tokio's leaves to chance.
 #[derive(Debug)]
-struct Board<T> {
+struct Board<T: Landing> {
+    /// What may answer if it brings nothing, or too late: found on its way.
+    spare: OnceLock<T::Spare>,
     /// What was brought; nothing if the flight ended without landing.
     brought: OnceLock<Option<T>>,
+    /// Whenever one of them is there.
     told: Notify,
     /// How many wait for it. Changed under the lock of its seat.
     waiters: AtomicUsize,
@@ -108,20 +111,23 @@ struct Board<T> {
     end: CancellationToken,
 }
 
-/// What a landing means for the seat of a refresh.
+/// What a flight brings, and what that means for the seat of a refresh.
 pub(crate) trait Landing: Clone + Send + Sync + 'static {
+    /// What a flight may find on its way that is of use before it lands.
+    type Spare: Clone + std::fmt::Debug + Send + Sync + 'static;
+
     /// Whether the flight brought nothing.
     fn failed(&self) -> bool;
 }
 
 #[derive(Debug)]
-struct Seat<T> {
+struct Seat<T: Landing> {
     began: Instant,
     stage: Stage<T>,
 }
 
 #[derive(Debug)]
-enum Stage<T> {
+enum Stage<T: Landing> {
     Flying(Flight<T>),
     /// After this flight, which failed.
     Paused(Flight<T>),
@@ -168,7 +174,7 @@ impl<T: Landing> Flights<T> {
         key: &Arc<[u8]>,
         oldest: Duration,
         deserted: Deserted,
-        work: impl FnOnce() -> F,
+        work: impl FnOnce(Flight<T>) -> F,
     ) -> Joined<T>
     where
         F: Future<Output = T> + Send + 'static,
@@ -182,19 +188,19 @@ impl<T: Landing> Flights<T> {
             }
             return Joined::Followed(self.waiter(key, landed));
         }
-        let flight = self.take_off(key, Purpose::Ask, deserted, &mut seats, work());
+        let flight = self.take_off(key, Purpose::Ask, deserted, &mut seats, work);
         Joined::Led(self.waiter(key, &flight))
     }
 
     /// Starts `work` as a flight unless one is under way or a failed one has its pause.
-    pub(crate) fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce(&Arc<[u8]>) -> F)
+    pub(crate) fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce(&Arc<[u8]>, Flight<T>) -> F)
     where
         F: Future<Output = T> + Send + 'static,
     {
         let mut seats = self.seats(key);
         if !seats.contains_key(key) {
             let key = key.into();
-            self.take_off(&key, Purpose::Refresh, Deserted::Lands, &mut seats, work(&key));
+            self.take_off(&key, Purpose::Refresh, Deserted::Lands, &mut seats, |flight| work(&key, flight));
         }
     }
 
@@ -209,12 +215,13 @@ impl<T: Landing> Flights<T> {
         purpose: Purpose,
         deserted: Deserted,
         seats: &mut Seats<T>,
-        work: F,
+        work: impl FnOnce(Flight<T>) -> F,
     ) -> Flight<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let flight = Flight { board: Arc::new(Board::new(deserted)) };
+        let work = work(flight.clone());
         seats.insert(Arc::clone(key), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
         let leave = Leave { flights: Arc::clone(self), key: Arc::clone(key), flight: flight.clone() };
         self.tasks.spawn(async move {
@@ -255,14 +262,31 @@ impl<T: Landing> Flights<T> {
 
 impl<T: Landing> Waiter<T> {
     /// What the flight brought, or `None` if it ended without landing.
-    pub(crate) async fn land(self) -> Option<T> {
-        let Board { brought, told, .. } = &*self.flight.board;
-        let mut ended = pin!(told.notified());
-        ended.as_mut().enable();
-        if brought.get().is_none() {
-            ended.await;
+    pub(crate) async fn land(&self) -> Option<T> {
+        self.until(|board| board.brought.get().cloned()).await
+    }
+
+    /// What the flight has found that may answer if it brings nothing, or too late. Does not end where it finds nothing.
+    pub(crate) async fn found(&self) -> T::Spare {
+        self.until(|board| board.spare.get().cloned()).await
+    }
+
+    /// What the flight has found so far.
+    pub(crate) fn spare(&self) -> Option<T::Spare> {
+        self.flight.board.spare.get().cloned()
+    }
+
+    /// Waits until something stands on the board.
+    async fn until<R>(&self, told: impl Fn(&Board<T>) -> Option<R>) -> R {
+        let board = &*self.flight.board;
+        loop {
+            let mut next = pin!(board.told.notified());
+            next.as_mut().enable();
+            if let Some(told) = told(board) {
+                return told;
+            }
+            next.await;
         }
-        brought.get()?.clone()
     }
 }
 
@@ -283,10 +307,11 @@ impl<T: Landing> Drop for Waiter<T> {
     }
 }
 
-impl<T> Board<T> {
+impl<T: Landing> Board<T> {
     fn new(deserted: Deserted) -> Self {
         let (told, end) = (Notify::new(), CancellationToken::new());
-        Self { brought: OnceLock::new(), told, waiters: AtomicUsize::new(0), deserted, end }
+        let waiters = AtomicUsize::new(0);
+        Self { spare: OnceLock::new(), brought: OnceLock::new(), told, waiters, deserted, end }
     }
 
     /// Tells those who wait. What was told first stays.
@@ -329,7 +354,14 @@ impl<T: Landing> Drop for Leave<T> {
     }
 }
 
-impl<T> Flight<T> {
+impl<T: Landing> Flight<T> {
+    /// Tells those who wait what may answer if nothing is brought, or too late. What was told first stays.
+    pub(crate) fn finds(&self, spare: T::Spare) {
+        if self.board.spare.set(spare).is_ok() {
+            self.board.told.notify_waiters();
+        }
+    }
+
     /// Frees its seat, unless a younger flight has taken it.
     fn free(&self, key: &[u8], seats: &mut Seats<T>) {
         if seats.get(key).is_some_and(|seat| seat.holds(self)) {
@@ -338,7 +370,13 @@ impl<T> Flight<T> {
     }
 }
 
-impl<T> Seat<T> {
+impl<T: Landing> Clone for Flight<T> {
+    fn clone(&self) -> Self {
+        Self { board: Arc::clone(&self.board) }
+    }
+}
+
+impl<T: Landing> Seat<T> {
     /// Whether it is the seat of this flight: a younger one may have taken it.
     fn holds(&self, flight: &Flight<T>) -> bool {
         let (Stage::Flying(held) | Stage::Paused(held)) = &self.stage;

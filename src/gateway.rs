@@ -7,6 +7,7 @@ mod guard;
 pub(crate) mod observed;
 pub(crate) mod reply;
 pub(crate) mod route;
+mod spare;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -17,14 +18,12 @@ use crate::backend::{Backend, Session};
 use crate::cache::Cache;
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
-use crate::entry::Entry;
 use crate::fault::Fault;
 use crate::flight::{Deserted, Flights, Joined};
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
-use crate::wire::Protocol;
 
 use caller::{Caller, Scratch};
 use fetch::{Landed, Origin, Seeking};
@@ -32,6 +31,7 @@ use guard::guarded;
 use observed::Observed;
 use reply::Reply;
 use route::{Asking, Cached, Decision, Keyed, Route, Routes};
+use spare::Seeker;
 
 /// What stands between the clients of one listener and their backend.
 #[derive(Debug)]
@@ -120,71 +120,48 @@ impl Gateway {
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
                 Freshness::StaleIfError if self.backend.is_down() => {
                     self.refresh(call, cached, key);
-                    let reply = Reply::kept(entry, Outcome::StaleIfError, now);
-                    return Turn::Now(reply.because(self.backend.down()));
+                    return Turn::Now(self.for_the_outage(entry, now));
                 }
                 Freshness::StaleIfError => Some(entry),
                 Freshness::Expired => None,
             },
         };
-        let (this, call) = (Arc::clone(self), call.to_call());
-        Turn::Later(call.clone(), Box::pin(this.seek(call, Arc::clone(cached), key.into(), spare)))
+        let seeker = Seeker { call: call.to_call(), cached: Arc::clone(cached), key: key.into(), spare };
+        Turn::Later(seeker.call.clone(), Box::pin(Arc::clone(self).seek(seeker)))
     }
 
     /// Sentences 4 and 5 of the promise.
-    async fn seek(
-        self: Arc<Self>,
-        call: Call,
-        cached: Arc<Cached>,
-        key: Arc<[u8]>,
-        spare: Option<Arc<Entry>>,
-    ) -> Reply {
+    async fn seek(self: Arc<Self>, seeker: Seeker) -> Reply {
+        let Seeker { call, cached, key, .. } = &seeker;
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits. Of large calls none flies for nobody.
-        let take_off = |seeking| self.flight(call.clone(), &cached, &key, seeking);
+        let take_off = |seeking, flight| self.flight(call.clone(), cached, key, seeking, flight);
         let deserted = if call.body.len() > ALONE_MAX { Deserted::Ends } else { Deserted::Lands };
         let ttl = cached.keyed.caching.ttl;
-        let joined = self.flights.join(&key, ttl, deserted, || take_off(Seeking::Answer));
+        let joined = self.flights.join(key, ttl, deserted, |flight| take_off(Seeking::Answer, flight));
         let (flight, outcome) = match joined {
             Joined::Led(flight) => (flight, Outcome::Miss),
             Joined::Followed(flight) => (flight, Outcome::Coalesced),
             Joined::Crowded => {
                 let fault = cached.asking.counts.met(Fault::Crowded { waiting: self.flights.waiters_max() });
-                return self.instead(fault, &cached, &key, [spare, None], call.protocol);
+                return self.instead(fault, &seeker, None);
             }
         };
-        // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
-        let landed = flight.land().await;
-        let landed = landed.unwrap_or_else(|| Landed::fault(cached.asking.counts.met(Fault::Stopped)));
-        match landed.found {
+        let landed = tokio::select! {
+            biased;
+            // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
+            landed = flight.land() => landed,
+            // 5. Nobody who has an old entry waits for a backend that turns out to be down. The flight goes on.
+            reply = self.released(&seeker, &flight) => return reply,
+        };
+        match landed.unwrap_or_else(|| Err(cached.asking.counts.met(Fault::Stopped))) {
             Ok((entry, origin)) => {
                 if origin == Origin::SharedStale {
-                    self.flights.refresh(&key, |_| take_off(Seeking::Refresh));
+                    self.flights.refresh(key, |_, flight| take_off(Seeking::Refresh, flight));
                 }
                 Reply::kept(entry, origin.outcome(outcome), self.clock.now())
             }
             // 5.
-            Err(fault) => self.instead(fault, &cached, &key, [spare, landed.spare], call.protocol),
-        }
-    }
-
-    /// What answers in place of a fault: the youngest old entry that the rule allows, else the fallback, else the fault.
-    fn instead(
-        &self,
-        fault: Fault,
-        cached: &Cached,
-        key: &[u8],
-        spares: [Option<Arc<Entry>>; 2],
-        protocol: Protocol,
-    ) -> Reply {
-        let now = self.clock.now();
-        let caching = &cached.keyed.caching;
-        let servable = |entry: &Arc<Entry>| {
-            caching.judge(entry, key, now) != Freshness::Expired && !self.cache.is_removed(key, entry.born)
-        };
-        let youngest = spares.into_iter().flatten().filter(servable).max_by_key(|entry| entry.born);
-        match youngest.filter(|_| fault.allows_stale()) {
-            Some(entry) => Reply::kept(entry, Outcome::StaleIfError, now).because(fault),
-            None => Reply::last(fault, cached.asking.fallback.as_ref(), protocol),
+            Err(fault) => self.instead(fault, &seeker, flight.spare()),
         }
     }
 
@@ -193,7 +170,8 @@ impl Gateway {
         if !self.backend.is_worth_asking() {
             return;
         }
-        self.flights.refresh(key, |key| self.flight(call.to_call(), cached, key, Seeking::Refresh));
+        let call = || call.to_call();
+        self.flights.refresh(key, |key, flight| self.flight(call(), cached, key, Seeking::Refresh, flight));
     }
 
     /// Sends the call through untouched.

@@ -214,6 +214,7 @@ impl Attempt {
             Effect::Unchanged => {}
             Effect::Ejected(time) => {
                 means.tally.ejected();
+                means.left.notify_waiters();
                 let fault = fault.map(tracing::field::display);
                 tracing::warn!(backend = %means.name(), endpoint = %address, for_ms = time.as_millis(), fault, "endpoint ejected");
             }

@@ -45,6 +45,8 @@ impl Endpoints {
             endpoints.push(endpoint);
         }
         self.all.store(Arc::new(endpoints));
+        // One that rotated may be gone.
+        self.means.left.notify_waiters();
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use super::Settings;
@@ -19,6 +20,8 @@ pub(super) struct Means {
     pub(super) chance: Chance,
     pub(super) methods: Methods,
     pub(super) tally: Tally,
+    /// Told whenever an endpoint leaves the rotation.
+    pub(super) left: Notify,
     /// Whatever goes on without a caller, so that the end of the process can wait for it.
     pub(super) tasks: TaskTracker,
 }

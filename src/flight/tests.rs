@@ -4,6 +4,8 @@ use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl Landing for Result<u32, ()> {
+    type Spare = u32;
+
     fn failed(&self) -> bool {
         self.is_err()
     }
@@ -32,7 +34,7 @@ async fn all_who_ask_meanwhile_share_one_run() {
     let flights = flights();
     let runs = AtomicUsize::new(0);
     let join = || {
-        flights.join(&key("k"), LONG, Deserted::Lands, || {
+        flights.join(&key("k"), LONG, Deserted::Lands, |_| {
             runs.fetch_add(1, Ordering::Relaxed);
             slow(Ok(7))
         })
@@ -45,8 +47,8 @@ async fn all_who_ask_meanwhile_share_one_run() {
 #[tokio::test(start_paused = true)]
 async fn a_flight_outlives_who_started_it() {
     let flights = flights();
-    drop(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(7))));
-    let Joined::Followed(second) = flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(8))) else {
+    drop(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(7))));
+    let Joined::Followed(second) = flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(8))) else {
         unreachable!()
     };
     assert_eq!(second.land().await, Some(Ok(7)));
@@ -55,8 +57,8 @@ async fn a_flight_outlives_who_started_it() {
 #[tokio::test(start_paused = true)]
 async fn an_older_flight_is_not_joined() {
     let flights = flights();
-    drop(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(7))));
-    let younger = flights.join(&key("k"), Duration::ZERO, Deserted::Lands, || slow(Ok(8)));
+    drop(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(7))));
+    let younger = flights.join(&key("k"), Duration::ZERO, Deserted::Lands, |_| slow(Ok(8)));
     let Joined::Led(younger) = younger else { unreachable!() };
     assert_eq!(younger.land().await, Some(Ok(8)));
 }
@@ -64,12 +66,12 @@ async fn an_older_flight_is_not_joined() {
 #[tokio::test(start_paused = true)]
 async fn a_fault_is_not_remembered() {
     let flights = flights();
-    let Joined::Led(first) = flights.join(&key("k"), LONG, Deserted::Lands, || slow(Err(()))) else {
+    let Joined::Led(first) = flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Err(()))) else {
         unreachable!()
     };
     assert_eq!(first.land().await, Some(Err(())));
     tokio::task::yield_now().await;
-    assert!(matches!(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(1))), Joined::Led(_)));
+    assert!(matches!(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(1))), Joined::Led(_)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +80,7 @@ async fn a_failed_refresh_pauses_before_the_next() {
     let runs = Arc::new(AtomicUsize::new(0));
     let refresh = || {
         let runs = Arc::clone(&runs);
-        flights.refresh(b"k", |_| async move {
+        flights.refresh(b"k", |_, _| async move {
             runs.fetch_add(1, Ordering::Relaxed);
             Err(())
         });
@@ -96,13 +98,14 @@ async fn a_failed_refresh_pauses_before_the_next() {
 #[tokio::test(start_paused = true)]
 async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
     let flights = flights();
-    let Joined::Led(lands) = flights.join(&key("lands"), LONG, Deserted::Lands, || slow(Ok(7))) else {
+    let Joined::Led(lands) = flights.join(&key("lands"), LONG, Deserted::Lands, |_| slow(Ok(7))) else {
         unreachable!()
     };
-    let Joined::Led(hangs) = flights.join(&key("hangs"), LONG, Deserted::Lands, std::future::pending) else {
+    let Joined::Led(hangs) = flights.join(&key("hangs"), LONG, Deserted::Lands, |_| std::future::pending())
+    else {
         unreachable!()
     };
-    flights.refresh(b"pauses", |_| async { Err(()) });
+    flights.refresh(b"pauses", |_, _| async { Err(()) });
     tokio::task::yield_now().await;
     let began = Instant::now();
     assert_eq!((flights.tasks(), flights.ground(Duration::from_millis(500)).await), (3, 1));
@@ -113,7 +116,7 @@ async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn a_flight_shares_its_key_with_who_asks() {
     let (flights, key) = (flights(), key("k"));
-    let Joined::Led(flight) = flights.join(&key, LONG, Deserted::Lands, || slow(Ok(7))) else {
+    let Joined::Led(flight) = flights.join(&key, LONG, Deserted::Lands, |_| slow(Ok(7))) else {
         unreachable!()
     };
     assert_eq!(Arc::strong_count(&key), 4);
@@ -127,15 +130,15 @@ async fn waiters_are_bounded() {
     let flights = flights();
     let mut held = Vec::new();
     for _ in 0..2 {
-        held.push(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(1))));
+        held.push(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(1))));
     }
-    assert!(matches!(flights.join(&key("k"), LONG, Deserted::Lands, || slow(Ok(1))), Joined::Crowded));
+    assert!(matches!(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(1))), Joined::Crowded));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flight_that_holds_much_ends_with_the_last_who_waits() {
     let (flights, key) = (flights(), key("k"));
-    let join = || flights.join(&key, LONG, Deserted::Ends, || slow(Ok(7)));
+    let join = || flights.join(&key, LONG, Deserted::Ends, |_| slow(Ok(7)));
     let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
     drop(first);
     tokio::task::yield_now().await;
@@ -145,4 +148,24 @@ async fn a_flight_that_holds_much_ends_with_the_last_who_waits() {
     tokio::task::yield_now().await;
     assert_eq!(flights.tasks(), 1);
     assert_eq!(third.land().await, Some(Ok(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_flight_finds_on_its_way_is_told_to_all_who_wait_before_it_lands() {
+    let flights = flights();
+    let work = |flight: Flight<_>| async move {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        flight.finds(3);
+        flight.finds(4);
+        slow(Ok(7)).await
+    };
+    let Joined::Led(first) = flights.join(&key("k"), LONG, Deserted::Lands, work) else { unreachable!() };
+    let second = flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(8)));
+    let Joined::Followed(second) = second else { unreachable!() };
+    assert_eq!(first.spare(), None);
+    let began = Instant::now();
+    assert_eq!((first.found().await, second.found().await), (3, 3));
+    assert_eq!((began.elapsed(), first.spare()), (Duration::from_millis(10), Some(3)));
+    assert_eq!((first.land().await, second.land().await), (Some(Ok(7)), Some(Ok(7))));
+    assert_eq!(began.elapsed(), Duration::from_millis(110));
 }

@@ -12,25 +12,24 @@ use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
 use crate::fault::Fault;
-use crate::flight::Landing;
+use crate::flight::{Flight, Landing};
 use crate::outcome::Outcome;
 use crate::rule::{Caching, Freshness, Keeping, ending};
 use crate::wire::Protocol;
 
 /// What a flight brought.
-#[derive(Clone, Debug)]
-pub(crate) struct Landed {
-    pub(super) found: Result<(Arc<Entry>, Origin), Fault>,
-    /// An entry of the shared tier that may answer if nothing else does.
-    pub(super) spare: Option<Arc<Entry>>,
-}
+pub(crate) type Landed = Result<(Arc<Entry>, Origin), Fault>;
 
 /// Where a flight found its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
+    /// In the local tier: a flight before had just landed.
     Local,
+    /// In the shared tier, fresh.
     Shared,
+    /// In the shared tier, to be refreshed.
     SharedStale,
+    /// At a backend.
     Backend,
 }
 
@@ -43,16 +42,12 @@ pub(super) enum Seeking {
     Refresh,
 }
 
-impl Landed {
-    /// Nothing but a fault.
-    pub(super) fn fault(fault: Fault) -> Self {
-        Self { found: Err(fault), spare: None }
-    }
-}
-
 impl Landing for Landed {
+    /// An old entry of the shared tier.
+    type Spare = Arc<Entry>;
+
     fn failed(&self) -> bool {
-        self.found.is_err()
+        self.is_err()
     }
 }
 
@@ -64,44 +59,46 @@ impl Gateway {
         cached: &Arc<Cached>,
         key: &Arc<[u8]>,
         seeking: Seeking,
+        flight: Flight<Landed>,
     ) -> impl Future<Output = Landed> + use<> {
         let (this, cached, key) = (Arc::clone(self), Arc::clone(cached), Arc::clone(key));
         async move {
             // Whoever waits must hear of a panic at once.
-            let fetch = pin!(this.fetch(&call, &cached, &key, seeking));
-            guarded(&cached.asking.counts, fetch).await.unwrap_or_else(Landed::fault)
+            let fetch = pin!(this.fetch(&call, &cached, &key, seeking, &flight));
+            guarded(&cached.asking.counts, fetch).await.unwrap_or_else(Err)
         }
     }
 
     /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
-    async fn fetch(&self, call: &Call, cached: &Cached, key: &[u8], seeking: Seeking) -> Landed {
+    async fn fetch(
+        &self,
+        call: &Call,
+        cached: &Cached,
+        key: &[u8],
+        seeking: Seeking,
+        flight: &Flight<Landed>,
+    ) -> Landed {
         let Cached { keyed: Keyed { caching, .. }, asking } = cached;
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
-            return Landed { found: Ok((entry, Origin::Local)), spare: None };
+            return Ok((entry, Origin::Local));
         }
-        let mut spare = None;
         if let Some(entry) = self.cache.far(caching.tiers, key).await {
             match self.freshness(caching, &entry, key) {
-                Freshness::Fresh => {
-                    return Landed { found: Ok((entry, Origin::Shared)), spare: None };
-                }
+                Freshness::Fresh => return Ok((entry, Origin::Shared)),
                 Freshness::StaleWhileRevalidate if seeking == Seeking::Answer => {
-                    return Landed { found: Ok((entry, Origin::SharedStale)), spare: None };
+                    return Ok((entry, Origin::SharedStale));
                 }
-                Freshness::StaleWhileRevalidate | Freshness::StaleIfError => spare = Some(entry),
+                Freshness::StaleWhileRevalidate | Freshness::StaleIfError => flight.finds(entry),
                 Freshness::Expired => {}
             }
         }
         let born = self.clock.now();
         // What the look into the shared tier took is not taken from the backend's time.
         let asked = self.backend.ask(asking.question(call), asking.timeout).await;
-        let found = match asked.map_err(|fault| asking.counts.met(fault)) {
-            Ok(answer) => Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend)),
-            Err(fault) => Err(fault),
-        };
-        Landed { found, spare }
+        let answer = asked.map_err(|fault| asking.counts.met(fault))?;
+        Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend))
     }
 
     /// Keeps an answer as the rule says, or forgets what it proves wrong.

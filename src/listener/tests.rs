@@ -5,4 +5,5 @@ mod ending;
 mod fence;
 mod memory;
 mod time;
+mod waiting;
 mod world;
