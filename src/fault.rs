@@ -81,12 +81,9 @@ pub enum Fault {
         /// The struct of the reply, as the backend sent it.
         body: Bytes,
     },
-    /// Too many calls wait for the same answer.
-    #[error("{waiting} calls wait for the same reply")]
-    Crowded {
-        /// The bound on waiting calls.
-        waiting: usize,
-    },
+    /// Too many calls wait for the same answer, or for any.
+    #[error("{0}")]
+    Crowded(Crowd),
     /// The gateway itself failed at this call: its log tells where.
     #[error("the gateway failed at this call, see its log")]
     Internal,
@@ -103,6 +100,17 @@ pub enum Fault {
         /// The client's protocol.
         ours: &'static str,
     },
+}
+
+/// The bound on flights that a call met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Crowd {
+    /// On the calls that wait for one of them.
+    #[error("{0} calls wait for the same reply, as many as flights.max_waiters allows")]
+    Waiters(usize),
+    /// On how many there are.
+    #[error("{0} flights are under way, as many as flights.max_flights allows")]
+    Flights(usize),
 }
 
 /// When a call that met a fault may be tried on another endpoint.
@@ -138,7 +146,7 @@ impl Fault {
             | Self::Garbage { .. }
             | Self::MissingResult { .. }
             | Self::Failure { .. }
-            | Self::Crowded { .. }
+            | Self::Crowded(_)
             | Self::Internal
             | Self::Stopped => true,
             Self::Protocol { .. } => false,
@@ -160,7 +168,7 @@ impl Fault {
             | Self::Closed { .. }
             | Self::Exception { .. }
             | Self::MissingResult { .. }
-            | Self::Crowded { .. }
+            | Self::Crowded(_)
             | Self::Internal
             | Self::Stopped
             | Self::Protocol { .. } => false,
@@ -177,7 +185,7 @@ impl Fault {
             Self::Down { .. }
             | Self::Exception { .. }
             | Self::MissingResult { .. }
-            | Self::Crowded { .. }
+            | Self::Crowded(_)
             | Self::Internal
             | Self::Stopped
             | Self::Protocol { .. } => Retry::Never,
@@ -196,7 +204,7 @@ impl Fault {
             Self::Exception { .. } => "exception",
             Self::MissingResult { .. } => "missing_result",
             Self::Failure { .. } => "failure",
-            Self::Crowded { .. } => "crowded",
+            Self::Crowded(_) => "crowded",
             Self::Internal => "internal",
             Self::Stopped => "stopped",
             Self::Protocol { .. } => "protocol",

@@ -13,6 +13,7 @@
 //!     +----------------------- paused --- join: flies again ---> flying
 //! ```
 
+mod board;
 pub(crate) mod options;
 
 use std::collections::HashMap;
@@ -20,15 +21,18 @@ use std::future::Future;
 use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::fault::Crowd;
 use crate::seed::{Hashing, Seed};
+
+use board::{Board, Leaving};
+pub(crate) use board::{Flight, Landing, Waiter};
 
 /// All flights of a gateway process, by key.
 #[derive(Debug)]
@@ -36,6 +40,10 @@ pub(crate) struct Flights<T: Landing> {
     shards: Vec<Mutex<Seats<T>>>,
     hashing: Hashing,
     bounds: Bounds,
+    /// How many fly.
+    aloft: AtomicUsize,
+    /// Bytes of the large calls whose flights go on though their callers have been answered.
+    orphaned: AtomicUsize,
     tasks: TaskTracker,
     stops: Stops,
 }
@@ -57,6 +65,8 @@ type Seats<T> = HashMap<Arc<[u8]>, Seat<T>>;
 pub(crate) struct Bounds {
     /// Calls that may wait for one flight.
     pub waiters_max: usize,
+    /// Flights under way.
+    pub flights_max: usize,
     /// How long no refresh takes off after one that failed.
     pub refresh_pause: Duration,
 }
@@ -68,8 +78,33 @@ pub(crate) enum Joined<T: Landing> {
     Led(Waiter<T>),
     /// It was under way.
     Followed(Waiter<T>),
-    /// It was under way with as many waiting as may.
-    Crowded,
+    /// One is under way that is too old to be shared, and is waited for all the same: another takes off once it has landed.
+    Behind(Waiter<T>),
+    /// Nothing more may wait, or fly.
+    Crowded(Crowd),
+}
+
+/// What a caller asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    /// It shares a flight that is younger than this. An older one may have asked so long ago that its reply would be older than a
+    /// fresh entry may be.
+    pub oldest: Duration,
+    /// What becomes of a flight that it starts when nobody waits for it any more.
+    pub deserted: Deserted,
+    /// How much it needs one.
+    pub need: Need,
+}
+
+/// How much a flight is needed. When many are under way, those give way first that are needed least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A stale entry has answered already.
+    Refresh,
+    /// An old entry may answer instead.
+    Spared,
+    /// Nothing else answers.
+    Bare,
 }
 
 /// What becomes of a flight that nobody waits for any more.
@@ -77,47 +112,9 @@ pub(crate) enum Joined<T: Landing> {
 pub(crate) enum Deserted {
     /// It lands: whoever comes later finds what it brought.
     Lands,
-    /// It ends at once.
-    Ends,
-}
-
-/// One who waits for a flight.
-#[derive(Debug)]
-pub(crate) struct Waiter<T: Landing> {
-    flights: Arc<Flights<T>>,
-    key: Arc<[u8]>,
-    flight: Flight<T>,
-}
-
-/// A flight under way.
-#[derive(Debug)]
-pub(crate) struct Flight<T: Landing> {
-    board: Arc<Board<T>>,
-}
-
-/// Where a flight tells what it comes to. Those who wait are woken in the order they came, which a channel of tokio's leaves to chance.
-#[derive(Debug)]
-struct Board<T: Landing> {
-    /// What may answer if it brings nothing, or too late: found on its way.
-    spare: OnceLock<T::Spare>,
-    /// What was brought; nothing if the flight ended without landing.
-    brought: OnceLock<Option<T>>,
-    /// Whenever one of them is there.
-    told: Notify,
-    /// How many wait for it. Changed under the lock of its seat.
-    waiters: AtomicUsize,
-    deserted: Deserted,
-    /// Ends it before it lands.
-    end: CancellationToken,
-}
-
-/// What a flight brings, and what that means for the seat of a refresh.
-pub(crate) trait Landing: Clone + Send + Sync + 'static {
-    /// What a flight may find on its way that is of use before it lands.
-    type Spare: Clone + std::fmt::Debug + Send + Sync + 'static;
-
-    /// Whether the flight brought nothing.
-    fn failed(&self) -> bool;
+    /// It ends at once, because its call takes so many bytes, which are counted as its callers'. It lands if they were answered
+    /// otherwise and such bytes are few.
+    Ends(usize),
 }
 
 #[derive(Debug)]
@@ -133,19 +130,13 @@ enum Stage<T: Landing> {
     Paused(Flight<T>),
 }
 
-/// Who takes off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    Ask,
-    Refresh,
-}
-
 impl<T: Landing> Flights<T> {
     /// No flights yet. `seed` decides which keys share a lock.
     pub(crate) fn new(bounds: Bounds, seed: Seed) -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
         let (tasks, stops) = (TaskTracker::new(), Stops::default());
-        Arc::new(Self { shards, hashing: seed.hashing(), bounds, tasks, stops })
+        let (aloft, orphaned) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { shards, hashing: seed.hashing(), bounds, aloft, orphaned, tasks, stops })
     }
 
     /// Ends all pauses, lets flights land for up to `grace`, and then cuts off what still flies: who waits for such a flight learns
@@ -166,33 +157,41 @@ impl<T: Landing> Flights<T> {
         self.tasks.len()
     }
 
-    /// Joins the flight for `key` if it is younger than `oldest`, or starts `work` as one.
-    ///
-    /// An older flight may have asked so long ago that its reply would be older than a fresh entry may be.
+    /// How many fly.
+    pub(crate) fn aloft(&self) -> usize {
+        self.aloft.load(Ordering::Relaxed)
+    }
+
+    /// Joins the flight for `key` if it is young enough, or starts `work` as one. `awaits` says whether one that is too old, and has
+    /// found this so far, is waited for instead of starting another beside it.
     pub(crate) fn join<F>(
         self: &Arc<Self>,
         key: &Arc<[u8]>,
-        oldest: Duration,
-        deserted: Deserted,
+        ask: Ask,
+        awaits: impl FnOnce(Option<&T::Spare>) -> bool,
         work: impl FnOnce(Flight<T>) -> F,
     ) -> Joined<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let mut seats = self.seats(key);
-        if let Some(Seat { began, stage: Stage::Flying(landed) }) = seats.get(key)
-            && began.elapsed() < oldest
-        {
-            if landed.board.waiters.load(Ordering::Relaxed) >= self.bounds.waiters_max {
-                return Joined::Crowded;
+        if let Some(Seat { began, stage: Stage::Flying(flight) }) = seats.get(key) {
+            let is_young = began.elapsed() < ask.oldest;
+            if is_young || awaits(flight.board.spare()) {
+                if flight.board.waiters.load(Ordering::Relaxed) >= self.bounds.waiters_max {
+                    return Joined::Crowded(Crowd::Waiters(self.bounds.waiters_max));
+                }
+                let waiter = self.waiter(key, flight);
+                return if is_young { Joined::Followed(waiter) } else { Joined::Behind(waiter) };
             }
-            return Joined::Followed(self.waiter(key, landed));
         }
-        let flight = self.take_off(key, Purpose::Ask, deserted, &mut seats, work);
-        Joined::Led(self.waiter(key, &flight))
+        match self.take_off(key, ask, &mut seats, work) {
+            Some(flight) => Joined::Led(self.waiter(key, &flight)),
+            None => Joined::Crowded(Crowd::Flights(self.bounds.flights_max)),
+        }
     }
 
-    /// Starts `work` as a flight unless one is under way or a failed one has its pause.
+    /// Starts `work` as a flight unless one is under way, a failed one has its pause, or many are under way.
     pub(crate) fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce(&Arc<[u8]>, Flight<T>) -> F)
     where
         F: Future<Output = T> + Send + 'static,
@@ -200,27 +199,24 @@ impl<T: Landing> Flights<T> {
         let mut seats = self.seats(key);
         if !seats.contains_key(key) {
             let key = key.into();
-            self.take_off(&key, Purpose::Refresh, Deserted::Lands, &mut seats, |flight| work(&key, flight));
+            let ask = Ask { oldest: Duration::ZERO, deserted: Deserted::Lands, need: Need::Refresh };
+            self.take_off(&key, ask, &mut seats, |flight| work(&key, flight));
         }
     }
 
-    /// Calls that may wait for one flight.
-    pub(crate) fn waiters_max(&self) -> usize {
-        self.bounds.waiters_max
-    }
-
+    /// The flight that `work` is from now on, unless too many are under way.
     fn take_off<F>(
         self: &Arc<Self>,
         key: &Arc<[u8]>,
-        purpose: Purpose,
-        deserted: Deserted,
+        ask: Ask,
         seats: &mut Seats<T>,
         work: impl FnOnce(Flight<T>) -> F,
-    ) -> Flight<T>
+    ) -> Option<Flight<T>>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let flight = Flight { board: Arc::new(Board::new(deserted)) };
+        let aloft = Aloft::admit(self, ask.need)?;
+        let flight = Flight::new(ask.deserted);
         let work = work(flight.clone());
         seats.insert(Arc::clone(key), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
         let leave = Leave { flights: Arc::clone(self), key: Arc::clone(key), flight: flight.clone() };
@@ -231,9 +227,10 @@ impl<T: Landing> Flights<T> {
             let work = pin!(work);
             let unstopped = pin!(stops.all.run_until_cancelled(work));
             let flown = end.run_until_cancelled(unstopped).await;
+            drop(aloft);
             let Some(brought) = flown.flatten() else { return };
             // The seat is free before anybody is told: a call that is made once a reply is known must not join its flight.
-            let pauses = purpose == Purpose::Refresh && brought.failed() && leave.pause();
+            let pauses = ask.need == Need::Refresh && brought.failed() && leave.pause();
             if !pauses {
                 leave.free();
             }
@@ -243,13 +240,29 @@ impl<T: Landing> Flights<T> {
                 stops.pauses.run_until_cancelled(pause).await;
             }
         });
-        flight
+        Some(flight)
     }
 
     /// To be called under the lock of the flight's seat.
     fn waiter(self: &Arc<Self>, key: &Arc<[u8]>, flight: &Flight<T>) -> Waiter<T> {
         flight.board.waiters.fetch_add(1, Ordering::Relaxed);
-        Waiter { flights: Arc::clone(self), key: Arc::clone(key), flight: flight.clone() }
+        let (flights, key) = (Arc::clone(self), Arc::clone(key));
+        Waiter { flights, key, flight: flight.clone(), leaving: Leaving::Gone }
+    }
+
+    /// Whether a flight ends that its last caller leaves. To be called under the lock of its seat.
+    fn ends(&self, board: &Board<T>, leaving: Leaving) -> bool {
+        let bytes = match (board.deserted, leaving) {
+            (Deserted::Lands, _) => return false,
+            (Deserted::Ends(_), Leaving::Gone) => return board.orphaned.get().is_none(),
+            (Deserted::Ends(bytes), Leaving::Answered) => bytes,
+        };
+        let room = |sum: usize| sum.checked_add(bytes).filter(|sum| *sum <= ORPHANED_MAX);
+        board.orphaned.get().is_none()
+            && match self.orphaned.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room) {
+                Ok(_) => board.orphaned.set(bytes).is_err(),
+                Err(_) => true,
+            }
     }
 
     fn seats(&self, key: &[u8]) -> MutexGuard<'_, Seats<T>> {
@@ -260,65 +273,27 @@ impl<T: Landing> Flights<T> {
     }
 }
 
-impl<T: Landing> Waiter<T> {
-    /// What the flight brought, or `None` if it ended without landing.
-    pub(crate) async fn land(&self) -> Option<T> {
-        self.until(|board| board.brought.get().cloned()).await
-    }
+/// A flight's part of those under way.
+struct Aloft<T: Landing>(Arc<Flights<T>>);
 
-    /// What the flight has found that may answer if it brings nothing, or too late. Does not end where it finds nothing.
-    pub(crate) async fn found(&self) -> T::Spare {
-        self.until(|board| board.spare.get().cloned()).await
-    }
-
-    /// What the flight has found so far.
-    pub(crate) fn spare(&self) -> Option<T::Spare> {
-        self.flight.board.spare.get().cloned()
-    }
-
-    /// Waits until something stands on the board.
-    async fn until<R>(&self, told: impl Fn(&Board<T>) -> Option<R>) -> R {
-        let board = &*self.flight.board;
-        loop {
-            let mut next = pin!(board.told.notified());
-            next.as_mut().enable();
-            if let Some(told) = told(board) {
-                return told;
-            }
-            next.await;
-        }
+impl<T: Landing> Aloft<T> {
+    /// None where so many fly that one which is needed no more than this gives way.
+    fn admit(flights: &Arc<Flights<T>>, need: Need) -> Option<Self> {
+        let all = flights.bounds.flights_max;
+        let most = match need {
+            Need::Refresh => all / 2,
+            Need::Spared => all - all / 4,
+            Need::Bare => all,
+        };
+        let more = |aloft| (aloft < most).then_some(aloft + 1);
+        flights.aloft.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Self(Arc::clone(flights)))
     }
 }
 
-impl<T: Landing> Drop for Waiter<T> {
+impl<T: Landing> Drop for Aloft<T> {
     fn drop(&mut self) {
-        let board = &self.flight.board;
-        // It has landed: its seat is free, so that nobody asks any more how many wait.
-        if board.brought.get().is_some() {
-            return;
-        }
-        let mut seats = self.flights.seats(&self.key);
-        let was_last = board.waiters.fetch_sub(1, Ordering::Relaxed) == 1;
-        if was_last && board.deserted == Deserted::Ends && board.brought.get().is_none() {
-            // Under the lock, so that nobody joins what has ended.
-            self.flight.free(&self.key, &mut seats);
-            board.end.cancel();
-        }
-    }
-}
-
-impl<T: Landing> Board<T> {
-    fn new(deserted: Deserted) -> Self {
-        let (told, end) = (Notify::new(), CancellationToken::new());
-        let waiters = AtomicUsize::new(0);
-        Self { spare: OnceLock::new(), brought: OnceLock::new(), told, waiters, deserted, end }
-    }
-
-    /// Tells those who wait. What was told first stays.
-    fn tell(&self, brought: Option<T>) {
-        if self.brought.set(brought).is_ok() {
-            self.told.notify_waiters();
-        }
+        self.0.aloft.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -351,28 +326,19 @@ impl<T: Landing> Drop for Leave<T> {
     fn drop(&mut self) {
         self.free();
         self.flight.board.tell(None);
+        // Who left before that was told has added to it by now, and nobody does any more.
+        let _seats = self.flights.seats(&self.key);
+        let orphaned = self.flight.board.orphaned.get().copied().unwrap_or_default();
+        self.flights.orphaned.fetch_sub(orphaned, Ordering::Relaxed);
     }
 }
 
 impl<T: Landing> Flight<T> {
-    /// Tells those who wait what may answer if nothing is brought, or too late. What was told first stays.
-    pub(crate) fn finds(&self, spare: T::Spare) {
-        if self.board.spare.set(spare).is_ok() {
-            self.board.told.notify_waiters();
-        }
-    }
-
     /// Frees its seat, unless a younger flight has taken it.
     fn free(&self, key: &[u8], seats: &mut Seats<T>) {
         if seats.get(key).is_some_and(|seat| seat.holds(self)) {
             seats.remove(key);
         }
-    }
-}
-
-impl<T: Landing> Clone for Flight<T> {
-    fn clone(&self) -> Self {
-        Self { board: Arc::clone(&self.board) }
     }
 }
 
@@ -385,6 +351,8 @@ impl<T: Landing> Seat<T> {
 }
 
 const SHARDS: usize = 64;
+/// Bytes that flights may hold whose callers were answered otherwise: one call of the longest size that a listener reads by default.
+const ORPHANED_MAX: usize = 100 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ mod guard;
 pub(crate) mod observed;
 pub(crate) mod reply;
 pub(crate) mod route;
-mod spare;
+mod seeker;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -18,8 +18,7 @@ use crate::backend::{Backend, Session};
 use crate::cache::Cache;
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
-use crate::fault::Fault;
-use crate::flight::{Deserted, Flights, Joined};
+use crate::flight::Flights;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
 use crate::outcome::Outcome;
@@ -31,7 +30,7 @@ use guard::guarded;
 use observed::Observed;
 use reply::Reply;
 use route::{Asking, Cached, Decision, Keyed, Route, Routes};
-use spare::Seeker;
+use seeker::Seeker;
 
 /// What stands between the clients of one listener and their backend.
 #[derive(Debug)]
@@ -126,42 +125,29 @@ impl Gateway {
                 Freshness::Expired => None,
             },
         };
-        let seeker = Seeker { call: call.to_call(), cached: Arc::clone(cached), key: key.into(), spare };
+        let seeker = Seeker::new(call.to_call(), cached, key, spare);
         Turn::Later(seeker.call.clone(), Box::pin(Arc::clone(self).seek(seeker)))
     }
 
     /// Sentences 4 and 5 of the promise.
     async fn seek(self: Arc<Self>, seeker: Seeker) -> Reply {
-        let Seeker { call, cached, key, .. } = &seeker;
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits. Of large calls none flies for nobody.
-        let take_off = |seeking, flight| self.flight(call.clone(), cached, key, seeking, flight);
-        let deserted = if call.body.len() > ALONE_MAX { Deserted::Ends } else { Deserted::Lands };
-        let ttl = cached.keyed.caching.ttl;
-        let joined = self.flights.join(key, ttl, deserted, |flight| take_off(Seeking::Answer, flight));
-        let (flight, outcome) = match joined {
-            Joined::Led(flight) => (flight, Outcome::Miss),
-            Joined::Followed(flight) => (flight, Outcome::Coalesced),
-            Joined::Crowded => {
-                let fault = cached.asking.counts.met(Fault::Crowded { waiting: self.flights.waiters_max() });
-                return self.instead(fault, &seeker, None);
-            }
+        let (flight, outcome) = match self.join(&seeker).await {
+            Ok(joined) => joined,
+            Err(reply) => return reply,
         };
-        let landed = tokio::select! {
-            biased;
-            // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
-            landed = flight.land() => landed,
-            // 5. Nobody who has an old entry waits for a backend that turns out to be down. The flight goes on.
-            reply = self.released(&seeker, &flight) => return reply,
-        };
-        match landed.unwrap_or_else(|| Err(cached.asking.counts.met(Fault::Stopped))) {
+        match self.wait(&seeker, flight).await {
             Ok((entry, origin)) => {
                 if origin == Origin::SharedStale {
-                    self.flights.refresh(key, |_, flight| take_off(Seeking::Refresh, flight));
+                    let Seeker { call, cached, key, .. } = &seeker;
+                    self.flights.refresh(key, |key, flight| {
+                        self.flight(call.clone(), cached, key, Seeking::Refresh, flight)
+                    });
                 }
                 Reply::kept(entry, origin.outcome(outcome), self.clock.now())
             }
-            // 5.
-            Err(fault) => self.instead(fault, &seeker, flight.spare()),
+            // 5. Nobody who has an old entry waits for a backend that turns out to be down, or longer than the rule says.
+            Err(reply) => reply,
         }
     }
 
@@ -214,6 +200,3 @@ impl Gateway {
         Batch { routes: self.routes.load_full(), now }
     }
 }
-
-/// The longest call whose flight goes on when its callers have gone: what calls hold is counted at their clients' connections.
-const ALONE_MAX: usize = 16 << 10;

@@ -16,6 +16,8 @@ pub enum Outcome {
     Coalesced,
     /// A backend failed, and an old entry answered.
     StaleIfError,
+    /// A backend was slow, and an old entry answered before it did.
+    StaleIfSlow,
     /// A backend failed, and the rule's fallback answered.
     Fallback,
     /// No rule caches the call: it went to a backend.
@@ -34,13 +36,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// All there are, in their order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::HitLocal,
         Self::HitShared,
         Self::Stale,
         Self::Miss,
         Self::Coalesced,
         Self::StaleIfError,
+        Self::StaleIfSlow,
         Self::Fallback,
         Self::Passed,
         Self::PassedUnkeyable,
@@ -59,6 +62,7 @@ impl Outcome {
             Self::Miss => "miss",
             Self::Coalesced => "coalesced",
             Self::StaleIfError => "stale_if_error",
+            Self::StaleIfSlow => "stale_if_slow",
             Self::Fallback => "fallback",
             Self::Passed => "passed",
             Self::PassedUnkeyable => "passed_unkeyable",

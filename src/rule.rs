@@ -91,6 +91,8 @@ pub(crate) struct Caching {
     pub stale_while_revalidate: Duration,
     /// How long after `ttl` a reply answers when a backend fails (RFC 5861).
     pub stale_if_error: Duration,
+    /// How long a caller waits before such a reply answers all the same; for the flight's end without.
+    pub soft_timeout: Option<Duration>,
     /// Argument fields that are not in the key.
     pub ignored: Ignored,
     /// A number in the key.
@@ -237,6 +239,7 @@ mod tests {
             ttl_jitter: 0.0,
             stale_while_revalidate: Duration::from_secs(5),
             stale_if_error: Duration::from_secs(60),
+            soft_timeout: None,
             ignored: Ignored::default(),
             revision: 0,
             tiers: Tiers::Both,

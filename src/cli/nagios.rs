@@ -46,6 +46,12 @@ pub struct Arguments {
     /// Percent of the last minute's calls answered by an old entry for a fault, of the backend where it is most.
     #[arg(long, value_name = "RANGE", default_value = "50")]
     pub stale_if_error_critical: Range,
+    /// Percent of the last minute's calls answered by an old entry for a slow backend, of the backend where it is most.
+    #[arg(long, value_name = "RANGE", default_value = "25")]
+    pub stale_if_slow_warning: Range,
+    /// Percent of the last minute's calls answered by an old entry for a slow backend, of the backend where it is most.
+    #[arg(long, value_name = "RANGE")]
+    pub stale_if_slow_critical: Option<Range>,
     /// Age of the oldest entry that answered in the last minute, in seconds.
     #[arg(long, value_name = "RANGE")]
     pub age_warning: Option<Range>,

@@ -157,6 +157,12 @@ fn between(
         sides.warning(&rule.section.place, Finding::new("ttl", message));
     }
     let whole = rule.section.options.timeout.or(backend.options.timeout);
+    if let (Some(soft), Some(whole)) = (rule.section.options.soft_timeout, whole)
+        && soft >= whole
+    {
+        let message = format!("{soft} is never waited for: the whole call may take {whole}");
+        sides.warning(&rule.section.place, Finding::new("soft_timeout", message));
+    }
     if let (Some(attempt), Some(whole)) =
         (backend.options.attempt_timeout, rule.section.options.timeout.and(whole))
         && attempt > whole

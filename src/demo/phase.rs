@@ -86,7 +86,7 @@ impl Source {
         match self {
             Self::Fresh => &[Outcome::HitLocal],
             Self::Shared => &[Outcome::HitShared],
-            Self::Stale => &[Outcome::Stale],
+            Self::Stale => &[Outcome::Stale, Outcome::StaleIfSlow],
             Self::Backend => &[
                 Outcome::Miss,
                 Outcome::Passed,

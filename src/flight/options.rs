@@ -13,6 +13,10 @@ pub(crate) struct Options {
     /// Calls that may wait for one flight; further ones are refused with an exception.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_waiters: u32,
+    /// Flights under way, over all keys. From half of it on no stale entry is refreshed; from three quarters on calls get the old entry
+    /// that they have at once, as if a backend had failed; at all of it calls are refused with an exception.
+    #[schemars(range(min = 4, max = 10_000_000))]
+    pub max_flights: u32,
     /// How long a stale entry is served without another try after its refresh has failed.
     #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
     pub refresh_pause: Period,
@@ -21,14 +25,22 @@ pub(crate) struct Options {
 impl Options {
     /// What the flights are told.
     pub(crate) fn bounds(&self) -> Bounds {
-        Bounds { waiters_max: self.max_waiters as usize, refresh_pause: self.refresh_pause.duration() }
+        Bounds {
+            waiters_max: self.max_waiters as usize,
+            flights_max: self.max_flights as usize,
+            refresh_pause: self.refresh_pause.duration(),
+        }
     }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_waiters: 10_000, refresh_pause: Period::from_secs(1) }
+        Self { max_waiters: 10_000, max_flights: FLIGHTS, refresh_pause: Period::from_secs(1) }
     }
 }
 
 impl Section for Options {}
+
+/// Twice as many as there are client connections by default. A flight takes about 6 KiB besides its call and its key, so that these take
+/// some 120 MiB.
+const FLIGHTS: u32 = 20_000;

@@ -18,11 +18,26 @@ fn key(text: &str) -> Arc<[u8]> {
 }
 
 fn flights() -> Arc<Work> {
-    let bounds = Bounds { waiters_max: 2, refresh_pause: Duration::from_secs(1) };
+    at_most(100)
+}
+
+fn at_most(flights_max: usize) -> Arc<Work> {
+    let bounds = Bounds { waiters_max: 2, flights_max, refresh_pause: Duration::from_secs(1) };
     Flights::new(bounds, Seed::new(1))
 }
 
 const LONG: Duration = Duration::from_secs(60);
+
+/// Asks for what nothing else answers, of any flight that is under way.
+const ANY: Ask = Ask { oldest: LONG, deserted: Deserted::Lands, need: Need::Bare };
+/// The same, of none that is under way.
+const OWN: Ask = Ask { oldest: Duration::ZERO, ..ANY };
+/// What it holds is as much as all that may go on without callers.
+const LARGE: Ask = Ask { deserted: Deserted::Ends(ORPHANED_MAX), ..ANY };
+
+fn never(_: Option<&u32>) -> bool {
+    false
+}
 
 async fn slow(value: Result<u32, ()>) -> Result<u32, ()> {
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -34,7 +49,7 @@ async fn all_who_ask_meanwhile_share_one_run() {
     let flights = flights();
     let runs = AtomicUsize::new(0);
     let join = || {
-        flights.join(&key("k"), LONG, Deserted::Lands, |_| {
+        flights.join(&key("k"), ANY, never, |_| {
             runs.fetch_add(1, Ordering::Relaxed);
             slow(Ok(7))
         })
@@ -47,8 +62,8 @@ async fn all_who_ask_meanwhile_share_one_run() {
 #[tokio::test(start_paused = true)]
 async fn a_flight_outlives_who_started_it() {
     let flights = flights();
-    drop(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(7))));
-    let Joined::Followed(second) = flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(8))) else {
+    drop(flights.join(&key("k"), ANY, never, |_| slow(Ok(7))));
+    let Joined::Followed(second) = flights.join(&key("k"), ANY, never, |_| slow(Ok(8))) else {
         unreachable!()
     };
     assert_eq!(second.land().await, Some(Ok(7)));
@@ -57,8 +72,8 @@ async fn a_flight_outlives_who_started_it() {
 #[tokio::test(start_paused = true)]
 async fn an_older_flight_is_not_joined() {
     let flights = flights();
-    drop(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(7))));
-    let younger = flights.join(&key("k"), Duration::ZERO, Deserted::Lands, |_| slow(Ok(8)));
+    drop(flights.join(&key("k"), ANY, never, |_| slow(Ok(7))));
+    let younger = flights.join(&key("k"), OWN, never, |_| slow(Ok(8)));
     let Joined::Led(younger) = younger else { unreachable!() };
     assert_eq!(younger.land().await, Some(Ok(8)));
 }
@@ -66,12 +81,10 @@ async fn an_older_flight_is_not_joined() {
 #[tokio::test(start_paused = true)]
 async fn a_fault_is_not_remembered() {
     let flights = flights();
-    let Joined::Led(first) = flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Err(()))) else {
-        unreachable!()
-    };
+    let Joined::Led(first) = flights.join(&key("k"), ANY, never, |_| slow(Err(()))) else { unreachable!() };
     assert_eq!(first.land().await, Some(Err(())));
     tokio::task::yield_now().await;
-    assert!(matches!(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(1))), Joined::Led(_)));
+    assert!(matches!(flights.join(&key("k"), ANY, never, |_| slow(Ok(1))), Joined::Led(_)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,11 +111,8 @@ async fn a_failed_refresh_pauses_before_the_next() {
 #[tokio::test(start_paused = true)]
 async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
     let flights = flights();
-    let Joined::Led(lands) = flights.join(&key("lands"), LONG, Deserted::Lands, |_| slow(Ok(7))) else {
-        unreachable!()
-    };
-    let Joined::Led(hangs) = flights.join(&key("hangs"), LONG, Deserted::Lands, |_| std::future::pending())
-    else {
+    let Joined::Led(lands) = flights.join(&key("lands"), ANY, never, |_| slow(Ok(7))) else { unreachable!() };
+    let Joined::Led(hangs) = flights.join(&key("hangs"), ANY, never, |_| std::future::pending()) else {
         unreachable!()
     };
     flights.refresh(b"pauses", |_, _| async { Err(()) });
@@ -116,11 +126,10 @@ async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn a_flight_shares_its_key_with_who_asks() {
     let (flights, key) = (flights(), key("k"));
-    let Joined::Led(flight) = flights.join(&key, LONG, Deserted::Lands, |_| slow(Ok(7))) else {
-        unreachable!()
-    };
+    let Joined::Led(flight) = flights.join(&key, ANY, never, |_| slow(Ok(7))) else { unreachable!() };
     assert_eq!(Arc::strong_count(&key), 4);
     flight.land().await;
+    drop(flight);
     tokio::task::yield_now().await;
     assert_eq!(Arc::strong_count(&key), 1);
 }
@@ -130,15 +139,18 @@ async fn waiters_are_bounded() {
     let flights = flights();
     let mut held = Vec::new();
     for _ in 0..2 {
-        held.push(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(1))));
+        held.push(flights.join(&key("k"), ANY, never, |_| slow(Ok(1))));
     }
-    assert!(matches!(flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(1))), Joined::Crowded));
+    assert!(matches!(
+        flights.join(&key("k"), ANY, never, |_| slow(Ok(1))),
+        Joined::Crowded(Crowd::Waiters(2))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flight_that_holds_much_ends_with_the_last_who_waits() {
     let (flights, key) = (flights(), key("k"));
-    let join = || flights.join(&key, LONG, Deserted::Ends, |_| slow(Ok(7)));
+    let join = || flights.join(&key, LARGE, never, |_| slow(Ok(7)));
     let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
     drop(first);
     tokio::task::yield_now().await;
@@ -159,8 +171,8 @@ async fn what_a_flight_finds_on_its_way_is_told_to_all_who_wait_before_it_lands(
         flight.finds(4);
         slow(Ok(7)).await
     };
-    let Joined::Led(first) = flights.join(&key("k"), LONG, Deserted::Lands, work) else { unreachable!() };
-    let second = flights.join(&key("k"), LONG, Deserted::Lands, |_| slow(Ok(8)));
+    let Joined::Led(first) = flights.join(&key("k"), ANY, never, work) else { unreachable!() };
+    let second = flights.join(&key("k"), ANY, never, |_| slow(Ok(8)));
     let Joined::Followed(second) = second else { unreachable!() };
     assert_eq!(first.spare(), None);
     let began = Instant::now();
@@ -168,4 +180,70 @@ async fn what_a_flight_finds_on_its_way_is_told_to_all_who_wait_before_it_lands(
     assert_eq!((began.elapsed(), first.spare()), (Duration::from_millis(10), Some(3)));
     assert_eq!((first.land().await, second.land().await), (Some(Ok(7)), Some(Ok(7))));
     assert_eq!(began.elapsed(), Duration::from_millis(110));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_flight_is_waited_for_by_who_says_so() {
+    let flights = flights();
+    drop(flights.join(&key("k"), ANY, never, |flight| {
+        flight.finds(3);
+        slow(Ok(7))
+    }));
+    let said = |found: Option<&u32>| found == Some(&3);
+    let Joined::Behind(older) = flights.join(&key("k"), OWN, said, |_| slow(Ok(8))) else { unreachable!() };
+    assert_eq!((older.land().await, flights.aloft()), (Some(Ok(7)), 0));
+    assert!(matches!(flights.join(&key("k"), OWN, said, |_| slow(Ok(8))), Joined::Led(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_flights_those_give_way_that_are_needed_least() {
+    let flights = at_most(4);
+    let ask = |name: &str, need| {
+        let joined = flights.join(&key(name), Ask { need, ..ANY }, never, |_| std::future::pending());
+        matches!(joined, Joined::Led(_))
+    };
+    let refresh = |name: &str| {
+        let before = flights.aloft();
+        flights.refresh(name.as_bytes(), |_, _| std::future::pending());
+        flights.aloft() > before
+    };
+    assert!(ask("a", Need::Spared) && refresh("b"));
+    assert!(!refresh("c"), "half of them fly");
+    assert!(ask("d", Need::Spared) && !ask("e", Need::Spared), "three quarters fly");
+    assert!(ask("f", Need::Bare) && !ask("g", Need::Bare), "all fly");
+    let refused = flights.join(&key("h"), ANY, never, |_| std::future::pending());
+    assert!(matches!(refused, Joined::Crowded(Crowd::Flights(4))));
+    assert!(matches!(flights.join(&key("a"), ANY, never, |_| std::future::pending()), Joined::Followed(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_pauses_does_not_fly() {
+    let flights = flights();
+    flights.refresh(b"k", |_, _| async { Err(()) });
+    tokio::task::yield_now().await;
+    assert_eq!((flights.tasks(), flights.aloft()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_holds_much_goes_on_when_its_callers_are_answered_as_far_as_there_is_room() {
+    let flights = flights();
+    let leave = |name: &str| {
+        let Joined::Led(waiter) = flights.join(&key(name), LARGE, never, |_| slow(Ok(7))) else {
+            unreachable!()
+        };
+        waiter.leave();
+    };
+    leave("a");
+    tokio::task::yield_now().await;
+    assert_eq!(flights.tasks(), 1, "it goes on");
+    // Whoever comes and goes meanwhile does not end it.
+    drop(flights.join(&key("a"), LARGE, never, |_| slow(Ok(8))));
+    leave("b");
+    tokio::task::yield_now().await;
+    assert_eq!(flights.tasks(), 1, "for this one there is no room");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(flights.tasks(), 0);
+    leave("b");
+    tokio::task::yield_now().await;
+    assert_eq!(flights.tasks(), 1, "the first has given its room back");
 }

@@ -12,7 +12,7 @@ use super::reply::{Body, Reply};
 
 impl Gateway {
     /// Whether what was kept may still answer `call` at `now` in the way in which it was found to: as something fresh, as something stale
-    /// that is refreshed, or in place of a fault. What a backend said to this very call always may.
+    /// that is refreshed, or in place of a fault or of what is not here yet. What a backend said to this very call always may.
     pub(crate) fn holds(
         &self,
         reply: &Reply,
@@ -25,7 +25,7 @@ impl Gateway {
         let oldest = match reply.outcome {
             Outcome::HitLocal | Outcome::HitShared => Freshness::Fresh,
             Outcome::Stale => Freshness::StaleWhileRevalidate,
-            Outcome::StaleIfError => Freshness::StaleIfError,
+            Outcome::StaleIfError | Outcome::StaleIfSlow => Freshness::StaleIfError,
             Outcome::Miss
             | Outcome::Coalesced
             | Outcome::Fallback

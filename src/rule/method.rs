@@ -11,6 +11,7 @@ use super::{Action, Caching, Declaration, Rule, Tiers, Timeout};
 use crate::call::{Answering, Repeat, Returns, Terms};
 use crate::idl::{Method, Schema};
 use crate::key::Ignored;
+use crate::setting::Period;
 
 /// The rule of a method, and the name it is counted under.
 #[derive(Debug)]
@@ -161,6 +162,7 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
         ttl_jitter: options.ttl_jitter,
         stale_while_revalidate: options.stale_while_revalidate.duration(),
         stale_if_error: options.stale_if_error.duration(),
+        soft_timeout: options.soft_timeout.map(Period::duration),
         ignored: Ignored::new(resolved.ignore.iter().map(Vec::as_slice)),
         revision: options.revision,
         tiers: match (options.tiers.contains(&Tier::Local), options.tiers.contains(&Tier::Shared)) {

@@ -25,6 +25,10 @@ pub(crate) struct Options {
     /// How long after `ttl` a reply still answers when backends fail (RFC 5861).
     #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
     pub stale_if_error: Period,
+    /// How long a call waits for a backend before a reply that `stale_if_error` still allows answers. The call to the backend goes on,
+    /// and what it brings is kept.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1h", "x-default" = "none: it waits until the backend fails"))]
+    pub soft_timeout: Option<Period>,
     /// Argument fields that do not tell two calls apart, such as `["trace_id", "ctx.request_id", "3"]`: names (with
     /// the listener's `idl`) or ids, nested with dots. All others do.
     #[schemars(length(max = 256))]
@@ -111,6 +115,7 @@ impl Default for Options {
             ttl_jitter: 0.0,
             stale_while_revalidate: Period::ZERO,
             stale_if_error: Period::ZERO,
+            soft_timeout: None,
             ignore: Vec::new(),
             revision: 0,
             mode: Mode::On,
@@ -150,6 +155,7 @@ impl Section for Options {
         let cached = self.ttl.is_some();
         let swr = !self.stale_while_revalidate.is_zero();
         let sie = !self.stale_if_error.is_zero();
+        let soft = self.soft_timeout.is_some();
         let exceptions = !self.cache_exceptions.is_empty();
         chosen([
             (cached && !sie, "ttl", "without stale_if_error nothing answers when backends are down"),
@@ -159,6 +165,12 @@ impl Section for Options {
                 "without ttl nothing is cached, so nothing gets stale",
             ),
             (!cached && sie, "stale_if_error", "without ttl nothing is cached, so nothing gets stale"),
+            (!cached && soft, "soft_timeout", "without ttl nothing is cached, so nothing old can answer"),
+            (
+                cached && soft && self.stale_if_error <= self.stale_while_revalidate,
+                "soft_timeout",
+                "it is for replies that stale_if_error allows longer than stale_while_revalidate, and there are none",
+            ),
             (!cached && self.ttl_jitter > 0.0, "ttl_jitter", "without ttl there is nothing to shorten"),
             (!cached && self.cache_void, "cache_void", "without ttl nothing is cached"),
             (!cached && exceptions, "cache_exceptions", "without ttl nothing is cached"),

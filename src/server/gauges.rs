@@ -16,6 +16,7 @@ pub(super) struct Gauges {
     entries: Gauge,
     bytes: Gauge,
     held: Gauge,
+    flights: Gauge,
     config_age: Gauge,
     generation: Gauge,
     endpoints: Family<Endpoint, Gauge>,
@@ -44,6 +45,7 @@ impl Gauges {
         plain("larder_local_entries", "Entries and tombstones in the local tier, about", &gauges.entries);
         plain("larder_local_bytes", "Bytes in the local tier, about", &gauges.bytes);
         plain("larder_held_bytes", "Bytes of unanswered calls and unsent replies", &gauges.held);
+        plain("larder_flights", "Flights under way, also those that nobody waits for", &gauges.flights);
         plain("larder_config_age_seconds", "Time since the configuration was read", &gauges.config_age);
         plain("larder_config_generation", "How many times rules were put in force", &gauges.generation);
         let endpoints = "1 for the state an endpoint is in";
@@ -60,6 +62,7 @@ impl Gauges {
         self.entries.set(signed(local.count()));
         self.bytes.set(signed(local.bytes()));
         self.held.set(signed(parts.commons.held.total() as u64));
+        self.flights.set(signed(parts.flights.aloft() as u64));
         let (record, age) = reloads.now();
         self.config_age.set(signed(age.as_secs()));
         self.generation.set(signed(record.generation));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use larder::cli::nagios::Arguments;
-use larder::fault::{Fault, Retry};
+use larder::fault::{Crowd, Fault, Retry};
 use larder::outcome::Outcome;
 use thrift::ApplicationErrorKind;
 
@@ -39,7 +39,7 @@ fn faults() -> Vec<Fault> {
         exception(ApplicationErrorKind::InternalError),
         exception(ApplicationErrorKind::UnknownMethod),
         Fault::MissingResult { backend: backend.clone(), body },
-        Fault::Crowded { waiting: 1 },
+        Fault::Crowded(Crowd::Waiters(1)),
         Fault::Internal,
         Fault::Stopped,
         Fault::Protocol { backend, theirs: "binary", ours: "compact" },

@@ -346,3 +346,21 @@ fn a_declared_exception_is_an_answer_and_removes_the_entry() {
     scene.backend.kill();
     assert!(scene.gateway.client().get_user(7).is_exception());
 }
+
+#[test]
+fn a_hung_server_costs_a_client_no_more_than_the_soft_timeout() {
+    let server = python_backend(Library::Thriftpy2, Wire::unframed());
+    let rule = "ttl = '100ms'\nstale_if_error = '60s'\nsoft_timeout = '50ms'\ntimeout = '30s'";
+    let gateway =
+        gateway().endpoint(server.address()).backend_speaks(Wire::unframed()).get_user(rule).start();
+    let mut client = PythonClient::connect(gateway.address(), Library::Thriftpy2, Wire::unframed());
+    let known = client.email(7);
+    pass(STALE);
+    // The kernel goes on accepting and acknowledging; nothing else tells that the process stands still.
+    server.stop();
+    assert_eq!(client.email(7), known);
+    assert_eq!((gateway.outcomes("stale_if_slow"), gateway.metric("larder_flights", &[])), (1, 1));
+    server.cont();
+    eventually(|| gateway.metric("larder_flights", &[]) == 0);
+    eventually(|| client.email(7) != known);
+}

@@ -49,6 +49,8 @@ pub(crate) enum Feature {
     Stalls,
     /// Replies longer than what is kept, and a small local tier.
     Evictions,
+    /// Rules by which an old entry answers when the backend takes too long.
+    SoftTimeouts,
     /// Rules that change under way.
     Reloads,
     /// Rules that are observed or switched off.

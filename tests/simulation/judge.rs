@@ -10,6 +10,7 @@ mod replies;
 mod retries;
 mod rotation;
 mod twins;
+mod waits;
 
 use crate::history::Event;
 use crate::world::World;
@@ -60,6 +61,8 @@ pub(crate) enum Sentence {
     NoLateReply,
     /// A ruled call is answered within its time.
     InTime,
+    /// Who has an entry that may answer is not held up by a backend for longer than the rule says.
+    NotHeldUp,
     /// A well-behaved client is not closed, failed or delayed because of another.
     NobodyElsePays,
     /// Observed and switched-off rules change nothing.
@@ -82,6 +85,7 @@ pub(crate) fn judge(world: &World, events: &[Event]) -> Vec<Complaint> {
     effects::judge(&record, &mut say);
     retries::judge(&record, &mut say);
     outage::judge(&record, &mut say);
+    waits::judge(&record, &mut say);
     leftovers::judge(&record, &mut say);
     complaints
 }

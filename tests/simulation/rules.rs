@@ -16,6 +16,7 @@ pub(crate) struct Rule {
     pub(crate) jitter: u64,
     pub(crate) revalidate: Ms,
     pub(crate) error: Ms,
+    pub(crate) soft: Option<Ms>,
     pub(crate) mode: Mode,
     pub(crate) timeout: Option<Ms>,
     pub(crate) idempotent: bool,
@@ -52,6 +53,7 @@ impl Rule {
             jitter: 0,
             revalidate: 0,
             error: 0,
+            soft: None,
             mode: Mode::On,
             timeout: None,
             idempotent: false,
@@ -111,6 +113,9 @@ impl Rule {
             put("ttl_jitter", format!("{:?}", self.jitter as f64 / 100.0));
             put("stale_while_revalidate", ms(self.revalidate));
             put("stale_if_error", ms(self.error));
+            if let Some(soft) = self.soft {
+                put("soft_timeout", ms(soft));
+            }
             put("ignore", "[\"2\"]".to_owned());
             put("revision", self.revision.to_string());
             put("max_reply", self.reply_max.to_string());

@@ -143,9 +143,11 @@ impl World {
             (false, true) => Temper::Fickle,
             (false, false) => Temper::Any,
         };
+        let mut generations = generations(&mut stream(seed, "rules", 0), length, &terms);
+        soften(&mut stream(seed, "soft", 0), &mut generations);
         Self {
             calm,
-            generations: generations(&mut stream(seed, "rules", 0), length, &terms),
+            generations,
             clients: (0..count).map(|n| clients::draw(seed, n, length, wire, gateways, keys)).collect(),
             endpoints: endpoints::draw(&mut stream(seed, "endpoints", 0), endpoint_count, length, temper),
             incidents: if calm { Vec::new() } else { incidents(&mut stream(seed, "network", 0), length) },
@@ -317,6 +319,18 @@ fn cached(random: &mut StdRng, method: Method, terms: &Terms) -> Rule {
         kept_exceptions: Vec::new(),
         failure_exceptions: Vec::new(),
         ..rule
+    }
+}
+
+/// Gives some rules a soft timeout; a rule that stays as it is keeps it.
+fn soften(random: &mut StdRng, generations: &mut [Generation]) {
+    if !has(random, Feature::SoftTimeouts, 50) {
+        return;
+    }
+    for method in [Method::Get, Method::Find] {
+        let soft = random.random_bool(0.7).then(|| *[20, 100, 300].choose(random).unwrap());
+        let rules = generations.iter_mut().flat_map(|generation| &mut generation.rules);
+        rules.filter(|rule| rule.method == method).for_each(|rule| rule.soft = soft);
     }
 }
 

@@ -28,13 +28,14 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect()
 }
 
-fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus]) -> [Figure<'a>; 6] {
+fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus]) -> [Figure<'a>; 7] {
     let oldest = seen.iter().map(|backend| backend.window.oldest_age_seconds).fold(0.0, f64::max);
     let config_age = status.config.age_seconds;
-    let (failed, fallback, stale) = (
+    let (failed, fallback, stale, slow) = (
         share(seen, Outcome::Failed, "failed"),
         share(seen, Outcome::Fallback, "got a fallback"),
         share(seen, Outcome::StaleIfError, "stale for a fault"),
+        share(seen, Outcome::StaleIfSlow, "stale for a slow backend"),
     );
     [
         Figure {
@@ -59,6 +60,11 @@ fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus
             warning: Some(&arguments.stale_if_error_warning),
             critical: Some(&arguments.stale_if_error_critical),
             ..stale
+        },
+        Figure {
+            warning: Some(&arguments.stale_if_slow_warning),
+            critical: arguments.stale_if_slow_critical.as_ref(),
+            ..slow
         },
         Figure {
             label: "oldest",

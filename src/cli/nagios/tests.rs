@@ -89,9 +89,9 @@ fn a_healthy_gateway_is_ok_on_one_line_with_performance_data() {
     assert_eq!(
         line,
         "LARDER OK - 2 of 2 endpoints healthy, 0% failed, 0% got a fallback, \
-         3.0% stale for a fault (users: 3 of 100 calls), oldest 33 s, config 10 s old | \
+         3.0% stale for a fault (users: 3 of 100 calls), 0% stale for a slow backend, oldest 33 s, config 10 s old | \
          'healthy'=100%;100:;50:;0;100 'failed'=0%;1;10;0;100 'fallback'=0%;1;25;0;100 \
-         'stale_if_error'=3%;5;50;0;100 'oldest'=33.1s;60;;0 'config_age'=10s;;~:86400;0"
+         'stale_if_error'=3%;5;50;0;100 'stale_if_slow'=0%;25;;0;100 'oldest'=33.1s;60;;0 'config_age'=10s;;~:86400;0"
     );
     assert_eq!(code, 0);
 }

@@ -167,6 +167,12 @@ fn the_legal_and_unwise_is_warned_of() {
     check("ttl = \"1s\"", 2, ".ttl: without stale_if_error nothing answers");
     check("stale_if_error = \"1s\"", 2, ".stale_if_error: without ttl nothing is cached");
     check("stale_while_revalidate = \"1s\"", 2, ".stale_while_revalidate: without ttl");
+    check("soft_timeout = \"1s\"", 2, ".soft_timeout: without ttl nothing is cached");
+    check(
+        "ttl = \"1s\"\nstale_if_error = \"1s\"\nstale_while_revalidate = \"1s\"\nsoft_timeout = \"100ms\"",
+        5,
+        ".soft_timeout: it is for replies that stale_if_error allows longer than",
+    );
     check("exception_ttl = \"1s\"", 2, ".exception_ttl: without cache_exceptions");
     check("fallback = '{\"id\": 0}'", 2, ".fallback: without ttl or idempotent");
     check(
@@ -191,6 +197,13 @@ fn sections_that_work_against_each_other_are_warned_of() {
     added_warned(
         "timeout = \"1s\"\nattempt_timeout = \"2s\"\n",
         &[(2, "backends.users.attempt_timeout: 2s is longer")],
+    );
+    added_warned(
+        "timeout = \"1s\"\n[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\nsoft_timeout = \"1s\"\n",
+        &[(
+            5,
+            "rules.\"UserService.getUser\".soft_timeout: 1s is never waited for: the whole call may take 1s",
+        )],
     );
     added_warned(
         "[backends.spare]\nendpoints = [\"h:1\"]\n",

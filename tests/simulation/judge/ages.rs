@@ -82,7 +82,8 @@ fn aged(record: &Record<'_>, got: &Got<'_>) -> Option<(Sentence, String)> {
         Content::Exception { .. } => false,
         _ => {
             in_window(most(&Rule::well))
-                || record.troubled(got.arrived, got.reply.written) && in_window(most(&Rule::outage))
+                || (record.troubled(got.arrived, got.reply.written) || is_soft(got, &rules))
+                    && in_window(most(&Rule::outage))
         }
     };
     if kept || brought && young {
@@ -95,6 +96,12 @@ fn aged(record: &Record<'_>, got: &Got<'_>) -> Option<(Sentence, String)> {
     }
     let sentence = if failure { Sentence::NoFailureKept } else { Sentence::InWindow };
     Some((sentence, told))
+}
+
+/// Whether a call has waited as long as a rule has it wait while there is an old entry.
+fn is_soft(got: &Got<'_>, rules: &[&Rule]) -> bool {
+    let waited = got.reply.written.saturating_sub(got.arrived);
+    rules.iter().filter_map(|rule| rule.soft).any(|soft| waited >= soft * 1000)
 }
 
 /// What a call got that should have been gone by then.

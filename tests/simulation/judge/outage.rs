@@ -15,7 +15,7 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
             if !allows_stale(record, call, reply, arrived) {
                 continue;
             }
-            if let Some(attempt) = known(record, call, reply, arrived, line.gateway) {
+            if let Some(attempt) = known(record, call, arrived, reply.written, line.gateway) {
                 let why = format!(
                     "call {} gets {:?}, though call {} was answered within the window",
                     call.asked.call, reply.content, attempt.asked.call
@@ -48,12 +48,12 @@ fn allows_stale(record: &Record<'_>, call: &Call, reply: &Reply, arrived: Moment
     }
 }
 
-/// A result for the same key that the gateway must still have had.
-fn known<'a>(
+/// A result for the same key that the gateway had when a call arrived, and must still have had at a later moment.
+pub(super) fn known<'a>(
     record: &'a Record<'_>,
     call: &Call,
-    reply: &Reply,
     arrived: Moment,
+    until: Moment,
     gateway: usize,
 ) -> Option<&'a Attempt> {
     // What another gateway learnt is known here where they share a tier.
@@ -69,15 +69,15 @@ fn known<'a>(
             return false;
         }
         let Some(born) = led_at(record, attempt) else { return false };
-        let Some(rule) = unchanged(record, &call.asked, born, reply.written) else { return false };
-        let in_window = born + rule.outage_least() * 1000 > reply.written + ONE_MS;
+        let Some(rule) = unchanged(record, &call.asked, born, until) else { return false };
+        let in_window = born + rule.outage_least() * 1000 > until + ONE_MS;
         // A declared exception since then may have removed or replaced it, whichever of the two was asked first.
         let doubtful = attempts.iter().any(|other| {
             let declared = other
                 .answer
                 .as_ref()
                 .is_some_and(|answer| matches!(answer.content, Content::Declared { .. }));
-            declared && read(other).is_none_or(|read| read + LATE >= born) && other.sent <= reply.written
+            declared && read(other).is_none_or(|read| read + LATE >= born) && other.sent <= until
         });
         in_window && !doubtful && is_kept(record, rule, answer.size)
     })

@@ -197,28 +197,34 @@ fn groundless(
     (whose && !record.troubled(from, reply.written) && !(crowded && few)).then_some("while all is well")
 }
 
-fn time(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: &mut Complain<'_>) {
+/// When a call arrived, if nothing of its own client's can hold up its reply.
+pub(super) fn alone(record: &Record<'_>, line: &Line, call: &Call) -> Option<Moment> {
     let width =
         record.world.clients.iter().find(|client| client.number == line.client).map(|client| client.width);
-    let Some(arrived) = call.arrived.filter(|_| width == Some(1) && line.disturbed.is_empty()) else {
-        return;
-    };
     // A call behind a oneway of its own client waits until that is written.
     let before = line.calls.iter().take_while(|other| other.asked.call != call.asked.call).last();
-    if !record.manner(line).is_polite() || before.is_some_and(|before| is_silent(record, before)) {
-        return;
-    }
+    let held = !record.manner(line).is_polite() || before.is_some_and(|before| is_silent(record, before));
+    call.arrived.filter(|_| width == Some(1) && line.disturbed.is_empty() && !held)
+}
+
+fn time(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: &mut Complain<'_>) {
+    let Some(arrived) = alone(record, line, call) else { return };
     let rules = record.rules(call.asked.method, arrived, reply.written);
     let bounds = rules.iter().map(|rule| bound(record, *rule));
     let Some(bound) = bounds.collect::<Option<Vec<_>>>().and_then(|bounds| bounds.into_iter().max()) else {
         return;
     };
     let took = reply.written.saturating_sub(arrived);
-    if took > bound * 1000 + SLACK {
+    if took > bound * 1000 + slack(record) {
         let why =
             format!("call {} is answered after {} ms, and may take {bound} ms", call.asked.call, took / 1000);
         complain(Sentence::InTime, Some(call), why);
     }
+}
+
+/// What looking into the shared tier may add to a call's time, and waking up.
+fn slack(record: &Record<'_>) -> Moment {
+    if record.world.tier.is_some() { TIER + SLACK } else { SLACK }
 }
 
 /// How long a call under a rule may take, in milliseconds.
@@ -293,5 +299,7 @@ const IN_VAIN: Moment = 10_000_000;
 /// How long answers are waited for whose client has ended its sending side.
 const HALF_CLOSED: Moment = 10_000_000;
 const ONE_MS: Moment = 1_000;
-/// What reading the shared tier, opening a connection and the network may add to a call's time.
-const SLACK: Moment = 150_000;
+/// How long a look into the shared tier may take.
+const TIER: Moment = 50_000;
+/// How long after its time a call may be answered.
+const SLACK: Moment = 5_000;

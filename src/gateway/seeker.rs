@@ -1,0 +1,182 @@
+//! A call that no entry answers at once: how it comes by a flight, how long it waits for it, and what answers instead.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Gateway;
+use super::fetch::{Landed, Origin, Seeking};
+use super::reply::Reply;
+use super::route::Cached;
+use crate::call::Call;
+use crate::clock::Millis;
+use crate::entry::Entry;
+use crate::fault::Fault;
+use crate::flight::{Ask, Deserted, Joined, Need, Waiter};
+use crate::outcome::Outcome;
+use crate::rule::Freshness;
+
+/// A call that no entry may answer at once.
+pub(super) struct Seeker {
+    pub(super) call: Call,
+    pub(super) cached: Arc<Cached>,
+    pub(super) key: Arc<[u8]>,
+    /// An old entry of the local tier.
+    spare: Option<Arc<Entry>>,
+    since: Instant,
+}
+
+/// Why an old entry answers before the flight has landed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Early {
+    /// Every endpoint is known to fail.
+    Down,
+    /// It takes longer than the rule has its callers wait.
+    Slow,
+}
+
+impl Seeker {
+    /// A call that has come now.
+    pub(super) fn new(call: Call, cached: &Arc<Cached>, key: &[u8], spare: Option<Arc<Entry>>) -> Self {
+        Self { call, cached: Arc::clone(cached), key: key.into(), spare, since: Instant::now() }
+    }
+
+    /// From when on an old entry answers.
+    fn soft(&self) -> Option<Instant> {
+        self.cached.keyed.caching.soft_timeout.map(|soft| self.since + soft)
+    }
+
+    /// What it asks for. A flight that began after it had come is young enough however long it has waited since.
+    fn ask(&self) -> Ask {
+        Ask {
+            oldest: self.cached.keyed.caching.ttl + self.since.elapsed(),
+            deserted: match self.call.body.len() {
+                small if small <= ALONE_MAX => Deserted::Lands,
+                large => Deserted::Ends(large),
+            },
+            need: if self.spare.is_some() { Need::Spared } else { Need::Bare },
+        }
+    }
+}
+
+impl Gateway {
+    /// The flight that a call waits for, and what its reply would make of the call. Of two calls for one key that have an old entry to
+    /// answer with when it takes too long, none asks beside the other.
+    pub(super) async fn join(self: &Arc<Self>, seeker: &Seeker) -> Result<(Waiter<Landed>, Outcome), Reply> {
+        let Seeker { call, cached, key, .. } = seeker;
+        loop {
+            let awaits = |found: Option<&Arc<Entry>>| self.awaits(seeker, found);
+            let joined = self.flights.join(key, seeker.ask(), awaits, |flight| {
+                self.flight(call.clone(), cached, key, Seeking::Answer, flight)
+            });
+            let older = match joined {
+                Joined::Led(flight) => return Ok((flight, Outcome::Miss)),
+                Joined::Followed(flight) => return Ok((flight, Outcome::Coalesced)),
+                Joined::Crowded(crowd) => {
+                    let fault = cached.asking.counts.met(Fault::Crowded(crowd));
+                    return Err(self.instead(fault, seeker, None));
+                }
+                Joined::Behind(older) => older,
+            };
+            tokio::select! {
+                biased;
+                _ = older.land() => {}
+                reply = self.early(seeker, &older) => {
+                    older.leave();
+                    return Err(reply);
+                }
+                // What would have answered was proved wrong meanwhile.
+                () = until(seeker.soft()) => {}
+            }
+        }
+    }
+
+    /// What the flight brings or, where it fails or takes too long, what answers instead.
+    pub(super) async fn wait(
+        &self,
+        seeker: &Seeker,
+        flight: Waiter<Landed>,
+    ) -> Result<(Arc<Entry>, Origin), Reply> {
+        let landed = tokio::select! {
+            biased;
+            // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
+            landed = flight.land() => landed,
+            reply = self.early(seeker, &flight) => {
+                flight.leave();
+                return Err(reply);
+            }
+        };
+        let landed = landed.unwrap_or_else(|| Err(seeker.cached.asking.counts.met(Fault::Stopped)));
+        landed.map_err(|fault| self.instead(fault, seeker, flight.spare()))
+    }
+
+    /// An old entry's answer while the backend is down.
+    pub(super) fn for_the_outage(&self, entry: Arc<Entry>, now: Millis) -> Reply {
+        Reply::kept(entry, Outcome::StaleIfError, now).because(self.backend.down())
+    }
+
+    /// What answers in place of a fault: the youngest old entry that the rule allows, else the fallback, else the fault.
+    fn instead(&self, fault: Fault, seeker: &Seeker, found: Option<Arc<Entry>>) -> Reply {
+        let now = self.clock.now();
+        match self.youngest(seeker, found, now).filter(|_| fault.allows_stale()) {
+            Some(entry) => Reply::kept(entry, Outcome::StaleIfError, now).because(fault),
+            None => Reply::last(fault, seeker.cached.asking.fallback.as_ref(), seeker.call.protocol),
+        }
+    }
+
+    /// What answers before the flight has landed: an old entry, here or found by the flight, as soon as there is a cause. Does not end
+    /// where there is none.
+    async fn early(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Reply {
+        if seeker.spare.is_none() {
+            flight.found().await;
+        }
+        loop {
+            let early = self.cause(seeker).await;
+            let (found, now) = (flight.spare(), self.clock.now());
+            let was_found = found.is_some();
+            match (self.youngest(seeker, found, now), early) {
+                (Some(entry), Early::Down) => return self.for_the_outage(entry, now),
+                (Some(entry), Early::Slow) => return Reply::kept(entry, Outcome::StaleIfSlow, now),
+                (None, Early::Down | Early::Slow) if was_found => pending().await,
+                // What was here is too old by now, or proved wrong. The flight may find something younger.
+                (None, Early::Down | Early::Slow) => _ = flight.found().await,
+            }
+        }
+    }
+
+    async fn cause(&self, seeker: &Seeker) -> Early {
+        tokio::select! {
+            biased;
+            () = self.backend.until_down() => Early::Down,
+            () = until(seeker.soft()) => Early::Slow,
+        }
+    }
+
+    /// Whether a flight that is too old to be shared is waited for all the same: by who has an old entry that will answer soon.
+    fn awaits(&self, seeker: &Seeker, found: Option<&Arc<Entry>>) -> bool {
+        let ahead = seeker.soft().filter(|soft| *soft > Instant::now());
+        ahead.is_some_and(|soft| self.youngest(seeker, found.cloned(), self.clock.at(soft)).is_some())
+    }
+
+    /// The youngest of the old entries at hand that may answer at `now`.
+    fn youngest(&self, seeker: &Seeker, found: Option<Arc<Entry>>, now: Millis) -> Option<Arc<Entry>> {
+        let Seeker { cached, key, spare, .. } = seeker;
+        let servable = |entry: &Arc<Entry>| {
+            cached.keyed.caching.judge(entry, key, now) != Freshness::Expired
+                && !self.cache.is_removed(key, entry.born)
+        };
+        [spare.clone(), found].into_iter().flatten().filter(servable).max_by_key(|entry| entry.born)
+    }
+}
+
+/// Waits until a moment, for ever without one.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}
+
+/// The longest call whose flight goes on when its callers have gone: what calls hold is counted at their clients' connections.
+const ALONE_MAX: usize = 16 << 10;
