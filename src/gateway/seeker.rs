@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
@@ -47,10 +48,10 @@ impl Seeker {
         self.cached.keyed.caching.soft_timeout.map(|soft| self.since + soft)
     }
 
-    /// What it asks for. A flight that began after it had come is young enough however long it has waited since.
-    fn ask(&self) -> Ask {
+    /// What it asks for when it has waited so long behind another flight. One that began meanwhile is young enough.
+    fn ask(&self, waited: Duration) -> Ask {
         Ask {
-            oldest: self.cached.keyed.caching.ttl + self.since.elapsed(),
+            oldest: self.cached.keyed.caching.ttl + waited,
             deserted: match self.call.body.len() {
                 small if small <= ALONE_MAX => Deserted::Lands,
                 large => Deserted::Ends(large),
@@ -65,9 +66,10 @@ impl Gateway {
     /// answer with when it takes too long, none asks beside the other.
     pub(super) async fn join(self: &Arc<Self>, seeker: &Seeker) -> Result<(Waiter<Landed>, Outcome), Reply> {
         let Seeker { call, cached, key, .. } = seeker;
+        let mut waited = Duration::ZERO;
         loop {
             let awaits = |found: Option<&Arc<Entry>>| self.awaits(seeker, found);
-            let joined = self.flights.join(key, seeker.ask(), awaits, |flight| {
+            let joined = self.flights.join(key, seeker.ask(waited), awaits, |flight| {
                 self.flight(call.clone(), cached, key, Seeking::Answer, flight)
             });
             let older = match joined {
@@ -89,6 +91,7 @@ impl Gateway {
                 // What would have answered was proved wrong meanwhile.
                 () = until(seeker.soft()) => {}
             }
+            waited = seeker.since.elapsed();
         }
     }
 
@@ -125,9 +128,17 @@ impl Gateway {
         }
     }
 
-    /// What answers before the flight has landed: an old entry, here or found by the flight, as soon as there is a cause. Does not end
-    /// where there is none.
+    /// What answers before the flight has landed. Does not end where nothing does.
     async fn early(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Reply {
+        tokio::select! {
+            biased;
+            found = self.refreshed(seeker, flight) => Reply::kept(found, Outcome::Stale, self.clock.now()),
+            reply = self.spared(seeker, flight) => reply,
+        }
+    }
+
+    /// An old entry's answer, here or found by the flight, as soon as there is a cause. Does not end where there is none.
+    async fn spared(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Reply {
         if seeker.spare.is_none() {
             flight.found().await;
         }
@@ -142,6 +153,21 @@ impl Gateway {
                 // What was here is too old by now, or proved wrong. The flight may find something younger.
                 (None, Early::Down | Early::Slow) => _ = flight.found().await,
             }
+        }
+    }
+
+    /// The stale entry of the shared tier that the flight refreshes: it answers meanwhile. Does not end where there is none.
+    async fn refreshed(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Arc<Entry> {
+        let found = flight.found().await;
+        let Seeker { cached, key, .. } = seeker;
+        match cached.keyed.caching.judge(&found, key, self.clock.now()) {
+            Freshness::Fresh | Freshness::StaleWhileRevalidate if !self.cache.is_removed(key, found.born) => {
+                found
+            }
+            Freshness::Fresh
+            | Freshness::StaleWhileRevalidate
+            | Freshness::StaleIfError
+            | Freshness::Expired => pending().await,
         }
     }
 

@@ -100,7 +100,7 @@ fn aged(record: &Record<'_>, got: &Got<'_>) -> Option<(Sentence, String)> {
 
 /// Whether a call has waited as long as a rule has it wait while there is an old entry.
 fn is_soft(got: &Got<'_>, rules: &[&Rule]) -> bool {
-    let waited = got.reply.written.saturating_sub(got.arrived);
+    let waited = got.line.full.answered(got.reply).saturating_sub(got.arrived);
     rules.iter().filter_map(|rule| rule.soft).any(|soft| waited >= soft * 1000)
 }
 

@@ -9,7 +9,7 @@ use crate::history::Moment;
 pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
     for line in record.lines.values() {
         for (call, reply) in line.pairs(|call| is_silent(record, call)) {
-            let Some(reply) = reply.filter(|reply| !record.is_blocked(line, reply)) else { continue };
+            let Some(reply) = reply else { continue };
             if let Some(why) = held_up(record, line, call, reply) {
                 let (wires, key) = (vec![line.wire], Some(call.asked.key));
                 say(Complaint { sentence: Sentence::NotHeldUp, why, at: reply.at, wires, key });
@@ -24,14 +24,15 @@ fn held_up(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply) -> Opti
     let soft = rules.iter().map(|rule| rule.filter(|rule| rule.caches())?.soft);
     let soft = soft.collect::<Option<Vec<_>>>()?.into_iter().max()?;
     let until = arrived + soft * 1000 + SLACK;
-    if reply.written <= until {
+    let answered = line.full.answered(reply);
+    if answered <= until {
         return None;
     }
     let attempt = known(record, call, arrived, until, line.gateway)?;
     Some(format!(
         "call {} is answered after {} ms with {:?}, though call {} was answered within the window, and may answer after {soft} ms",
         call.asked.call,
-        (reply.written - arrived) / 1000,
+        (answered - arrived) / 1000,
         reply.content,
         attempt.asked.call
     ))
