@@ -2,15 +2,20 @@
 
 mod answer;
 mod ask;
+mod attempt;
 mod balance;
 mod budget;
+mod candidates;
+mod cell;
+mod cells;
 mod chance;
+mod check;
 mod connection;
 mod counts;
 mod deadline;
-mod ejection;
 mod endpoint;
 mod endpoints;
+mod finding;
 mod lane;
 mod load;
 mod loan;
@@ -21,13 +26,17 @@ mod method;
 pub(crate) mod options;
 mod pace;
 mod pool;
+mod position;
 mod private;
+mod pulse;
 mod resting;
 mod retry;
 mod session;
 mod share;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod vigil;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -39,9 +48,10 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use counts::Counts;
 pub(crate) use endpoint::EndpointStatus;
-pub(crate) use method::{MethodOf, Methods, Question};
+pub(crate) use method::{Method, MethodOf, Methods, Purpose, Question};
 pub(crate) use options::{Settings, Sharing};
 pub(crate) use session::Session;
+pub(crate) use standing::Why;
 
 use crate::dial::Dial;
 use crate::fault::Fault;
@@ -70,17 +80,18 @@ impl Backend {
         let (chance, left, tasks) = (Chance::new(seed), Notify::new(), TaskTracker::new());
         let budget = Budget::new(settings.retry_percent, settings.retry_burst, Instant::now());
         let methods = Methods::new(seed.of("methods"));
-        let means = Arc::new(Means { settings, dial, chance, methods, tally, left, tasks });
+        let (check, alarm) = (settings.check(), Notify::new());
+        let means = Arc::new(Means { settings, check, dial, chance, methods, tally, left, alarm, tasks });
         let endpoints = Endpoints::new(Arc::clone(&means));
         let backend = Self { means, endpoints, budget, lookup: watch::Sender::new(Lookup::Pending) };
         backend.begin();
         Arc::new(backend)
     }
 
-    /// Looks host names up again and closes idle connections, until `stop`.
+    /// Looks host names up again, closes idle connections and watches over the endpoints, until `stop`.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         stop.run_until_cancelled(async {
-            tokio::join!(self.look_up_forever(), self.endpoints.reap_forever());
+            tokio::join!(self.look_up_forever(), self.endpoints.reap_forever(), self.watch_forever());
         })
         .await;
     }
@@ -115,26 +126,44 @@ impl Backend {
         !self.endpoints.any_rotates()
     }
 
-    /// Waits until every endpoint is known to fail. All who wait are woken at that moment, in the order they came.
-    pub(crate) async fn until_down(&self) {
+    /// Waits until no endpoint takes the calls of a method. All who wait are woken at that moment, in the order they came.
+    pub(crate) async fn until_out(&self, method: &Method) {
         loop {
             let mut left = pin!(self.means.left.notified());
             left.as_mut().enable();
-            if self.is_down() {
+            if self.is_out(method) {
                 return;
             }
             left.await;
         }
     }
 
-    /// The fault of a call that no endpoint may be asked for.
-    pub(crate) fn down(&self) -> Fault {
-        self.means.down()
+    /// Whether no endpoint takes the calls of a method: those that have nothing else to answer with are still let through, a few at
+    /// a time.
+    pub(crate) fn is_out(&self, method: &Method) -> bool {
+        if self.endpoints.is_empty() {
+            return self.lookup.borrow().is_over();
+        }
+        !self.endpoints.any_takes(method)
     }
 
-    /// Whether a call would get as far as an endpoint: one is in rotation, or due to be probed.
-    pub(crate) fn is_worth_asking(&self) -> bool {
-        !self.is_down() || self.endpoints.any_is_due()
+    /// The fault of a call that no endpoint may be asked for.
+    pub(crate) fn down(&self) -> Fault {
+        let why = if self.is_down() { ALL_FAIL } else { METHOD_FAILS };
+        Fault::Down { backend: Arc::clone(self.name()), why }
+    }
+
+    /// Whether a refresh would get as far as an endpoint: one takes the method, or is due to be tried.
+    pub(crate) fn is_worth_asking(&self, method: &Method) -> bool {
+        !self.is_out(method) || self.endpoints.any_is_due(method)
+    }
+
+    /// The methods that are out although endpoints are in rotation, by their labels.
+    pub(crate) fn methods_out(&self) -> Vec<String> {
+        match self.is_down() {
+            true => Vec::new(),
+            false => self.endpoints.methods_out(),
+        }
     }
 
     /// The retries that its budget has left.
@@ -152,3 +181,8 @@ impl Backend {
         Session::new(self.settings().connections)
     }
 }
+
+/// Why a backend is down.
+const ALL_FAIL: &str = "every endpoint fails";
+/// Why a call of a method has nowhere to go while others have.
+const METHOD_FAILS: &str = "every endpoint fails at this method";

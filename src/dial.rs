@@ -1,5 +1,6 @@
 //! The only way out: every connection Larder opens, and every name it looks up, goes through here.
 
+mod refusal;
 pub mod simulated;
 
 use std::fmt::Debug;
@@ -13,6 +14,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+pub use refusal::Refusal;
 pub use simulated::Simulated;
 
 /// A connection in both directions.
@@ -25,7 +27,7 @@ pub trait Dial: Send + Sync + Debug {
     /// Opens a connection to `address`.
     ///
     /// # Errors
-    /// What the system says of it: refused, unreachable, out of descriptors.
+    /// What the system says of it; [`Refusal::of`] tells whom that blames.
     fn dial(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
 
     /// The addresses behind `host`, in the resolver's order, each with `port`. A literal address is its own answer.

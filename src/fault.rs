@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use thrift::ApplicationErrorKind;
 
+use crate::dial::Refusal;
+
 /// Why there is no answer. Closed: each column of the fault table is one exhaustive match.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
@@ -14,14 +16,18 @@ pub enum Fault {
     Unreachable {
         /// The backend's name.
         backend: Arc<str>,
+        /// What that proves, and of whom.
+        refusal: Refusal,
         /// What opening a connection came to.
         why: Arc<str>,
     },
-    /// Every endpoint is known to fail, and a probe is on its way.
-    #[error("backend {backend} is down: every endpoint fails")]
+    /// Every endpoint is known to fail, at least at this method, and as many calls as may are finding out.
+    #[error("backend {backend} is down: {why}")]
     Down {
         /// The backend's name.
         backend: Arc<str>,
+        /// Whether that is so of all its methods.
+        why: &'static str,
     },
     /// All connections are in use, and the line for them is full or did not move in time; no byte was sent.
     #[error("backend {backend} is busy: {waiting} calls wait for a connection")]
@@ -124,6 +130,17 @@ pub enum Retry {
     Never,
 }
 
+/// Whom a fault blames: what it proves counts against that alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The endpoint: no method can be asked there.
+    Endpoint,
+    /// The method at the endpoint; others are asked there as before.
+    Method,
+    /// Nobody.
+    Nobody,
+}
+
 impl Fault {
     /// Whether an old entry, or the rule's fallback, may answer instead.
     ///
@@ -153,17 +170,17 @@ impl Fault {
         }
     }
 
-    /// Whether the endpoint that was asked counts it as a failure of its own.
+    /// Whom it blames.
     ///
-    /// A connection closed without an answer alone never does: thriftpy2 answers an undeclared exception so, and one such
-    /// call would otherwise eject every endpoint in turn. A timeout blames who had the time to answer: not who was asked, or
-    /// dialled, when the call's time was nearly spent.
-    pub fn blames_endpoint(&self) -> bool {
+    /// A connection closed without an answer alone blames nobody: thriftpy2 answers an undeclared exception so, and one such
+    /// call would otherwise eject every endpoint in turn. It has the endpoint checked. A timeout blames who had the time to answer:
+    /// not who was asked, or dialled, when the call's time was nearly spent.
+    pub fn blames(&self) -> Blame {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Garbage { .. } | Self::Failure { .. } => {
-                true
-            }
-            Self::Down { .. }
+            Self::Unreachable { refusal, .. } if refusal.blames_endpoint() => Blame::Endpoint,
+            Self::Timeout { .. } | Self::Garbage { .. } | Self::Failure { .. } => Blame::Method,
+            Self::Unreachable { .. }
+            | Self::Down { .. }
             | Self::Busy { .. }
             | Self::Closed { .. }
             | Self::Exception { .. }
@@ -171,7 +188,7 @@ impl Fault {
             | Self::Crowded(_)
             | Self::Internal
             | Self::Stopped
-            | Self::Protocol { .. } => false,
+            | Self::Protocol { .. } => Blame::Nobody,
         }
     }
 
@@ -195,6 +212,7 @@ impl Fault {
     /// The word for it in metrics and logs.
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::Unreachable { refusal: Refusal::Ours, .. } => "ours",
             Self::Unreachable { .. } => "unreachable",
             Self::Down { .. } => "down",
             Self::Busy { .. } => "busy",

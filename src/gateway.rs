@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::backend::{Backend, Session};
+use crate::backend::{Backend, Purpose, Session};
 use crate::cache::Cache;
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
@@ -117,7 +117,7 @@ impl Gateway {
                     return Turn::Now(Reply::kept(entry, Outcome::Stale, now));
                 }
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
-                Freshness::StaleIfError if self.backend.is_down() => {
+                Freshness::StaleIfError if self.backend.is_out(cached.asking.method_of(call)) => {
                     self.refresh(call, cached, key);
                     return Turn::Now(self.for_the_outage(entry, now));
                 }
@@ -153,7 +153,7 @@ impl Gateway {
 
     /// Refreshes `key` unless that is under way, or no endpoint would be asked: an outage costs no flight per stale key.
     fn refresh(self: &Arc<Self>, call: &CallRef<'_>, cached: &Arc<Cached>, key: &[u8]) {
-        if !self.backend.is_worth_asking() {
+        if !self.backend.is_worth_asking(cached.asking.method_of(call)) {
             return;
         }
         let call = || call.to_call();
@@ -173,8 +173,9 @@ impl Gateway {
         let taken = call.clone();
         let reply = Box::pin(async move {
             let Asking { timeout, fallback, counts, .. } = &*asking;
+            let question = asking.question(&call, Purpose::Answer);
             // Pinned where it lies: whoever takes it copies a pointer.
-            let asked = pin!(session.ask(&this.backend, asking.question(&call), *timeout));
+            let asked = pin!(session.ask(&this.backend, question, *timeout));
             let asked = guarded(counts, asked).await;
             match asked.and_then(|asked| asked.map_err(|fault| counts.met(fault))) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),

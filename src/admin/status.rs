@@ -41,6 +41,9 @@ pub(crate) struct BackendStatus {
     pub down: bool,
     /// Its endpoints.
     pub endpoints: Vec<EndpointStatus>,
+    /// The methods that fail at every endpoint in rotation.
+    #[serde(default)]
+    pub methods_out: Vec<String>,
     /// The last calls of the listeners before it, also those that never reached it.
     pub window: WindowStatus,
 }
@@ -63,8 +66,11 @@ pub(crate) struct WindowStatus {
 pub(crate) struct EndpointStatus {
     /// Its address.
     pub address: String,
-    /// `rotating`, `ejected` or `probing`.
+    /// `rotating` or `ejected`.
     pub state: String,
+    /// What took it out of rotation: `refused`, `closed`, `silent`, `unwell` or `failing`.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Calls under way.
     pub in_flight: u64,
     /// Connections open.

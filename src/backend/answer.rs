@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::connection::{Broken, Verified};
 use super::deadline::Deadline;
-use super::ejection::Verdict;
 use super::means::Means;
 use crate::call::{Answer, Call, Returns, Said, Terms};
+use crate::dial::Refusal;
 use crate::fault::Fault;
 use crate::wire::exception;
 use crate::wire::message::Kind;
@@ -58,16 +58,12 @@ impl Means {
         Fault::Closed { backend: Arc::clone(self.name()) }
     }
 
-    pub(super) fn down(&self) -> Fault {
-        Fault::Down { backend: Arc::clone(self.name()) }
-    }
-
     pub(super) fn late(&self, deadline: Deadline) -> Fault {
         Fault::Timeout { backend: Arc::clone(self.name()), after: deadline.after }
     }
 
-    pub(super) fn unreachable(&self, why: String) -> Fault {
-        Fault::Unreachable { backend: Arc::clone(self.name()), why: why.into() }
+    pub(super) fn unreachable(&self, refusal: Refusal, why: String) -> Fault {
+        Fault::Unreachable { backend: Arc::clone(self.name()), refusal, why: why.into() }
     }
 
     pub(super) fn cut(&self, cut: Cut) -> Fault {
@@ -76,29 +72,8 @@ impl Means {
             Cut::Broken(Broken::Closed) => self.closed(),
             Cut::Broken(Broken::Garbage(why)) => Fault::Garbage { backend: Arc::clone(self.name()), why },
             Cut::Broken(Broken::Unsent) => {
-                self.unreachable("the connection ended before the call was sent".to_owned())
+                self.unreachable(Refusal::Cut, "the connection ended before the call was sent".to_owned())
             }
         }
-    }
-}
-
-/// What a fault says of the endpoint it came from.
-pub(super) fn verdict(fault: &Fault) -> Verdict {
-    if fault.blames_endpoint() {
-        return Verdict::Failed;
-    }
-    match fault {
-        Fault::Exception { .. } | Fault::MissingResult { .. } => Verdict::Healthy,
-        Fault::Unreachable { .. }
-        | Fault::Down { .. }
-        | Fault::Busy { .. }
-        | Fault::Timeout { .. }
-        | Fault::Closed { .. }
-        | Fault::Garbage { .. }
-        | Fault::Failure { .. }
-        | Fault::Crowded { .. }
-        | Fault::Internal
-        | Fault::Stopped
-        | Fault::Protocol { .. } => Verdict::Neutral,
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::Backend;
 use super::answer::Cut;
+use super::attempt::Attempt;
 use super::connection::Broken;
 use super::deadline::Deadline;
-use super::endpoint::Attempt;
 use super::loan::{Loan, Past, Want};
-use super::method::{Method, Question};
+use super::method::Question;
 use super::retry::{Again, REDIALS_MOST, Tries};
-use crate::call::{Answer, Repeat};
+use crate::call::Answer;
 use crate::fault::Fault;
 
 impl Backend {
@@ -34,10 +34,10 @@ impl Backend {
         question: Question<'_>,
         deadline: Option<Deadline>,
     ) -> Result<Answer, Fault> {
-        let Question { call, terms, method } = question;
+        let Question { call, terms, .. } = question;
         self.means.same_protocol(call)?;
         let mut tries = Tries::new(deadline);
-        let mut attempt = self.first_attempt(method, terms.repeat, tries.whole).await?;
+        let mut attempt = self.first_attempt(question, tries.whole).await?;
         let mut want = Want::of(terms.repeat);
         loop {
             let deadline = self.try_deadline(tries.whole);
@@ -63,8 +63,7 @@ impl Backend {
     /// The first attempt of a call, once there are endpoints.
     pub(super) async fn first_attempt(
         &self,
-        method: &Arc<Method>,
-        repeat: Repeat,
+        question: Question<'_>,
         deadline: Option<Deadline>,
     ) -> Result<Attempt, Fault> {
         if self.endpoints.is_empty() {
@@ -73,7 +72,7 @@ impl Backend {
         if let Some(over) = deadline.filter(|deadline| deadline.is_over()) {
             return Err(self.means.late(over));
         }
-        let attempt = self.endpoints.choose(&[], method, repeat).ok_or_else(|| self.means.down())?;
+        let attempt = self.endpoints.choose(&[], question).ok_or_else(|| self.down())?;
         self.budget.deposit();
         Ok(attempt)
     }
@@ -81,12 +80,12 @@ impl Backend {
     /// A connection at the first endpoint that lets one be had, and the attempt of its first call. Nothing is sent.
     pub(super) async fn borrow(
         &self,
-        method: &Arc<Method>,
+        question: Question<'_>,
         want: Want,
         deadline: Option<Deadline>,
     ) -> Result<(Loan, Attempt), Fault> {
         let mut tried = Vec::new();
-        let mut attempt = self.first_attempt(method, Repeat::Once, deadline).await?;
+        let mut attempt = self.first_attempt(question, deadline).await?;
         loop {
             let fault = match Loan::take(&mut attempt, want, deadline).await {
                 Ok(loan) => return Ok((loan, attempt)),
@@ -97,7 +96,7 @@ impl Backend {
             if tried.len() > REDIALS_MOST as usize {
                 return Err(fault);
             }
-            attempt = match self.endpoints.choose(&tried, method, Repeat::Once) {
+            attempt = match self.endpoints.choose(&tried, question) {
                 Some(attempt) if !deadline.is_some_and(Deadline::is_over) => attempt,
                 Some(_) | None => return Err(fault),
             };

@@ -1,45 +1,11 @@
-//! Picks the endpoint for a call: the less loaded of two, or one whose probe is due.
+//! Picks the endpoint for a call: the less loaded of two.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::chance::Chance;
-use super::endpoint::{Attempt, Endpoint};
-use super::method::Method;
-use crate::call::Repeat;
-
-/// An attempt at the endpoint that fits best, none of `tried`. `None` if there is none to ask at this moment.
-///
-/// A due probe goes first, so that an endpoint returns while others carry the load. A call that must not run twice is
-/// spared that for `patience`, as long as another endpoint takes it: the calls of idempotent methods probe better.
-pub(super) fn choose(
-    endpoints: &[Arc<Endpoint>],
-    tried: &[SocketAddr],
-    method: &Arc<Method>,
-    repeat: Repeat,
-    patience: Duration,
-    chance: &Chance,
-) -> Option<Attempt> {
-    let fits = |one: &&Arc<Endpoint>| one.ejection.is_rotating() && !tried.contains(&one.address);
-    let candidates = endpoints.iter().filter(fits).count();
-    if candidates < endpoints.len() && (tried.is_empty() || candidates == 0) {
-        let patience = match repeat {
-            Repeat::Once if candidates > 0 => patience,
-            Repeat::Once | Repeat::Idempotent => Duration::ZERO,
-        };
-        let probe = probe(endpoints, tried, method, patience);
-        if probe.is_some() {
-            return probe;
-        }
-    }
-    let admit = |one: &Arc<Endpoint>| Attempt::admit(one, method);
-    let picked = less_loaded(endpoints.iter().filter(fits), Instant::now(), chance);
-    // Another call may eject an endpoint between the choice and the admission; the first that still admits will do then.
-    picked.and_then(admit).or_else(|| endpoints.iter().filter(fits).find_map(admit))
-}
+use super::endpoint::Endpoint;
 
 /// The less loaded of two of `endpoints`, each as likely to be one of the two as its share of the calls is large.
 pub(super) fn less_loaded<'a>(
@@ -93,19 +59,6 @@ fn named<T>(shares: impl Iterator<Item = (T, f32)>, mut point: f32) -> Option<(T
     }
     // What rounding leaves over is the last one's.
     last
-}
-
-fn probe(
-    endpoints: &[Arc<Endpoint>],
-    tried: &[SocketAddr],
-    method: &Arc<Method>,
-    patience: Duration,
-) -> Option<Attempt> {
-    let now = Instant::now();
-    endpoints
-        .iter()
-        .filter(|one| !one.ejection.is_rotating() && !tried.contains(&one.address))
-        .find_map(|one| Attempt::probe(one, method, now, patience))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::Settings;
 use super::chance::Seqids;
+use super::pulse::Pulse;
 use crate::call::Call;
 use crate::dial::Stream;
 use crate::wire::inbound::{Inbound, LARGE, Look, Taken};
@@ -36,6 +37,8 @@ pub(super) struct Connection {
     /// Since when it lies idle.
     pub(super) idle_since: Instant,
     open: Open,
+    /// What is heard of its endpoint.
+    pulse: Arc<Pulse>,
 }
 
 /// A verified reply.
@@ -134,7 +137,12 @@ impl Closing {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Box<dyn Stream>, settings: &Settings, seqids: Seqids, open: Open) -> Self {
+    pub(super) fn new(
+        stream: Box<dyn Stream>,
+        settings: &Settings,
+        seqids: Seqids,
+        (open, pulse): (Open, Arc<Pulse>),
+    ) -> Self {
         let speech = Speech { transport: settings.transport, protocol: settings.protocol };
         Self {
             stream,
@@ -147,6 +155,7 @@ impl Connection {
             unfinished: VecDeque::new(),
             idle_since: Instant::now(),
             open,
+            pulse,
         }
     }
 
@@ -154,7 +163,10 @@ impl Connection {
     /// all calls before it are handled.
     pub(super) async fn exchange(&mut self, call: &Call) -> Result<Verified, Broken> {
         let seqid = self.write(call).await?;
-        self.receive(seqid, &call.name).await
+        let wait = self.pulse.wait();
+        let reply = self.receive(seqid, &call.name).await?;
+        wait.answered();
+        Ok(reply)
     }
 
     /// Sends a call that has no reply.
@@ -332,7 +344,10 @@ impl Connection {
     async fn read(&mut self) -> Result<(), Broken> {
         let held = self.inbound.len();
         match self.stream.read_buf(self.inbound.room()).await {
-            Ok(count) if count > 0 => Ok(()),
+            Ok(count) if count > 0 => {
+                self.pulse.heard();
+                Ok(())
+            }
             Ok(_) | Err(_) if held > 0 => Err(garbage("the connection ended inside it".to_owned())),
             Ok(_) | Err(_) => Err(Broken::Closed),
         }

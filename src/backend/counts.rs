@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use super::finding::Finding;
+use super::standing::Why;
 use crate::fault::Fault;
 
 /// What keeps a call from a retry that its method and its fault would allow.
@@ -36,7 +38,8 @@ pub(crate) struct Counts {
     attempts: Family<Attempted, Counter>,
     retries: Family<Retried, Counter>,
     kept: Family<NotRetried, Counter>,
-    ejections: Family<Name, Counter>,
+    ejections: Family<Ejections, Counter>,
+    checks: Family<Checks, Counter>,
     opened: Family<Name, Counter>,
     unsolicited: Family<Name, Counter>,
 }
@@ -61,8 +64,13 @@ impl Counts {
         );
         registry.register(
             "larder_backend_ejections",
-            "Endpoints taken out of rotation",
+            "Endpoints taken out of rotation, by what showed that they fail",
             self.ejections.clone(),
+        );
+        registry.register(
+            "larder_backend_checks",
+            "Checks of endpoints, by what they found",
+            self.checks.clone(),
         );
         registry.register("larder_backend_connections_opened", "Connections opened", self.opened.clone());
         registry.register(
@@ -92,7 +100,14 @@ impl Counts {
             faults: FAULTS.map(|fault| (fault, attempt(fault))),
             retries: FAULTS.map(|fault| (fault, retry(fault, "answer"), retry(fault, "fault"))),
             kept: Kept::ALL.map(kept),
-            ejections: self.ejections.get_or_create(&name).clone(),
+            ejections: Why::ALL.map(|why| {
+                let labels = Ejections { backend: backend.to_owned(), reason: why.as_str() };
+                (why, self.ejections.get_or_create(&labels).clone())
+            }),
+            checks: Finding::ALL.map(|finding| {
+                let labels = Checks { backend: backend.to_owned(), result: finding.as_str() };
+                (finding, self.checks.get_or_create(&labels).clone())
+            }),
             opened: self.opened.get_or_create(&name).clone(),
             unsolicited: self.unsolicited.get_or_create(&name).clone(),
         }
@@ -108,7 +123,8 @@ pub(super) struct Tally {
     /// By the fault before: those that were answered, and those that met a fault too.
     retries: [(&'static str, Counter, Counter); FAULTS.len()],
     kept: [(Kept, Counter); Kept::ALL.len()],
-    ejections: Counter,
+    ejections: [(Why, Counter); Why::ALL.len()],
+    checks: [(Finding, Counter); Finding::ALL.len()],
     opened: Counter,
     unsolicited: Counter,
 }
@@ -146,8 +162,12 @@ impl Tally {
         }
     }
 
-    pub(super) fn ejected(&self) {
-        self.ejections.inc();
+    pub(super) fn ejected(&self, why: Why) {
+        count(&self.ejections, why);
+    }
+
+    pub(super) fn checked(&self, finding: Finding) {
+        count(&self.checks, finding);
     }
 
     pub(super) fn opened(&self) {
@@ -178,11 +198,29 @@ struct NotRetried {
     by: &'static str,
 }
 
+fn count<T: PartialEq + Copy>(counters: &[(T, Counter)], word: T) {
+    if let Some((_, counter)) = counters.iter().find(|(one, _)| *one == word) {
+        counter.inc();
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ejections {
+    backend: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Checks {
+    backend: String,
+    result: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Name {
     backend: String,
 }
 
 /// The faults that an attempt can come to, by [`Fault::as_str`].
-const FAULTS: [&str; 8] =
-    ["unreachable", "busy", "timeout", "closed", "garbage", "exception", "missing_result", "failure"];
+const FAULTS: [&str; 9] =
+    ["unreachable", "ours", "busy", "timeout", "closed", "garbage", "exception", "missing_result", "failure"];

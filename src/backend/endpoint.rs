@@ -1,20 +1,24 @@
-//! One address of a backend: its calls in flight, its connections, its standing.
+//! One address of a backend: its connections, its standing, and what is learnt of it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::answer::verdict;
-use super::deadline::Deadline;
-use super::ejection::{Effect, Ejection, Limits, Standing, Ticket, Verdict};
-use super::load::{Burden, Load, Measure};
+use super::cell::{self, Turned};
+use super::cells::Cells;
+use super::connection::{Connection, Open};
+use super::load::Load;
 use super::means::Means;
 use super::method::Method;
-use super::pool::{Pool, Turn};
+use super::pool::Pool;
+use super::position::Position;
+use super::pulse::Pulse;
 use super::share::Share;
-use crate::call::{Answer, Said};
+use super::standing::{Effect, Standing};
+use crate::dial::Stream;
 use crate::fault::Fault;
 
 /// An endpoint as an operator sees it.
@@ -36,217 +40,138 @@ pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
     pub(super) means: Arc<Means>,
     pub(super) pool: Pool,
-    pub(super) ejection: Ejection,
+    pub(super) position: Position,
+    pub(super) cells: Cells,
+    pub(super) pulse: Arc<Pulse>,
     pub(super) load: Load,
     pub(super) share: Share,
+    /// Calls that pass although it is out of rotation.
+    pub(super) passing: AtomicUsize,
 }
 
 impl Endpoint {
     pub(super) fn new(address: SocketAddr, means: &Arc<Means>) -> Self {
         let now = Instant::now();
-        let settings = &means.settings;
-        let limits = Limits {
-            failures: settings.ejection_failures,
-            time: settings.ejection_time,
-            time_max: settings.ejection_time_max,
-            probe: settings
-                .attempt_timeout
-                .or(settings.timeout)
-                .unwrap_or(PROBE_TIME)
-                .max(settings.connect_timeout),
-        };
         Self {
             address,
-            pool: Pool::new(settings),
-            ejection: Ejection::new(limits),
+            pool: Pool::new(&means.settings),
+            position: Position::new(means.settings.check_pace(), now),
+            cells: Cells::default(),
+            pulse: Pulse::new(),
             load: Load::new(now),
-            share: Share::new(settings.slow_start, now),
+            share: Share::new(means.settings.slow_start, now),
+            passing: AtomicUsize::new(0),
             means: Arc::clone(means),
         }
+    }
+
+    /// A connection that was opened.
+    pub(super) fn connection(&self, stream: Box<dyn Stream>, open: Open) -> Box<Connection> {
+        let Means { settings, chance, tally, .. } = &*self.means;
+        tally.opened();
+        Box::new(Connection::new(stream, settings, chance.seqids(), (open, Arc::clone(&self.pulse))))
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.load.in_flight()
     }
 
     pub(super) fn status(&self) -> EndpointStatus {
         EndpointStatus {
             address: self.address,
-            standing: self.ejection.standing(),
-            in_flight: self.load.in_flight(),
+            standing: self.position.standing(),
+            in_flight: self.in_flight(),
             connections: self.pool.connections(),
         }
     }
-}
 
-/// One call's right to ask an endpoint. Dropped without a word of what came of it, it tells nothing.
-#[derive(Debug)]
-pub(super) struct Attempt {
-    pub(super) endpoint: Arc<Endpoint>,
-    method: Arc<Method>,
-    ticket: Option<Ticket>,
-    burden: Burden,
-    /// When the call was sent, or is about to be.
-    sent: Option<Instant>,
-    chance: FairChance,
-    /// Its place where calls wait in a line.
-    pub(super) turn: Turn,
-}
-
-/// Whether an endpoint had the time to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FairChance {
-    Given,
-    /// It was asked when its call's time was nearly spent, or its client keeps it busy.
-    Denied,
-}
-
-impl Attempt {
-    /// An attempt at an endpoint in rotation.
-    pub(super) fn admit(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
-        endpoint.ejection.admit().map(|ticket| Self::with(endpoint, method, ticket))
+    /// Whether it takes the calls of a method.
+    #[inline]
+    pub(super) fn takes(&self, method: &Method) -> bool {
+        self.position.is_rotating() && self.cells.is_in(method)
     }
 
-    /// The attempt that finds out whether an ejected endpoint is back.
-    pub(super) fn probe(
-        endpoint: &Arc<Endpoint>,
-        method: &Arc<Method>,
-        now: Instant,
-        patience: Duration,
-    ) -> Option<Self> {
-        let ticket = endpoint.ejection.admit_probe(now, patience)?;
-        Some(Self::with(endpoint, method, ticket))
+    /// Whether another should have the calls of a method, because it fails too many of them.
+    pub(super) fn is_poor_at(&self, method: &Method, now: Instant) -> bool {
+        self.cells.find(method).is_some_and(|cell| cell.is_poor(now))
     }
 
-    /// Notes that the call is held up by what its own client sent before.
-    pub(super) fn stands_behind_others(&mut self) {
-        self.chance = FairChance::Denied;
-    }
-
-    /// Notes how much of its time the call has left now that it is sent.
-    pub(super) fn sends(&mut self, deadline: Option<Deadline>) {
-        self.sent = Some(Instant::now());
-        if deadline.is_some_and(Deadline::is_nearly_spent) {
-            self.chance = FairChance::Denied;
+    /// Whether it waits for a call of a method that finds out whether it is back.
+    pub(super) fn is_due(&self, method: &Method, now: Instant) -> bool {
+        match self.position.is_rotating() {
+            true => self.cells.find(method).is_some_and(|cell| cell.is_due(now, Duration::ZERO)),
+            false => self.position.is_probe_due(now),
         }
     }
 
-    /// Notes that it is a retry: it does not keep a call waiting that was not tried yet.
-    pub(super) fn gives_way(&mut self) {
-        self.turn = Turn::Later;
+    /// How many calls pass at most that have nothing else to answer with: a quarter of what it was seen to handle at once, so that
+    /// the rest is left to others.
+    pub(super) fn passage(&self) -> usize {
+        (self.pulse.parallel() / 4).max(1)
     }
 
-    /// Notes that it waits for more than its own handler: how long it takes tells nothing.
-    pub(super) fn is_not_timed(&mut self) {
-        self.sent = None;
+    /// For how long nothing may come from it while calls wait.
+    pub(super) fn patience(&self) -> Duration {
+        (self.cells.waiting().slowest * SLOWEST_TIMES).clamp(SILENCE_LEAST, SILENCE_MOST)
     }
 
-    /// Leaves the verdict to what goes on when the call has ended.
-    pub(super) fn hand_over(&mut self) -> Self {
-        let burden = self.endpoint.load.begin(None, Instant::now());
-        let (endpoint, method) = (Arc::clone(&self.endpoint), Arc::clone(&self.method));
-        Self {
-            endpoint,
-            method,
-            ticket: self.ticket.take(),
-            burden,
-            sent: None,
-            chance: self.chance,
-            turn: self.turn,
-        }
+    /// Whether what waits may hold up a check: it may be all that the endpoint can handle.
+    pub(super) fn may_be_held_up(&self) -> bool {
+        let parallel = self.pulse.parallel();
+        parallel < 2 || self.cells.waiting().unknown >= parallel
     }
 
-    /// Ends it with an answer.
-    pub(super) fn answered(self, said: Said) {
-        self.endpoint.means.tally.answered();
-        if let Some(sent) = self.sent {
-            let now = Instant::now();
-            let took = now.duration_since(sent);
-            self.method.pace.answered(took);
-            let measure = match said {
-                Said::Result | Said::Nothing => {
-                    self.method.median.note(took);
-                    Measure::Result
-                }
-                Said::Declared(_) => Measure::Exception,
-            };
-            self.endpoint.load.note(measure, took, self.method.median.get(), now);
-        }
-        self.end(Verdict::Healthy, None);
-    }
-
-    /// Ends it with a call that has no reply and was sent.
-    pub(super) fn sent(self) {
-        self.endpoint.means.tally.sent();
-        self.end(Verdict::Neutral, None);
-    }
-
-    /// Ends it with a fault.
-    pub(super) fn failed(self, fault: &Fault) {
-        self.endpoint.means.tally.failed(fault);
-        let verdict = match (fault, self.chance) {
-            (Fault::Timeout { .. }, FairChance::Denied) => Verdict::Neutral,
-            (_, FairChance::Given | FairChance::Denied) => verdict(fault),
-        };
-        self.measure(fault);
-        self.end(verdict, Some(fault));
-    }
-
-    /// Ends it by what came of a call that is answered.
-    pub(super) fn settle(self, asked: Result<&Answer, &Fault>) {
-        match asked {
-            Ok(answer) => self.answered(answer.said),
-            Err(fault) => self.failed(fault),
-        }
-    }
-
-    fn measure(&self, fault: &Fault) {
-        let Some(measure) = Measure::of(fault) else { return };
-        if measure == Measure::Late && self.chance == FairChance::Denied {
-            return;
-        }
-        let now = Instant::now();
-        let took = self.sent.map_or(Duration::ZERO, |sent| now.duration_since(sent));
-        self.endpoint.load.note(measure, took, self.method.median.get(), now);
-    }
-
-    /// Ends it by what it says of the endpoint, and where that is a fault, by which.
-    pub(super) fn end(mut self, verdict: Verdict, fault: Option<&Fault>) {
-        let Some(ticket) = self.ticket.take() else { return };
-        let Endpoint { ejection, means, address, .. } = &*self.endpoint;
-        match ejection.settle(ticket, verdict, || means.chance.share()) {
+    /// Tells what became of its standing, and of whose calls wait for it.
+    pub(super) fn note(&self, effect: Effect, fault: Option<&Fault>) {
+        let means = &self.means;
+        match effect {
             Effect::Unchanged => {}
-            Effect::Ejected(time) => {
-                means.tally.ejected();
+            Effect::Ejected(why) => {
+                means.tally.ejected(why);
                 means.left.notify_waiters();
-                let fault = fault.map(tracing::field::display);
-                tracing::warn!(backend = %means.name(), endpoint = %address, for_ms = time.as_millis(), fault, "endpoint ejected");
+                let (why, fault) = (why.as_str(), fault.map(tracing::field::display));
+                tracing::warn!(backend = %means.name(), endpoint = %self.address, why, fault, "endpoint ejected");
             }
             Effect::Returned => {
-                self.endpoint.share.begin_slowly(Instant::now());
-                tracing::info!(backend = %means.name(), endpoint = %address, "endpoint is back");
+                self.cells.forget();
+                self.pulse.reset();
+                self.share.begin_slowly(Instant::now());
+                tracing::info!(backend = %means.name(), endpoint = %self.address, "endpoint is back");
             }
         }
+        if self.position.is_uneasy() {
+            means.alarm.notify_one();
+        }
     }
 
-    fn with(endpoint: &Arc<Endpoint>, method: &Arc<Method>, ticket: Ticket) -> Self {
-        let burden = endpoint.load.begin(method.median.get(), Instant::now());
-        Self {
-            endpoint: Arc::clone(endpoint),
-            method: Arc::clone(method),
-            ticket: Some(ticket),
-            burden,
-            sent: None,
-            chance: FairChance::Given,
-            turn: Turn::First,
+    /// Tells what became of one of its methods.
+    pub(super) fn note_method(&self, turned: Turned, method: &Method, fault: Option<&Fault>) {
+        let (backend, endpoint, method) = (self.means.name(), self.address, &*method.name);
+        match turned {
+            Turned::No => {}
+            Turned::Out(time) => {
+                self.means.left.notify_waiters();
+                let fault = fault.map(tracing::field::display);
+                tracing::warn!(%backend, %endpoint, method, for_ms = time.as_millis(), fault, "method out at an endpoint");
+            }
+            Turned::Back => tracing::info!(%backend, %endpoint, method, "method is back at an endpoint"),
+        }
+    }
+
+    /// When a method is out here and for how long.
+    pub(super) fn limits(&self) -> cell::Limits {
+        let settings = &self.means.settings;
+        cell::Limits {
+            failures: settings.ejection_failures,
+            time: settings.ejection_time,
+            time_max: settings.ejection_time_max,
         }
     }
 }
 
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        self.endpoint.load.end(self.burden);
-        if let Some(ticket) = self.ticket.take() {
-            self.endpoint.ejection.settle(ticket, Verdict::Neutral, || 1.0);
-        }
-    }
-}
-
-/// How long a probe keeps others from probing where the backend has no timeout.
-const PROBE_TIME: Duration = Duration::from_secs(1);
+/// Silence that lasts this many times the slowest answer of those that wait is none of theirs.
+const SLOWEST_TIMES: u32 = 3;
+/// No silence is shorter: a pause of a second is a collector's or a scheduler's.
+pub(super) const SILENCE_LEAST: Duration = Duration::from_secs(1);
+/// No silence needs to be longer.
+pub(super) const SILENCE_MOST: Duration = Duration::from_secs(30);

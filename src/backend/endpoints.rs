@@ -7,11 +7,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use super::balance;
-use super::endpoint::{Attempt, Endpoint, EndpointStatus};
+use super::attempt::Attempt;
+use super::candidates;
+use super::endpoint::{Endpoint, EndpointStatus};
 use super::means::Means;
-use super::method::Method;
-use crate::call::Repeat;
+use super::method::{Method, Question};
 
 /// The endpoints of a backend, replaced as a whole.
 #[derive(Debug)]
@@ -54,36 +54,50 @@ impl Endpoints {
     }
 
     /// An attempt at the endpoint that fits best, none of `tried`; `None` if there is none to ask at this moment.
-    pub(super) fn choose(
-        &self,
-        tried: &[SocketAddr],
-        method: &Arc<Method>,
-        repeat: Repeat,
-    ) -> Option<Attempt> {
-        let patience = self.means.settings.ejection_time;
-        balance::choose(&self.all.load(), tried, method, repeat, patience, &self.means.chance)
+    pub(super) fn choose(&self, tried: &[SocketAddr], question: Question<'_>) -> Option<Attempt> {
+        candidates::choose(&self.all.load(), tried, question, &self.means.chance)
     }
 
     /// Whether any that is not among `tried` is in rotation.
     pub(super) fn any_but(&self, tried: &[SocketAddr]) -> bool {
-        self.all.load().iter().any(|one| one.ejection.is_rotating() && !tried.contains(&one.address))
+        self.all.load().iter().any(|one| one.position.is_rotating() && !tried.contains(&one.address))
     }
 
     /// Whether more than half are out of rotation.
     pub(super) fn most_are_out(&self) -> bool {
         let all = self.all.load();
-        all.iter().filter(|one| !one.ejection.is_rotating()).count() * 2 > all.len()
+        all.iter().filter(|one| !one.position.is_rotating()).count() * 2 > all.len()
     }
 
     /// Whether any is in rotation.
     pub(super) fn any_rotates(&self) -> bool {
-        self.all.load().iter().any(|one| one.ejection.is_rotating())
+        self.all.load().iter().any(|one| one.position.is_rotating())
     }
 
-    /// Whether any is due to be probed.
-    pub(super) fn any_is_due(&self) -> bool {
+    /// Whether any takes the calls of a method.
+    pub(super) fn any_takes(&self, method: &Method) -> bool {
+        self.all.load().iter().any(|one| one.takes(method))
+    }
+
+    /// Whether any waits for a call of this method that finds out whether it is back.
+    pub(super) fn any_is_due(&self, method: &Method) -> bool {
         let now = Instant::now();
-        self.all.load().iter().any(|one| one.ejection.is_due(now, Duration::ZERO))
+        self.all.load().iter().any(|one| one.is_due(method, now))
+    }
+
+    /// All of them, as they are now.
+    pub(super) fn all(&self) -> Arc<Vec<Arc<Endpoint>>> {
+        self.all.load_full()
+    }
+
+    /// The labels of the methods that none takes, though some are in rotation.
+    pub(super) fn methods_out(&self) -> Vec<String> {
+        let mut out: Vec<Arc<Method>> = self.all.load().iter().flat_map(|one| one.cells.out()).collect();
+        out.retain(|method| !self.any_takes(method));
+        let mut labels: Vec<String> = out.iter().map(|method| method.name.to_string()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        labels
     }
 
     pub(super) fn status(&self) -> Vec<EndpointStatus> {

@@ -10,13 +10,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::Cut;
+use super::attempt::Attempt;
 use super::connection::{After, Broken, Connection, Open, Verified};
 use super::deadline::Deadline;
-use super::ejection::Verdict;
-use super::endpoint::{Attempt, Endpoint};
+use super::endpoint::Endpoint;
 use super::pool::{Full, Vacancy};
 use crate::call::{Call, Repeat};
-use crate::dial::Stream;
+use crate::dial::{Refusal, Stream};
 use crate::fault::Fault;
 
 /// A connection in use.
@@ -177,29 +177,36 @@ impl Opening {
             Ok(dialled) => self.opened(dialled),
             Err(_) => {
                 let Endpoint { means, address, .. } = &*self.endpoint;
-                Err(means.unreachable(format!("{address}: no connection in time")))
+                Err(means.unreachable(Refusal::Silent, format!("{address}: no connection in time")))
             }
         }
     }
 
     async fn finish_without_caller(self, attempt: Attempt) {
         match self.finish().await {
-            Ok(loan) => {
-                loan.give_back(After::Clean);
-                attempt.end(Verdict::Neutral, None);
-            }
-            Err(fault) => attempt.end(Verdict::Failed, Some(&fault)),
+            Ok(loan) => loan.give_back(After::Clean),
+            Err(fault) => attempt.proves(&fault),
         }
     }
 
     fn opened(self, dialled: io::Result<Box<dyn Stream>>) -> Result<Loan, Fault> {
         let Self { endpoint, permit, open, .. } = self;
-        let means = &endpoint.means;
-        let stream = dialled.map_err(|error| means.unreachable(format!("{}: {error}", endpoint.address)))?;
-        means.tally.opened();
-        let connection = Box::new(Connection::new(stream, &means.settings, means.chance.seqids(), open));
+        let stream = dialled.map_err(|error| undialled(&endpoint, &error))?;
+        let connection = endpoint.connection(stream, open);
         Ok(Loan { connection, lane: None, permit, endpoint, past: Past::New })
     }
+}
+
+/// The fault that an endpoint's connection was not opened.
+fn undialled(Endpoint { means, address, .. }: &Endpoint, error: &io::Error) -> Fault {
+    let refusal = Refusal::of(error);
+    let why = match refusal {
+        Refusal::Ours => format!("{address}: this gateway's host opened no connection: {error}"),
+        Refusal::Refused | Refusal::Cut | Refusal::NoRoute | Refusal::Silent | Refusal::Nameless => {
+            format!("{address}: {error}")
+        }
+    };
+    means.unreachable(refusal, why)
 }
 
 /// Waits for what a connection comes to until `deadline`. It is pinned, because whoever takes a future holds it twice.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Backend;
 use super::deadline::{Deadline, within};
+use crate::dial::Refusal;
 use crate::fault::Fault;
 
 /// What came of looking host names up.
@@ -79,7 +80,7 @@ impl Backend {
             (Err(_), Some(deadline)) => return Err(self.means.late(deadline)),
             (Ok(Err(_)) | Err(_), _) => "its names are still being looked up".to_owned(),
         };
-        Err(self.means.unreachable(why))
+        Err(self.means.unreachable(Refusal::Nameless, why))
     }
 
     /// An empty or failed lookup keeps the addresses of the last good one. Says what failed.

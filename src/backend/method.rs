@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::median::Median;
@@ -14,12 +15,17 @@ use crate::wire::message::split_name;
 #[derive(Debug)]
 pub(crate) struct Methods {
     hashing: Hashing,
+    count: AtomicUsize,
     known: Mutex<HashMap<Arc<str>, MethodOf>>,
 }
 
 /// One method of a backend, or some that nobody wrote down, as one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Method {
+    /// Its label in metrics and logs.
+    pub(super) name: Arc<str>,
+    /// Its number among the methods of its backend.
+    pub(super) index: usize,
     /// How long its answers take.
     pub(super) pace: Pace,
     /// What they usually take.
@@ -52,30 +58,50 @@ pub(crate) struct Question<'a> {
     pub terms: &'a Terms,
     /// What is learnt of its method.
     pub method: &'a Arc<Method>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a backend is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Somebody waits who may have nothing else.
+    Answer,
+    /// A stale entry has answered, and nobody waits.
+    Refresh,
 }
 
 impl Methods {
     /// None yet. `seed` decides which names from the network share a number.
     pub(crate) fn new(seed: Seed) -> Self {
-        Self { hashing: seed.hashing(), known: Mutex::default() }
+        Self { hashing: seed.hashing(), count: AtomicUsize::new(0), known: Mutex::default() }
     }
 
     /// The method with this label.
     pub(crate) fn named(&self, label: &Arc<str>) -> MethodOf {
-        self.add(label, || Of::One(Arc::default()))
+        self.add(label, |next| Of::One(next()))
     }
 
     /// The methods that share this label because nobody wrote their names down.
     pub(crate) fn unnamed(&self, label: &Arc<str>) -> MethodOf {
-        self.add(label, || {
-            let all = (0..UNNAMED).map(|_| Arc::default()).collect();
+        self.add(label, |next| {
+            let all = (0..UNNAMED).map(|_| next()).collect();
             Of::Unnamed(Arc::new(Unnamed { all, hashing: self.hashing.clone() }))
         })
     }
 
-    fn add(&self, label: &Arc<str>, make: impl FnOnce() -> Of) -> MethodOf {
+    fn add(&self, label: &Arc<str>, make: impl FnOnce(&dyn Fn() -> Arc<Method>) -> Of) -> MethodOf {
+        let next = || {
+            let index = self.count.fetch_add(1, Ordering::Relaxed);
+            Arc::new(Method {
+                name: Arc::clone(label),
+                index,
+                pace: Pace::default(),
+                median: Median::default(),
+            })
+        };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(Arc::clone(label)).or_insert_with(|| MethodOf(make())).clone()
+        known.entry(Arc::clone(label)).or_insert_with(|| MethodOf(make(&next))).clone()
     }
 }
 

@@ -1,14 +1,19 @@
 //! What the config may say of a backend, and what the backend is told.
 
+mod endpoint;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::finding::{self, Asked};
+use super::position::Pace;
+pub(crate) use endpoint::Endpoint;
 
 use crate::setting::{Finding, Period, Section};
 use crate::wire::{Bounds, Protocol, Transport};
@@ -62,7 +67,7 @@ pub(crate) struct Options {
     /// The retries that the budget holds at most, for when several calls fail at once.
     #[schemars(range(max = 1_000_000))]
     pub retry_burst: u32,
-    /// Connections to one endpoint, those of `per_client` and of sessions included. A server with a pool of threads
+    /// Connections to one endpoint, those of `per_client` and of sessions included; of eight or more one is for checks. A server with a pool of threads
     /// needs one thread for each. Half of them at most, or the only one, carry oneway calls, each of one client alone.
     #[schemars(range(min = 1, max = 65536))]
     pub max_connections: u32,
@@ -75,25 +80,34 @@ pub(crate) struct Options {
     /// How often host names are looked up again.
     #[schemars(extend("x-least" = "100ms", "x-most" = "24h"))]
     pub resolve_interval: Period,
-    /// Failures in a row after which an endpoint is left alone.
+    /// How an endpoint is asked for a sign of life while it is suspected or out of rotation: `call` calls `check_method`, `fb303`
+    /// asks for its status, `tcp` opens a connection, `off` does nothing.
+    pub check: finding::Kind,
+    /// The method that `check = "call"` calls, without arguments. The default is one that nobody has: any proper reply is a sign of
+    /// life, an exception too.
+    #[schemars(length(min = 1, max = 256))]
+    pub check_method: String,
+    /// Which reply to `check = "call"` is a sign of life: `any` or only a `result`.
+    pub check_expects: finding::Expects,
+    /// How long a check may take.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1m"))]
+    pub check_timeout: Period,
+    /// Time between two checks of an endpoint that is suspected or out of rotation, give or take a fifth.
+    #[schemars(extend("x-least" = "10ms", "x-most" = "1h"))]
+    pub check_interval: Period,
+    /// Time between two checks of an endpoint that nothing is wrong with.
+    #[schemars(extend("x-least" = "100ms", "x-most" = "1h", "x-default" = "none are made"))]
+    pub check_always: Option<Period>,
+    /// Failures in a row of a method's calls at one endpoint, after which they go elsewhere.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub ejection_failures: u32,
-    /// How long a failed endpoint is left alone the first time; each further time twice as long.
+    /// How long they do the first time; each further time twice as long. An endpoint of which all calls fail is left alone for as
+    /// long, where checks are answered.
     #[schemars(extend("x-least" = "10ms", "x-most" = "1h"))]
     pub ejection_time: Period,
-    /// The longest that a failed endpoint is left alone.
+    /// The longest that they do.
     #[schemars(extend("x-least" = "10ms", "x-most" = "24h"))]
     pub ejection_time_max: Period,
-}
-
-/// A host and its port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Endpoint {
-    /// An address (an IPv6 one without brackets) or a host name.
-    pub host: String,
-    /// Never 0.
-    pub port: u16,
 }
 
 /// Who uses a connection to a backend.
@@ -143,11 +157,23 @@ pub(crate) struct Settings {
     pub idle_timeout: Duration,
     /// Time between two lookups of host names.
     pub resolve_interval: Duration,
-    /// Consecutive failures that eject an endpoint, at least 1.
+    /// How an endpoint is checked.
+    pub check: finding::Kind,
+    /// The method that a check calls.
+    pub check_method: String,
+    /// Which reply to that is a sign of life.
+    pub check_expects: finding::Expects,
+    /// How long a check may take.
+    pub check_timeout: Duration,
+    /// Time between two checks of what is suspected or out of rotation.
+    pub check_interval: Duration,
+    /// Time between two checks of what nothing is wrong with.
+    pub check_always: Option<Duration>,
+    /// Consecutive failures that take a method out at an endpoint, at least 1.
     pub ejection_failures: u32,
-    /// The first ejection.
+    /// For how long the first time.
     pub ejection_time: Duration,
-    /// The longest ejection.
+    /// For how long at most.
     pub ejection_time_max: Duration,
     /// Bounds on replies.
     pub bounds: Bounds,
@@ -176,10 +202,39 @@ impl Options {
             max_waiting: self.max_waiting as usize,
             idle_timeout: self.idle_timeout.duration(),
             resolve_interval: self.resolve_interval.duration(),
+            check: self.check,
+            check_method: self.check_method.clone(),
+            check_expects: self.check_expects,
+            check_timeout: self.check_timeout.duration(),
+            check_interval: self.check_interval.duration(),
+            check_always: self.check_always.map(Period::duration),
             ejection_failures: self.ejection_failures,
             ejection_time: self.ejection_time.duration(),
             ejection_time_max: self.ejection_time_max.duration(),
             bounds,
+        }
+    }
+}
+
+impl Settings {
+    /// What an endpoint is asked for a sign of life.
+    pub(super) fn check(&self) -> Asked {
+        Asked {
+            kind: self.check,
+            method: Bytes::copy_from_slice(self.check_method.as_bytes()),
+            expects: self.check_expects,
+            timeout: self.check_timeout,
+        }
+    }
+
+    /// How often an endpoint is checked.
+    pub(super) fn check_pace(&self) -> Pace {
+        Pace {
+            kind: self.check,
+            interval: self.check_interval,
+            always: self.check_always,
+            rest: self.ejection_time,
+            rest_max: self.ejection_time_max,
         }
     }
 }
@@ -203,6 +258,12 @@ impl Default for Options {
             max_waiting: 1024,
             idle_timeout: Period::from_millis(2500),
             resolve_interval: Period::from_secs(10),
+            check: finding::Kind::Call,
+            check_method: "larder_check".to_owned(),
+            check_expects: finding::Expects::Any,
+            check_timeout: Period::from_millis(500),
+            check_interval: Period::from_millis(500),
+            check_always: None,
             ejection_failures: 5,
             ejection_time: Period::from_secs(1),
             ejection_time_max: Period::from_secs(30),
@@ -256,86 +317,7 @@ impl Section for Options {
     }
 }
 
-impl FromStr for Endpoint {
-    type Err = EndpointError;
-
-    fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let (host, port) = text.rsplit_once(':').ok_or(EndpointError::Port)?;
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or(EndpointError::Port)?;
-        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let valid = match bracketed {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
-        };
-        match valid {
-            true => Ok(Self { host: bracketed.unwrap_or(host).to_owned(), port }),
-            false => Err(EndpointError::Host),
-        }
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
-
-impl TryFrom<String> for Endpoint {
-    type Error = EndpointError;
-
-    fn try_from(text: String) -> Result<Self, EndpointError> {
-        text.parse()
-    }
-}
-
-impl From<Endpoint> for String {
-    fn from(endpoint: Endpoint) -> Self {
-        endpoint.to_string()
-    }
-}
-
-/// Why a text is no endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EndpointError {
-    /// It does not end in a colon and a number.
-    #[error("a port from 1 to 65535 is missing")]
-    Port,
-    /// What goes before the port is no host.
-    #[error("the host is neither an address nor a name")]
-    Host,
-}
-
-/// A share of nothing would be an endpoint that is never found to be back.
-const WEIGHTS: RangeInclusive<u32> = 1..=1000;
 /// thriftpy2's default for the time that a server waits for a connection's next call.
 const THRIFTPY2_TIMEOUT: Period = Period::from_secs(3);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_is_a_host_and_a_port() {
-        let check = |text: &str, expected: Result<(&str, u16), EndpointError>| {
-            let read = text.parse::<Endpoint>();
-            let pair =
-                read.as_ref().map(|endpoint| (endpoint.host.as_str(), endpoint.port)).map_err(|error| *error);
-            assert_eq!(pair, expected, "{text}");
-            if let Ok(endpoint) = read {
-                assert_eq!(endpoint.to_string(), text);
-            }
-        };
-        check("10.0.0.1:9191", Ok(("10.0.0.1", 9191)));
-        check("db.example:9191", Ok(("db.example", 9191)));
-        check("[::1]:9191", Ok(("::1", 9191)));
-        check("db.example", Err(EndpointError::Port));
-        check("db.example:0", Err(EndpointError::Port));
-        check("db.example:http", Err(EndpointError::Port));
-        check(":9191", Err(EndpointError::Host));
-        check("http://db:9191", Err(EndpointError::Host));
-        check("::1:9191", Err(EndpointError::Host));
-    }
-}
+/// A share of nothing would be an endpoint that is never found to be back.
+const WEIGHTS: RangeInclusive<u32> = 1..=1000;

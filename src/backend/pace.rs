@@ -30,7 +30,6 @@ impl Pace {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "what silence means is learnt from it next"))]
     /// The slowest answer of the last ten minutes; none if there was none.
     pub(super) fn slowest(&self) -> Option<Duration> {
         let oldest = (self.minute() + 1).saturating_sub(MINUTES as u64);

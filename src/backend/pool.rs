@@ -36,6 +36,8 @@ use super::resting::{Rest, Resting};
 pub(super) struct Pool {
     idle: Mutex<Idlers>,
     permits: Arc<Semaphore>,
+    /// The one that is kept for checks where there are many: calls that hang must not keep it from being found out that they do.
+    kept: Option<Arc<Semaphore>>,
     /// Half of the connections, so that the other half is left to calls that are answered.
     lanes: Arc<Semaphore>,
     lingering: Arc<Semaphore>,
@@ -81,7 +83,8 @@ impl Pool {
         let max_connections = settings.max_connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             idle: Mutex::default(),
-            permits: Arc::new(Semaphore::new(max_connections)),
+            permits: Arc::new(Semaphore::new(max_connections - usize::from(max_connections >= MANY))),
+            kept: (max_connections >= MANY).then(|| Arc::new(Semaphore::new(1))),
             lanes: Arc::new(Semaphore::new((max_connections / 2).max(1))),
             lingering: Arc::new(Semaphore::new(max_connections)),
             resting: Resting::default(),
@@ -152,6 +155,34 @@ impl Pool {
             drop(idle.remove(0));
         }
         Open::count(&self.open)
+    }
+
+    /// The right to use a connection for a check, if there is one now.
+    pub(super) fn spare(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(self.kept.as_ref().unwrap_or(&self.permits)).try_acquire_owned().ok()
+    }
+
+    /// An idle connection for a check, the one that rested longest: calls take the others.
+    pub(super) fn idle(&self, tally: &Tally) -> Option<Box<Connection>> {
+        loop {
+            let mut connection = {
+                let mut idle = self.lock();
+                if idle.is_empty() {
+                    return None;
+                }
+                idle.remove(0)
+            };
+            match connection.look() {
+                Idle::Quiet => return Some(connection),
+                Idle::Closed => {}
+                Idle::Unsolicited => tally.unsolicited(),
+            }
+        }
+    }
+
+    /// Takes it back; it rests since it did before.
+    pub(super) fn put_back(&self, connection: Box<Connection>) {
+        self.lock().insert(0, connection);
     }
 
     /// Takes a connection back that has no call on it. To be called before its permit ends.
@@ -237,3 +268,6 @@ impl Drop for Queued<'_> {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+/// Connections of which one may be kept for checks.
+const MANY: usize = 8;

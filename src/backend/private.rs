@@ -1,17 +1,16 @@
 //! One client's own connection to a backend that keeps state on its connections.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Backend;
 use super::answer::Cut;
+use super::attempt::Attempt;
 use super::connection::Broken;
 use super::deadline::Deadline;
-use super::endpoint::Attempt;
 use super::lane::{Lane, LaneEnd, Lasts};
 use super::loan::Want;
 use super::means::Means;
-use super::method::{Method, Question};
+use super::method::Question;
 use crate::call::{Answer, Answering};
 use crate::fault::Fault;
 
@@ -38,7 +37,7 @@ impl Private {
         question: Question<'_>,
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
-        let Question { call, terms, method } = question;
+        let Question { call, terms, method, .. } = question;
         backend.means.same_protocol(call)?;
         let deadline = Deadline::after(timeout);
         // A call that is dropped halfway leaves the connection lost.
@@ -48,7 +47,7 @@ impl Private {
                 let attempt = Attempt::admit(&lane.endpoint, method);
                 (lane, attempt)
             }
-            Self::Unopened { behind } => match open(backend, method, behind, deadline).await {
+            Self::Unopened { behind } => match open(backend, question, behind, deadline).await {
                 Ok((lane, attempt)) => (lane, Some(attempt)),
                 Err(fault) => {
                     *self = Self::Unopened { behind: None };
@@ -94,14 +93,14 @@ impl Private {
 
 async fn open(
     backend: &Backend,
-    method: &Arc<Method>,
+    question: Question<'_>,
     behind: Option<LaneEnd>,
     deadline: Option<Deadline>,
 ) -> Result<(Lane, Attempt), Fault> {
     if let Some(end) = behind {
         backend.means.wait(end, deadline).await?;
     }
-    let (loan, attempt) = backend.borrow(method, Want::Own, deadline).await?;
+    let (loan, attempt) = backend.borrow(question, Want::Own, deadline).await?;
     Ok((Lane::begin(loan, Lasts::ForGood), attempt))
 }
 

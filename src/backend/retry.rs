@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Backend;
+use super::attempt::Attempt;
 use super::budget::longest_pause;
 use super::counts::Kept;
 use super::deadline::Deadline;
-use super::endpoint::{Attempt, Endpoint};
+use super::endpoint::Endpoint;
 use super::loan::Want;
 use super::method::Question;
 use crate::call::Repeat;
@@ -112,7 +113,7 @@ impl Backend {
                 sleep(pause).await;
             }
         }
-        let (mut attempt, want) = match (self.endpoints.choose(&tries.tried, method, repeat), again) {
+        let (mut attempt, want) = match (self.endpoints.choose(&tries.tried, question), again) {
             (Some(attempt), _) => (attempt, Want::of(repeat)),
             (None, Again::Same) => (Attempt::admit(endpoint, method)?, Want::Opened),
             (None, Again::Unsent | Again::Elsewhere) => return None,

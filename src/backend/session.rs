@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::answer::Cut;
+use super::attempt::Attempt;
 use super::connection::Broken;
 use super::deadline::Deadline;
-use super::endpoint::Attempt;
 use super::lane::{Lane, Lasts};
 use super::loan::{Past, Want};
 use super::method::{Method, Question};
@@ -146,7 +146,7 @@ async fn send_down(
                 (current, attempt, None)
             }
             None => {
-                let (loan, attempt) = backend.borrow(question.method, Want::Lane, deadline).await?;
+                let (loan, attempt) = backend.borrow(question, Want::Lane, deadline).await?;
                 let past = loan.past;
                 (Lane::begin(loan, Lasts::UntilAnswered), attempt, Some(past))
             }

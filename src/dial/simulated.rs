@@ -75,6 +75,15 @@ impl Simulated {
         accepted
     }
 
+    /// Lets nothing be dialled to `address`, for this error number of the system, until told that there is none.
+    pub fn fail(&self, address: SocketAddr, error: Option<i32>) {
+        let failing = &mut self.network().failing;
+        match error {
+            Some(error) => drop(failing.insert(address, error)),
+            None => drop(failing.remove(&address)),
+        }
+    }
+
     /// `address` itself, or the same host's next free port if its port is 0.
     pub fn free(&self, address: SocketAddr) -> SocketAddr {
         if address.port() != 0 {
@@ -153,8 +162,11 @@ impl Simulated {
     /// Opens a connection to `address`, after one way there and back.
     ///
     /// # Errors
-    /// [`io::ErrorKind::ConnectionRefused`] where nobody listens.
+    /// [`io::ErrorKind::ConnectionRefused`] where nobody listens; what [`fail`](Self::fail) was told.
     pub async fn dial_socket(&self, address: SocketAddr) -> io::Result<Socket> {
+        if let Some(error) = self.network().failing.get(&address) {
+            return Err(io::Error::from_raw_os_error(*error));
+        }
         let (near, far, path) = self.connect(address);
         path.travel().await;
         let arrivals = self.network().listeners.get(&address).cloned();
@@ -169,6 +181,8 @@ impl Simulated {
 struct Network {
     listeners: HashMap<SocketAddr, mpsc::Sender<Socket>>,
     names: HashMap<String, Vec<IpAddr>>,
+    /// Error numbers in place of connections.
+    failing: HashMap<SocketAddr, i32>,
     dialled: u64,
     weather: Option<Weather>,
     tap: Option<Tap>,

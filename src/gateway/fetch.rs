@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Gateway;
 use super::guard::guarded;
 use super::route::{Cached, Keyed};
+use crate::backend::Purpose;
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
@@ -40,6 +41,15 @@ pub(super) enum Seeking {
     Answer,
     /// A stale entry has answered: only a fresh one will do.
     Refresh,
+}
+
+impl From<Seeking> for Purpose {
+    fn from(seeking: Seeking) -> Self {
+        match seeking {
+            Seeking::Answer => Self::Answer,
+            Seeking::Refresh => Self::Refresh,
+        }
+    }
 }
 
 impl Landing for Landed {
@@ -96,7 +106,7 @@ impl Gateway {
         }
         let born = self.clock.now();
         // What the look into the shared tier took is not taken from the backend's time.
-        let asked = self.backend.ask(asking.question(call), asking.timeout).await;
+        let asked = self.backend.ask(asking.question(call, seeking.into()), asking.timeout).await;
         let answer = asked.map_err(|fault| asking.counts.met(fault))?;
         Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend))
     }

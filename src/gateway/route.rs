@@ -7,7 +7,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::caller::Scratch;
-use crate::backend::{MethodOf, Methods, Question};
+use crate::backend::{Method, MethodOf, Methods, Purpose, Question};
 use crate::call::{Answering, Call, CallRef, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope, Spelling};
@@ -287,8 +287,13 @@ impl Asking {
     }
 
     /// A call as the backend is asked it.
-    pub(crate) fn question<'a>(&'a self, call: &'a Call) -> Question<'a> {
-        Question { call, terms: &self.terms, method: self.method.of(&call.name) }
+    pub(crate) fn question<'a>(&'a self, call: &'a Call, purpose: Purpose) -> Question<'a> {
+        Question { call, terms: &self.terms, method: self.method.of(&call.name), purpose }
+    }
+
+    /// What the backend knows of a call's method.
+    pub(crate) fn method_of(&self, call: &CallRef<'_>) -> &Method {
+        self.method.of(call.header.name)
     }
 
     /// Whether the client expects no reply.

@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 
 use super::build::Parts;
 use super::reloads::Reloads;
+use crate::backend::Why;
 
 /// What is set when the page is made, and never in between.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ struct Endpoint {
     backend: String,
     endpoint: String,
     state: &'static str,
+    /// What took it out of rotation; empty in rotation.
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -72,9 +75,10 @@ impl Gauges {
             let named = Named { backend: name.clone() };
             self.down.get_or_create(&named).set(backend.is_down().into());
             self.retries.get_or_create(&named).set(backend.retries_left());
-            for endpoint in backend.endpoints() {
-                let (endpoint, state) = (endpoint.address.to_string(), endpoint.standing.as_str());
-                let labels = Endpoint { backend: name.clone(), endpoint, state };
+            for one in backend.endpoints() {
+                let (endpoint, state) = (one.address.to_string(), one.standing.as_str());
+                let reason = one.standing.why().map_or("", Why::as_str);
+                let labels = Endpoint { backend: name.clone(), endpoint, state, reason };
                 self.endpoints.get_or_create(&labels).set(1);
             }
         }

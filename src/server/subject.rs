@@ -43,6 +43,7 @@ impl Overview {
         let endpoints = backend.endpoints().into_iter().map(|endpoint| EndpointStatus {
             address: endpoint.address.to_string(),
             state: endpoint.standing.as_str().to_owned(),
+            reason: endpoint.standing.why().map(|why| why.as_str().to_owned()),
             in_flight: endpoint.in_flight as u64,
             connections: endpoint.connections as u64,
         });
@@ -52,6 +53,7 @@ impl Overview {
             name: name.to_owned(),
             down: backend.is_down(),
             endpoints: endpoints.collect(),
+            methods_out: backend.methods_out(),
             window: window_status(&window),
         }
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use larder::cli::nagios::Arguments;
-use larder::fault::{Crowd, Fault, Retry};
+use larder::dial::Refusal;
+use larder::fault::{Blame, Crowd, Fault, Retry};
 use larder::outcome::Outcome;
 use thrift::ApplicationErrorKind;
 
@@ -28,9 +29,11 @@ fn faults() -> Vec<Fault> {
     let backend: Arc<str> = "users".into();
     let (why, body) = (Arc::<str>::from("why"), Bytes::new());
     let exception = |kind| Fault::Exception { backend: backend.clone(), kind, body: Bytes::new() };
+    let unreachable = |refusal| Fault::Unreachable { backend: backend.clone(), refusal, why: why.clone() };
     vec![
-        Fault::Unreachable { backend: backend.clone(), why: why.clone() },
-        Fault::Down { backend: backend.clone() },
+        unreachable(Refusal::Refused),
+        unreachable(Refusal::Ours),
+        Fault::Down { backend: backend.clone(), why: "every endpoint fails" },
         Fault::Busy { backend: backend.clone(), waiting: 1 },
         Fault::Timeout { backend: backend.clone(), after: Duration::ZERO },
         Fault::Closed { backend: backend.clone() },
@@ -59,7 +62,12 @@ fn the_fault_table_is_what_the_code_does() {
             Retry::Idempotent => "if idempotent",
             Retry::Never => "no",
         };
-        let cells = [yes(fault.allows_stale()), yes(fault.blames_endpoint()), retry];
+        let blames = match fault.blames() {
+            Blame::Endpoint => "endpoint",
+            Blame::Method => "method there",
+            Blame::Nobody => "nobody",
+        };
+        let cells = [yes(fault.allows_stale()), blames, retry];
         (fault.as_str().to_owned(), cells.map(str::to_owned).to_vec())
     });
     assert_eq!(said.collect::<Vec<_>>(), done.collect::<Vec<_>>());

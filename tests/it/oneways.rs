@@ -86,7 +86,7 @@ fn oneways_of_a_client_that_has_gone_all_arrive() {
 #[test]
 fn oneways_on_a_private_connection_answer_no_later_call() {
     let server = python_backend(Library::Thriftpy2, Wire::framed());
-    let own = gateway().without_idl().backend("connections = 'per_client'");
+    let own = gateway().without_idl().backend("connections = 'per_client'\ncheck = 'off'");
     let gateway = own.endpoint(server.address()).start();
     let mut client = gateway.client();
     for id in 0..20 {

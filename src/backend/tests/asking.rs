@@ -15,6 +15,11 @@ pub(super) fn call() -> Call {
     }
 }
 
+/// A call of `name`.
+pub(super) fn call_of(name: &str) -> Call {
+    Call { name: Bytes::copy_from_slice(name.as_bytes()), ..call() }
+}
+
 /// A call of `name` that expects no reply.
 pub(super) fn oneway(name: &str) -> Call {
     Call { name: Bytes::copy_from_slice(name.as_bytes()), kind: Kind::Oneway, ..call() }
@@ -28,12 +33,27 @@ impl Backend {
         terms: &Terms,
         timeout: Option<Duration>,
     ) -> Result<Answer, Fault> {
+        self.seek(Purpose::Answer, call, terms, timeout).await
+    }
+
+    /// Asks for a reply that nobody waits for.
+    pub(super) async fn refresh(&self, call: &Call) -> Result<Answer, Fault> {
+        self.seek(Purpose::Refresh, call, &idempotent(), SECOND).await
+    }
+
+    async fn seek(
+        &self,
+        purpose: Purpose,
+        call: &Call,
+        terms: &Terms,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, Fault> {
         let method = method(self, call);
-        self.ask(Question { call, terms, method: method.of(&call.name) }, timeout).await
+        self.ask(Question { call, terms, method: method.of(&call.name), purpose }, timeout).await
     }
 }
 
-fn method(backend: &Backend, call: &Call) -> MethodOf {
+pub(super) fn method(backend: &Backend, call: &Call) -> MethodOf {
     let name = std::str::from_utf8(&call.name).unwrap();
     backend.methods().named(&name.replace(':', ".").into())
 }
@@ -57,14 +77,16 @@ impl Client {
 
     pub(super) async fn tell_within(&self, call: &Call, timeout: Option<Duration>) -> Result<(), Fault> {
         let (method, terms) = (method(&self.backend, call), answering(Answering::Unsure));
-        let question = Question { call, terms: &terms, method: method.of(&call.name) };
+        let question =
+            Question { call, terms: &terms, method: method.of(&call.name), purpose: Purpose::Answer };
         let told = self.session.ask(&self.backend, question, timeout).await;
         told.map(|answer| assert!(answer.is_none()))
     }
 
     pub(super) async fn ask(&self, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
         let (call, method) = (call(), method(&self.backend, &call()));
-        let question = Question { call: &call, terms, method: method.of(&call.name) };
+        let question =
+            Question { call: &call, terms, method: method.of(&call.name), purpose: Purpose::Answer };
         self.session.ask(&self.backend, question, timeout).await.map(Option::unwrap)
     }
 }

@@ -1,6 +1,7 @@
 //! What a call that ran out of time says of the endpoint: nothing, unless the endpoint had its time.
 
 use super::world::*;
+use rustix::io::Errno;
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(100));
 
@@ -32,7 +33,7 @@ async fn what_the_opening_comes_to_is_found_out_without_the_call() {
     }
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
     backend.settled().await;
-    assert_eq!(backend.endpoints()[0].standing, Standing::Ejected);
+    assert_eq!(backend.endpoints()[0].standing, Standing::Ejected(Why::Silent));
     assert_eq!((backend.endpoints()[0].in_flight, backend.endpoints()[0].connections), (0, 0));
 }
 
@@ -56,7 +57,7 @@ async fn opening_that_takes_all_the_time_it_may_is_unreachable_and_blames() {
     for _ in 0..2 {
         assert_eq!(backend.answer(&call(), &once(), SECOND).await.unwrap_err().as_str(), "unreachable");
     }
-    assert_eq!(backend.endpoints()[0].standing, Standing::Ejected);
+    assert_eq!(backend.endpoints()[0].standing, Standing::Ejected(Why::Silent));
 }
 
 /// A try that ends while its connection opens has sent nothing: even a call that may not be repeated goes elsewhere.
@@ -93,7 +94,7 @@ async fn an_endpoint_that_is_asked_with_the_time_nearly_spent_is_not_blamed() {
 
     world.all(Act::Hang);
     assert_eq!(backend.answer(&call(), &once(), SECOND).await.unwrap_err().as_str(), "timeout");
-    assert_eq!(backend.endpoints()[0].standing, Standing::Ejected, "a silence of a whole second blames");
+    assert!(backend.is_out(method(&backend, &call()).of(b"getUser")), "a silence of a whole second blames");
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,4 +132,40 @@ async fn a_call_that_ends_during_the_first_lookup_timed_out() {
     let fault = backend.answer(&call(), &once(), SECOND).await.unwrap_err();
     assert_eq!(fault.as_str(), "unreachable");
     assert!(fault.to_string().ends_with("its names are still being looked up"), "{fault}");
+}
+
+/// Each error number, and where an endpoint stands after as many dials as eject it came to that.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_this_host_cannot_open_blames_nobody() {
+    for (errno, word, standing) in [
+        (Errno::MFILE, "ours", Standing::Rotating),
+        (Errno::ADDRNOTAVAIL, "ours", Standing::Rotating),
+        (Errno::NETUNREACH, "ours", Standing::Rotating),
+        (Errno::CONNREFUSED, "unreachable", Standing::Ejected(Why::Refused)),
+        (Errno::HOSTUNREACH, "unreachable", Standing::Ejected(Why::Refused)),
+    ] {
+        let mut world = World::of(1);
+        let backend = world.start();
+        let address = world.servers[0].address;
+        world.network.fail(address, Some(errno.raw_os_error()));
+        for _ in 0..2 {
+            let fault = backend.answer(&call(), &idempotent(), SECOND).await.unwrap_err();
+            assert_eq!(fault.as_str(), word, "{fault}");
+        }
+        assert_eq!(backend.endpoints()[0].standing, standing, "{errno:?}");
+        world.network.fail(address, None);
+        assert_eq!(backend.answer(&call(), &once(), SECOND).await.is_ok(), standing == Standing::Rotating);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_this_host_has_no_connection_for_goes_where_there_is_one() {
+    let mut world = World::of(2);
+    let backend = world.start();
+    world.network.fail(world.servers[0].address, Some(Errno::MFILE.raw_os_error()));
+    for _ in 0..20 {
+        backend.answer(&call(), &once(), SECOND).await.unwrap();
+    }
+    assert_eq!(world.servers[1].calls(), 20);
+    assert!(backend.endpoints().iter().all(|endpoint| endpoint.standing == Standing::Rotating));
 }

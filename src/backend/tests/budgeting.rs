@@ -151,7 +151,7 @@ async fn while_most_endpoints_are_out_nothing_is_retried() {
         for server in world.servers.iter().take(gone) {
             world.refuse(server.address);
         }
-        while backend.endpoints().iter().filter(|one| one.standing == Standing::Ejected).count() < gone {
+        while backend.endpoints().iter().filter(|one| one.standing != Standing::Rotating).count() < gone {
             let _ = ask(&backend, once(), SECOND).await;
         }
         let before = world.calls();

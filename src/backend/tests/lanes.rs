@@ -324,6 +324,7 @@ async fn an_endpoint_out_of_rotation_ends_the_order_of_what_was_sent_there() {
     tokio::time::sleep(MOMENT).await;
     let gone = usize::from(world.servers[1].calls() > 0);
     world.servers[1 - gone].now(QUICK);
+    world.refuse(world.servers[gone].address);
     while backend.endpoints()[gone].standing == Standing::Rotating {
         let _fault_or_answer = backend.answer(&call(), &once(), Some(Duration::from_millis(100))).await;
     }

@@ -9,13 +9,14 @@ pub(super) use std::time::Duration;
 pub(super) use tokio::time::Instant;
 pub(super) use tokio_util::sync::CancellationToken;
 
-pub(super) use super::super::ejection::Standing;
+pub(super) use super::super::standing::{Standing, Why};
 pub(super) use super::super::*;
 pub(super) use super::asking::*;
 pub(super) use crate::call::{Answer, Answering, Call, Repeat, Returns, Said, Terms};
 pub(super) use crate::fault::Fault;
 pub(super) use crate::wire::{Protocol, Transport};
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use bytes::BytesMut;
@@ -74,6 +75,9 @@ impl Act {
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     script: Arc<Mutex<Act>>,
+    /// What it does with the calls of one method.
+    only: Arc<Mutex<HashMap<String, Act>>>,
+    checks: Arc<Mutex<usize>>,
     heard: Arc<Mutex<Vec<Heard>>>,
     handled: Arc<Mutex<usize>>,
     ended: Arc<Mutex<Vec<usize>>>,
@@ -91,6 +95,16 @@ struct Heard {
 impl Server {
     pub(super) fn now(&self, act: Act) {
         *self.script.lock().unwrap() = act;
+    }
+
+    /// What it does with the calls of one method alone.
+    pub(super) fn at(&self, method: &str, act: Act) {
+        self.only.lock().unwrap().insert(method.to_owned(), act);
+    }
+
+    /// Checks heard so far.
+    pub(super) fn checks(&self) -> usize {
+        *self.checks.lock().unwrap()
     }
 
     /// Calls heard so far.
@@ -138,6 +152,22 @@ impl Server {
         }
     }
 
+    /// A check is answered as thriftpy2 answers a method that it does not have, if it is answered.
+    fn act(&self, header: &Header<'_>, is_check: bool) -> Act {
+        let method = std::str::from_utf8(header.method()).unwrap();
+        let only = self.only.lock().unwrap().get(method).copied();
+        match only.unwrap_or_else(|| *self.script.lock().unwrap()) {
+            act if !is_check || only.is_some() => act,
+            act @ (Act::Hang | Act::HangUp) => act,
+            _ => Act::Refuse,
+        }
+    }
+
+    fn checked(&self) -> i16 {
+        *self.checks.lock().unwrap() += 1;
+        0
+    }
+
     /// Notes a call, and counts it.
     fn hear(&self, connection: usize, header: &Header<'_>) -> i16 {
         let name = String::from_utf8(header.method().to_vec()).unwrap();
@@ -158,8 +188,9 @@ impl Server {
             }
             let message = inbound.take().unwrap();
             let header = message.header();
-            let call = self.hear(number, &header);
-            let act = *self.script.lock().unwrap();
+            let is_check = header.method() == b"larder_check";
+            let call = if is_check { self.checked() } else { self.hear(number, &header) };
+            let act = self.act(&header, is_check);
             tokio::time::sleep(act.time(header.method())).await;
             *self.handled.lock().unwrap() += 1;
             let reply = match act {
@@ -260,6 +291,12 @@ impl World {
             max_waiting: 2,
             idle_timeout: Duration::from_millis(2500),
             resolve_interval: Duration::from_secs(10),
+            check: finding::Kind::Call,
+            check_method: "larder_check".to_owned(),
+            check_expects: finding::Expects::Any,
+            check_timeout: Duration::from_millis(500),
+            check_interval: Duration::from_millis(500),
+            check_always: None,
             ejection_failures: 3,
             ejection_time: Duration::from_secs(1),
             ejection_time_max: Duration::from_secs(8),
@@ -282,6 +319,13 @@ impl World {
             self.servers.push(server);
         }
         self.backend()
+    }
+
+    /// The same, and watches over them.
+    pub(super) fn watch(&mut self) -> Arc<Backend> {
+        let backend = self.start();
+        tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
+        backend
     }
 
     pub(super) fn backend(&self) -> Arc<Backend> {
@@ -309,6 +353,8 @@ impl World {
         let server = Server {
             address,
             script: Arc::new(Mutex::new(Act::Answer)),
+            only: Arc::default(),
+            checks: Arc::default(),
             heard: Arc::default(),
             handled: Arc::default(),
             ended: Arc::default(),

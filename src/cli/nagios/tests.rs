@@ -27,11 +27,13 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
     let endpoint = |state: &&str| EndpointStatus {
         address: "127.0.0.1:9191".to_owned(),
         state: (*state).to_owned(),
+        reason: None,
         in_flight: 1,
         connections: 3,
     };
     let endpoints = states.iter().map(endpoint).collect();
-    BackendStatus { name: name.to_owned(), down: false, endpoints, window: window(&[]) }
+    let (name, methods_out) = (name.to_owned(), Vec::new());
+    BackendStatus { name, down: false, endpoints, methods_out, window: window(&[]) }
 }
 
 /// A minute of 100 calls, of which these were no hits.
@@ -117,7 +119,7 @@ fn the_worst_figure_decides() {
     let other = status(vec![backend("users", &["rotating"; 8]), backend("teams", &["ejected"])]);
     let table: [(Status, &[&str], State); 10] = [
         (two("rotating", "ejected"), &[], State::Warning),
-        (two("rotating", "probing"), &["--healthy-critical", "75:"], State::Critical),
+        (two("rotating", "ejected"), &["--healthy-critical", "75:"], State::Critical),
         (two("ejected", "ejected"), &[], State::Critical),
         (down, &[], State::Critical),
         (status(vec![backend("users", &[])]), &[], State::Critical),
@@ -197,7 +199,7 @@ fn the_backend_that_is_worst_decides_and_is_named() {
 
 #[test]
 fn a_backend_that_lacks_endpoints_is_named() {
-    let mut down = backend("teams", &["ejected", "probing"]);
+    let mut down = backend("teams", &["ejected", "ejected"]);
     down.down = true;
     let some =
         status(vec![backend("users", &["rotating"]), backend("orders", &["rotating", "ejected"]), down]);

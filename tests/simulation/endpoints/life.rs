@@ -138,6 +138,9 @@ impl Talk {
     }
 
     async fn handle(&mut self, message: &Message, bytes: (usize, usize)) -> ControlFlow<()> {
+        if message.name == CHECK {
+            return self.handle_check(message).await;
+        }
         let Some(asked) = Asked::of(message) else { return ControlFlow::Break(()) };
         let serial = self.stage.serial();
         self.stage.note(What::Began {
@@ -175,6 +178,29 @@ impl Talk {
             Mood::Up | Mood::Down | Mood::Slow(_) | Mood::Full => {}
         }
         self.act(deed, message, &asked, serial, padding).await
+    }
+
+    /// A check is no call of a client: it is answered as a method that the service does not have, and leaves no trace.
+    async fn handle_check(&mut self, message: &Message) -> ControlFlow<()> {
+        let mood = *self.now.borrow();
+        let more = if let Mood::Slow(more) = mood { more } else { 0 };
+        sleep(Duration::from_millis(self.habits.latency.0 + more)).await;
+        match mood {
+            Mood::Hangs => {
+                let _ = self.socket.read_u8().await;
+                return ControlFlow::Break(());
+            }
+            Mood::HangsUp => return ControlFlow::Break(()),
+            Mood::Up | Mood::Down | Mood::Slow(_) | Mood::Full => {}
+        }
+        let (name, seqid) = (message.name.clone(), message.seqid);
+        let reply = Message { kind: Kind::Exception, name, seqid, fields: Vec::new() };
+        let bytes = reply.bytes(self.speaks);
+        self.written += bytes.len();
+        match self.socket.write_all(&bytes).await {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     }
 
     fn decide(&self, asked: &Asked, kind: Kind, serial: i64, random: &mut impl Rng) -> Deed {
@@ -263,6 +289,8 @@ impl Talk {
     }
 }
 
+/// What a gateway calls that wants a sign of life.
+const CHECK: &str = "larder_check";
 const UNKNOWN_METHOD: i32 = 1;
 const INTERNAL_ERROR: i32 = 6;
 const BACKLOG: usize = 3;

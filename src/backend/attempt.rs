@@ -1,0 +1,294 @@
+//! One call's right to ask an endpoint, and what its end proves: of the method there, of the endpoint, or of nobody.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::cell::{self, Cell};
+use super::deadline::Deadline;
+use super::endpoint::Endpoint;
+use super::load::{Burden, Measure};
+use super::method::Method;
+use super::pool::Turn;
+use super::standing::{Effect, Why};
+use crate::call::{Answer, Said};
+use crate::dial::Refusal;
+use crate::fault::Fault;
+
+/// One call's right to ask an endpoint. Dropped without a word of what came of it, it tells nothing.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) endpoint: Arc<Endpoint>,
+    method: Arc<Method>,
+    cell: Arc<Cell>,
+    /// None once it has been told what came of it, or left to another.
+    role: Option<Role>,
+    burden: Burden,
+    /// When the call was sent, or is about to be.
+    sent: Option<Instant>,
+    chance: FairChance,
+    /// Its place where calls wait in a line.
+    pub(super) turn: Turn,
+}
+
+/// As what a call was let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// As any other.
+    Call,
+    /// It finds out whether its method is back at the endpoint.
+    Trial,
+    /// It finds out whether the endpoint is back.
+    Probe,
+    /// Its method is out there, and it has nothing else.
+    Beside,
+    /// The endpoint is out, and it has nothing else.
+    Beyond,
+}
+
+/// Whether an endpoint had the time to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FairChance {
+    Given,
+    /// It was asked when its call's time was nearly spent, or its client keeps it busy.
+    Denied,
+}
+
+impl Attempt {
+    /// An attempt at an endpoint that takes calls.
+    pub(super) fn call(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Self {
+        Self::with(endpoint, method, Role::Call)
+    }
+
+    /// The same, where it still does.
+    pub(super) fn admit(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
+        endpoint.takes(method).then(|| Self::call(endpoint, method))
+    }
+
+    /// The attempt that finds out whether a method is back at an endpoint, `patience` after the first moment it may.
+    pub(super) fn trial(
+        endpoint: &Arc<Endpoint>,
+        method: &Arc<Method>,
+        now: Instant,
+        patience: Duration,
+    ) -> Option<Self> {
+        let cell = endpoint.cells.find(method)?;
+        let begun =
+            endpoint.position.is_rotating() && cell.is_due(now, patience) && cell.begin_trial(now, patience);
+        begun.then(|| Self::with(endpoint, method, Role::Trial))
+    }
+
+    /// The attempt that finds out whether an endpoint is back.
+    pub(super) fn probe(endpoint: &Arc<Endpoint>, method: &Arc<Method>, now: Instant) -> Option<Self> {
+        let begun = !endpoint.position.is_rotating() && endpoint.position.begin_probe(now);
+        begun.then(|| Self::with(endpoint, method, Role::Probe))
+    }
+
+    /// An attempt at an endpoint where the method is out, if not too many pass.
+    pub(super) fn beside(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
+        let passes = endpoint.position.is_rotating() && endpoint.cells.of(method).pass(endpoint.passage());
+        passes.then(|| Self::with(endpoint, method, Role::Beside))
+    }
+
+    /// An attempt at an endpoint that is out, if it lets pass and not too many do.
+    pub(super) fn beyond(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
+        let passes = endpoint.position.lets_pass() && cell::pass(&endpoint.passing, endpoint.passage());
+        passes.then(|| Self::with(endpoint, method, Role::Beyond))
+    }
+
+    /// Notes that it is a retry: it does not keep a call waiting that was not tried yet.
+    pub(super) fn gives_way(&mut self) {
+        self.turn = Turn::Later;
+    }
+
+    /// Notes that the call is held up by what its own client sent before.
+    pub(super) fn stands_behind_others(&mut self) {
+        self.chance = FairChance::Denied;
+    }
+
+    /// Notes how much of its time the call has left now that it is sent.
+    pub(super) fn sends(&mut self, deadline: Option<Deadline>) {
+        self.sent = Some(Instant::now());
+        if deadline.is_some_and(Deadline::is_nearly_spent) {
+            self.chance = FairChance::Denied;
+        }
+    }
+
+    /// Notes that it waits for more than its own handler: how long it takes tells nothing.
+    pub(super) fn is_not_timed(&mut self) {
+        self.sent = None;
+    }
+
+    /// Leaves it to what goes on when the call has ended to say what came of it.
+    pub(super) fn hand_over(&mut self) -> Self {
+        let burden = self.endpoint.load.begin(None, Instant::now());
+        self.cell.begin();
+        Self {
+            burden,
+            endpoint: Arc::clone(&self.endpoint),
+            method: Arc::clone(&self.method),
+            cell: Arc::clone(&self.cell),
+            role: self.role.take(),
+            sent: None,
+            chance: self.chance,
+            turn: self.turn,
+        }
+    }
+
+    /// Ends it with an answer.
+    pub(super) fn answered(mut self, said: Said) {
+        self.endpoint.means.tally.answered();
+        let now = Instant::now();
+        if let Some(sent) = self.sent {
+            let took = now.duration_since(sent);
+            self.method.pace.answered(took);
+            let measure = match said {
+                Said::Result | Said::Nothing => {
+                    self.method.median.note(took);
+                    Measure::Result
+                }
+                Said::Declared(_) => Measure::Exception,
+            };
+            self.endpoint.load.note(measure, took, self.method.median.get(), now);
+        }
+        if self.role.is_some() {
+            let sent = self.sent.unwrap_or(now);
+            let turned = self.cell.answered(sent, now);
+            self.endpoint.note_method(turned, &self.method, None);
+            self.ends(self.endpoint.position.answered(sent, now), None);
+        }
+    }
+
+    /// Ends it with a call that has no reply and was sent.
+    pub(super) fn sent(self) {
+        self.endpoint.means.tally.sent();
+    }
+
+    /// Ends it with a fault.
+    pub(super) fn failed(self, fault: &Fault) {
+        self.endpoint.means.tally.failed(fault);
+        self.measure(fault);
+        self.proves(fault);
+    }
+
+    /// Ends it by what came of a call that is answered.
+    pub(super) fn settle(self, asked: Result<&Answer, &Fault>) {
+        match asked {
+            Ok(answer) => self.answered(answer.said),
+            Err(fault) => self.failed(fault),
+        }
+    }
+
+    /// Ends it with what a fault proves, which no counter has to tell.
+    pub(super) fn proves(mut self, fault: &Fault) {
+        if self.role.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let (sent, position) = (self.sent.unwrap_or(now), &self.endpoint.position);
+        let effect = match fault {
+            Fault::Unreachable { refusal, .. } => self.unreached(*refusal, now),
+            Fault::Timeout { .. } => {
+                if self.sent.is_some() && self.chance == FairChance::Given {
+                    self.method_failed(sent, now, fault);
+                }
+                position.suspect(now);
+                Effect::Unchanged
+            }
+            Fault::Garbage { .. } => {
+                self.method_failed(sent, now, fault);
+                position.suspect(now);
+                Effect::Unchanged
+            }
+            Fault::Failure { .. } => {
+                self.method_failed(sent, now, fault);
+                position.answered(sent, now)
+            }
+            Fault::Exception { .. } | Fault::MissingResult { .. } => {
+                let turned = self.cell.answered(sent, now);
+                self.endpoint.note_method(turned, &self.method, None);
+                position.answered(sent, now)
+            }
+            Fault::Closed { .. } => position.closed(now),
+            Fault::Down { .. }
+            | Fault::Busy { .. }
+            | Fault::Crowded { .. }
+            | Fault::Internal
+            | Fault::Stopped
+            | Fault::Protocol { .. } => Effect::Unchanged,
+        };
+        self.ends(effect, Some(fault));
+    }
+
+    fn measure(&self, fault: &Fault) {
+        let Some(measure) = Measure::of(fault) else { return };
+        if measure == Measure::Late && self.chance == FairChance::Denied {
+            return;
+        }
+        let now = Instant::now();
+        let took = self.sent.map_or(Duration::ZERO, |sent| now.duration_since(sent));
+        self.endpoint.load.note(measure, took, self.method.median.get(), now);
+    }
+
+    fn unreached(&self, refusal: Refusal, now: Instant) -> Effect {
+        let Endpoint { position, pulse, means, .. } = &*self.endpoint;
+        match refusal {
+            Refusal::Refused | Refusal::NoRoute => position.unreached(Why::Refused, now),
+            Refusal::Cut => position.closed(now),
+            // While others are answered it is full, and not gone.
+            Refusal::Silent if pulse.was_heard_since(now - means.settings.connect_timeout) => {
+                Effect::Unchanged
+            }
+            Refusal::Silent => position.unreached(Why::Silent, now),
+            Refusal::Nameless | Refusal::Ours => Effect::Unchanged,
+        }
+    }
+
+    fn method_failed(&self, sent: Instant, now: Instant, fault: &Fault) {
+        let Endpoint { means, .. } = &*self.endpoint;
+        let turned = self.cell.failed(sent, now, self.endpoint.limits(), || means.chance.share());
+        self.endpoint.note_method(turned, &self.method, Some(fault));
+    }
+
+    fn ends(&mut self, effect: Effect, fault: Option<&Fault>) {
+        self.release();
+        self.endpoint.note(effect, fault);
+    }
+
+    fn release(&mut self) {
+        match self.role.take() {
+            None | Some(Role::Call | Role::Probe) => {}
+            Some(Role::Trial) => self.cell.end_trial(),
+            Some(Role::Beside) => self.cell.leave(),
+            Some(Role::Beyond) => {
+                self.endpoint.passing.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    fn with(endpoint: &Arc<Endpoint>, method: &Arc<Method>, role: Role) -> Self {
+        let cell = endpoint.cells.of(method);
+        let burden = endpoint.load.begin(method.median.get(), Instant::now());
+        cell.begin();
+        Self {
+            burden,
+            endpoint: Arc::clone(endpoint),
+            method: Arc::clone(method),
+            cell,
+            role: Some(role),
+            sent: None,
+            chance: FairChance::Given,
+            turn: Turn::First,
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.release();
+        self.cell.end();
+        self.endpoint.load.end(self.burden);
+    }
+}

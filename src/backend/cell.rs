@@ -1,0 +1,325 @@
+//! What one method's calls say of one endpoint: whether it should get more of them.
+//!
+//! ```text
+//!              failures in a row, each sent after the one before        its time is over
+//!  Answering --------------------------------------------------> Out ---------------------> one trial at a time
+//!      ^                                                          ^                              |        |
+//!      |                                                          +-- failed: twice the time ----+        |
+//!      +--------------------------------------- answered -------------------------------------------------+
+//! ```
+//!
+//! Beside failures in a row, what counts is the share of answers over half a minute: an endpoint that fails too many of a method's
+//! calls is passed by as long as another does better.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When a cell is out and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Consecutive failures.
+    pub(super) failures: u32,
+    /// How long the first time; each further one in a row lasts twice as long.
+    pub(super) time: Duration,
+    /// The longest.
+    pub(super) time_max: Duration,
+}
+
+/// What one method's calls say of one endpoint.
+#[derive(Debug)]
+pub(super) struct Cell {
+    /// What `inner` comes to, for calls that only want to go on.
+    mood: AtomicU8,
+    /// Calls under way.
+    in_flight: AtomicUsize,
+    /// Those of them that have nothing else to answer with while it is out.
+    passing: AtomicUsize,
+    /// When an answer last came, in microseconds since the window began; 0 if none did.
+    answered: AtomicU64,
+    window: Window,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// In a row.
+    failures: u32,
+    /// When the first of them was counted.
+    failing_since: Option<Instant>,
+    /// When the last failure was counted. What was sent before it tells nothing more.
+    counted: Option<Instant>,
+    out: Option<Out>,
+    /// Times out in a row.
+    times: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Out {
+    since: Instant,
+    until: Instant,
+    trial: Trial,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trial {
+    None,
+    UnderWay,
+}
+
+/// What a call changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turned {
+    /// Nothing that others would notice.
+    No,
+    /// It is out for this long.
+    Out(Duration),
+    /// It answers again.
+    Back,
+}
+
+impl Cell {
+    pub(super) fn new(now: Instant) -> Self {
+        let inner = Mutex::default();
+        Self {
+            mood: AtomicU8::new(CALM),
+            in_flight: AtomicUsize::new(0),
+            passing: AtomicUsize::new(0),
+            answered: AtomicU64::new(0),
+            window: Window::new(now),
+            inner,
+        }
+    }
+
+    /// Whether it gets calls as any other.
+    #[inline]
+    pub(super) fn is_in(&self) -> bool {
+        self.mood.load(Ordering::Acquire) != OUT
+    }
+
+    /// Whether it fails so many of its calls that another endpoint should have them.
+    pub(super) fn is_poor(&self, now: Instant) -> bool {
+        self.mood.load(Ordering::Acquire) != CALM && self.window.is_poor(now)
+    }
+
+    /// Since when nothing but failures came, if it is out.
+    pub(super) fn failing_since(&self) -> Option<Instant> {
+        if self.is_in() {
+            return None;
+        }
+        self.lock().failing_since
+    }
+
+    /// Whether an answer came after `moment`.
+    pub(super) fn answered_since(&self, moment: Instant) -> bool {
+        self.answered.load(Ordering::Relaxed) > self.window.micros(moment)
+    }
+
+    /// Whether one call may find out whether it answers again, `patience` after the first moment it might.
+    pub(super) fn is_due(&self, now: Instant, patience: Duration) -> bool {
+        !self.is_in() && self.lock().out.is_some_and(|out| out.is_due(now, patience))
+    }
+
+    /// The same, and it is that call: to be ended by [`Cell::end_trial`].
+    pub(super) fn begin_trial(&self, now: Instant, patience: Duration) -> bool {
+        let mut inner = self.lock();
+        match &mut inner.out {
+            Some(out) if out.is_due(now, patience) => {
+                out.trial = Trial::UnderWay;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// The call that was to find out has ended.
+    pub(super) fn end_trial(&self) {
+        if let Some(out) = &mut self.lock().out {
+            out.trial = Trial::None;
+        }
+    }
+
+    /// Calls under way.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Lets one more call pass that has nothing else to answer with, if fewer than `most` do; to be ended by [`Cell::leave`].
+    pub(super) fn pass(&self, most: usize) -> bool {
+        pass(&self.passing, most)
+    }
+
+    pub(super) fn leave(&self) {
+        self.passing.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Begins anew.
+    pub(super) fn forget(&self) {
+        if self.mood.load(Ordering::Acquire) == CALM {
+            return;
+        }
+        let mut inner = self.lock();
+        *inner = Inner::default();
+        self.window.forget();
+        self.mood.store(CALM, Ordering::Release);
+    }
+
+    pub(super) fn begin(&self) {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn end(&self) {
+        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// A call that was sent at `sent` was answered. An answer from before it was out makes the next trial due at once.
+    pub(super) fn answered(&self, sent: Instant, now: Instant) -> Turned {
+        self.window.note(now, true);
+        self.answered.store(self.window.micros(now).max(1), Ordering::Relaxed);
+        if self.mood.load(Ordering::Acquire) == CALM {
+            return Turned::No;
+        }
+        let mut inner = self.lock();
+        if let Some(out) = inner.out.as_mut().filter(|out| sent < out.since) {
+            out.until = now;
+            return Turned::No;
+        }
+        let was_out = inner.out.take().is_some();
+        (inner.failures, inner.failing_since, inner.times) = (0, None, 0);
+        let mood = if self.window.is_poor(now) { UNEASY } else { CALM };
+        self.mood.store(mood, Ordering::Release);
+        if was_out { Turned::Back } else { Turned::No }
+    }
+
+    /// A call that was sent at `sent` failed in a way that blames the method here. `share` in 0..=1 places the end of the time
+    /// out between half and all of it.
+    pub(super) fn failed(
+        &self,
+        sent: Instant,
+        now: Instant,
+        limits: Limits,
+        share: impl FnOnce() -> f64,
+    ) -> Turned {
+        self.window.note(now, false);
+        let mut inner = self.lock();
+        // Of calls that were under way together one counts: they have one cause.
+        if inner.counted.is_some_and(|counted| sent < counted) {
+            return Turned::No;
+        }
+        inner.counted = Some(now);
+        inner.failing_since.get_or_insert(now);
+        inner.failures += 1;
+        let turned = match inner.out {
+            // Calls that have nothing else to answer with go on; only who was to find out has found out.
+            Some(out) if out.trial == Trial::None => Turned::No,
+            None if inner.failures < limits.failures => Turned::No,
+            Some(_) | None => inner.turn_out(limits, now, share()),
+        };
+        self.mood.store(if inner.out.is_some() { OUT } else { UNEASY }, Ordering::Release);
+        turned
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Each change is one assignment after another of plain values: no panic leaves it half done.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn turn_out(&mut self, limits: Limits, now: Instant, share: f64) -> Turned {
+        let time = equal_jitter(limits.time, limits.time_max, self.times, share);
+        self.times = self.times.saturating_add(1);
+        let since = self.out.map_or(now, |out| out.since);
+        self.out = Some(Out { since, until: now + time, trial: Trial::None });
+        Turned::Out(time)
+    }
+}
+
+impl Out {
+    fn is_due(&self, now: Instant, patience: Duration) -> bool {
+        self.trial == Trial::None && self.until + patience <= now
+    }
+}
+
+/// Counts one more, if there are fewer than `most`.
+pub(super) fn pass(passing: &AtomicUsize, most: usize) -> bool {
+    let more = |passing: usize| (passing < most).then_some(passing + 1);
+    passing.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+}
+
+/// `time`, doubled `times` times up to `most`: half of it for sure and a share in 0..=1 of the other half.
+pub(super) fn equal_jitter(time: Duration, most: Duration, times: u32, share: f64) -> Duration {
+    let half = time.saturating_mul(1 << times.min(DOUBLINGS_MAX)).min(most) / 2;
+    half + half.mul_f64(share.clamp(0.0, 1.0))
+}
+
+/// Answers and failures of the last half minute, in buckets that expire by themselves: a burst of failures weighs what it is, unlike in
+/// an average that decays (linkerd2's finding).
+#[derive(Debug)]
+struct Window {
+    began: Instant,
+    /// The bucket's number in the upper half, answers and failures in a quarter each.
+    buckets: [AtomicU64; BUCKETS],
+}
+
+impl Window {
+    fn new(began: Instant) -> Self {
+        Self { began, buckets: Default::default() }
+    }
+
+    fn note(&self, now: Instant, answered: bool) {
+        let number = self.number(now);
+        let Some(bucket) = self.buckets.get(number as usize % BUCKETS) else { return };
+        let one = if answered { 1 << 16 } else { 1 };
+        let noted = |old: u64| {
+            let old = if old >> 32 == number { old } else { number << 32 };
+            let count = if answered { old >> 16 & 0xffff } else { old & 0xffff };
+            // A full bucket has said enough.
+            Some(if count == 0xffff { old } else { old + one })
+        };
+        let _ = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, noted);
+    }
+
+    fn is_poor(&self, now: Instant) -> bool {
+        let number = self.number(now);
+        let oldest = (number + 1).saturating_sub(BUCKETS as u64);
+        let of_late = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
+        let (answers, failures) =
+            of_late.filter(|bucket| bucket >> 32 >= oldest).fold((0, 0), |(answers, failures), one| {
+                (answers + (one >> 16 & 0xffff), failures + (one & 0xffff))
+            });
+        let samples = answers + failures;
+        samples >= SAMPLES && answers * 100 < samples * ANSWERS_PERCENT
+    }
+
+    fn forget(&self) {
+        self.buckets.iter().for_each(|bucket| bucket.store(0, Ordering::Relaxed));
+    }
+
+    fn micros(&self, moment: Instant) -> u64 {
+        moment.saturating_duration_since(self.began).as_micros() as u64
+    }
+
+    fn number(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.began).as_secs() / BUCKET_SECONDS
+    }
+}
+
+/// Answering without a failure.
+const CALM: u8 = 0;
+/// Answering after a failure.
+const UNEASY: u8 = 1;
+/// It gets no calls but those that find out, and those that have nothing else to answer with.
+const OUT: u8 = 2;
+/// Keeps the shift in range; any time has reached its longest by then.
+const DOUBLINGS_MAX: u32 = 30;
+const BUCKETS: usize = 10;
+const BUCKET_SECONDS: u64 = 3;
+/// Finagle's and this product's numbers: below four answers of five, of at least ten calls.
+const ANSWERS_PERCENT: u64 = 80;
+const SAMPLES: u64 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! The cells of an endpoint: one for each method that was asked there.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::cell::Cell;
+use super::method::Method;
+
+/// The cells of an endpoint, by their methods' numbers.
+#[derive(Debug, Default)]
+pub(super) struct Cells(RwLock<Vec<Option<Place>>>);
+
+/// A method that was asked here, and its cell.
+type Place = (Arc<Method>, Arc<Cell>);
+
+/// The calls that wait for an endpoint, by what is known of their methods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// Of methods that had no answer of late: nobody knows how long they take.
+    pub(super) unknown: usize,
+    /// The slowest answer of the other methods.
+    pub(super) slowest: Duration,
+}
+
+impl Cells {
+    /// The cell of a method.
+    pub(super) fn of(&self, method: &Arc<Method>) -> Arc<Cell> {
+        if let Some(cell) = self.find(method) {
+            return cell;
+        }
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() <= method.index {
+            all.resize(method.index + 1, None);
+        }
+        match all.get_mut(method.index) {
+            Some(Some((_, cell))) => Arc::clone(cell),
+            Some(empty) => {
+                let cell = Arc::new(Cell::new(Instant::now()));
+                *empty = Some((Arc::clone(method), Arc::clone(&cell)));
+                cell
+            }
+            None => Arc::new(Cell::new(Instant::now())),
+        }
+    }
+
+    /// The cell of a method, if it was asked here before.
+    pub(super) fn find(&self, method: &Method) -> Option<Arc<Cell>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(method.index)?.as_ref().map(|(_, cell)| Arc::clone(cell))
+    }
+
+    /// Whether a method gets calls here as any other.
+    pub(super) fn is_in(&self, method: &Method) -> bool {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(method.index).and_then(Option::as_ref).is_none_or(|(_, cell)| cell.is_in())
+    }
+
+    /// What waits.
+    pub(super) fn waiting(&self) -> Waiting {
+        self.fold(Waiting::default(), |waiting, method, cell| {
+            match (cell.in_flight(), method.pace.slowest()) {
+                (0, _) => waiting,
+                (count, None) => Waiting { unknown: waiting.unknown + count, ..waiting },
+                (_, Some(slowest)) => Waiting { slowest: waiting.slowest.max(slowest), ..waiting },
+            }
+        })
+    }
+
+    /// Whether two methods are out here and nothing was answered since the last of them began to fail.
+    pub(super) fn none_answers(&self) -> bool {
+        let (outs, since) = self.fold((0, None), |(outs, since), _, cell| match cell.failing_since() {
+            None => (outs, since),
+            began => (outs + 1, since.max(began)),
+        });
+        let Some(since) = since.filter(|_| outs >= METHODS_OUT) else { return false };
+        self.fold(true, |none, _, cell| none && !cell.answered_since(since))
+    }
+
+    /// The methods that are out here.
+    pub(super) fn out(&self) -> Vec<Arc<Method>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let out = all.iter().flatten().filter(|(_, cell)| !cell.is_in());
+        out.map(|(method, _)| Arc::clone(method)).collect()
+    }
+
+    /// Begins anew.
+    pub(super) fn forget(&self) {
+        self.fold((), |(), _, cell| cell.forget());
+    }
+
+    fn fold<T>(&self, first: T, step: impl Fn(T, &Method, &Cell) -> T) -> T {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().flatten().fold(first, |so_far, (method, cell)| step(so_far, method, cell))
+    }
+}
+
+/// One method that fails is its own business; of two that do and nothing answered beside them, the endpoint is the cause.
+const METHODS_OUT: usize = 2;

@@ -1,0 +1,62 @@
+//! A check: asks an endpoint for a sign of life beside all calls.
+
+use tokio::time::{Instant, timeout};
+
+use super::connection::{After, Broken, Connection, Verified};
+use super::endpoint::Endpoint;
+use super::finding::{Asked, Finding, Kind};
+use crate::dial::Refusal;
+
+impl Endpoint {
+    /// Asks for a sign of life, over a connection that lies idle if there is one. A check counts for nothing among the calls.
+    pub(super) async fn check(&self) -> Finding {
+        // Who has all connections that may be has no room for a check.
+        let Some(_permit) = self.pool.spare() else { return Finding::Nothing };
+        let began = Instant::now();
+        let asked = &self.means.check;
+        match timeout(asked.timeout, self.asks(asked)).await {
+            Ok(finding) => finding,
+            // Full is not dead: who answers on another connection has no time for this one.
+            Err(_) if self.pulse.was_heard_since(began) || self.may_be_held_up() => Finding::Nothing,
+            Err(_) => Finding::Late,
+        }
+    }
+
+    async fn asks(&self, asked: &Asked) -> Finding {
+        let call = match asked.kind {
+            Kind::Off => return Finding::Alive,
+            Kind::Tcp => return self.connect().await.map_or_else(Finding::unreached, |_| Finding::Alive),
+            Kind::Call | Kind::Fb303 => asked.call(self.means.settings.protocol),
+        };
+        // One that its peer has closed at rest says nothing.
+        if let Some(mut idle) = self.pool.idle(&self.means.tally) {
+            match idle.exchange(&call).await {
+                Err(Broken::Unsent) => {}
+                asked => {
+                    let finding = self.judge(&asked);
+                    if asked.is_ok_and(|reply| reply.after == After::Clean) {
+                        self.pool.put_back(idle);
+                    }
+                    return finding;
+                }
+            }
+        }
+        match self.connect().await {
+            Ok(mut connection) => self.judge(&connection.exchange(&call).await),
+            Err(refusal) => Finding::unreached(refusal),
+        }
+    }
+
+    fn judge(&self, asked: &Result<Verified, Broken>) -> Finding {
+        match asked {
+            Ok(reply) => self.means.check.judge(self.means.settings.protocol, reply),
+            Err(Broken::Unsent | Broken::Closed) => Finding::Closed,
+            Err(Broken::Garbage(_)) => Finding::Unwell,
+        }
+    }
+
+    async fn connect(&self) -> Result<Box<Connection>, Refusal> {
+        let stream = self.means.dial.dial(self.address).await.map_err(|error| Refusal::of(&error))?;
+        Ok(self.connection(stream, self.pool.room()))
+    }
+}

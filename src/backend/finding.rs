@@ -1,0 +1,135 @@
+//! What an endpoint is asked in a check, and what its answer says of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::connection::Verified;
+use crate::call::{Call, Said};
+use crate::dial::Refusal;
+use crate::wire::Protocol;
+use crate::wire::cursor::{Cursor, U32_VARINT, zigzag};
+use crate::wire::message::Kind as Message;
+
+/// How an endpoint is asked for a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// A call without arguments; any proper reply is a sign of life, an exception too.
+    Call,
+    /// fb303's `getStatus`, by its answer.
+    Fb303,
+    /// A connection that opens.
+    Tcp,
+    /// Not at all: an endpoint returns when its time is over.
+    Off,
+}
+
+/// What an endpoint is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) kind: Kind,
+    /// The method that [`Kind::Call`] calls.
+    pub(super) method: Bytes,
+    pub(super) expects: Expects,
+    pub(super) timeout: Duration,
+}
+
+/// Which answer to a check is a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Expects {
+    /// Any, an exception too: the default method is one that nobody has.
+    Any,
+    /// A result.
+    Result,
+}
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// A sign of life.
+    Alive,
+    /// No connection, or no way there.
+    Refused,
+    /// The connection ended without an answer.
+    Closed,
+    /// Nothing in time, though there was nothing that could hold it up.
+    Late,
+    /// What came is no answer, or says that it is not well.
+    Unwell,
+    /// Nothing can be told.
+    Nothing,
+}
+
+impl Finding {
+    /// All there are.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Alive, Self::Refused, Self::Closed, Self::Late, Self::Unwell, Self::Nothing];
+
+    /// The word for it in metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Refused => "refused",
+            Self::Closed => "closed",
+            Self::Late => "late",
+            Self::Unwell => "unwell",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// What an endpoint says of itself that gave no connection.
+    pub(super) fn unreached(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Refused | Refusal::NoRoute => Self::Refused,
+            Refusal::Cut => Self::Closed,
+            Refusal::Silent => Self::Late,
+            Refusal::Nameless | Refusal::Ours => Self::Nothing,
+        }
+    }
+}
+
+impl Asked {
+    pub(super) fn call(&self, protocol: Protocol) -> Call {
+        let name = match self.kind {
+            Kind::Fb303 => Bytes::from_static(b"getStatus"),
+            Kind::Call | Kind::Tcp | Kind::Off => self.method.clone(),
+        };
+        // A struct without fields is the same in both protocols.
+        Call { protocol, name, kind: Message::Call, body: Bytes::from_static(&[0]) }
+    }
+
+    pub(super) fn judge(&self, protocol: Protocol, reply: &Verified) -> Finding {
+        let said = Said::of(protocol, &reply.body);
+        let result = reply.kind == Message::Reply && said == Ok(Said::Result);
+        match (self.kind, self.expects) {
+            (Kind::Fb303, _) => match result.then(|| status(protocol, &reply.body)).flatten() {
+                Some(ALIVE | WARNING) => Finding::Alive,
+                Some(_) | None => Finding::Unwell,
+            },
+            (Kind::Call | Kind::Tcp | Kind::Off, Expects::Result) if !result => Finding::Unwell,
+            (Kind::Call | Kind::Tcp | Kind::Off, Expects::Any | Expects::Result) => match said {
+                Ok(_) => Finding::Alive,
+                Err(_) => Finding::Unwell,
+            },
+        }
+    }
+}
+
+/// The number that fb303's `getStatus` answers.
+fn status(protocol: Protocol, body: &[u8]) -> Option<i64> {
+    let mut cursor = Cursor::new(protocol, body, 0);
+    cursor.field(0).ok()??;
+    match protocol {
+        Protocol::Binary => cursor.array().ok().map(|bytes| i32::from_be_bytes(bytes).into()),
+        Protocol::Compact => cursor.varint(U32_VARINT).ok().map(zigzag),
+    }
+}
+
+/// fb303's word for a service that is well.
+const ALIVE: i64 = 2;
+/// fb303's word for one that is not quite, and answers.
+const WARNING: i64 = 5;

@@ -1,0 +1,148 @@
+//! What takes an endpoint out of rotation, and what brings it back.
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn pace(kind: Kind) -> Pace {
+    Pace { kind, interval: 500 * MS, always: None, rest: SECOND, rest_max: 4 * SECOND }
+}
+
+fn position(kind: Kind) -> (Position, Instant) {
+    let now = Instant::now();
+    (Position::new(pace(kind), now), now)
+}
+
+/// The moment of the next check, which is begun.
+fn begin(position: &Position, now: Instant) -> Instant {
+    let at = position.check_at().expect("one is wanted").max(now);
+    assert!(position.begin_check(at));
+    assert!(!position.begin_check(at), "one at a time");
+    at
+}
+
+fn check(position: &Position, now: Instant, finding: Finding) -> (Instant, Effect) {
+    let at = begin(position, now);
+    (at, position.checked(finding, at, 0.5))
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_refusals_take_it_out_and_one_answered_check_brings_it_back() {
+    for kind in [Kind::Call, Kind::Fb303, Kind::Tcp] {
+        let (position, now) = position(kind);
+        assert_eq!(position.unreached(Why::Refused, now), Effect::Unchanged);
+        let (now, effect) = check(&position, now, Finding::Refused);
+        assert_eq!(effect, Effect::Ejected(Why::Refused));
+        assert!(!position.lets_pass() && !position.is_probe_due(now));
+        let (later, _) = check(&position, now, Finding::Refused);
+        assert_eq!(later - now, 500 * MS);
+        let (_, effect) = check(&position, later, Finding::Alive);
+        assert_eq!((effect, position.standing()), (Effect::Returned, Standing::Rotating));
+        assert_eq!(position.check_at(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_between_two_refusals_makes_them_one() {
+    let (position, now) = position(Kind::Call);
+    position.unreached(Why::Refused, now);
+    position.answered(now, now + MS);
+    assert_eq!(position.unreached(Why::Refused, now + 2 * MS), Effect::Unchanged);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_needs_a_proper_answer_where_only_connections_are_checked_it_needs_time() {
+    for (kind, waits) in [(Kind::Call, Duration::ZERO), (Kind::Tcp, SECOND), (Kind::Off, SECOND)] {
+        let (position, now) = position(kind);
+        assert_eq!(position.eject(Why::Silent, now, Duration::ZERO), Effect::Ejected(Why::Silent));
+        assert!(position.lets_pass());
+        let mut at = now;
+        while position.standing() != Standing::Rotating {
+            (at, _) = check(&position, at, Finding::Alive);
+        }
+        assert!(at - now >= waits && at - now <= waits + 500 * MS, "{kind:?} {:?}", at - now);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_calls_took_out_comes_back_by_a_call_at_once_and_by_checks_when_its_time_is_over() {
+    let (position, began) = position(Kind::Call);
+    let mut now = began;
+    position.eject(Why::Failing, now, 3 * SECOND);
+    while position.standing() != Standing::Rotating {
+        (now, _) = check(&position, now, Finding::Alive);
+    }
+    assert!(now - began >= 3 * SECOND, "{:?}", now - began);
+    assert_eq!(position.times(), 1, "no call was answered yet");
+    position.eject(Why::Failing, now, 3 * SECOND);
+    assert_eq!(position.times(), 2);
+    assert_eq!(position.answered(now - MS, now), Effect::Unchanged, "that was sent before");
+    assert!(position.begin_probe(now) && !position.begin_probe(now + 499 * MS));
+    assert_eq!(position.answered(now, now + MS), Effect::Returned);
+    assert_eq!(position.times(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_closes_on_every_check_is_tried_again_more_and_more_rarely_and_known_once_it_answers() {
+    let (position, mut now) = position(Kind::Call);
+    for seconds in [1, 2, 4, 4] {
+        position.closed(now);
+        let (out, effect) = check(&position, now, Finding::Closed);
+        assert_eq!(effect, Effect::Ejected(Why::Closed));
+        now = out;
+        while position.standing() != Standing::Rotating {
+            (now, _) = check(&position, now, Finding::Closed);
+        }
+        let took = now - out;
+        assert!(took >= seconds * SECOND && took < seconds * SECOND + 500 * MS, "{took:?}");
+    }
+    position.answered(now, now);
+    for _ in 0..10 {
+        position.closed(now);
+        (now, _) = check(&position, now, Finding::Closed);
+    }
+    assert_eq!(position.standing(), Standing::Rotating);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_calls_find_out_checks_are_not_believed() {
+    let (position, mut now) = position(Kind::Call);
+    position.eject(Why::Failing, now, Duration::ZERO);
+    for _ in 0..20 {
+        position.begin_probe(now);
+        (now, _) = check(&position, now, Finding::Alive);
+        assert_eq!(position.standing(), Standing::Ejected(Why::Failing));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_are_no_closer_than_their_interval_whatever_is_suspected() {
+    let (position, now) = position(Kind::Call);
+    position.suspect(now);
+    let (at, _) = check(&position, now, Finding::Nothing);
+    assert_eq!((at, position.check_at()), (now, None));
+    position.suspect(now + MS);
+    position.closed(now + 2 * MS);
+    assert_eq!(position.check_at(), Some(now + 500 * MS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_refuses_while_it_is_out_for_silence_lets_nothing_pass_any_more() {
+    let (position, now) = position(Kind::Call);
+    position.eject(Why::Silent, now, Duration::ZERO);
+    check(&position, now, Finding::Refused);
+    assert_eq!((position.standing(), position.lets_pass()), (Standing::Ejected(Why::Refused), false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn periodic_checks_go_on_by_themselves() {
+    let now = Instant::now();
+    let position = Position::new(Pace { always: Some(10 * SECOND), ..pace(Kind::Call) }, now);
+    let (at, _) = check(&position, now, Finding::Alive);
+    assert_eq!(at - now, 10 * SECOND);
+    assert_eq!(position.check_at(), Some(at + 10 * SECOND));
+    let (at, _) = check(&position, at, Finding::Unwell);
+    let (_, effect) = check(&position, at, Finding::Unwell);
+    assert_eq!(effect, Effect::Ejected(Why::Unwell));
+}

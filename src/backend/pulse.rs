@@ -1,0 +1,156 @@
+//! What is heard of an endpoint while calls wait for it: since when nothing, and how many it has answered at once.
+//!
+//! A two-way call waits from the moment that it is fully written. The endpoint is silent since the last byte that came from it on any
+//! connection, or since a first call began to wait, whichever is later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What is heard of an endpoint. Shared by its connections; a few atomic operations for a call.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    began: Instant,
+    /// Calls sent so far.
+    sent: AtomicU64,
+    /// Calls that wait.
+    waiting: AtomicUsize,
+    /// When a first call began to wait, in microseconds.
+    since: AtomicU64,
+    /// When a byte last came, in microseconds.
+    heard: AtomicU64,
+    /// The most calls that were seen to be handled at once.
+    parallel: AtomicUsize,
+}
+
+/// A call that waits; it does no longer when this is dropped.
+#[derive(Debug)]
+pub(super) struct Wait {
+    pulse: Arc<Pulse>,
+    /// How many were sent up to it.
+    number: u64,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            began: Instant::now(),
+            sent: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            since: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            parallel: AtomicUsize::new(1),
+        })
+    }
+
+    /// A call was written whose answer is waited for.
+    pub(super) fn wait(self: &Arc<Self>) -> Wait {
+        let number = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.waiting.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.since.store(self.now(), Ordering::Release);
+        }
+        Wait { pulse: Arc::clone(self), number }
+    }
+
+    /// A byte came.
+    pub(super) fn heard(&self) {
+        self.heard.store(self.now(), Ordering::Release);
+    }
+
+    /// For how long nothing came although a call waits. Zero where none does.
+    pub(super) fn silence(&self) -> Duration {
+        if self.waiting.load(Ordering::Acquire) == 0 {
+            return Duration::ZERO;
+        }
+        let since = self.since.load(Ordering::Acquire).max(self.heard.load(Ordering::Acquire));
+        Duration::from_micros(self.now().saturating_sub(since))
+    }
+
+    /// Whether a byte came after `moment`.
+    pub(super) fn was_heard_since(&self, moment: Instant) -> bool {
+        let moment = moment.saturating_duration_since(self.began).as_micros() as u64;
+        self.heard.load(Ordering::Acquire) > moment
+    }
+
+    /// The most calls that were seen to be handled at once, at least 1.
+    pub(super) fn parallel(&self) -> usize {
+        self.parallel.load(Ordering::Relaxed)
+    }
+
+    /// Forgets what was seen: what listens there now may be another process.
+    pub(super) fn reset(&self) {
+        self.parallel.store(1, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
+    }
+}
+
+impl Wait {
+    /// The call was answered. Where it has overtaken others that were sent before and still wait, the endpoint handles that many at
+    /// once: a server with one worker answers in the order of what it is sent.
+    pub(super) fn answered(self) {
+        let Pulse { sent, waiting, parallel, .. } = &*self.pulse;
+        let others = waiting.load(Ordering::Relaxed).saturating_sub(1);
+        // At most these of the others were sent after it.
+        let later = sent.load(Ordering::Relaxed).saturating_sub(self.number);
+        let seen = 1 + others.saturating_sub(usize::try_from(later).unwrap_or(usize::MAX));
+        if seen > parallel.load(Ordering::Relaxed) {
+            parallel.fetch_max(seen, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.pulse.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_begins_with_the_first_that_waits_and_anew_with_each_byte() {
+        let pulse = Pulse::new();
+        tokio::time::advance(SECOND).await;
+        assert_eq!(pulse.silence(), Duration::ZERO);
+        let first = pulse.wait();
+        tokio::time::advance(SECOND).await;
+        let second = pulse.wait();
+        assert_eq!(pulse.silence(), SECOND);
+        drop(first);
+        assert_eq!(pulse.silence(), SECOND, "somebody waited all the time");
+        let now = Instant::now();
+        assert!(!pulse.was_heard_since(now));
+        tokio::time::advance(SECOND).await;
+        pulse.heard();
+        assert!(pulse.was_heard_since(now));
+        tokio::time::advance(SECOND).await;
+        assert_eq!(pulse.silence(), SECOND);
+        drop(second);
+        assert_eq!(pulse.silence(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_worker_never_looks_like_two_and_who_overtakes_shows_how_many_there_are() {
+        let pulse = Pulse::new();
+        let serial = [pulse.wait(), pulse.wait(), pulse.wait()];
+        serial.into_iter().for_each(Wait::answered);
+        assert_eq!(pulse.parallel(), 1);
+        let (slow, stuck) = (pulse.wait(), pulse.wait());
+        pulse.wait().answered();
+        assert_eq!(pulse.parallel(), 3);
+        drop((slow, stuck));
+        pulse.wait().answered();
+        assert_eq!(pulse.parallel(), 3);
+        pulse.reset();
+        assert_eq!(pulse.parallel(), 1);
+    }
+}

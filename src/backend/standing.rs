@@ -1,0 +1,80 @@
+//! Where an endpoint stands, in the words of metrics, logs and `/status`.
+
+/// Where an endpoint stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It takes calls.
+    Rotating,
+    /// It takes none, but those that find out and those that have nothing else to answer with.
+    Ejected(Why),
+}
+
+/// What took an endpoint out of rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It refuses connections, or there is no way to it.
+    Refused,
+    /// It ends connections without an answer, a check's too.
+    Closed,
+    /// No byte comes from it although calls wait.
+    Silent,
+    /// It answers checks with something else than an answer, or says that it is not well.
+    Unwell,
+    /// Calls of several methods fail there, and none is answered.
+    Failing,
+}
+
+impl Standing {
+    /// The word for it in metrics and `/status`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotating => "rotating",
+            Self::Ejected(_) => "ejected",
+        }
+    }
+
+    /// Why it takes no calls.
+    pub(crate) fn why(self) -> Option<Why> {
+        match self {
+            Self::Rotating => None,
+            Self::Ejected(why) => Some(why),
+        }
+    }
+}
+
+impl Why {
+    /// All there are.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Refused, Self::Closed, Self::Silent, Self::Unwell, Self::Failing];
+
+    /// The word for it in metrics, logs and `/status`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Closed => "closed",
+            Self::Silent => "silent",
+            Self::Unwell => "unwell",
+            Self::Failing => "failing",
+        }
+    }
+
+    /// Whether calls that have nothing else to answer with still go there: where no connection can be had, or none lasts, they
+    /// would only wait for a fault.
+    pub(super) fn lets_pass(self) -> bool {
+        match self {
+            Self::Refused | Self::Closed => false,
+            Self::Silent | Self::Unwell | Self::Failing => true,
+        }
+    }
+}
+
+/// What happened to an endpoint by something that was seen of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It stands as it stood.
+    Unchanged,
+    /// It left the rotation.
+    Ejected(Why),
+    /// It is back.
+    Returned,
+}

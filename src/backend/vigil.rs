@@ -1,0 +1,96 @@
+//! Watches over the endpoints of a backend: hears their silence, has them checked, and takes out those whose calls all fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, sleep_until};
+
+use super::Backend;
+use super::cell::equal_jitter;
+use super::endpoint::{Endpoint, SILENCE_LEAST};
+use super::finding::Finding;
+use super::standing::{Standing, Why};
+
+/// The checks under way.
+type Checks = FuturesUnordered<BoxFuture<'static, (Arc<Endpoint>, Finding)>>;
+
+impl Backend {
+    /// Watches, for ever. Checks that are under way end with it.
+    pub(super) async fn watch_forever(&self) {
+        let mut checks = Checks::new();
+        loop {
+            let now = Instant::now();
+            let endpoints = self.endpoints.all();
+            for endpoint in endpoints.iter() {
+                listen(endpoint, now);
+                if endpoint.position.begin_check(now) {
+                    let endpoint = Arc::clone(endpoint);
+                    checks.push(Box::pin(async move {
+                        let finding = endpoint.check().await;
+                        (endpoint, finding)
+                    }));
+                }
+            }
+            self.take_out_failing(&endpoints, now);
+            let next = next(&endpoints, now);
+            tokio::select! {
+                biased;
+                Some((endpoint, finding)) = checks.next() => self.found(&endpoint, finding),
+                () = self.means.alarm.notified() => {}
+                () = sleep_until(next) => {}
+            }
+        }
+    }
+
+    fn found(&self, endpoint: &Endpoint, finding: Finding) {
+        self.means.tally.checked(finding);
+        let effect = endpoint.position.checked(finding, Instant::now(), self.means.chance.share());
+        endpoint.note(effect, None);
+    }
+
+    /// Takes endpoints out whose methods all fail: half of them at most, and never the last. The others' methods are out one by one.
+    fn take_out_failing(&self, endpoints: &[Arc<Endpoint>], now: Instant) {
+        let standing = |wanted: fn(Standing) -> bool| {
+            endpoints.iter().filter(|one| wanted(one.position.standing())).count()
+        };
+        for endpoint in endpoints.iter().filter(|one| one.position.is_rotating() && one.cells.none_answers())
+        {
+            let failing = standing(|one| one == Standing::Ejected(Why::Failing));
+            if standing(|one| one == Standing::Rotating) < 2 || (failing + 1) * 2 > endpoints.len() {
+                return;
+            }
+            let (settings, times) = (&self.means.settings, endpoint.position.times());
+            let share = self.means.chance.share();
+            let time = equal_jitter(settings.ejection_time, settings.ejection_time_max, times, share);
+            endpoint.note(endpoint.position.eject(Why::Failing, now, time), None);
+        }
+    }
+}
+
+/// Has an endpoint checked that is silent, and takes it out where no check can tell.
+fn listen(endpoint: &Endpoint, now: Instant) {
+    let silence = endpoint.pulse.silence();
+    if silence < SILENCE_LEAST || silence < endpoint.patience() || !endpoint.position.is_rotating() {
+        return;
+    }
+    match silence < endpoint.patience().max(SILENCE_ALONE) {
+        true => endpoint.position.suspect(now),
+        false => endpoint.note(endpoint.position.eject(Why::Silent, now, Duration::ZERO), None),
+    }
+}
+
+/// When to look again at the latest.
+fn next(endpoints: &[Arc<Endpoint>], now: Instant) -> Instant {
+    let listens = |one: &Arc<Endpoint>| one.in_flight() > 0;
+    let tick = now + if endpoints.iter().any(listens) { TICK } else { TICK_IDLE };
+    endpoints.iter().filter_map(|one| one.position.check_at()).fold(tick, Instant::min).max(now)
+}
+
+/// How often calls that wait are looked after: a fraction of the shortest silence that counts.
+const TICK: Duration = Duration::from_millis(100);
+/// How often, where none wait: whoever begins to wait is noticed by then.
+const TICK_IDLE: Duration = Duration::from_millis(500);
+/// Silence that proves by itself that an endpoint is gone, where a check might only be held up by what it is silent about.
+const SILENCE_ALONE: Duration = Duration::from_secs(10);

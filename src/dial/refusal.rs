@@ -1,0 +1,76 @@
+//! Why no connection could be opened, by whom that blames.
+
+use std::io;
+
+use rustix::io::Errno;
+
+/// Why no connection could be opened. What the system says of it is more; this is what it proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The endpoint's host answers, and nobody listens there.
+    Refused,
+    /// The endpoint ended the connection before a byte of a call had left.
+    Cut,
+    /// There is no way to the endpoint's host.
+    NoRoute,
+    /// Nothing came back in time: the host is lost, or as many wait there as its backlog holds.
+    Silent,
+    /// No address is known: no endpoint was asked.
+    Nameless,
+    /// The gateway's own host gives none: it has no descriptor, port, memory, permission or network for it. Whatever is not
+    /// known to prove anything of the endpoint counts as this.
+    Ours,
+}
+
+impl Refusal {
+    /// What the system's error proves.
+    pub fn of(error: &io::Error) -> Self {
+        if error.raw_os_error() == Some(Errno::HOSTDOWN.raw_os_error()) {
+            return Self::NoRoute;
+        }
+        let proven = PROOFS.iter().find(|(kind, _)| *kind == error.kind());
+        proven.map_or(Self::Ours, |(_, refusal)| *refusal)
+    }
+
+    /// Whether it is the endpoint's failure.
+    pub fn blames_endpoint(self) -> bool {
+        match self {
+            Self::Refused | Self::Cut | Self::NoRoute | Self::Silent => true,
+            Self::Nameless | Self::Ours => false,
+        }
+    }
+}
+
+/// What proves something of the endpoint. A network that is unreachable is not among them: this host has no route to it.
+const PROOFS: [(io::ErrorKind, Refusal); 6] = [
+    (io::ErrorKind::ConnectionRefused, Refusal::Refused),
+    (io::ErrorKind::ConnectionReset, Refusal::Cut),
+    (io::ErrorKind::ConnectionAborted, Refusal::Cut),
+    (io::ErrorKind::BrokenPipe, Refusal::Cut),
+    (io::ErrorKind::HostUnreachable, Refusal::NoRoute),
+    (io::ErrorKind::TimedOut, Refusal::Silent),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_blames_whom_it_proves() {
+        let check = |refusal: Refusal, errors: &[Errno]| {
+            for errno in errors {
+                let error = io::Error::from_raw_os_error(errno.raw_os_error());
+                assert_eq!(Refusal::of(&error), refusal, "{error}");
+            }
+        };
+        check(Refusal::Refused, &[Errno::CONNREFUSED]);
+        check(Refusal::Cut, &[Errno::CONNRESET, Errno::CONNABORTED, Errno::PIPE]);
+        check(Refusal::NoRoute, &[Errno::HOSTUNREACH, Errno::HOSTDOWN]);
+        check(Refusal::Silent, &[Errno::TIMEDOUT]);
+        let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+        check(Refusal::Ours, &exhausted);
+        let forbidden = [Errno::NETUNREACH, Errno::NETDOWN, Errno::PERM, Errno::ACCESS, Errno::AGAIN];
+        check(Refusal::Ours, &forbidden);
+        check(Refusal::Ours, &[Errno::INVAL]);
+    }
+}
