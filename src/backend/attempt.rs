@@ -98,6 +98,11 @@ impl Attempt {
         passes.then(|| Self::with(endpoint, method, Role::Beyond))
     }
 
+    /// How long its method's answers usually take, as far as anybody knows.
+    pub(super) fn usual(&self) -> Duration {
+        self.method.median.get().unwrap_or_default()
+    }
+
     /// Notes that it is a retry: it does not keep a call waiting that was not tried yet.
     pub(super) fn gives_way(&mut self) {
         self.turn = Turn::Later;

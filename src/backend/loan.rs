@@ -79,7 +79,8 @@ impl Loan {
     ) -> Result<Self, Fault> {
         let endpoint = Arc::clone(&attempt.endpoint);
         let Endpoint { pool, means, .. } = &*endpoint;
-        let at = deadline.map(|deadline| deadline.at);
+        // A line is left when what would be left of the call's time is shorter than answers usually are.
+        let at = deadline.map(|deadline| deadline.at - attempt.usual().min(deadline.after));
         let patience = match want {
             Want::Any | Want::Fresh | Want::Opened | Want::Lane => at,
             Want::Own => {

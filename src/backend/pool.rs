@@ -35,17 +35,15 @@ use super::resting::{Rest, Resting};
 #[derive(Debug)]
 pub(super) struct Pool {
     idle: Mutex<Idlers>,
-    permits: Arc<Semaphore>,
+    permits: Line,
     /// The one that is kept for checks where there are many: calls that hang must not keep it from being found out that they do.
     kept: Option<Arc<Semaphore>>,
     /// Half of the connections, so that the other half is left to calls that are answered.
-    lanes: Arc<Semaphore>,
+    lanes: Line,
     lingering: Arc<Semaphore>,
     resting: Resting,
     open: Arc<AtomicUsize>,
     waiting: AtomicUsize,
-    /// Those of them that were not tried yet.
-    first: AtomicUsize,
     max_connections: usize,
     max_waiting: usize,
     idle_timeout: Duration,
@@ -83,14 +81,13 @@ impl Pool {
         let max_connections = settings.max_connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             idle: Mutex::default(),
-            permits: Arc::new(Semaphore::new(max_connections - usize::from(max_connections >= MANY))),
+            permits: Line::new(max_connections - usize::from(max_connections >= MANY)),
             kept: (max_connections >= MANY).then(|| Arc::new(Semaphore::new(1))),
-            lanes: Arc::new(Semaphore::new((max_connections / 2).max(1))),
+            lanes: Line::new((max_connections / 2).max(1)),
             lingering: Arc::new(Semaphore::new(max_connections)),
             resting: Resting::default(),
             open: Arc::default(),
             waiting: AtomicUsize::new(0),
-            first: AtomicUsize::new(0),
             max_connections,
             max_waiting: settings.max_waiting,
             idle_timeout: settings.idle_timeout,
@@ -159,7 +156,7 @@ impl Pool {
 
     /// The right to use a connection for a check, if there is one now.
     pub(super) fn spare(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(self.kept.as_ref().unwrap_or(&self.permits)).try_acquire_owned().ok()
+        Arc::clone(self.kept.as_ref().unwrap_or(&self.permits.permits)).try_acquire_owned().ok()
     }
 
     /// An idle connection for a check, the one that rested longest: calls take the others.
@@ -215,41 +212,59 @@ impl Pool {
 
     async fn line_up(
         &self,
-        permits: &Arc<Semaphore>,
+        line: &Line,
         turn: Turn,
         deadline: Option<Instant>,
     ) -> Result<OwnedSemaphorePermit, Full> {
-        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+        if let Some(permit) = line.take() {
             return Ok(permit);
         }
         let full = || Full { waiting: self.waiting.load(Ordering::Acquire) };
         let _queued = Queued::join(&self.waiting, self.max_waiting).ok_or_else(full)?;
         // Only now: a lane that comes to rest from here on sees that somebody waits.
         self.resting.recall_one();
-        let permit = within(deadline, self.stand_in_line(permits, turn)).await;
+        let permit = within(deadline, line.stand(turn)).await;
         permit.ok().flatten().ok_or_else(full)
-    }
-
-    /// Waits in a line that a semaphore moves first come, first served. Who has a later turn hands on what it gets, and joins
-    /// the line anew behind the others, for as long as somebody with the first turn waits.
-    async fn stand_in_line(&self, permits: &Arc<Semaphore>, turn: Turn) -> Option<OwnedSemaphorePermit> {
-        let _first = (turn == Turn::First).then(|| Queued::join(&self.first, usize::MAX));
-        loop {
-            let permit = Arc::clone(permits).acquire_owned().await.ok()?;
-            if turn == Turn::First || self.first.load(Ordering::Acquire) == 0 {
-                return Some(permit);
-            }
-            drop(permit);
-            // What nobody in the line was given is anybody's.
-            if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
-                return Some(permit);
-            }
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Idlers> {
         // A list of whole connections at every moment.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Permits, and the line for them.
+#[derive(Debug)]
+struct Line {
+    permits: Arc<Semaphore>,
+    /// Those in the line who have the first turn.
+    first: AtomicUsize,
+}
+
+impl Line {
+    fn new(permits: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), first: AtomicUsize::new(0) }
+    }
+
+    /// A permit, if one is left that nobody in the line was given.
+    fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).try_acquire_owned().ok()
+    }
+
+    /// Waits in the line, which the semaphore moves first come, first served. Who has a later turn hands on what it gets, and joins
+    /// the line anew behind the others, for as long as somebody with the first turn waits.
+    async fn stand(&self, turn: Turn) -> Option<OwnedSemaphorePermit> {
+        let _first = (turn == Turn::First).then(|| Queued::join(&self.first, usize::MAX));
+        loop {
+            let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+            if turn == Turn::First || self.first.load(Ordering::Acquire) == 0 {
+                return Some(permit);
+            }
+            drop(permit);
+            if let Some(permit) = self.take() {
+                return Some(permit);
+            }
+        }
     }
 }
 
@@ -271,3 +286,39 @@ impl Drop for Queued<'_> {
 
 /// Connections of which one may be kept for checks.
 const MANY: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// The order in which those get the one permit who come in the order of `turns`, each of whom gives it back at once.
+    async fn order(turns: &[Turn]) -> Vec<usize> {
+        let (line, order) = (Arc::new(Line::new(1)), Arc::new(Mutex::new(Vec::new())));
+        let held = line.take().unwrap();
+        for (number, turn) in turns.iter().copied().enumerate() {
+            let (line, order) = (Arc::clone(&line), Arc::clone(&order));
+            tokio::spawn(async move {
+                let _permit = line.stand(turn).await.unwrap();
+                order.lock().unwrap().push(number);
+            });
+            tokio::task::yield_now().await;
+        }
+        drop(held);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        order.lock().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn those_with_the_first_turn_go_before_all_others_and_each_kind_in_its_order() {
+        use Turn::{First, Later};
+        assert_eq!(order(&[First, First, First]).await, [0, 1, 2]);
+        assert_eq!(order(&[Later, Later, Later]).await, [0, 1, 2]);
+        assert_eq!(order(&[Later, First]).await, [1, 0]);
+        let mixed = order(&[Later, Later, First, Later, First]).await;
+        assert_eq!((mixed.len(), &mixed[..2]), (5, &[2, 4][..]));
+    }
+}

@@ -1,5 +1,6 @@
 //! Which connections are used again, and how many there may be.
 
+use super::super::pool::{Pool, Turn};
 use super::world::*;
 use crate::dial::Tcp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -103,6 +104,58 @@ async fn a_call_that_gets_no_connection_in_time_was_not_sent() {
     let fault = backend.answer(&call(), &once(), SECOND).await.unwrap_err();
     assert_eq!(fault.as_str(), "busy");
     assert_eq!(world.calls(), 1);
+}
+
+/// The line for lanes is another: retries would hand their permits on to one another for ever, and burn a core.
+#[tokio::test(start_paused = true)]
+async fn retries_go_not_behind_those_who_wait_for_a_lane() {
+    let pool = Arc::new(Pool::new(&Settings { max_waiting: 3, ..World::of(1).settings }));
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(pool.permit(Turn::First, None).await.unwrap());
+    }
+    let lanes = [pool.lane(None).await.unwrap(), pool.lane(None).await.unwrap()];
+    let waits = Arc::clone(&pool);
+    let lane = tokio::spawn(async move { waits.lane(None).await.is_ok() });
+    tokio::task::yield_now().await;
+    let retry = || {
+        let pool = Arc::clone(&pool);
+        tokio::spawn(async move { pool.permit(Turn::Later, None).await.is_ok() })
+    };
+    let retries = [retry(), retry()];
+    tokio::task::yield_now().await;
+    held.pop();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(retries.iter().all(|retry| retry.is_finished()) && !lane.is_finished());
+    drop(lanes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_is_left_when_no_time_is_left_for_an_answer() {
+    let mut world = World::of(1);
+    world.settings.max_connections = 1;
+    let backend = world.start();
+    world.all(Act::AnswerAfter(Duration::from_millis(300)));
+    for _ in 0..10 {
+        backend.answer(&call(), &once(), SECOND).await.unwrap();
+    }
+    world.all(Act::AnswerAfter(Duration::from_secs(5)));
+    let _held = spawn(&backend);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    for (time, waited) in [(1_000, 700), (200, 0)] {
+        let began = Instant::now();
+        let asked = backend.answer(&call(), &once(), Some(Duration::from_millis(time))).await;
+        assert_eq!(asked.unwrap_err().as_str(), "busy");
+        let waited = Duration::from_millis(waited);
+        assert!(
+            (waited..waited + Duration::from_millis(10)).contains(&began.elapsed()),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+    assert_eq!(world.calls(), 11, "nothing was sent that could not be answered");
 }
 
 #[tokio::test]
