@@ -6,11 +6,12 @@ mod simulated;
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::dial::{Tcp, keepalive};
+use crate::dial::Tcp;
 
 pub(crate) use peer::{Client, Peer};
 
@@ -75,9 +76,15 @@ impl Accept for TcpListener {
         // A reply goes out in one write; waiting to fill a segment would only delay it.
         let _ = stream.set_nodelay(true);
         // A client that vanished without a word is noticed, even if nothing is to be written to it.
-        let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive());
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+        let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
     }
 }
 
 /// Connections that the system holds until they are accepted.
 const BACKLOG: i32 = 1024;
+/// Silence after which the system asks whether a client is still there: nobody waits for one that is gone, and there may be
+/// thousands of them.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+/// Time between two such questions; Linux gives up after nine.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);

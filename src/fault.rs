@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use thrift::ApplicationErrorKind;
 
-use crate::dial::Refusal;
+use crate::dial::{End, Refusal};
 
 /// Why there is no answer. Closed: each column of the fault table is one exhaustive match.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -46,10 +46,12 @@ pub enum Fault {
         after: Duration,
     },
     /// The connection ended after the call was sent.
-    #[error("backend {backend} closed the connection without an answer")]
+    #[error("backend {backend} {}", end.as_deed())]
     Closed {
         /// The backend's name.
         backend: Arc<str>,
+        /// How it ended.
+        end: End,
     },
     /// The answer is no reply to this call.
     #[error("backend {backend} sent no proper reply: {why}")]
@@ -173,16 +175,18 @@ impl Fault {
     /// Whom it blames.
     ///
     /// A connection closed without an answer alone blames nobody: thriftpy2 answers an undeclared exception so, and one such
-    /// call would otherwise eject every endpoint in turn. It has the endpoint checked. A timeout blames who had the time to answer:
+    /// call would otherwise eject every endpoint in turn. It has the endpoint checked. One that ended because
+    /// its host is lost blames the endpoint. A timeout blames who had the time to answer:
     /// not who was asked, or dialled, when the call's time was nearly spent.
     pub fn blames(&self) -> Blame {
         match self {
             Self::Unreachable { refusal, .. } if refusal.blames_endpoint() => Blame::Endpoint,
+            Self::Closed { end, .. } if end.blames_endpoint() => Blame::Endpoint,
             Self::Timeout { .. } | Self::Garbage { .. } | Self::Failure { .. } => Blame::Method,
             Self::Unreachable { .. }
             | Self::Down { .. }
-            | Self::Busy { .. }
             | Self::Closed { .. }
+            | Self::Busy { .. }
             | Self::Exception { .. }
             | Self::MissingResult { .. }
             | Self::Crowded(_)
@@ -217,6 +221,7 @@ impl Fault {
             Self::Down { .. } => "down",
             Self::Busy { .. } => "busy",
             Self::Timeout { .. } => "timeout",
+            Self::Closed { end: End::Lost, .. } => "lost",
             Self::Closed { .. } => "closed",
             Self::Garbage { .. } => "garbage",
             Self::Exception { .. } => "exception",

@@ -7,7 +7,7 @@ use super::connection::{Broken, Verified};
 use super::deadline::Deadline;
 use super::means::Means;
 use crate::call::{Answer, Call, Returns, Said, Terms};
-use crate::dial::Refusal;
+use crate::dial::{End, Refusal};
 use crate::fault::Fault;
 use crate::wire::exception;
 use crate::wire::message::Kind;
@@ -54,8 +54,8 @@ impl Means {
         Fault::Busy { backend: Arc::clone(self.name()), waiting }
     }
 
-    pub(super) fn closed(&self) -> Fault {
-        Fault::Closed { backend: Arc::clone(self.name()) }
+    pub(super) fn closed(&self, end: End) -> Fault {
+        Fault::Closed { backend: Arc::clone(self.name()), end }
     }
 
     pub(super) fn late(&self, deadline: Deadline) -> Fault {
@@ -69,7 +69,7 @@ impl Means {
     pub(super) fn cut(&self, cut: Cut) -> Fault {
         match cut {
             Cut::Late(deadline) => self.late(deadline),
-            Cut::Broken(Broken::Closed) => self.closed(),
+            Cut::Broken(Broken::Closed(end)) => self.closed(end),
             Cut::Broken(Broken::Garbage(why)) => Fault::Garbage { backend: Arc::clone(self.name()), why },
             Cut::Broken(Broken::Unsent) => {
                 self.unreachable(Refusal::Cut, "the connection ended before the call was sent".to_owned())

@@ -12,6 +12,7 @@ use super::loan::{Loan, Past, Want};
 use super::method::Question;
 use super::retry::{Again, REDIALS_MOST, Tries};
 use crate::call::Answer;
+use crate::dial::End;
 use crate::fault::Fault;
 
 impl Backend {
@@ -131,7 +132,7 @@ async fn ask_over_one(
             }
             // Its peer has closed it at rest; nothing was sent, so nothing is tried twice.
             (Err(Cut::Broken(Broken::Unsent)), Past::Used) => want = Want::Opened,
-            (Err(cut @ Cut::Broken(Broken::Closed)), Past::Used) => {
+            (Err(cut @ Cut::Broken(Broken::Closed(End::Closed | End::Cut))), Past::Used) => {
                 return (Err(means.cut(cut)), Again::Same);
             }
             (Err(cut), Past::Used | Past::New) => return (Err(means.cut(cut)), Again::Elsewhere),

@@ -216,6 +216,7 @@ impl Attempt {
                 self.endpoint.note_method(turned, &self.method, None);
                 position.answered(sent, now)
             }
+            Fault::Closed { end, .. } if end.blames_endpoint() => position.unreached(Why::Silent, now),
             Fault::Closed { .. } => position.closed(now),
             Fault::Down { .. }
             | Fault::Busy { .. }

@@ -50,7 +50,7 @@ impl Endpoint {
     fn judge(&self, asked: &Result<Verified, Broken>) -> Finding {
         match asked {
             Ok(reply) => self.means.check.judge(self.means.settings.protocol, reply),
-            Err(Broken::Unsent | Broken::Closed) => Finding::Closed,
+            Err(Broken::Unsent | Broken::Closed(_)) => Finding::Closed,
             Err(Broken::Garbage(_)) => Finding::Unwell,
         }
     }

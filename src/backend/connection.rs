@@ -17,7 +17,7 @@ use super::Settings;
 use super::chance::Seqids;
 use super::pulse::Pulse;
 use crate::call::Call;
-use crate::dial::Stream;
+use crate::dial::{End, Stream};
 use crate::wire::inbound::{Inbound, LARGE, Look, Taken};
 use crate::wire::message::{Form, Header, Kind, put_header, put_message, split_name};
 use crate::wire::{Protocol, Speech, Transport};
@@ -67,7 +67,7 @@ pub(super) enum Broken {
     /// No byte of the call left.
     Unsent,
     /// It ended before the first byte of a reply.
-    Closed,
+    Closed(End),
     /// What came is no reply to the call.
     Garbage(Arc<str>),
 }
@@ -178,7 +178,7 @@ impl Connection {
 
     /// What is left of a call that is not to be sent any further: a connection as it was, if no byte of the call has left.
     pub(super) fn withdraw(&self) -> Result<(), Broken> {
-        if self.written == 0 { Ok(()) } else { Err(Broken::Closed) }
+        if self.written == 0 { Ok(()) } else { Err(Broken::Closed(End::Closed)) }
     }
 
     /// How many calls without a reply may not be handled yet.
@@ -254,11 +254,12 @@ impl Connection {
                     Ok(())
                 }
                 Progress::Read(Ok(count)) if count > 0 => self.drop_whole_strays(),
-                Progress::Wrote(_) | Progress::Read(_) => Err(Broken::Closed),
+                Progress::Wrote(Ok(_)) | Progress::Read(Ok(_)) => Err(Broken::Closed(End::Closed)),
+                Progress::Wrote(Err(error)) | Progress::Read(Err(error)) => Err(ended(&error)),
             };
             went_on.map_err(|broken| if self.written == 0 { Broken::Unsent } else { broken })?;
         }
-        self.stream.flush().await.map_err(|_| Broken::Closed)
+        self.stream.flush().await.map_err(|error| ended(&error))
     }
 
     /// Writes what can be written. Where calls without a reply may be answered, it reads meanwhile: a server whose answers
@@ -348,8 +349,9 @@ impl Connection {
                 self.pulse.heard();
                 Ok(())
             }
+            Err(error) if held == 0 || End::of(&error) == End::Lost => Err(ended(&error)),
             Ok(_) | Err(_) if held > 0 => Err(garbage("the connection ended inside it".to_owned())),
-            Ok(_) | Err(_) => Err(Broken::Closed),
+            Ok(_) | Err(_) => Err(Broken::Closed(End::Closed)),
         }
     }
 }
@@ -367,6 +369,10 @@ fn is_reply(header: &Header<'_>) -> Result<(), Broken> {
         Kind::Reply | Kind::Exception => Ok(()),
         kind @ (Kind::Call | Kind::Oneway) => Err(garbage(format!("a message of type {kind:?}"))),
     }
+}
+
+fn ended(error: &io::Error) -> Broken {
+    Broken::Closed(End::of(error))
 }
 
 fn garbage(why: String) -> Broken {

@@ -222,5 +222,15 @@ struct Name {
 }
 
 /// The faults that an attempt can come to, by [`Fault::as_str`].
-const FAULTS: [&str; 9] =
-    ["unreachable", "ours", "busy", "timeout", "closed", "garbage", "exception", "missing_result", "failure"];
+const FAULTS: [&str; 10] = [
+    "unreachable",
+    "ours",
+    "busy",
+    "timeout",
+    "closed",
+    "lost",
+    "garbage",
+    "exception",
+    "missing_result",
+    "failure",
+];

@@ -20,6 +20,7 @@ use super::endpoint::Endpoint;
 use super::loan::{Loan, until};
 use super::means::Means;
 use crate::call::Call;
+use crate::dial::End;
 use crate::fault::Fault;
 
 /// A client's hold of its lane. Dropped, the lane ends.
@@ -104,7 +105,7 @@ impl Lane {
                 return Err(Broken::Unsent);
             }
             // Without a word it may have left.
-            outcome.await.unwrap_or(Err(Broken::Closed))
+            outcome.await.unwrap_or(Err(Broken::Closed(End::Closed)))
         });
         until(deadline, run).await
     }
@@ -176,7 +177,7 @@ async fn next(
         biased;
         errand = errands.recv() => errand.ok_or(Over::Left),
         broken = connection.drop_strays() => match broken {
-            Broken::Closed | Broken::Unsent => Err(Over::Gone),
+            Broken::Closed(_) | Broken::Unsent => Err(Over::Gone),
             Broken::Garbage(_) => {
                 endpoint.means.tally.unsolicited();
                 Err(Over::Left)
@@ -249,7 +250,7 @@ fn keeps(loan: &Loan, after: After) -> Result<(), Over> {
 impl Over {
     fn after(broken: &Broken) -> Self {
         match broken {
-            Broken::Unsent | Broken::Closed => Self::Gone,
+            Broken::Unsent | Broken::Closed(_) => Self::Gone,
             Broken::Garbage(_) => Self::Left,
         }
     }

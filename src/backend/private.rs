@@ -12,6 +12,7 @@ use super::loan::Want;
 use super::means::Means;
 use super::method::Question;
 use crate::call::{Answer, Answering};
+use crate::dial::End;
 use crate::fault::Fault;
 
 /// A connection of one client's own: calls go in series, none is ever sent twice, and none goes elsewhere.
@@ -42,7 +43,7 @@ impl Private {
         let deadline = Deadline::after(timeout);
         // A call that is dropped halfway leaves the connection lost.
         let (lane, mut attempt) = match std::mem::replace(self, Self::Lost) {
-            Self::Lost => return Err(backend.means.closed()),
+            Self::Lost => return Err(backend.means.closed(End::Closed)),
             Self::Open(lane) => {
                 let attempt = Attempt::admit(&lane.endpoint, method);
                 (lane, attempt)
@@ -108,7 +109,7 @@ async fn open(
 /// connection can stand in: so it is never the fault of an endpoint that cannot be reached.
 fn lost(means: &Means, cut: Cut) -> Fault {
     match cut {
-        Cut::Broken(Broken::Unsent) => means.closed(),
-        cut @ (Cut::Broken(Broken::Closed | Broken::Garbage(_)) | Cut::Late(_)) => means.cut(cut),
+        Cut::Broken(Broken::Unsent) => means.closed(End::Closed),
+        cut @ (Cut::Broken(Broken::Closed(_) | Broken::Garbage(_)) | Cut::Late(_)) => means.cut(cut),
     }
 }

@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::loan::Want;
 use super::method::Question;
 use crate::call::Repeat;
+use crate::dial::End;
 use crate::fault::{Fault, Retry};
 
 /// One call's tries so far.
@@ -69,7 +70,7 @@ impl Tries {
         if self.whole.is_some_and(Deadline::is_over) {
             return None;
         }
-        if matches!(fault, Fault::Closed { .. }) {
+        if matches!(fault, Fault::Closed { end: End::Closed | End::Cut, .. }) {
             self.closes += 1;
         }
         let retry = match again {

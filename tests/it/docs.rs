@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use larder::cli::nagios::Arguments;
-use larder::dial::Refusal;
+use larder::dial::{End, Refusal};
 use larder::fault::{Blame, Crowd, Fault, Retry};
 use larder::outcome::Outcome;
 use thrift::ApplicationErrorKind;
@@ -30,13 +30,15 @@ fn faults() -> Vec<Fault> {
     let (why, body) = (Arc::<str>::from("why"), Bytes::new());
     let exception = |kind| Fault::Exception { backend: backend.clone(), kind, body: Bytes::new() };
     let unreachable = |refusal| Fault::Unreachable { backend: backend.clone(), refusal, why: why.clone() };
+    let closed = |end| Fault::Closed { backend: backend.clone(), end };
     vec![
         unreachable(Refusal::Refused),
         unreachable(Refusal::Ours),
         Fault::Down { backend: backend.clone(), why: "every endpoint fails" },
         Fault::Busy { backend: backend.clone(), waiting: 1 },
         Fault::Timeout { backend: backend.clone(), after: Duration::ZERO },
-        Fault::Closed { backend: backend.clone() },
+        closed(End::Closed),
+        closed(End::Lost),
         Fault::Garbage { backend: backend.clone(), why },
         Fault::Failure { backend: backend.clone(), id: 2, body: body.clone() },
         exception(ApplicationErrorKind::InternalError),

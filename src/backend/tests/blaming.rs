@@ -1,6 +1,7 @@
 //! What a call that ran out of time says of the endpoint: nothing, unless the endpoint had its time.
 
 use super::world::*;
+use crate::dial::simulated::Link;
 use rustix::io::Errno;
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(100));
@@ -168,4 +169,27 @@ async fn a_call_that_this_host_has_no_connection_for_goes_where_there_is_one() {
     }
     assert_eq!(world.servers[1].calls(), 20);
     assert!(backend.endpoints().iter().all(|endpoint| endpoint.standing == Standing::Rotating));
+}
+
+/// What becomes of an endpoint whose connections end so, three times, while it is asked.
+async fn after_three_ends(end: impl Fn(&Link), word: &str) -> Standing {
+    let mut world = World::of(1);
+    world.settings.retries = 0;
+    let backend = world.start();
+    world.all(Act::Hang);
+    for _ in 0..3 {
+        let asking = Arc::clone(&backend);
+        let asked = tokio::spawn(async move { asking.answer(&call(), &idempotent(), None).await });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        world.network.links().iter().for_each(&end);
+        let fault = asked.await.unwrap().unwrap_err();
+        assert_eq!(fault.as_str(), word, "{fault}");
+    }
+    backend.endpoints()[0].standing
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_whose_host_the_system_takes_for_lost_is_blamed_and_one_that_cuts_is_not() {
+    assert_eq!(after_three_ends(Link::lose, "lost").await, Standing::Ejected(Why::Silent));
+    assert_eq!(after_three_ends(Link::cut, "closed").await, Standing::Rotating);
 }

@@ -65,6 +65,8 @@ pub(super) struct Pipe {
     latest: Instant,
     ended: Option<Instant>,
     reset: Option<Instant>,
+    /// What a reset is to its reader.
+    cause: io::ErrorKind,
     deaf: bool,
     stalled: bool,
     reader: Option<Waker>,
@@ -91,6 +93,7 @@ impl Pipe {
             latest: Instant::now(),
             ended: None,
             reset: None,
+            cause: io::ErrorKind::ConnectionReset,
             deaf: false,
             stalled: false,
             reader: None,
@@ -154,7 +157,7 @@ impl Pipe {
             return Ok(Found::Read);
         }
         if self.reset.is_some_and(|reset| reset <= now) {
-            return Err(io::ErrorKind::ConnectionReset.into());
+            return Err(self.cause.into());
         }
         if self.stalled {
             return Ok(self.reset.map_or(Found::Nothing, Found::Later));
@@ -210,6 +213,12 @@ impl Pipe {
         }
         wake(&mut self.reader);
         wake(&mut self.writer);
+    }
+
+    /// Breaks it at once, as a system does that hears nothing of the other end's host.
+    pub(super) fn lose(&mut self) {
+        self.cause = io::ErrorKind::TimedOut;
+        self.reset(Duration::ZERO);
     }
 
     /// Holds up what is on its way, or lets it go on.

@@ -109,6 +109,13 @@ impl Link {
         }
     }
 
+    /// Breaks the connection as each end's system does that hears nothing of the other's host.
+    pub fn lose(&self) {
+        for pipe in [&self.out, &self.back].into_iter().filter_map(Weak::upgrade) {
+            lock(&pipe).lose();
+        }
+    }
+
     /// Holds up what is on its way in one direction, or lets it go on.
     pub fn stall(&self, direction: Direction, stalled: bool) {
         if let Some(pipe) = self.pipe(direction).upgrade() {
