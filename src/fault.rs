@@ -61,6 +61,14 @@ pub enum Fault {
         /// What is wrong with it.
         why: Arc<str>,
     },
+    /// The answer is a reply to this call, and larger than a reply may be.
+    #[error("backend {backend} sent a reply that is too large: {why}")]
+    Oversized {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// The bound, and what it was held against.
+        why: Arc<str>,
+    },
     /// A `TApplicationException` from the backend.
     #[error("backend {backend} answered with an application exception of kind {kind:?}")]
     Exception {
@@ -163,6 +171,7 @@ impl Fault {
             | Self::Timeout { .. }
             | Self::Closed { .. }
             | Self::Garbage { .. }
+            | Self::Oversized { .. }
             | Self::MissingResult { .. }
             | Self::Failure { .. }
             | Self::Crowded(_)
@@ -187,6 +196,7 @@ impl Fault {
             | Self::Down { .. }
             | Self::Closed { .. }
             | Self::Busy { .. }
+            | Self::Oversized { .. }
             | Self::Exception { .. }
             | Self::MissingResult { .. }
             | Self::Crowded(_)
@@ -204,6 +214,7 @@ impl Fault {
                 Retry::Idempotent
             }
             Self::Down { .. }
+            | Self::Oversized { .. }
             | Self::Exception { .. }
             | Self::MissingResult { .. }
             | Self::Crowded(_)
@@ -224,6 +235,7 @@ impl Fault {
             Self::Closed { end: End::Lost, .. } => "lost",
             Self::Closed { .. } => "closed",
             Self::Garbage { .. } => "garbage",
+            Self::Oversized { .. } => "oversized",
             Self::Exception { .. } => "exception",
             Self::MissingResult { .. } => "missing_result",
             Self::Failure { .. } => "failure",

@@ -9,8 +9,8 @@ use super::means::Means;
 use crate::call::{Answer, Call, Returns, Said, Terms};
 use crate::dial::{End, Refusal};
 use crate::fault::Fault;
-use crate::wire::exception;
 use crate::wire::message::Kind;
+use crate::wire::{WireError, exception};
 
 /// What ended a call on a connection without a reply.
 #[derive(Debug)]
@@ -66,11 +66,21 @@ impl Means {
         Fault::Unreachable { backend: Arc::clone(self.name()), refusal, why: why.into() }
     }
 
+    fn oversized(&self, error: &WireError) -> Fault {
+        let (backend, name) = (Arc::clone(self.name()), self.name());
+        let why = match matches!(error, WireError::Depth { .. }) {
+            true => error.to_string(),
+            false => format!("{error}; backends.{name}.reply bounds it"),
+        };
+        Fault::Oversized { backend, why: why.into() }
+    }
+
     pub(super) fn cut(&self, cut: Cut) -> Fault {
         match cut {
             Cut::Late(deadline) => self.late(deadline),
             Cut::Broken(Broken::Closed(end)) => self.closed(end),
             Cut::Broken(Broken::Garbage(why)) => Fault::Garbage { backend: Arc::clone(self.name()), why },
+            Cut::Broken(Broken::Oversized(error)) => self.oversized(&error),
             Cut::Broken(Broken::Unsent) => {
                 self.unreachable(Refusal::Cut, "the connection ended before the call was sent".to_owned())
             }

@@ -211,7 +211,7 @@ impl Attempt {
                 self.method_failed(sent, now, fault);
                 position.answered(sent, now)
             }
-            Fault::Exception { .. } | Fault::MissingResult { .. } => {
+            Fault::Oversized { .. } | Fault::Exception { .. } | Fault::MissingResult { .. } => {
                 let turned = self.cell.answered(sent, now);
                 self.endpoint.note_method(turned, &self.method, None);
                 position.answered(sent, now)

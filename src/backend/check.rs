@@ -51,7 +51,7 @@ impl Endpoint {
         match asked {
             Ok(reply) => self.means.check.judge(self.means.settings.protocol, reply),
             Err(Broken::Unsent | Broken::Closed(_)) => Finding::Closed,
-            Err(Broken::Garbage(_)) => Finding::Unwell,
+            Err(Broken::Garbage(_) | Broken::Oversized(_)) => Finding::Unwell,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::call::Call;
 use crate::dial::{End, Stream};
 use crate::wire::inbound::{Inbound, LARGE, Look, Taken};
 use crate::wire::message::{Form, Header, Kind, put_header, put_message, split_name};
-use crate::wire::{Protocol, Speech, Transport};
+use crate::wire::{Protocol, Speech, Transport, WireError};
 
 /// A connection that has at most one call on it that is answered, behind any number of calls that are not.
 pub(super) struct Connection {
@@ -70,6 +70,8 @@ pub(super) enum Broken {
     Closed(End),
     /// What came is no reply to the call.
     Garbage(Arc<str>),
+    /// What came is a reply to the call, and exceeds this bound.
+    Oversized(WireError),
 }
 
 impl std::fmt::Debug for Connection {
@@ -282,13 +284,19 @@ impl Connection {
 
     async fn receive(&mut self, seqid: i32, name: &[u8]) -> Result<Verified, Broken> {
         loop {
-            let message = self.message().await?;
+            let message = match self.message().await {
+                Err(Broken::Oversized(error)) => return Err(self.oversized(error, seqid, name).await),
+                found => found?,
+            };
             let header = message.header();
             if header.seqid != seqid {
                 self.drop_stray(&message)?;
                 continue;
             }
             verify(&header, name)?;
+            if let Some(error) = message.flaw.clone() {
+                return Err(Broken::Oversized(error));
+            }
             self.unfinished.clear();
             let after = if self.inbound.is_empty() { After::Clean } else { After::Unsolicited };
             return Ok(Verified { kind: header.kind, body: message.body(), after });
@@ -302,7 +310,25 @@ impl Connection {
                 Ok(Look::Whole) => return self.taken(),
                 Ok(Look::Needs(_)) => self.read().await?,
                 Ok(Look::Unfinished) => tokio::task::yield_now().await,
+                Err(error) if error.limit().is_some() => return Err(Broken::Oversized(error)),
                 Err(error) => return Err(garbage(error.to_string())),
+            }
+        }
+    }
+
+    /// What a message is that exceeds a bound: a reply to the call, if its header says so. Any four bytes are a length.
+    async fn oversized(&mut self, error: WireError, seqid: i32, name: &[u8]) -> Broken {
+        loop {
+            match self.inbound.header_ahead() {
+                Ok(Some(header)) if header.seqid == seqid && verify(&header, name).is_ok() => {
+                    return Broken::Oversized(error);
+                }
+                Ok(Some(_)) | Err(_) => return garbage(error.to_string()),
+                Ok(None) => {
+                    if let Err(broken) = self.read().await {
+                        return broken;
+                    }
+                }
             }
         }
     }
@@ -310,8 +336,8 @@ impl Connection {
     fn taken(&mut self) -> Result<Taken, Broken> {
         let taken = self.inbound.take().ok_or_else(|| garbage("nothing".to_owned()))?;
         match &taken.flaw {
-            Some(error) => Err(garbage(error.to_string())),
-            None => Ok(taken),
+            Some(error) if error.limit().is_none() => Err(garbage(error.to_string())),
+            Some(_) | None => Ok(taken),
         }
     }
 

@@ -222,7 +222,7 @@ struct Name {
 }
 
 /// The faults that an attempt can come to, by [`Fault::as_str`].
-const FAULTS: [&str; 10] = [
+const FAULTS: [&str; 11] = [
     "unreachable",
     "ours",
     "busy",
@@ -230,6 +230,7 @@ const FAULTS: [&str; 10] = [
     "closed",
     "lost",
     "garbage",
+    "oversized",
     "exception",
     "missing_result",
     "failure",

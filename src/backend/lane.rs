@@ -178,7 +178,7 @@ async fn next(
         errand = errands.recv() => errand.ok_or(Over::Left),
         broken = connection.drop_strays() => match broken {
             Broken::Closed(_) | Broken::Unsent => Err(Over::Gone),
-            Broken::Garbage(_) => {
+            Broken::Garbage(_) | Broken::Oversized(_) => {
                 endpoint.means.tally.unsolicited();
                 Err(Over::Left)
             }
@@ -251,7 +251,7 @@ impl Over {
     fn after(broken: &Broken) -> Self {
         match broken {
             Broken::Unsent | Broken::Closed(_) => Self::Gone,
-            Broken::Garbage(_) => Self::Left,
+            Broken::Garbage(_) | Broken::Oversized(_) => Self::Left,
         }
     }
 }

@@ -55,6 +55,7 @@ impl Measure {
     pub(super) fn of(fault: &Fault) -> Option<Self> {
         match fault {
             Fault::Timeout { .. } => Some(Self::Late),
+            Fault::Unreachable { refusal, .. } if !refusal.blames_endpoint() => None,
             Fault::Unreachable { .. }
             | Fault::Closed { .. }
             | Fault::Garbage { .. }
@@ -62,7 +63,7 @@ impl Measure {
             | Fault::Failure { .. } => Some(Self::Fault),
             // What the caller did wrong is none of the endpoint's.
             Fault::Exception { .. } if fault.allows_stale() => Some(Self::Fault),
-            Fault::Exception { .. } => Some(Self::Exception),
+            Fault::Oversized { .. } | Fault::Exception { .. } => Some(Self::Exception),
             Fault::Down { .. }
             | Fault::Busy { .. }
             | Fault::Crowded { .. }

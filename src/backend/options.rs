@@ -15,7 +15,7 @@ use super::finding::{self, Asked};
 use super::position::Pace;
 pub(crate) use endpoint::Endpoint;
 
-use crate::setting::{Finding, Period, Section};
+use crate::setting::{Finding, Period, Section, Size};
 use crate::wire::{Bounds, Protocol, Transport};
 
 /// A service to ask: one or more endpoints that all give the same answers. The name is free.
@@ -74,6 +74,10 @@ pub(crate) struct Options {
     /// Calls that may wait for a connection to one endpoint; further ones fail at once.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub max_waiting: u32,
+    /// The longest reply, in bytes; a longer one fails its call alone, and closes the connection it comes on. As many of them may be in
+    /// memory as there are connections. The default is that of Apache Thrift's `TConfiguration` for any message.
+    #[schemars(extend("x-least" = "1024", "x-most" = "1GiB"))]
+    pub reply: Size,
     /// How long an idle connection is kept. A thriftpy2 server closes its connections after 3 s, so it stays below.
     #[schemars(extend("x-least" = "0s", "x-most" = "24h"))]
     pub idle_timeout: Period,
@@ -180,8 +184,8 @@ pub(crate) struct Settings {
 }
 
 impl Options {
-    /// What the backend called `name` is told; `bounds` are those on its replies.
-    pub(crate) fn settings(&self, name: &str, bounds: Bounds) -> Settings {
+    /// What the backend called `name` is told.
+    pub(crate) fn settings(&self, name: &str) -> Settings {
         let pair = |endpoint: &Endpoint| (endpoint.host.clone(), endpoint.port);
         let weights = self.weights.iter().map(|(endpoint, weight)| (pair(endpoint), *weight));
         Settings {
@@ -211,7 +215,11 @@ impl Options {
             ejection_failures: self.ejection_failures,
             ejection_time: self.ejection_time.duration(),
             ejection_time_max: self.ejection_time_max.duration(),
-            bounds,
+            bounds: Bounds {
+                frame: self.reply.length(),
+                message: self.reply.length(),
+                depth: Bounds::default().depth,
+            },
         }
     }
 }
@@ -256,6 +264,7 @@ impl Default for Options {
             retry_burst: 10,
             max_connections: 64,
             max_waiting: 1024,
+            reply: Size::from_mib(100),
             idle_timeout: Period::from_millis(2500),
             resolve_interval: Period::from_secs(10),
             check: finding::Kind::Call,

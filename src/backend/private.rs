@@ -110,6 +110,8 @@ async fn open(
 fn lost(means: &Means, cut: Cut) -> Fault {
     match cut {
         Cut::Broken(Broken::Unsent) => means.closed(End::Closed),
-        cut @ (Cut::Broken(Broken::Closed(_) | Broken::Garbage(_)) | Cut::Late(_)) => means.cut(cut),
+        cut @ (Cut::Broken(Broken::Closed(_) | Broken::Garbage(_) | Broken::Oversized(_)) | Cut::Late(_)) => {
+            means.cut(cut)
+        }
     }
 }

@@ -74,7 +74,7 @@ fn assemble(draft: Draft, schemas: &Schemas, password: Option<Secret>) -> Config
         (name, listener)
     });
     let backends = draft.backends.into_iter().map(|(name, section)| {
-        let settings = section.options.settings(&name, limits.bounds);
+        let settings = section.options.settings(&name);
         (name, settings)
     });
     Config {

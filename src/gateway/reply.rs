@@ -78,6 +78,7 @@ impl Reply {
             | Fault::Timeout { .. }
             | Fault::Closed { .. }
             | Fault::Garbage { .. }
+            | Fault::Oversized { .. }
             | Fault::Crowded(_)
             | Fault::Internal
             | Fault::Stopped => said(protocol, ApplicationErrorKind::InternalError, &fault.to_string()),

@@ -3,6 +3,7 @@
 //! Whoever reads messages here sees headers and structs, never where they lie: a transport whose messages are no ranges of what was read
 //! (compressed, or in the body of an HTTP request) needs a case in this file and none elsewhere.
 
+mod headers;
 mod taken;
 
 use std::collections::VecDeque;
@@ -10,7 +11,7 @@ use std::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::detect::detect;
-use super::message::{Head, Header, Message};
+use super::message::{Head, Message};
 use super::walk::{Walk, Walked};
 use super::{Bounds, Protocol, Speech, Transport, WireError};
 
@@ -236,24 +237,6 @@ impl Inbound {
             }
         };
         Some(Taken::new(bytes, found.head, found.flaw))
-    }
-
-    /// The header of the next message in line that was not yet given here: it need not be whole.
-    pub fn next_header(&mut self) -> Option<Header<'_>> {
-        let index = self.seen;
-        let (head, start) = match (self.whole.get(index), self.progress) {
-            (Some(found), _) => (found.head, found.start),
-            (None, Progress::Struct { head, .. }) if index == self.whole.len() => {
-                (head, self.origin + self.start as u64)
-            }
-            (None, Progress::Struct { .. } | Progress::Header { .. }) => return None,
-        };
-        self.seen += 1;
-        let bytes = match (&self.apart, index) {
-            (Some(apart), 0) => apart,
-            _ => self.bytes.get(start.saturating_sub(self.origin) as usize..)?,
-        };
-        Some(head.header(bytes))
     }
 
     /// The transport and protocol, once the first bytes tell.

@@ -261,15 +261,13 @@ fn garbage(act: Act) {
 }
 
 #[test]
-fn garbage_longer_than_any_frame() {
-    let backend = backend();
-    let gateway = impatient().section("limits", "frame = '4KiB'").endpoint(backend.address()).start();
-    backend.does("getUser", Act::Reply(user(7, &"x".repeat(8192))));
-    let mut client = gateway.client();
-    assert!(client.get_user(7).is_exception());
-    assert_eq!(gateway.faults("garbage"), 1);
-    backend.does("getUser", Act::User);
-    assert_eq!(client.get_user(7).user_id(), 7);
+fn oversized() {
+    let deep = (0..70).fold(Value::Struct(vec![]), |inner, _| Value::Struct(vec![(1, inner)]));
+    row("oversized", Act::Reply(vec![(0, deep)]))
+        .lets_old_entries_answer()
+        .says(text_has(&["users", "too large", "deeper than 64"]))
+        .blames_nobody()
+        .never_tried_again();
 }
 
 #[test]

@@ -175,6 +175,28 @@ fn a_reply_is_no_call() {
     assert_eq!(backend.calls(), 0);
 }
 
+/// What bounds clients bounds no backend; and what exceeds its own bound says nothing of the endpoint.
+#[test]
+fn a_reply_over_the_bound_of_its_backend_fails_alone() {
+    let backend = backend();
+    let rule = "ttl = '1ms'\nstale_if_error = '60s'\ntimeout = '20s'";
+    let bounded = gateway().section("limits", "frame = '4KiB'").backend("reply = '1MiB'").get_user(rule);
+    let gateway = bounded.endpoint(backend.address()).start();
+    let mut client = gateway.client();
+    let known = client.get_user(7).email();
+    backend.does("getUser", Act::Reply(user(8, &"x".repeat(64 << 10))));
+    assert_eq!(client.get_user(8).user_id(), 8);
+    backend.does("getUser", Act::Reply(user(9, &"x".repeat(2 << 20))));
+    for id in 10..20 {
+        let told = client.get_user(id).exception_text();
+        assert!(told.contains("too large") && told.contains("backends.users.reply"), "{told}");
+    }
+    assert_eq!(client.get_user(7).email(), known);
+    assert_eq!((gateway.outcomes("stale_if_error"), gateway.faults("oversized")), (1, 11));
+    assert_eq!(client.call(Message::call("ping", 0, vec![])).kind, Kind::Reply);
+    assert_eq!(gateway.metric("larder_backend_ejections_total", &[]), 0);
+}
+
 #[test]
 fn one_connection_too_many_is_closed() {
     let (_backend, gateway) = limited("connections = 2");

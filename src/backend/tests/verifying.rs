@@ -1,6 +1,7 @@
 //! Which replies are believed, and what they say.
 
 use super::world::*;
+use crate::wire::Bounds;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_reply_to_the_call_kills_its_connection() {
@@ -114,5 +115,57 @@ async fn every_protocol_over_every_transport() {
             }
             assert_eq!(world.opened(), 1);
         }
+    }
+}
+
+/// What comes of so many calls that a server answers so.
+async fn asked(world: &World, backend: &Backend, act: Act, times: usize) -> Fault {
+    world.all(act);
+    for _ in 1..times {
+        backend.answer(&call(), &idempotent(), None).await.unwrap_err();
+    }
+    backend.answer(&call(), &idempotent(), None).await.unwrap_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_too_large_fails_its_call_and_blames_nobody() {
+    for transport in [Transport::Framed, Transport::Unframed] {
+        for act in [Act::AnswerLarge(1 << 20), Act::AnswerDeep(65)] {
+            let mut world = World::of(1);
+            world.settings.transport = transport;
+            world.settings.bounds = Bounds { frame: 1 << 20, message: 1 << 20, ..Bounds::default() };
+            let backend = world.start();
+            let fault = asked(&world, &backend, act, 5).await;
+            assert_eq!(fault.as_str(), "oversized", "{transport:?} {act:?}");
+            let bound = if act == Act::AnswerDeep(65) { "deeper than 64" } else { "1048576" };
+            assert!(fault.to_string().contains(bound), "{fault}");
+            assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
+            assert_eq!(
+                (world.calls(), backend.endpoints()[0].connections),
+                (5, 0),
+                "none is asked for twice"
+            );
+            world.all(Act::AnswerLarge((1 << 20) - 100));
+            backend.answer(&call(), &once(), None).await.unwrap();
+        }
+    }
+}
+
+/// What does not speak Thrift can claim any length.
+#[tokio::test(start_paused = true)]
+async fn a_length_alone_is_no_large_reply() {
+    let claims: [&[u8]; 3] = [
+        b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+        &[
+            0x7f, 0xff, 0xff, 0xff, 0x80, 1, 0, 2, 0, 0, 0, 7, b'g', b'e', b't', b'U', b's', b'e', b'r', 0,
+            0, 0, 0,
+        ],
+        &[0xff; 64],
+    ];
+    for claim in claims {
+        let mut world = World::of(1);
+        let backend = world.start();
+        assert_eq!(asked(&world, &backend, Act::Babble(claim), 3).await.as_str(), "garbage");
+        assert!(backend.is_out(method(&backend, &call()).of(b"getUser")));
     }
 }

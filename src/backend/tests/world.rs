@@ -50,6 +50,10 @@ pub(super) enum Act {
     AnswerCount,
     /// Answers with so many bytes.
     AnswerLarge(usize),
+    /// Answers with so many structs in each other.
+    AnswerDeep(usize),
+    /// Sends what is no reply at all.
+    Babble(&'static [u8]),
     /// Takes this long, and answers only what expects an answer, as servers mostly do.
     Handle(Duration),
     /// Takes as many milliseconds as the method's name says, and answers.
@@ -219,6 +223,8 @@ fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
         Act::AnswerEmpty => vec![0],
         Act::AnswerField(id) => field(settings.protocol, id),
         Act::AnswerLarge(length) => text(length),
+        Act::AnswerDeep(depth) => [[12, 0, 0].repeat(depth - 1), vec![0; depth]].concat(),
+        Act::Babble(bytes) => return bytes.into(),
         Act::Refuse => {
             exception::encode(settings.protocol, thrift::ApplicationErrorKind::UnknownMethod, "what?")
         }

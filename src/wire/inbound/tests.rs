@@ -1,6 +1,7 @@
 //! Messages of both transports, both protocols and both forms, whole, in pieces, large, and with flaws.
 
 use super::*;
+use crate::wire::message::Header;
 use crate::wire::message::{Form, Kind, put_message};
 
 const WAYS: [(Transport, Protocol, Form); 6] = [
