@@ -8,6 +8,7 @@ use std::path::Path;
 mod changes;
 pub(crate) mod check;
 mod draft;
+pub(crate) mod fit;
 mod governed;
 mod links;
 mod load;

@@ -1,6 +1,7 @@
-//! The threads that the gateway runs on, and the descriptors that it may use.
+//! The threads that the gateway runs on, and the descriptors and the memory that it may use.
 
 pub(crate) mod descriptors;
+pub(crate) mod memory;
 pub(crate) mod options;
 
 use std::hint::black_box;

@@ -9,15 +9,16 @@ use tracing::{error, info, warn};
 
 use super::CONFIG;
 use crate::admin::command::{Command, Reloaded};
+use crate::config::fit::System;
 use crate::config::{Config, Loaded};
 use crate::log;
-use crate::runtime::{self, descriptors};
+use crate::runtime;
 use crate::server::{self, Running, Surroundings};
 
 /// Serves as the file says, or as the embedded configuration does.
 pub(super) fn run(file: Option<&Path>) -> u8 {
     let loaded = load(file);
-    let Some(config) = loaded.config else {
+    let Some(mut config) = loaded.config else {
         for problem in &loaded.problems {
             eprintln!("{problem}");
         }
@@ -25,7 +26,13 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
     };
     log::start(&config.log);
     announce(&config, file);
-    for warning in &loaded.warnings {
+    let fit = config.fit(System::ask());
+    if let Some(problem) = fit.problem {
+        eprintln!("larder: {problem}");
+        return 1;
+    }
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
+    for warning in warnings.chain(fit.warnings) {
         warn!("{warning}");
     }
     let runtime = match runtime::start(&config.runtime) {
@@ -36,20 +43,12 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
     runtime.block_on(serve(config, file))
 }
 
-/// Says what starts, and whether it may use as many descriptors as it may need.
+/// Says what starts.
 fn announce(config: &Config, file: Option<&Path>) {
     let named = file.map_or_else(|| "the sample inside the program".into(), Path::to_string_lossy);
     let (listeners, backends, rules) = (config.listeners.len(), config.backends.len(), config.rules.len());
     let version = env!("CARGO_PKG_VERSION");
     info!(version, config = %named, listeners, backends, rules, "starting");
-    let (descriptors, connections) = (descriptors::raise(), config.limits.connections);
-    if let Some(descriptors) = descriptors.filter(|descriptors| *descriptors < connections as u64) {
-        warn!(
-            descriptors,
-            connections,
-            "limits.connections is more than the descriptors that the system allows: raise its limit (LimitNOFILE)"
-        );
-    }
 }
 
 /// Reads the file, or what ships inside the program.

@@ -3,15 +3,24 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::fit::System;
 use super::{Config, Loaded};
 
 /// The exit code of a configuration that cannot be used: `EX_CONFIG` of BSD's `sysexits.h`.
 pub(crate) const BAD_CONFIG: u8 = 78;
 
-/// Reads the file at `path` as the gateway would. Returns what to print, and the exit code: 0 or [`BAD_CONFIG`].
+/// Reads the file at `path` as the gateway would, and says what of it does not fit this system: another may run it. Returns what to print, and the exit code: 0 or [`BAD_CONFIG`].
 pub(crate) fn check(path: &Path) -> (String, u8) {
     let read = |path: &Path| std::fs::read_to_string(path);
-    report(path, &Config::load(path, &read, &|name| std::env::var(name).ok()))
+    let mut loaded = Config::load(path, &read, &|name| std::env::var(name).ok());
+    let fit = loaded.config.as_mut().map(|config| config.fit(System::ask())).unwrap_or_default();
+    let mut found = String::new();
+    for line in fit.problem.iter().chain(&fit.warnings) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(found, "warning: {}: {line}", path.display());
+    }
+    let (report, code) = report(path, &loaded);
+    (found + &report, code)
 }
 
 /// What to print of a file that was read, and the exit code.

@@ -17,7 +17,7 @@ mod users;
 
 pub(crate) use backend::{Act, Backend, backend, backend_speaking};
 pub(crate) use client::Client;
-pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, metrics_at};
+pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within, metrics_at};
 pub(crate) use python::{Library, PythonClient, multiplexed_python_backend, python_backend};
 pub(crate) use redis::{Redis, redis};
 pub(crate) use thrift::{Kind, Message, Protocol, Transport, Value, Wire, frame, string};

@@ -290,15 +290,3 @@ fn a_slow_reader_delays_nobody_else_and_gets_everything() {
         assert_eq!(slow.receive().seqid, seqid);
     }
 }
-
-#[test]
-fn without_descriptors_one_line_a_second_says_so() {
-    let (_backend, gateway) = limited("");
-    gateway.limit_descriptors();
-    let _waits = std::net::TcpStream::connect(gateway.address()).unwrap();
-    let lines = || gateway.log().into_iter().filter(|line| line.contains("cannot accept a connection"));
-    eventually(|| lines().count() >= 3);
-    // Twenty attempts a second are made.
-    assert!(lines().all(|line| line.contains("\"dropped\"")));
-    assert!(!lines().nth(1).unwrap().contains("\"dropped\":0"));
-}

@@ -28,6 +28,7 @@ mod oneways;
 // One test for each line of the outage matrix.
 mod outage;
 // The tables of the README.
+mod descriptors;
 mod docs;
 // One test for each row of the fault table.
 mod faults;

@@ -149,10 +149,19 @@ impl Builder {
 impl Gateway {
     /// Starts a gateway with this configuration and waits until it is ready.
     pub(crate) fn start(text: &str) -> Self {
+        Self::started(text, larder())
+    }
+
+    /// The same, where the system allows no more than so many descriptors.
+    pub(crate) fn start_within(text: &str, descriptors: u64) -> Self {
+        Self::started(text, larder_within(descriptors))
+    }
+
+    fn started(text: &str, mut larder: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("larder.toml");
         std::fs::write(&config, text).unwrap();
-        let mut process = Process::start(larder().arg("serve").arg("--config").arg(&config));
+        let mut process = Process::start(larder.arg("serve").arg("--config").arg(&config));
         let listener = process.says(|line| address(line, "listening"));
         let admin = process.says(|line| address(line, "admin listening"));
         process.says(|line| message(line, "ready"));
@@ -259,9 +268,9 @@ impl Gateway {
         self.process.memory()
     }
 
-    /// Leaves it no file descriptor but those it has.
-    pub(crate) fn limit_descriptors(&self) {
-        self.process.limit_descriptors();
+    /// Lets it open no further file descriptor, or lets it again.
+    pub(crate) fn opens_descriptors(&self, may: bool) {
+        self.process.opens_descriptors(may);
     }
 
     /// Asks it to end.
@@ -303,6 +312,14 @@ pub(crate) fn metrics_at(admin: SocketAddr) -> Metrics {
 /// The binary, with no arguments yet.
 pub(crate) fn larder() -> Command {
     Command::new(env!("CARGO_BIN_EXE_larder"))
+}
+
+/// The same, where the system allows no more than so many descriptors.
+pub(crate) fn larder_within(descriptors: u64) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n $1; shift; exec \"$@\"", "sh"]);
+    shell.args([descriptors.to_string().as_str(), env!("CARGO_BIN_EXE_larder")]);
+    shell
 }
 
 /// What `larder check` says of this configuration.

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use super::{eventually, found};
 
@@ -54,10 +54,12 @@ impl Process {
         kill_process(Pid::from_child(&self.child), which).unwrap();
     }
 
-    /// Leaves it no file descriptor but those it has.
-    pub(crate) fn limit_descriptors(&self) {
-        let none = Rlimit { current: Some(0), maximum: Some(0) };
-        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, none).unwrap();
+    /// Lets it open no further file descriptor, or lets it again.
+    pub(crate) fn opens_descriptors(&self, may: bool) {
+        let process = Some(Pid::from_child(&self.child));
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let current = if may { maximum } else { Some(0) };
+        prlimit(process, Resource::Nofile, Rlimit { current, maximum }).unwrap();
     }
 
     /// Bytes of memory that it has.
