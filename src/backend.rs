@@ -10,6 +10,7 @@ mod cell;
 mod cells;
 mod chance;
 mod check;
+mod closing;
 mod connection;
 mod counts;
 mod deadline;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::Settings;
 use super::chance::Seqids;
+use super::closing::Closing;
 use super::pulse::Pulse;
 use crate::call::Call;
 use crate::dial::{End, Stream};
@@ -118,26 +119,6 @@ enum Progress {
     Read(io::Result<usize>),
 }
 
-/// A connection on which nothing is sent any more.
-pub(super) struct Closing(Box<dyn Stream>);
-
-impl Closing {
-    /// Ends the sending side, then reads and drops what still comes, until the peer ends its own: to close before it has
-    /// read all would reset the connection and lose what it has not read.
-    pub(super) async fn run(mut self) {
-        if self.0.shutdown().await.is_err() {
-            return;
-        }
-        let mut bytes = [0; 512];
-        loop {
-            match self.0.read(&mut bytes).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
-    }
-}
-
 impl Connection {
     pub(super) fn new(
         stream: Box<dyn Stream>,
@@ -203,7 +184,7 @@ impl Connection {
 
     /// The connection as something that ends, and what counts it.
     pub(super) fn into_closing(self) -> (Closing, Open) {
-        (Closing(self.stream), self.open)
+        (Closing::new(self.stream), self.open)
     }
 
     /// Looks, without waiting, whether anything came while no call was on it.

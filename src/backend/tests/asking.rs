@@ -5,6 +5,20 @@ use bytes::Bytes;
 use super::world::*;
 use crate::wire::message::Kind;
 
+/// A struct with one byte in field `id`.
+pub(super) fn field(protocol: Protocol, id: i16) -> Vec<u8> {
+    match protocol {
+        Protocol::Binary => [&[3][..], &id.to_be_bytes(), &[7, 0]].concat(),
+        Protocol::Compact => vec![3, (id << 1) as u8, 7, 0],
+    }
+}
+
+/// A struct with a text of this length in field 0, in binary.
+pub(super) fn text(length: usize) -> Vec<u8> {
+    let head = [&[11, 0, 0][..], &u32::try_from(length).unwrap().to_be_bytes()].concat();
+    [head, vec![b'x'; length], vec![0]].concat()
+}
+
 /// A call of `getUser` without arguments.
 pub(super) fn call() -> Call {
     Call {
