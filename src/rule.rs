@@ -57,7 +57,7 @@ impl Timeout {
 }
 
 /// How long a call of a ruled method may take where nothing else is said.
-const RULED_TIMEOUT: Duration = Duration::from_secs(1);
+const RULED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether the IDL declares a method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

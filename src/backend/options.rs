@@ -47,7 +47,7 @@ pub(crate) struct Options {
     pub connections: Sharing,
     /// How long a whole call may take, further tries included, where its rule does not say.
     #[schemars(extend("x-least" = "1ms", "x-most" = "1h",
-        "x-default" = "1s for methods with a rule, none for others"))]
+        "x-default" = "30s for methods with a rule, none for others"))]
     pub timeout: Option<Period>,
     /// How long opening a connection may take.
     #[schemars(extend("x-least" = "1ms", "x-most" = "1m"))]

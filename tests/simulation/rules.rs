@@ -80,7 +80,7 @@ impl Rule {
 
     /// How long a call may take, where the backend has no timeout of its own.
     pub(crate) fn timeout(&self) -> Option<Ms> {
-        (self.mode == Mode::On).then(|| self.timeout.unwrap_or(1_000))
+        (self.mode == Mode::On).then(|| self.timeout.unwrap_or(30_000))
     }
 
     /// How old a result may be that answers while all is well.
