@@ -167,3 +167,22 @@ async fn a_new_endpoint_begins_with_a_tenth_and_is_never_without() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_back_begins_with_a_tenth() {
+    let (mut world, backend) = of(2, |settings| settings.slow_start = Duration::from_secs(100));
+    let _running = tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
+    let is_out = || backend.endpoints()[0].standing != Standing::Rotating;
+    let gone = world.servers[0].address;
+    world.refuse(gone);
+    while !is_out() {
+        load(&backend, "get", &once(), 100, 100 * MS).await;
+    }
+    world.servers[0] = world.serve(gone);
+    world.all(Act::AnswerAfter(10 * MS));
+    while is_out() {
+        load(&backend, "get", &once(), 100, 100 * MS).await;
+    }
+    let shares = shares(&world, load(&backend, "get", &once(), 300, Duration::from_secs(10))).await;
+    assert!((0.05..0.15).contains(&shares[0]), "{shares:?}");
+}

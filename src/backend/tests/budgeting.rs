@@ -140,6 +140,21 @@ async fn a_retry_that_could_not_end_in_time_does_not_begin() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nor_does_one_that_leaves_no_time_for_an_answer_as_slow_as_usual() {
+    let (world, backend) = failing(3, |_| {});
+    world.all(Act::AnswerAfter(Duration::from_millis(300)));
+    for _ in 0..10 {
+        ask(&backend, idempotent(), None).await.unwrap();
+    }
+    world.all(Act::AnswerHalf);
+    let before = world.calls();
+    assert!(ask(&backend, idempotent(), Some(Duration::from_millis(290))).await.is_err());
+    assert_eq!((world.calls() - before, refused(&world, "time")), (1, 1));
+    assert!(ask(&backend, idempotent(), SECOND).await.is_err());
+    assert!(world.calls() - before > 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_most_endpoints_are_out_nothing_is_retried() {
     for (gone, tries) in [(2, 2), (3, 1)] {
         let (world, backend) = failing(5, |settings| {
