@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::Backend;
@@ -52,23 +52,47 @@ impl Backend {
             return;
         }
         loop {
-            let failed = join_all(hosts.iter_mut().map(|host| self.look_up(host))).await;
-            self.adopt(&hosts);
-            self.lookup.send_replace(Lookup::Over(failed.into_iter().flatten().last()));
+            let failed = self.look_all_up(&mut hosts).await;
+            self.lookup.send_replace(Lookup::Over(failed));
             let interval = self.means.settings.resolve_interval;
             let pause = if self.endpoints.is_empty() { interval.min(EMPTY_PAUSE) } else { interval };
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Waits for the first lookup, as long as opening a connection may take. A deadline that passes before is the call's
+    /// Looks all names up, and takes each one's addresses as soon as they are known: a name that nobody answers for keeps no other
+    /// waiting. Says what failed last.
+    async fn look_all_up(&self, hosts: &mut [Host]) -> Option<Arc<str>> {
+        let lookups = hosts.iter().enumerate().filter(|(_, host)| host.name.parse::<IpAddr>().is_err());
+        let mut lookups: FuturesUnordered<_> = lookups
+            .map(|(at, Host { name, port, .. })| {
+                let (name, port) = (name.clone(), *port);
+                async move { (at, self.look_up(&name, port).await) }
+            })
+            .collect();
+        let mut failed = None;
+        while let Some((at, found)) = lookups.next().await {
+            match (found, hosts.get_mut(at)) {
+                (Ok(addresses), Some(host)) => host.addresses = addresses,
+                (Ok(_), None) => {}
+                (Err(why), _) => failed = Some(why),
+            }
+            self.adopt(hosts);
+            // Whoever waits looks whether there is an endpoint now.
+            self.lookup.send_modify(|_| ());
+        }
+        failed
+    }
+
+    /// Waits until a name has an address, as long as opening a connection may take. A deadline that passes before is the call's
     /// own end, and says nothing of the names.
     pub(super) async fn wait_for_lookup(&self, deadline: Option<Deadline>) -> Result<(), Fault> {
         let bound = Instant::now() + self.means.settings.connect_timeout;
         let patience = deadline.filter(|deadline| deadline.at < bound);
         let mut lookup = self.lookup.subscribe();
         let until = patience.map_or(bound, |deadline| deadline.at);
-        let over = within(Some(until), lookup.wait_for(Lookup::is_over)).await;
+        let has_found = |lookup: &Lookup| lookup.is_over() || !self.endpoints.is_empty();
+        let over = within(Some(until), lookup.wait_for(has_found)).await;
         if !self.endpoints.is_empty() {
             return Ok(());
         }
@@ -83,23 +107,17 @@ impl Backend {
         Err(self.means.unreachable(Refusal::Nameless, why))
     }
 
-    /// An empty or failed lookup keeps the addresses of the last good one. Says what failed.
-    async fn look_up(&self, host: &mut Host) -> Option<Arc<str>> {
-        if host.name.parse::<IpAddr>().is_ok() {
-            return None;
-        }
-        let found = self.means.dial.resolve(&host.name, host.port);
+    /// A name's addresses, or why there are none; then those of the last good lookup stay.
+    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Arc<str>> {
+        let found = self.means.dial.resolve(name, port);
         let why = match tokio::time::timeout(LOOKUP_TIME, found).await {
-            Ok(Ok(addresses)) if !addresses.is_empty() => {
-                host.addresses = addresses;
-                return None;
-            }
-            Ok(Ok(_)) => format!("{} has no address", host.name),
-            Ok(Err(error)) => format!("{}: {error}", host.name),
-            Err(_) => format!("{}: no answer from the resolver", host.name),
+            Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
+            Ok(Ok(_)) => format!("{name} has no address"),
+            Ok(Err(error)) => format!("{name}: {error}"),
+            Err(_) => format!("{name}: no answer from the resolver"),
         };
         tracing::warn!(backend = %self.name(), why, "lookup failed, the last addresses stay");
-        Some(why.into())
+        Err(why.into())
     }
 
     fn adopt(&self, hosts: &[Host]) {

@@ -5,7 +5,7 @@
 mod pipe;
 mod socket;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Debug};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -100,6 +100,11 @@ impl Simulated {
         self.network().names.insert(host.to_owned(), addresses);
     }
 
+    /// Makes no resolver answer for `host`.
+    pub fn leave_unanswered(&self, host: &str) {
+        self.network().unanswered.insert(host.to_owned());
+    }
+
     /// Decides for each connection dialled from here on what its way there and its way back are like.
     pub fn weather(&self, weather: impl FnMut(&Route) -> [Path; 2] + Send + 'static) {
         self.network().weather = Some(Box::new(weather));
@@ -151,6 +156,9 @@ impl Dial for Simulated {
     }
 
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        if self.network().unanswered.contains(host) {
+            return std::future::pending().boxed();
+        }
         let literal = host.parse().ok().map(|address: IpAddr| vec![address]);
         let addresses = literal.or_else(|| self.network().names.get(host).cloned()).unwrap_or_default();
         let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
@@ -181,6 +189,7 @@ impl Simulated {
 struct Network {
     listeners: HashMap<SocketAddr, mpsc::Sender<Socket>>,
     names: HashMap<String, Vec<IpAddr>>,
+    unanswered: HashSet<String>,
     /// Error numbers in place of connections.
     failing: HashMap<SocketAddr, i32>,
     dialled: u64,

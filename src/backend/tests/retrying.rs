@@ -174,6 +174,26 @@ async fn names_are_looked_up_again_and_a_failed_lookup_keeps_the_last_addresses(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_nobody_answers_for_keeps_no_other_waiting() {
+    let mut world = World::of(1);
+    world.settings.endpoints = vec![("lost".to_owned(), 9090), ("db".to_owned(), 9090)];
+    let server = world.serve("10.0.0.1:9090".parse().unwrap());
+    world.network.name("db", vec![server.address.ip()]);
+    world.network.leave_unanswered("lost");
+    let backend = world.backend();
+    let _running = tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
+    let began = Instant::now();
+    backend.answer(&call(), &once(), None).await.unwrap();
+    assert_eq!((server.calls(), began.elapsed()), (1, Duration::ZERO));
+    // Nor is an address that has gone kept for it.
+    let other = world.serve("10.0.0.2:9090".parse().unwrap());
+    world.network.name("db", vec![other.address.ip()]);
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    backend.answer(&call(), &once(), None).await.unwrap();
+    assert_eq!(other.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_without_an_address_is_down_until_it_has_one() {
     let mut world = World::of(1);
     world.settings.endpoints = vec![("db".to_owned(), 9090)];
