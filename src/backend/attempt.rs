@@ -253,8 +253,10 @@ impl Attempt {
     }
 
     fn method_failed(&self, sent: Instant, now: Instant, fault: &Fault) {
-        let Endpoint { means, .. } = &*self.endpoint;
+        let Endpoint { means, cells, .. } = &*self.endpoint;
         let turned = self.cell.failed(sent, now, self.endpoint.limits(), || means.chance.share());
+        // After the cell has changed, so that whoever looks in between finds it.
+        cells.trouble();
         self.endpoint.note_method(turned, &self.method, Some(fault));
     }
 

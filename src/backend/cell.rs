@@ -93,6 +93,11 @@ impl Cell {
         }
     }
 
+    /// Whether nothing is wrong with it.
+    pub(super) fn is_calm(&self) -> bool {
+        self.mood.load(Ordering::Acquire) == CALM
+    }
+
     /// Whether it gets calls as any other.
     #[inline]
     pub(super) fn is_in(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The cells of an endpoint: one for each method that was asked there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -10,7 +11,11 @@ use super::method::Method;
 
 /// The cells of an endpoint, by their methods' numbers.
 #[derive(Debug, Default)]
-pub(super) struct Cells(RwLock<Vec<Option<Place>>>);
+pub(super) struct Cells {
+    places: RwLock<Vec<Option<Place>>>,
+    /// Whether any may not be calm: while none is, nobody looks for one.
+    troubled: AtomicBool,
+}
 
 /// A method that was asked here, and its cell.
 type Place = (Arc<Method>, Arc<Cell>);
@@ -30,7 +35,7 @@ impl Cells {
         if let Some(cell) = self.find(method) {
             return cell;
         }
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() <= method.index {
             all.resize(method.index + 1, None);
         }
@@ -47,14 +52,40 @@ impl Cells {
 
     /// The cell of a method, if it was asked here before.
     pub(super) fn find(&self, method: &Method) -> Option<Arc<Cell>> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.places.read().unwrap_or_else(PoisonError::into_inner);
         all.get(method.index)?.as_ref().map(|(_, cell)| Arc::clone(cell))
     }
 
+    /// Notes that a call has failed.
+    pub(super) fn trouble(&self) {
+        self.troubled.store(true, Ordering::Release);
+    }
+
+    /// Notes that all are calm, if they are.
+    pub(super) fn calm_down(&self) {
+        if !self.troubled.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        // What fails from here on says so itself.
+        if self.fold(false, |any, _, cell| any || !cell.is_calm()) {
+            self.trouble();
+        }
+    }
+
     /// Whether a method gets calls here as any other.
+    #[inline]
     pub(super) fn is_in(&self, method: &Method) -> bool {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if !self.troubled.load(Ordering::Acquire) {
+            return true;
+        }
+        let all = self.places.read().unwrap_or_else(PoisonError::into_inner);
         all.get(method.index).and_then(Option::as_ref).is_none_or(|(_, cell)| cell.is_in())
+    }
+
+    /// Whether another endpoint should have the calls of a method, because too many fail here.
+    #[inline]
+    pub(super) fn is_poor(&self, method: &Method, now: Instant) -> bool {
+        self.troubled.load(Ordering::Acquire) && self.find(method).is_some_and(|cell| cell.is_poor(now))
     }
 
     /// What waits.
@@ -80,7 +111,7 @@ impl Cells {
 
     /// The methods that are out here.
     pub(super) fn out(&self) -> Vec<Arc<Method>> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.places.read().unwrap_or_else(PoisonError::into_inner);
         let out = all.iter().flatten().filter(|(_, cell)| !cell.is_in());
         out.map(|(method, _)| Arc::clone(method)).collect()
     }
@@ -91,7 +122,7 @@ impl Cells {
     }
 
     fn fold<T>(&self, first: T, step: impl Fn(T, &Method, &Cell) -> T) -> T {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.places.read().unwrap_or_else(PoisonError::into_inner);
         all.iter().flatten().fold(first, |so_far, (method, cell)| step(so_far, method, cell))
     }
 }

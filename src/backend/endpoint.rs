@@ -93,7 +93,7 @@ impl Endpoint {
 
     /// Whether another should have the calls of a method, because it fails too many of them.
     pub(super) fn is_poor_at(&self, method: &Method, now: Instant) -> bool {
-        self.cells.find(method).is_some_and(|cell| cell.is_poor(now))
+        self.cells.is_poor(method, now)
     }
 
     /// Whether it waits for a call of a method that finds out whether it is back.

@@ -25,6 +25,7 @@ impl Backend {
             let endpoints = self.endpoints.all();
             for endpoint in endpoints.iter() {
                 listen(endpoint, now);
+                endpoint.cells.calm_down();
                 if endpoint.position.begin_check(now) {
                     let endpoint = Arc::clone(endpoint);
                     checks.push(Box::pin(async move {
