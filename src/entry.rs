@@ -140,6 +140,17 @@ mod tests {
         assert!(removed(1).weight(0) < empty);
     }
 
+    /// Of a 64-bit system: 280 bytes of moka less a word, and 16 of the allocator; an entry, two words, and twice 16 of the allocator.
+    #[test]
+    fn a_slot_and_an_entry_weigh_their_bookkeeping() {
+        let slot = 280 - 8 + 16 + size_of::<Slot>();
+        let entry = 16 + 32 + size_of::<Entry>();
+        assert_eq!(
+            [removed(1).weight(0), kept(1).weight(0)].map(|bytes| bytes as usize),
+            [slot, slot + entry]
+        );
+    }
+
     #[test]
     fn the_younger_stays_and_what_was_removed_does_not_come_back() {
         for (new, old, replaces) in [

@@ -291,6 +291,17 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_is_of_use_until_the_last_of_its_windows_ends() {
+        let longest = |swr, sie, exception| {
+            let [stale_while_revalidate, stale_if_error, exception_ttl] =
+                [swr, sie, exception].map(Duration::from_secs);
+            let caching = Caching { stale_while_revalidate, stale_if_error, exception_ttl, ..caching() };
+            caching.longest().as_secs()
+        };
+        assert_eq!([longest(5, 60, 2), longest(60, 5, 2), longest(5, 60, 90)], [70, 70, 90]);
+    }
+
+    #[test]
     fn jitter_only_shortens_and_is_the_same_everywhere() {
         let jittered = Caching { ttl_jitter: 0.5, ..caching() };
         let ttl = jittered.ttl_of(&entry(Ending::Result), b"key");

@@ -216,14 +216,16 @@ async fn what_is_too_large_for_the_local_tier_answers_from_the_shared_one_each_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cache_that_ended_has_no_write_under_way() {
+async fn a_cache_that_settled_has_no_write_under_way() {
     let counts = Counts::default();
     let clock = Clock::starting_at(Millis(NOW));
     let shared = Memory::new(clock, Duration::from_millis(50), counts.clone());
     let one = gateway(&shared);
     shared.set(State::Up(Duration::from_millis(20)));
     one.learns(Tiers::Both, 1);
+    one.learns(Tiers::Both, 2);
+    assert_eq!(one.writes_under_way(), 2);
     one.settled().await;
-    assert_eq!((counts.writes(Write::Written), shared.writes().under_way()), (1, 0));
+    assert_eq!((counts.writes(Write::Written), one.writes_under_way()), (2, 0));
     assert_eq!(counts.reads(Read::Hit), 0);
 }

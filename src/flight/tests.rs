@@ -109,6 +109,42 @@ async fn a_failed_refresh_pauses_before_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_flies_again_while_a_failed_refresh_pauses() {
+    let flights = flights();
+    flights.refresh(b"k", |_, _| async { Err(()) });
+    tokio::task::yield_now().await;
+    assert_eq!((flights.tasks(), flights.aloft()), (1, 0));
+    let Joined::Led(again) = flights.join(&key("k"), ANY, never, |_| slow(Ok(7))) else { unreachable!() };
+    assert_eq!(again.land().await, Some(Ok(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_refresh_that_failed_pauses() {
+    for landing in [Ok(7), Err(())] {
+        let flights = flights();
+        let Joined::Led(call) = flights.join(&key("k"), ANY, never, |_| slow(landing)) else {
+            unreachable!()
+        };
+        assert_eq!(call.land().await, Some(landing));
+        flights.refresh(b"k", |_, _| std::future::pending());
+        assert_eq!(flights.aloft(), 1, "a refresh after {landing:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_fails_leaves_the_seat_to_the_younger_flight_that_took_it() {
+    let flights = flights();
+    flights.refresh(b"k", |_, _| slow(Err(())));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let Joined::Led(younger) = flights.join(&key("k"), OWN, never, |_| slow(Ok(7))) else { unreachable!() };
+    tokio::time::sleep(Duration::from_millis(75)).await;
+    assert_eq!(flights.tasks(), 1, "the refresh has failed, and does not pause");
+    let follower = flights.join(&key("k"), ANY, never, |_| slow(Ok(8)));
+    let Joined::Followed(follower) = follower else { unreachable!() };
+    assert_eq!((younger.land().await, follower.land().await), (Some(Ok(7)), Some(Ok(7))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
     let flights = flights();
     let Joined::Led(lands) = flights.join(&key("lands"), ANY, never, |_| slow(Ok(7))) else { unreachable!() };

@@ -52,10 +52,7 @@ impl Seeker {
     fn ask(&self, waited: Duration) -> Ask {
         Ask {
             oldest: self.cached.keyed.caching.ttl + waited,
-            deserted: match self.call.body.len() {
-                small if small <= ALONE_MAX => Deserted::Lands,
-                large => Deserted::Ends(large),
-            },
+            deserted: deserted(self.call.body.len()),
             need: if self.spare.is_some() { Need::Spared } else { Need::Bare },
         }
     }
@@ -196,6 +193,14 @@ impl Gateway {
     }
 }
 
+/// What becomes of the flight of a call of so many bytes.
+fn deserted(size: usize) -> Deserted {
+    match size {
+        small if small <= ALONE_MAX => Deserted::Lands,
+        large => Deserted::Ends(large),
+    }
+}
+
 /// Waits until a moment, for ever without one.
 async fn until(moment: Option<Instant>) {
     match moment {
@@ -206,3 +211,14 @@ async fn until(moment: Option<Instant>) {
 
 /// The longest call whose flight goes on when its callers have gone: what calls hold is counted at their clients' connections.
 const ALONE_MAX: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flight_of_a_large_call_ends_with_its_callers() {
+        let whole = [0, ALONE_MAX, ALONE_MAX + 1].map(deserted);
+        assert_eq!(whole, [Deserted::Lands, Deserted::Lands, Deserted::Ends(ALONE_MAX + 1)]);
+    }
+}
