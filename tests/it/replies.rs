@@ -17,6 +17,17 @@ fn oneway_calls_get_no_reply_and_block_nothing() {
     }
 }
 
+#[test]
+fn a_oneway_call_that_fails_gets_no_reply_either() {
+    let mut gone = backend();
+    gone.kill();
+    let gateway = gateway().endpoint(gone.address()).start();
+    let mut client = gateway.client();
+    client.send(touch(7));
+    assert!(client.call(get_user(8)).is_exception());
+    eventually(|| gateway.outcomes("failed") == 2);
+}
+
 /// Clients from before oneway messages send such methods as calls; nobody answers those.
 #[test]
 fn a_oneway_method_sent_as_a_call_gets_no_reply() {
