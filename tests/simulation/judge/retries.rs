@@ -1,6 +1,6 @@
 //! Whether backends are asked more often than the budget of retries allows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::record::{Attempt, Record};
 use super::{Complaint, Sentence};
@@ -19,11 +19,20 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
     let (part, burst) = (f64::from(limits.retry_percent) / 100.0, f64::from(limits.retry_burst));
     for (gateway, changes) in changes(record) {
         let (mut left, mut before) = (burst, 0);
+        let mut arrived = VecDeque::new();
         for (at, change) in changes {
-            left = (left + (at - before) as f64 / 1e6).min(burst);
+            while arrived.front().is_some_and(|first| first + LINE < at) {
+                arrived.pop_front();
+            }
+            // What is put in while a retry waits that is paid for is not lost here, though it may be there.
+            let most = burst + LINE as f64 / 1e6 + part * arrived.len() as f64;
+            left = (left + (at - before) as f64 / 1e6).min(most);
             before = at;
             match change {
-                Change::Call => left = (left + part).min(burst),
+                Change::Call => {
+                    arrived.push_back(at);
+                    left += part;
+                }
                 Change::Again(attempt) => {
                     left -= 1.0;
                     if left < -SLACK {
@@ -61,6 +70,7 @@ fn changes<'a>(record: &'a Record<'_>) -> BTreeMap<usize, Vec<(Moment, Change<'a
     all
 }
 
-/// How many retries a budget may seem to lack: what is put in while one that is paid for waits is not lost here as it may be
-/// there, and a reply that is too old once its turn comes is sought again.
+/// How long a retry may wait, paid for, until it is sent: for its pause, and in the line for a connection.
+const LINE: Moment = 3_000_000;
+/// How many retries a budget may seem to lack: a reply that is too old once its turn comes is sought again.
 const SLACK: f64 = 2.0;
