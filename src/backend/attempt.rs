@@ -199,13 +199,11 @@ impl Attempt {
                 if self.sent.is_some() && self.chance == FairChance::Given {
                     self.method_failed(sent, now, fault);
                 }
-                position.suspect(now);
-                Effect::Unchanged
+                self.suspects(now)
             }
             Fault::Garbage { .. } => {
                 self.method_failed(sent, now, fault);
-                position.suspect(now);
-                Effect::Unchanged
+                self.suspects(now)
             }
             Fault::Failure { .. } => {
                 self.method_failed(sent, now, fault);
@@ -236,6 +234,13 @@ impl Attempt {
         let now = Instant::now();
         let took = self.sent.map_or(Duration::ZERO, |sent| now.duration_since(sent));
         self.endpoint.load.note(measure, took, self.method.median.get(), now);
+    }
+
+    /// Has the endpoint looked at.
+    fn suspects(&self, now: Instant) -> Effect {
+        self.endpoint.position.suspect(now);
+        self.endpoint.means.alarm.notify_one();
+        Effect::Unchanged
     }
 
     fn unreached(&self, refusal: Refusal, now: Instant) -> Effect {

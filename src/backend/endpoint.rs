@@ -17,7 +17,7 @@ use super::pool::Pool;
 use super::position::Position;
 use super::pulse::Pulse;
 use super::share::Share;
-use super::standing::{Effect, Standing};
+use super::standing::{Effect, Standing, Why};
 use crate::dial::Stream;
 use crate::fault::Fault;
 
@@ -132,9 +132,13 @@ impl Endpoint {
                 let (why, fault) = (why.as_str(), fault.map(tracing::field::display));
                 tracing::warn!(backend = %means.name(), endpoint = %self.address, why, fault, "endpoint ejected");
             }
-            Effect::Returned => {
+            Effect::Returned(why) => {
                 self.cells.forget();
-                self.pulse.reset();
+                match why {
+                    // Another process may listen there now.
+                    Why::Refused | Why::Closed => self.pulse.reset(),
+                    Why::Silent | Why::Unwell | Why::Failing => {}
+                }
                 self.share.begin_slowly(Instant::now());
                 tracing::info!(backend = %means.name(), endpoint = %self.address, "endpoint is back");
             }

@@ -27,7 +27,8 @@ pub(super) struct Pace {
     pub(super) interval: Duration,
     /// While nothing is wrong; never, if none.
     pub(super) always: Option<Duration>,
-    /// How long an endpoint stays out at least where checks cannot prove that it is back; each further time in a row twice as long.
+    /// How long an endpoint stays out at least where checks cannot prove that it is back; one that closes, each further time in a row
+    /// twice as long.
     pub(super) rest: Duration,
     /// For how long at most.
     pub(super) rest_max: Duration,
@@ -206,10 +207,10 @@ impl Position {
 
     /// Something that a check should look into.
     pub(super) fn suspect(&self, now: Instant) {
-        if self.mood.load(Ordering::Acquire) == CALM {
-            self.mood.store(UNEASY, Ordering::Release);
-        }
-        self.lock().look_into(self.pace, now);
+        self.change(|inner| {
+            inner.look_into(self.pace, now);
+            Effect::Unchanged
+        });
     }
 
     /// Its calls, or its silence, say that it should be out. Where its calls do, it stays out for `time` unless a call is answered.
@@ -356,13 +357,13 @@ impl Inner {
     }
 
     fn return_to_rotation(&mut self, pace: Pace, now: Instant) -> Effect {
-        self.ejected = None;
+        let Some(Ejected { why, .. }) = self.ejected.take() else { return Effect::Unchanged };
         (self.strikes, self.closes) = (0, 0);
         self.check = match self.check {
             Check::UnderWay => Check::UnderWay,
             Check::Never | Check::At(_) => self.next_check(pace, now, 0.5),
         };
-        Effect::Returned
+        Effect::Returned(why)
     }
 
     fn next_check(&self, pace: Pace, now: Instant, share: f64) -> Check {

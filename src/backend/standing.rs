@@ -75,6 +75,6 @@ pub(super) enum Effect {
     Unchanged,
     /// It left the rotation.
     Ejected(Why),
-    /// It is back.
-    Returned,
+    /// It is back, after this.
+    Returned(Why),
 }

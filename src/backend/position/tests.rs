@@ -38,7 +38,7 @@ async fn two_refusals_take_it_out_and_one_answered_check_brings_it_back() {
         let (later, _) = check(&position, now, Finding::Refused);
         assert_eq!(later - now, 500 * MS);
         let (_, effect) = check(&position, later, Finding::Alive);
-        assert_eq!((effect, position.standing()), (Effect::Returned, Standing::Rotating));
+        assert_eq!((effect, position.standing()), (Effect::Returned(Why::Refused), Standing::Rotating));
         assert_eq!(position.check_at(), None);
     }
 }
@@ -79,7 +79,7 @@ async fn what_calls_took_out_comes_back_by_a_call_at_once_and_by_checks_when_its
     assert_eq!(position.times(), 2);
     assert_eq!(position.answered(now - MS, now), Effect::Unchanged, "that was sent before");
     assert!(position.begin_probe(now) && !position.begin_probe(now + 499 * MS));
-    assert_eq!(position.answered(now, now + MS), Effect::Returned);
+    assert_eq!(position.answered(now, now + MS), Effect::Returned(Why::Failing));
     assert_eq!(position.times(), 0);
 }
 
@@ -114,6 +114,14 @@ async fn while_calls_find_out_checks_are_not_believed() {
         (now, _) = check(&position, now, Finding::Alive);
         assert_eq!(position.standing(), Standing::Ejected(Why::Failing));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_suspected_while_it_is_out_stays_out() {
+    let (position, now) = position(Kind::Call);
+    position.eject(Why::Silent, now, Duration::ZERO);
+    position.suspect(now);
+    assert!(!position.is_rotating());
 }
 
 #[tokio::test(start_paused = true)]

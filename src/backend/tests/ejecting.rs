@@ -164,6 +164,12 @@ async fn an_endpoint_that_accepts_and_never_answers_is_out_soon_and_back_when_it
     world.all(Act::Answer);
     assert!(until(&backend, 0, Standing::Rotating).await <= Duration::from_secs(1));
     backend.answer(&call_of("fast"), &once(), None).await.unwrap();
+    // What was learnt of it is known when it hangs again at once.
+    world.all(Act::Hang);
+    let began = Instant::now();
+    load(&backend, "fast", None, 25).await;
+    until(&backend, 0, Standing::Ejected(Why::Silent)).await;
+    assert!(began.elapsed() <= Duration::from_millis(2600), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
