@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bounded::Bounded;
 use crate::fault::Crowd;
 use crate::seed::{Hashing, Seed};
 
@@ -40,8 +41,8 @@ pub(crate) struct Flights<T: Landing> {
     shards: Vec<Mutex<Seats<T>>>,
     hashing: Hashing,
     bounds: Bounds,
-    /// How many fly.
-    aloft: AtomicUsize,
+    /// Those that fly.
+    aloft: Bounded,
     /// Bytes of the large calls whose flights go on though their callers have been answered.
     orphaned: AtomicUsize,
     tasks: TaskTracker,
@@ -135,7 +136,7 @@ impl<T: Landing> Flights<T> {
     pub(crate) fn new(bounds: Bounds, seed: Seed) -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
         let (tasks, stops) = (TaskTracker::new(), Stops::default());
-        let (aloft, orphaned) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (aloft, orphaned) = (Bounded::default(), AtomicUsize::new(0));
         Arc::new(Self { shards, hashing: seed.hashing(), bounds, aloft, orphaned, tasks, stops })
     }
 
@@ -159,7 +160,7 @@ impl<T: Landing> Flights<T> {
 
     /// How many fly.
     pub(crate) fn aloft(&self) -> usize {
-        self.aloft.load(Ordering::Relaxed)
+        self.aloft.count()
     }
 
     /// Joins the flight for `key` if it is young enough, or starts `work` as one. `awaits` says whether one that is too old, and has
@@ -215,7 +216,7 @@ impl<T: Landing> Flights<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let aloft = Aloft::admit(self, ask.need)?;
+        let aloft = self.aloft.join(self.bounds.flights_for(ask.need))?;
         let flight = Flight::new(ask.deserted);
         let work = work(flight.clone());
         seats.insert(Arc::clone(key), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
@@ -273,27 +274,15 @@ impl<T: Landing> Flights<T> {
     }
 }
 
-/// A flight's part of those under way.
-struct Aloft<T: Landing>(Arc<Flights<T>>);
-
-impl<T: Landing> Aloft<T> {
-    /// None where so many fly that one which is needed no more than this gives way.
-    fn admit(flights: &Arc<Flights<T>>, need: Need) -> Option<Self> {
-        let all = flights.bounds.flights_max;
-        let most = match need {
+impl Bounds {
+    /// How many may fly where one that is needed this much takes off.
+    fn flights_for(&self, need: Need) -> usize {
+        let all = self.flights_max;
+        match need {
             Need::Refresh => all / 2,
             Need::Spared => all - all / 4,
             Need::Bare => all,
-        };
-        let more = |aloft| (aloft < most).then_some(aloft + 1);
-        flights.aloft.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Self(Arc::clone(flights)))
-    }
-}
-
-impl<T: Landing> Drop for Aloft<T> {
-    fn drop(&mut self) {
-        self.0.aloft.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -27,6 +27,7 @@
 mod accept;
 mod admin;
 mod backend;
+mod bounded;
 pub mod cache;
 mod call;
 pub mod cli;

@@ -1,18 +1,18 @@
 //! One call's right to ask an endpoint, and what its end proves: of the method there, of the endpoint, or of nobody.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::cell::{self, Cell};
+use super::cell::Cell;
 use super::deadline::Deadline;
 use super::endpoint::Endpoint;
 use super::load::{Burden, Measure};
 use super::method::Method;
 use super::pool::Turn;
 use super::standing::{Effect, Why};
+use crate::bounded::Admitted;
 use crate::call::{Answer, Said};
 use crate::dial::Refusal;
 use crate::fault::Fault;
@@ -34,7 +34,7 @@ pub(super) struct Attempt {
 }
 
 /// As what a call was let through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Role {
     /// As any other.
     Call,
@@ -43,9 +43,9 @@ enum Role {
     /// It finds out whether the endpoint is back.
     Probe,
     /// Its method is out there, and it has nothing else.
-    Beside,
+    Beside(Admitted),
     /// The endpoint is out, and it has nothing else.
-    Beyond,
+    Beyond(Admitted),
 }
 
 /// Whether an endpoint had the time to answer.
@@ -88,14 +88,20 @@ impl Attempt {
 
     /// An attempt at an endpoint where the method is out, if not too many pass.
     pub(super) fn beside(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
-        let passes = endpoint.position.is_rotating() && endpoint.cells.of(method).pass(endpoint.passage());
-        passes.then(|| Self::with(endpoint, method, Role::Beside))
+        if !endpoint.position.is_rotating() {
+            return None;
+        }
+        let admitted = endpoint.cells.of(method).passing.join(endpoint.passage())?;
+        Some(Self::with(endpoint, method, Role::Beside(admitted)))
     }
 
     /// An attempt at an endpoint that is out, if it lets pass and not too many do.
     pub(super) fn beyond(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
-        let passes = endpoint.position.lets_pass() && cell::pass(&endpoint.passing, endpoint.passage());
-        passes.then(|| Self::with(endpoint, method, Role::Beyond))
+        if !endpoint.position.lets_pass() {
+            return None;
+        }
+        let admitted = endpoint.passing.join(endpoint.passage())?;
+        Some(Self::with(endpoint, method, Role::Beyond(admitted)))
     }
 
     /// How long its method's answers usually take, as far as anybody knows.
@@ -274,10 +280,7 @@ impl Attempt {
         match self.role.take() {
             None | Some(Role::Call | Role::Probe) => {}
             Some(Role::Trial) => self.cell.end_trial(),
-            Some(Role::Beside) => self.cell.leave(),
-            Some(Role::Beyond) => {
-                self.endpoint.passing.fetch_sub(1, Ordering::AcqRel);
-            }
+            Some(Role::Beside(admitted) | Role::Beyond(admitted)) => drop(admitted),
         }
     }
 

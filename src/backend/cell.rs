@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::bounded::Bounded;
+
 /// When a cell is out and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -36,7 +38,7 @@ pub(super) struct Cell {
     /// Calls under way.
     in_flight: AtomicUsize,
     /// Those of them that have nothing else to answer with while it is out.
-    passing: AtomicUsize,
+    pub(super) passing: Bounded,
     /// When an answer last came, in microseconds since the window began; 0 if none did.
     answered: AtomicU64,
     window: Window,
@@ -86,7 +88,7 @@ impl Cell {
         Self {
             mood: AtomicU8::new(CALM),
             in_flight: AtomicUsize::new(0),
-            passing: AtomicUsize::new(0),
+            passing: Bounded::default(),
             answered: AtomicU64::new(0),
             window: Window::new(now),
             inner,
@@ -149,15 +151,6 @@ impl Cell {
     /// Calls under way.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Acquire)
-    }
-
-    /// Lets one more call pass that has nothing else to answer with, if fewer than `most` do; to be ended by [`Cell::leave`].
-    pub(super) fn pass(&self, most: usize) -> bool {
-        pass(&self.passing, most)
-    }
-
-    pub(super) fn leave(&self) {
-        self.passing.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Begins anew.
@@ -246,12 +239,6 @@ impl Out {
     fn is_due(&self, now: Instant, patience: Duration) -> bool {
         self.trial == Trial::None && self.until + patience <= now
     }
-}
-
-/// Counts one more, if there are fewer than `most`.
-pub(super) fn pass(passing: &AtomicUsize, most: usize) -> bool {
-    let more = |passing: usize| (passing < most).then_some(passing + 1);
-    passing.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
 }
 
 /// `time`, doubled `times` times up to `most`: half of it for sure and a share in 0..=1 of the other half.

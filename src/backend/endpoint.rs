@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,6 +17,7 @@ use super::position::Position;
 use super::pulse::Pulse;
 use super::share::Share;
 use super::standing::{Effect, Standing, Why};
+use crate::bounded::Bounded;
 use crate::dial::Stream;
 use crate::fault::Fault;
 
@@ -46,7 +46,7 @@ pub(super) struct Endpoint {
     pub(super) load: Load,
     pub(super) share: Share,
     /// Calls that pass although it is out of rotation.
-    pub(super) passing: AtomicUsize,
+    pub(super) passing: Bounded,
 }
 
 impl Endpoint {
@@ -60,7 +60,7 @@ impl Endpoint {
             pulse: Pulse::new(),
             load: Load::new(now),
             share: Share::new(means.settings.slow_start, now),
-            passing: AtomicUsize::new(0),
+            passing: Bounded::default(),
             means: Arc::clone(means),
         }
     }

@@ -29,6 +29,7 @@ use super::connection::{Connection, Idle, Open};
 use super::counts::Tally;
 use super::deadline::within;
 use super::resting::{Rest, Resting};
+use crate::bounded::Bounded;
 
 /// The connections to one endpoint. A permit stands for a connection in use; the idle ones fit under the same cap, for
 /// a connection is only opened where no idle one can be had.
@@ -37,13 +38,13 @@ pub(super) struct Pool {
     idle: Mutex<Idlers>,
     permits: Line,
     /// The one that is kept for checks where there are many: calls that hang must not keep it from being found out that they do.
-    kept: Option<Arc<Semaphore>>,
+    kept: Option<Line>,
     /// Half of the connections, so that the other half is left to calls that are answered.
     lanes: Line,
     lingering: Arc<Semaphore>,
     resting: Resting,
     open: Arc<AtomicUsize>,
-    waiting: AtomicUsize,
+    waiting: Bounded,
     max_connections: usize,
     max_waiting: usize,
     idle_timeout: Duration,
@@ -82,12 +83,12 @@ impl Pool {
         Self {
             idle: Mutex::default(),
             permits: Line::new(max_connections - usize::from(max_connections >= MANY)),
-            kept: (max_connections >= MANY).then(|| Arc::new(Semaphore::new(1))),
+            kept: (max_connections >= MANY).then(|| Line::new(1)),
             lanes: Line::new((max_connections / 2).max(1)),
             lingering: Arc::new(Semaphore::new(max_connections)),
             resting: Resting::default(),
             open: Arc::default(),
-            waiting: AtomicUsize::new(0),
+            waiting: Bounded::default(),
             max_connections,
             max_waiting: settings.max_waiting,
             idle_timeout: settings.idle_timeout,
@@ -120,7 +121,7 @@ impl Pool {
 
     /// Lets a lane rest. `needed_since` is its own note of when it first saw that its room is needed.
     pub(super) fn rest(&self, needed_since: &mut Option<Instant>) -> Rest<'_> {
-        self.resting.begin(|| self.waiting.load(Ordering::Acquire) > 0, needed_since, self.idle_timeout)
+        self.resting.begin(|| self.waiting.count() > 0, needed_since, self.idle_timeout)
     }
 
     /// What the holder of a permit uses: the connection used last, if it did not rest for longer than `rest`, or else room for
@@ -156,7 +157,7 @@ impl Pool {
 
     /// The right to use a connection for a check, if there is one now.
     pub(super) fn spare(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(self.kept.as_ref().unwrap_or(&self.permits.permits)).try_acquire_owned().ok()
+        self.kept.as_ref().unwrap_or(&self.permits).take()
     }
 
     /// An idle connection for a check, the one that rested longest: calls take the others.
@@ -219,8 +220,8 @@ impl Pool {
         if let Some(permit) = line.take() {
             return Ok(permit);
         }
-        let full = || Full { waiting: self.waiting.load(Ordering::Acquire) };
-        let _queued = Queued::join(&self.waiting, self.max_waiting).ok_or_else(full)?;
+        let full = || Full { waiting: self.waiting.count() };
+        let _waiting = self.waiting.join(self.max_waiting).ok_or_else(full)?;
         // Only now: a lane that comes to rest from here on sees that somebody waits.
         self.resting.recall_one();
         let permit = within(deadline, line.stand(turn)).await;
@@ -238,12 +239,12 @@ impl Pool {
 struct Line {
     permits: Arc<Semaphore>,
     /// Those in the line who have the first turn.
-    first: AtomicUsize,
+    first: Bounded,
 }
 
 impl Line {
     fn new(permits: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(permits)), first: AtomicUsize::new(0) }
+        Self { permits: Arc::new(Semaphore::new(permits)), first: Bounded::default() }
     }
 
     /// A permit, if one is left that nobody in the line was given.
@@ -254,10 +255,10 @@ impl Line {
     /// Waits in the line, which the semaphore moves first come, first served. Who has a later turn hands on what it gets, and joins
     /// the line anew behind the others, for as long as somebody with the first turn waits.
     async fn stand(&self, turn: Turn) -> Option<OwnedSemaphorePermit> {
-        let _first = (turn == Turn::First).then(|| Queued::join(&self.first, usize::MAX));
+        let _first = (turn == Turn::First).then(|| self.first.join(usize::MAX));
         loop {
             let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
-            if turn == Turn::First || self.first.load(Ordering::Acquire) == 0 {
+            if turn == Turn::First || self.first.count() == 0 {
                 return Some(permit);
             }
             drop(permit);
@@ -265,22 +266,6 @@ impl Line {
                 return Some(permit);
             }
         }
-    }
-}
-
-/// A call in the line.
-struct Queued<'a>(&'a AtomicUsize);
-
-impl<'a> Queued<'a> {
-    fn join(waiting: &'a AtomicUsize, bound: usize) -> Option<Self> {
-        let more = |waiting: usize| (waiting < bound).then_some(waiting + 1);
-        waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok().map(|_| Self(waiting))
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
