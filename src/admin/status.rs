@@ -68,7 +68,7 @@ pub(crate) struct EndpointStatus {
     pub address: String,
     /// `rotating` or `ejected`.
     pub state: String,
-    /// What took it out of rotation: `refused`, `closed`, `silent`, `unwell` or `failing`.
+    /// What took it out of rotation: `refused`, `closed`, `silent`, `unwell`, `failing` or `draining`.
     #[serde(default)]
     pub reason: Option<String>,
     /// Calls under way.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::cell::{self, Turned};
 use super::cells::Cells;
 use super::connection::{Connection, Open};
+use super::finding::Finding;
 use super::load::Load;
 use super::means::Means;
 use super::method::Method;
@@ -129,15 +130,21 @@ impl Endpoint {
             Effect::Ejected(why) => {
                 means.tally.ejected(why);
                 means.left.notify_waiters();
-                let (why, fault) = (why.as_str(), fault.map(tracing::field::display));
-                tracing::warn!(backend = %means.name(), endpoint = %self.address, why, fault, "endpoint ejected");
+                let (backend, endpoint) = (means.name(), self.address);
+                let fault = fault.map(tracing::field::display);
+                match why {
+                    Why::Draining => tracing::info!(%backend, %endpoint, "endpoint asks for no calls"),
+                    Why::Refused | Why::Closed | Why::Silent | Why::Unwell | Why::Failing => {
+                        tracing::warn!(%backend, %endpoint, why = why.as_str(), fault, "endpoint ejected");
+                    }
+                }
             }
             Effect::Returned(why) => {
                 self.cells.forget();
                 match why {
                     // Another process may listen there now.
                     Why::Refused | Why::Closed => self.pulse.reset(),
-                    Why::Silent | Why::Unwell | Why::Failing => {}
+                    Why::Silent | Why::Unwell | Why::Failing | Why::Draining => {}
                 }
                 self.share.begin_slowly(Instant::now());
                 tracing::info!(backend = %means.name(), endpoint = %self.address, "endpoint is back");
@@ -145,6 +152,24 @@ impl Endpoint {
         }
         if self.position.is_uneasy() {
             means.alarm.notify_one();
+        }
+    }
+
+    /// Takes into account how well it says it is: one that warns has half of its share.
+    pub(super) fn warns(&self, finding: Finding) {
+        let warns = match finding {
+            Finding::Alive => false,
+            Finding::Warning => true,
+            Finding::Draining
+            | Finding::Refused
+            | Finding::Closed
+            | Finding::Late
+            | Finding::Unwell
+            | Finding::Nothing => return,
+        };
+        if self.share.halve(warns) {
+            let (backend, endpoint) = (self.means.name(), self.address);
+            tracing::info!(%backend, %endpoint, warns, "endpoint's status changed");
         }
     }
 

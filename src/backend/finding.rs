@@ -52,6 +52,10 @@ pub(crate) enum Expects {
 pub(super) enum Finding {
     /// A sign of life.
     Alive,
+    /// A sign of life of one that says it is not quite well.
+    Warning,
+    /// It says that it is starting or stopping.
+    Draining,
     /// No connection, or no way there.
     Refused,
     /// The connection ended without an answer.
@@ -66,13 +70,23 @@ pub(super) enum Finding {
 
 impl Finding {
     /// All there are.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Alive, Self::Refused, Self::Closed, Self::Late, Self::Unwell, Self::Nothing];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Alive,
+        Self::Warning,
+        Self::Draining,
+        Self::Refused,
+        Self::Closed,
+        Self::Late,
+        Self::Unwell,
+        Self::Nothing,
+    ];
 
     /// The word for it in metrics.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Alive => "alive",
+            Self::Warning => "warning",
+            Self::Draining => "draining",
             Self::Refused => "refused",
             Self::Closed => "closed",
             Self::Late => "late",
@@ -107,7 +121,10 @@ impl Asked {
         let result = reply.kind == Message::Reply && said == Ok(Said::Result);
         match (self.kind, self.expects) {
             (Kind::Fb303, _) => match result.then(|| status(protocol, &reply.body)).flatten() {
-                Some(ALIVE | WARNING) => Finding::Alive,
+                Some(ALIVE) => Finding::Alive,
+                Some(WARNING) => Finding::Warning,
+                Some(STARTING | STOPPING) => Finding::Draining,
+                // DEAD and STOPPED, and what is no status at all.
                 Some(_) | None => Finding::Unwell,
             },
             (Kind::Call | Kind::Tcp | Kind::Off, Expects::Result) if !result => Finding::Unwell,
@@ -129,6 +146,9 @@ fn status(protocol: Protocol, body: &[u8]) -> Option<i64> {
     }
 }
 
+/// fb303's words for a service that takes no calls yet, and for one that takes no more.
+const STARTING: i64 = 1;
+const STOPPING: i64 = 3;
 /// fb303's word for a service that is well.
 const ALIVE: i64 = 2;
 /// fb303's word for one that is not quite, and answers.

@@ -85,7 +85,8 @@ pub(crate) struct Options {
     #[schemars(extend("x-least" = "100ms", "x-most" = "24h"))]
     pub resolve_interval: Period,
     /// How an endpoint is asked for a sign of life while it is suspected or out of rotation: `call` calls `check_method`, `fb303`
-    /// asks for its status, `tcp` opens a connection, `off` does nothing.
+    /// asks for its status (WARNING halves the endpoint's share; STARTING and STOPPING mean no new calls, without any alarm; DEAD and
+    /// STOPPED take it out; `check_always` finds that out before anything fails), `tcp` opens a connection, `off` does nothing.
     pub check: finding::Kind,
     /// The method that `check = "call"` calls, without arguments. The default is one that nobody has: any proper reply is a sign of
     /// life, an exception too.

@@ -4,10 +4,13 @@
 //!                two strikes: refused, silent, unwell        checks are answered, or a call is
 //!   Rotating --- two closes, the last one on a check ---> Ejected -----------------------------> Rotating, slowly
 //!                calls of two methods fail, none answers
+//!                it says that it is starting or stopping
 //! ```
 //!
 //! Whatever is suspicious has the endpoint checked at once, and again until the suspicion is gone: so one call a minute is enough to
 //! find out. Out of rotation it is checked at a fixed interval, however long that lasts.
+
+mod schedule;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,21 +21,8 @@ use tokio::time::Instant;
 use super::cell::equal_jitter;
 use super::finding::{Finding, Kind};
 use super::standing::{Effect, Standing, Why};
-
-/// How often an endpoint is checked.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    pub(super) kind: Kind,
-    /// While it is suspected or out.
-    pub(super) interval: Duration,
-    /// While nothing is wrong; never, if none.
-    pub(super) always: Option<Duration>,
-    /// How long an endpoint stays out at least where checks cannot prove that it is back; one that closes, each further time in a row
-    /// twice as long.
-    pub(super) rest: Duration,
-    /// For how long at most.
-    pub(super) rest_max: Duration,
-}
+pub(super) use schedule::Pace;
+use schedule::{Need, Schedule};
 
 /// An endpoint's standing. One lock decides; it is not taken by calls while nothing is wrong.
 #[derive(Debug)]
@@ -52,9 +42,9 @@ struct Inner {
     closes: u32,
     /// Times that its calls took it out, or that it closed, since one was answered.
     times: u32,
-    check: Check,
-    /// When the last check was over.
-    checked: Option<Instant>,
+    checks: Schedule,
+    /// It says of itself that it is not quite well.
+    warns: bool,
     /// It closes on checks, and answers calls.
     closes_on_checks: Habit,
     acquaintance: Acquaintance,
@@ -79,14 +69,6 @@ struct Ejected {
     probed: Option<Instant>,
 }
 
-/// When the next check is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Check {
-    Never,
-    At(Instant),
-    UnderWay,
-}
-
 /// What is known of a habit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Habit {
@@ -98,14 +80,13 @@ enum Habit {
 
 impl Position {
     pub(super) fn new(pace: Pace, now: Instant) -> Self {
-        let check = pace.always.map_or(Check::Never, |always| Check::At(now + always));
         let inner = Inner {
             ejected: None,
             strikes: 0,
             closes: 0,
             times: 0,
-            check,
-            checked: None,
+            checks: Schedule::new(pace, now),
+            warns: false,
             closes_on_checks: Habit::Unknown,
             acquaintance: Acquaintance::None,
         };
@@ -173,14 +154,16 @@ impl Position {
             }
             if inner.acquaintance == Acquaintance::None {
                 inner.acquaintance = Acquaintance::Made;
-                inner.look_into(self.pace, now);
+                inner.checks.hasten(self.pace, now);
             }
             match &mut inner.ejected {
                 None => Effect::Unchanged,
+                // It goes on answering, and wants no more.
+                Some(Ejected { why: Why::Draining, .. }) => Effect::Unchanged,
                 // It was sent before: that it is there is for the next to find out, at once.
                 Some(ejected) if sent < ejected.since => {
                     ejected.probed = None;
-                    inner.look_into(self.pace, now);
+                    inner.checks.hasten(self.pace, now);
                     Effect::Unchanged
                 }
                 Some(_) => inner.return_to_rotation(self.pace, now),
@@ -191,7 +174,7 @@ impl Position {
     /// No connection was had: it was refused, or nothing came back.
     pub(super) fn unreached(&self, why: Why, now: Instant) -> Effect {
         self.change(|inner| {
-            inner.look_into(self.pace, now);
+            inner.checks.hasten(self.pace, now);
             inner.strike(why, now)
         })
     }
@@ -200,7 +183,7 @@ impl Position {
     pub(super) fn closed(&self, now: Instant) -> Effect {
         self.change(|inner| {
             inner.closes += 1;
-            inner.look_into(self.pace, now);
+            inner.checks.hasten(self.pace, now);
             Effect::Unchanged
         })
     }
@@ -208,7 +191,7 @@ impl Position {
     /// Something that a check should look into.
     pub(super) fn suspect(&self, now: Instant) {
         self.change(|inner| {
-            inner.look_into(self.pace, now);
+            inner.checks.hasten(self.pace, now);
             Effect::Unchanged
         });
     }
@@ -217,42 +200,37 @@ impl Position {
     pub(super) fn eject(&self, why: Why, now: Instant, time: Duration) -> Effect {
         self.change(|inner| {
             let effect = inner.eject(why, now, time);
-            inner.look_into(self.pace, now);
+            inner.checks.hasten(self.pace, now);
             effect
         })
     }
 
     /// When the next check is; none while one is under way, and where none is wanted.
     pub(super) fn check_at(&self) -> Option<Instant> {
-        match self.lock().check {
-            Check::Never | Check::UnderWay => None,
-            Check::At(at) => Some(at),
-        }
+        self.lock().checks.at()
     }
 
     /// Whether a check is to be made now; then it is under way.
     pub(super) fn begin_check(&self, now: Instant) -> bool {
-        let mut inner = self.lock();
-        let due = matches!(inner.check, Check::At(at) if at <= now);
-        if due {
-            inner.check = Check::UnderWay;
-        }
-        due
+        self.lock().checks.begin(now)
     }
 
     /// What a check found. `share` in 0..=1 places the next one around the interval.
     pub(super) fn checked(&self, finding: Finding, now: Instant, share: f64) -> Effect {
         self.change(|inner| {
             let effect = match finding {
-                Finding::Alive => inner.alive(self.pace, now),
+                Finding::Alive | Finding::Warning => {
+                    inner.warns = finding == Finding::Warning;
+                    inner.alive(self.pace, now)
+                }
+                Finding::Draining => inner.drains(now),
                 Finding::Refused => inner.strike(Why::Refused, now),
                 Finding::Late => inner.strike(Why::Silent, now),
                 Finding::Unwell => inner.strike(Why::Unwell, now),
                 Finding::Closed => inner.closed_on_check(self.pace, now),
                 Finding::Nothing => Effect::Unchanged,
             };
-            inner.checked = Some(now);
-            inner.check = inner.next_check(self.pace, now, share);
+            inner.checks.end(self.pace, inner.need(), now, share);
             effect
         })
     }
@@ -282,25 +260,25 @@ impl Inner {
             && self.acquaintance == Acquaintance::Made
     }
 
-    /// Makes the next check as soon as may be: at once, unless one is under way or has just been.
-    fn look_into(&mut self, pace: Pace, now: Instant) {
-        let soon = self.checked.map_or(now, |checked| now.max(checked + pace.interval));
-        self.check = match self.check {
-            Check::UnderWay => Check::UnderWay,
-            Check::At(at) => Check::At(at.min(soon)),
-            Check::Never => Check::At(soon),
-        };
-    }
-
     fn strike(&mut self, why: Why, now: Instant) -> Effect {
         self.strikes += 1;
         if let Some(ejected) = &mut self.ejected {
             ejected.passed = 0;
-            // What is refused now lets nothing pass any more.
-            ejected.why = if why == Why::Refused { why } else { ejected.why };
+            // What is refused now lets nothing pass any more, and what fails has ended draining.
+            let replaces = why == Why::Refused || ejected.why == Why::Draining;
+            ejected.why = if replaces { why } else { ejected.why };
             return Effect::Unchanged;
         }
         if self.strikes < FALL { Effect::Unchanged } else { self.eject(why, now, Duration::ZERO) }
+    }
+
+    /// It answers, and asks for no further calls. That is no fault, and its own word is proof enough.
+    fn drains(&mut self, now: Instant) -> Effect {
+        (self.strikes, self.closes) = (0, 0);
+        if let Some(ejected) = &mut self.ejected {
+            (ejected.passed, ejected.why) = (0, Why::Draining);
+        }
+        self.eject(Why::Draining, now, Duration::ZERO)
     }
 
     fn closed_on_check(&mut self, pace: Pace, now: Instant) -> Effect {
@@ -333,7 +311,8 @@ impl Inner {
         ejected.passed += 1;
         let proven = match (ejected.why, pace.kind) {
             (Why::Refused, Kind::Call | Kind::Fb303 | Kind::Tcp)
-            | (Why::Closed | Why::Silent | Why::Unwell, Kind::Call | Kind::Fb303) => true,
+            | (Why::Closed | Why::Silent | Why::Unwell, Kind::Call | Kind::Fb303)
+            | (Why::Draining, _) => true,
             // That something accepts a connection says nothing of calls.
             (Why::Refused, Kind::Off) | (Why::Closed | Why::Silent | Why::Unwell, Kind::Tcp | Kind::Off) => {
                 ejected.since + pace.rest <= now
@@ -359,25 +338,21 @@ impl Inner {
     fn return_to_rotation(&mut self, pace: Pace, now: Instant) -> Effect {
         let Some(Ejected { why, .. }) = self.ejected.take() else { return Effect::Unchanged };
         (self.strikes, self.closes) = (0, 0);
-        self.check = match self.check {
-            Check::UnderWay => Check::UnderWay,
-            Check::Never | Check::At(_) => self.next_check(pace, now, 0.5),
-        };
+        self.checks.relax(pace, now);
         Effect::Returned(why)
     }
 
-    fn next_check(&self, pace: Pace, now: Instant, share: f64) -> Check {
-        let around = |time: Duration| now + time.mul_f64(1.0 - JITTER + 2.0 * JITTER * share);
-        if self.ejected.is_some() || self.strikes > 0 {
-            return Check::At(around(pace.interval));
-        }
-        pace.always.map_or(Check::Never, |always| Check::At(around(always)))
+    /// Whether checks are to find something out: that it is back, or well again, or gone.
+    fn need(&self) -> Need {
+        let sought = self.ejected.is_some() || self.strikes > 0 || self.warns;
+        if sought { Need::Sought } else { Need::Routine }
     }
 }
 
 impl Ejected {
     fn is_probe_due(&self, now: Instant, interval: Duration) -> bool {
-        self.why != Why::Refused && self.probed.is_none_or(|probed| probed + interval <= now)
+        !matches!(self.why, Why::Refused | Why::Draining)
+            && self.probed.is_none_or(|probed| probed + interval <= now)
     }
 }
 
@@ -393,8 +368,6 @@ const FALL: u32 = 2;
 pub(super) const UNPROBED: Duration = Duration::from_secs(2);
 /// Answered checks that bring back what calls took out.
 const RISE_AFTER_CALLS: u32 = 2;
-/// Checks come up to this part earlier or later, so that gateways do not check together.
-const JITTER: f64 = 0.2;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
-//! Which share of the calls an endpoint is to have, beside others: its weight, and less while it is new.
+//! Which share of the calls an endpoint is to have, beside others: its weight, and less while it is new or not quite well.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Share {
     weight: AtomicU32,
+    halved: AtomicBool,
     slow_start: Duration,
     epoch: Instant,
     /// When it began slowly, in milliseconds from a millisecond before the epoch; 0 if it does not.
@@ -18,12 +19,23 @@ pub(super) struct Share {
 impl Share {
     /// That of an ordinary endpoint, whole from the first moment on.
     pub(super) fn new(slow_start: Duration, now: Instant) -> Self {
-        Self { weight: AtomicU32::new(1), slow_start, epoch: now, begun: AtomicU64::new(0) }
+        Self {
+            weight: AtomicU32::new(1),
+            halved: AtomicBool::new(false),
+            slow_start,
+            epoch: now,
+            begun: AtomicU64::new(0),
+        }
     }
 
     /// Makes it that of so many ordinary endpoints.
     pub(super) fn weigh(&self, weight: u32) {
         self.weight.store(weight, Ordering::Relaxed);
+    }
+
+    /// Makes it a half, or the whole again. Whether it was otherwise before.
+    pub(super) fn halve(&self, halved: bool) -> bool {
+        self.halved.swap(halved, Ordering::Relaxed) != halved
     }
 
     /// Makes it a tenth, which grows to the whole within the time of a slow start.
@@ -33,7 +45,8 @@ impl Share {
 
     /// The share at this moment, never 0.
     pub(super) fn at(&self, now: Instant) -> f32 {
-        let weight = self.weight.load(Ordering::Relaxed) as f32;
+        let part = if self.halved.load(Ordering::Relaxed) { 0.5 } else { 1.0 };
+        let weight = self.weight.load(Ordering::Relaxed) as f32 * part;
         let begun = self.begun.load(Ordering::Relaxed);
         if begun == 0 {
             return weight;
@@ -75,6 +88,17 @@ mod tests {
                 assert!((found - 3.0 * part).abs() < 0.01, "{seconds} {found}");
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_can_be_halved_and_made_whole() {
+        let now = Instant::now();
+        let share = Share::new(10 * SECOND, now);
+        share.weigh(3);
+        assert_eq!(
+            [true, true, false].map(|halved| (share.halve(halved), share.at(now))),
+            [(true, 1.5), (false, 1.5), (true, 3.0)]
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,6 +22,8 @@ pub(crate) enum Why {
     Unwell,
     /// Calls of several methods fail there, and none is answered.
     Failing,
+    /// It says of itself that it is starting or stopping: it wants no calls, and fails none.
+    Draining,
 }
 
 impl Standing {
@@ -44,8 +46,8 @@ impl Standing {
 
 impl Why {
     /// All there are.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Refused, Self::Closed, Self::Silent, Self::Unwell, Self::Failing];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Refused, Self::Closed, Self::Silent, Self::Unwell, Self::Failing, Self::Draining];
 
     /// The word for it in metrics, logs and `/status`.
     pub(crate) fn as_str(self) -> &'static str {
@@ -55,6 +57,7 @@ impl Why {
             Self::Silent => "silent",
             Self::Unwell => "unwell",
             Self::Failing => "failing",
+            Self::Draining => "draining",
         }
     }
 
@@ -63,7 +66,7 @@ impl Why {
     pub(super) fn lets_pass(self) -> bool {
         match self {
             Self::Refused | Self::Closed => false,
-            Self::Silent | Self::Unwell | Self::Failing => true,
+            Self::Silent | Self::Unwell | Self::Failing | Self::Draining => true,
         }
     }
 }

@@ -5,6 +5,7 @@ mod balancing;
 mod blaming;
 mod budgeting;
 mod ejecting;
+mod fb303;
 mod lanes;
 mod pooling;
 mod private;

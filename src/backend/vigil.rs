@@ -47,6 +47,7 @@ impl Backend {
 
     fn found(&self, endpoint: &Endpoint, finding: Finding) {
         self.means.tally.checked(finding);
+        endpoint.warns(finding);
         let effect = endpoint.position.checked(finding, Instant::now(), self.means.chance.share());
         endpoint.note(effect, None);
     }

@@ -52,6 +52,8 @@ pub(super) enum Act {
     AnswerLarge(usize),
     /// Answers with so many structs in each other.
     AnswerDeep(usize),
+    /// Answers with a number, as fb303's `getStatus` does.
+    AnswerNumber(i32),
     /// Sends what is no reply at all.
     Babble(&'static [u8]),
     /// Takes this long, and answers only what expects an answer, as servers mostly do.
@@ -224,6 +226,7 @@ fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
         Act::AnswerField(id) => field(settings.protocol, id),
         Act::AnswerLarge(length) => text(length),
         Act::AnswerDeep(depth) => [[12, 0, 0].repeat(depth - 1), vec![0; depth]].concat(),
+        Act::AnswerNumber(number) => [&[8, 0, 0][..], &number.to_be_bytes(), &[0]].concat(),
         Act::Babble(bytes) => return bytes.into(),
         Act::Refuse => {
             exception::encode(settings.protocol, thrift::ApplicationErrorKind::UnknownMethod, "what?")
