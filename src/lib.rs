@@ -18,7 +18,7 @@
 //! # What this crate offers
 //!
 //! It is a program before it is a library: [`cli::run`] is all that it needs. What else is public serves those who try it from
-//! outside: [`server`] starts whole gateways in surroundings of one's own ([`clock`], [`seed`], [`dial`], a shared tier in memory);
+//! outside: [`server`] starts whole gateways in surroundings of one's own ([`clock`], [`seed`], [`dial`], [`files`], a shared tier in memory);
 //! the codecs, the key and the configuration are there to be fuzzed, compared and measured. All else is the crate's own, so that the
 //! compiler names what nobody uses.
 
@@ -37,6 +37,7 @@ mod demo;
 pub mod dial;
 pub mod entry;
 pub mod fault;
+pub mod files;
 mod flight;
 mod gateway;
 pub mod idl;
@@ -51,4 +52,6 @@ mod runtime;
 pub mod seed;
 pub mod server;
 mod setting;
+#[allow(dead_code, reason = "whoever keeps something uses it")]
+mod state;
 pub mod wire;

@@ -25,6 +25,7 @@ use crate::cache::shared::Store;
 use crate::clock::Clock;
 use crate::config::{Changes, Config};
 use crate::dial::{Dial, Tcp};
+use crate::files::{Disk, Files};
 use crate::listener;
 
 use build::Parts;
@@ -46,7 +47,7 @@ pub struct Running {
     tasks: TaskTracker,
 }
 
-/// What a gateway takes from outside: time, the ways out and in, chance, and what it shares with other gateways.
+/// What a gateway takes from outside: time, the ways out and in, files, chance, and what it shares with other gateways.
 #[derive(Debug)]
 pub struct Surroundings<B> {
     /// The only clock.
@@ -55,6 +56,8 @@ pub struct Surroundings<B> {
     pub dial: Arc<dyn Dial>,
     /// The only way in.
     pub bind: B,
+    /// What is read and written of files once it runs.
+    pub files: Arc<dyn Files>,
     /// Where all that is random begins.
     pub seed: u64,
     /// The shared tier, in place of the one that the configuration names.
@@ -62,9 +65,10 @@ pub struct Surroundings<B> {
 }
 
 impl Surroundings<Tcp> {
-    /// The system's time and network, and a seed that nobody knows.
+    /// The system's time, network and disks, and a seed that nobody knows.
     pub fn system() -> Self {
-        Self { clock: Clock::system(), dial: Arc::new(Tcp), bind: Tcp, seed: rand::random(), store: None }
+        let (dial, files) = (Arc::new(Tcp), Arc::new(Disk));
+        Self { clock: Clock::system(), dial, bind: Tcp, files, seed: rand::random(), store: None }
     }
 }
 

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::changes::Values;
 use super::draft::Draft;
 use super::governed::Schemas;
-use super::outside::Outside;
+use super::outside::{Outside, beside};
 use super::text::Text;
 use super::{Config, Listener, Loaded, Problem, governed, links};
 use crate::cache::shared::redis::Secret;
@@ -43,7 +43,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     warnings.extend(draft.sections().into_iter().flat_map(|(_, section)| section.warnings(path)));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(draft, &schemas, password));
+    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, password));
     Loaded { config, problems, warnings }
 }
 
@@ -55,7 +55,7 @@ fn password(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<
     outside.password(&section.options, file).map_err(|finding| section.place.problem(file, finding))
 }
 
-fn assemble(draft: Draft, schemas: &Schemas, password: Option<Secret>) -> Config {
+fn assemble(draft: Draft, file: &Path, schemas: &Schemas, password: Option<Secret>) -> Config {
     let values = values(&draft, schemas, password.as_ref());
     // A url that is none was found in its section.
     let shared = draft.shared.and_then(|section| section.options.settings(password).ok());
@@ -78,7 +78,7 @@ fn assemble(draft: Draft, schemas: &Schemas, password: Option<Secret>) -> Config
         (name, settings)
     });
     Config {
-        runtime: draft.runtime.options.settings(),
+        runtime: draft.runtime.options.settings(|path| beside(file, path)),
         log: draft.log.options.settings(),
         admin: draft.admin.options.settings(),
         rules: draft.rules.iter().map(|rule| rule.pattern.clone()).collect(),

@@ -1,5 +1,7 @@
 //! What the config may say of the process.
 
+use std::path::{Path, PathBuf};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,9 @@ pub(crate) struct Options {
     /// Threads that serve calls.
     #[schemars(range(min = 1, max = 1024), extend("x-default" = "the cores it may use"))]
     pub threads: Option<usize>,
+    /// A folder for what should outlive the process: small files, which another start reads. It is made when it is needed.
+    #[schemars(extend("x-default" = "none: nothing is kept"))]
+    pub state_dir: Option<PathBuf>,
 }
 
 /// What the runtime is told.
@@ -19,12 +24,14 @@ pub(crate) struct Options {
 pub(crate) struct Settings {
     /// Threads that serve calls; one for each core without.
     pub threads: Option<usize>,
+    /// The folder for what should outlive the process; nothing is kept without.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Options {
-    /// What the runtime is told.
-    pub(crate) fn settings(&self) -> Settings {
-        Settings { threads: self.threads }
+    /// What the runtime is told. `beside` tells where a path is that stands in the file.
+    pub(crate) fn settings(&self, beside: impl Fn(&Path) -> PathBuf) -> Settings {
+        Settings { threads: self.threads, state_dir: self.state_dir.as_deref().map(beside) }
     }
 }
 

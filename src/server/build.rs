@@ -27,6 +27,7 @@ use crate::listener::places::Places;
 use crate::log::Lines;
 use crate::metrics::{ListenerCounts, Metrics, Recent};
 use crate::seed::Seed;
+use crate::state::State;
 
 /// All that answers calls.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ pub(super) struct Parts {
     /// What became of each backend's calls of late.
     pub(super) recent: BTreeMap<String, Arc<Recent>>,
     pub(super) registry: Mutex<Registry>,
+    /// What is kept for the next start.
+    #[allow(dead_code, reason = "whoever keeps something takes it from here")]
+    pub(super) state: Arc<State>,
 }
 
 impl Parts {
@@ -88,7 +92,9 @@ impl Parts {
             tasks: TaskTracker::new(),
             stop,
         };
-        Self { gateways, backends, cache, flights, redis, commons, recent, registry: Mutex::new(registry) }
+        let state = Arc::new(State::new(Arc::clone(&surroundings.files), config.runtime.state_dir.clone()));
+        let registry = Mutex::new(registry);
+        Self { gateways, backends, cache, flights, redis, commons, recent, registry, state }
     }
 
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there.

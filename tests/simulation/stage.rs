@@ -12,6 +12,7 @@ use larder::clock::{Clock, Millis};
 use larder::config::Config;
 use larder::dial::Simulated;
 use larder::dial::simulated::{Direction, Link, Passage, Path, Route};
+use larder::files::Memory as Files;
 use larder::seed::Seed;
 use larder::server::{self, Running, Surroundings};
 use tokio::runtime::{Builder, Runtime};
@@ -150,6 +151,7 @@ impl Stage {
                 clock,
                 dial: Arc::new(network.clone()),
                 bind: network,
+                files: Arc::new(Files::default()),
                 seed: Seed::new(self.world.seed).of("gateway").of(&number.to_string()).number(),
                 store,
             };

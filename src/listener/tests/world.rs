@@ -13,6 +13,7 @@ use crate::clock::{Clock, Millis};
 use crate::config::Config;
 use crate::dial::Simulated;
 use crate::dial::simulated::{Path, Socket};
+use crate::files::Memory;
 use crate::server::{Running, Surroundings, UnderWay, start};
 use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Form, Header, Kind, put_message};
@@ -59,6 +60,7 @@ impl World {
             clock: Clock::starting_at(Millis(1_000_000)),
             dial: Arc::new(network.clone()),
             bind: network.clone(),
+            files: Arc::new(Memory::default()),
             seed: 1,
             store,
         };
