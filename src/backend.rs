@@ -24,6 +24,7 @@ mod lookup;
 mod means;
 mod median;
 mod method;
+mod mood;
 pub(crate) mod options;
 mod pace;
 mod pool;

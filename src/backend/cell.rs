@@ -11,12 +11,13 @@
 //! Beside failures in a row, what counts is the share of answers over half a minute: an endpoint that fails too many of a method's
 //! calls is passed by as long as another does better.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::mood::{AtomicMood, Mood};
 use crate::bounded::Bounded;
 
 /// When a cell is out and for how long.
@@ -34,7 +35,7 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) struct Cell {
     /// What `inner` comes to, for calls that only want to go on.
-    mood: AtomicU8,
+    mood: AtomicMood,
     /// Calls under way.
     in_flight: AtomicUsize,
     /// Those of them that have nothing else to answer with while it is out.
@@ -86,7 +87,7 @@ impl Cell {
     pub(super) fn new(now: Instant) -> Self {
         let inner = Mutex::default();
         Self {
-            mood: AtomicU8::new(CALM),
+            mood: AtomicMood::new(Mood::Calm),
             in_flight: AtomicUsize::new(0),
             passing: Bounded::default(),
             answered: AtomicU64::new(0),
@@ -97,18 +98,18 @@ impl Cell {
 
     /// Whether nothing is wrong with it.
     pub(super) fn is_calm(&self) -> bool {
-        self.mood.load(Ordering::Acquire) == CALM
+        self.mood.is_calm()
     }
 
     /// Whether it gets calls as any other.
     #[inline]
     pub(super) fn is_in(&self) -> bool {
-        self.mood.load(Ordering::Acquire) != OUT
+        !self.mood.is_out()
     }
 
     /// Whether it fails so many of its calls that another endpoint should have them.
     pub(super) fn is_poor(&self, now: Instant) -> bool {
-        self.mood.load(Ordering::Acquire) != CALM && self.window.is_poor(now)
+        !self.mood.is_calm() && self.window.is_poor(now)
     }
 
     /// Since when nothing but failures came, if it is out.
@@ -155,13 +156,13 @@ impl Cell {
 
     /// Begins anew.
     pub(super) fn forget(&self) {
-        if self.mood.load(Ordering::Acquire) == CALM {
+        if self.mood.is_calm() {
             return;
         }
         let mut inner = self.lock();
         *inner = Inner::default();
         self.window.forget();
-        self.mood.store(CALM, Ordering::Release);
+        self.mood.set(Mood::Calm);
     }
 
     pub(super) fn begin(&self) {
@@ -176,7 +177,7 @@ impl Cell {
     pub(super) fn answered(&self, sent: Instant, now: Instant) -> Turned {
         self.window.note(now, true);
         self.answered.store(self.window.micros(now).max(1), Ordering::Relaxed);
-        if self.mood.load(Ordering::Acquire) == CALM {
+        if self.mood.is_calm() {
             return Turned::No;
         }
         let mut inner = self.lock();
@@ -186,8 +187,8 @@ impl Cell {
         }
         let was_out = inner.out.take().is_some();
         (inner.failures, inner.failing_since, inner.times) = (0, None, 0);
-        let mood = if self.window.is_poor(now) { UNEASY } else { CALM };
-        self.mood.store(mood, Ordering::Release);
+        let mood = if self.window.is_poor(now) { Mood::Uneasy } else { Mood::Calm };
+        self.mood.set(mood);
         if was_out { Turned::Back } else { Turned::No }
     }
 
@@ -215,7 +216,7 @@ impl Cell {
             None if inner.failures < limits.failures => Turned::No,
             Some(_) | None => inner.turn_out(limits, now, share()),
         };
-        self.mood.store(if inner.out.is_some() { OUT } else { UNEASY }, Ordering::Release);
+        self.mood.set(if inner.out.is_some() { Mood::Out } else { Mood::Uneasy });
         turned
     }
 
@@ -299,12 +300,6 @@ impl Window {
     }
 }
 
-/// Answering without a failure.
-const CALM: u8 = 0;
-/// Answering after a failure.
-const UNEASY: u8 = 1;
-/// It gets no calls but those that find out, and those that have nothing else to answer with.
-const OUT: u8 = 2;
 /// Keeps the shift in range; any time has reached its longest by then.
 const DOUBLINGS_MAX: u32 = 30;
 const BUCKETS: usize = 10;

@@ -12,7 +12,6 @@
 
 mod schedule;
 
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio::time::Instant;
 
 use super::cell::equal_jitter;
 use super::finding::{Finding, Kind};
+use super::mood::{AtomicMood, Mood};
 use super::standing::{Effect, Standing, Why};
 pub(super) use schedule::Pace;
 use schedule::{Need, Schedule};
@@ -29,7 +29,7 @@ use schedule::{Need, Schedule};
 pub(super) struct Position {
     pace: Pace,
     /// What `inner` comes to, for readers that only want to go on.
-    mood: AtomicU8,
+    mood: AtomicMood,
     inner: Mutex<Inner>,
 }
 
@@ -90,8 +90,7 @@ impl Position {
             closes_on_checks: Habit::Unknown,
             acquaintance: Acquaintance::None,
         };
-        let mood = if inner.is_calm() { CALM } else { UNEASY };
-        Self { pace, mood: AtomicU8::new(mood), inner: Mutex::new(inner) }
+        Self { pace, mood: AtomicMood::new(inner.mood()), inner: Mutex::new(inner) }
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -103,7 +102,7 @@ impl Position {
 
     /// Whether anything is to be looked into.
     pub(super) fn is_uneasy(&self) -> bool {
-        self.mood.load(Ordering::Acquire) != CALM
+        !self.mood.is_calm()
     }
 
     /// How many times in a row calls took it out, and checks brought it back.
@@ -114,7 +113,7 @@ impl Position {
     /// Whether it takes calls.
     #[inline]
     pub(super) fn is_rotating(&self) -> bool {
-        self.mood.load(Ordering::Acquire) != OUT
+        !self.mood.is_out()
     }
 
     /// Whether it is out of rotation, and calls that have nothing else to answer with may go there all the same.
@@ -144,7 +143,7 @@ impl Position {
 
     /// A call that was sent at `sent` was answered.
     pub(super) fn answered(&self, sent: Instant, now: Instant) -> Effect {
-        if self.mood.load(Ordering::Acquire) == CALM {
+        if self.mood.is_calm() {
             return Effect::Unchanged;
         }
         self.change(|inner| {
@@ -238,12 +237,7 @@ impl Position {
     fn change(&self, change: impl FnOnce(&mut Inner) -> Effect) -> Effect {
         let mut inner = self.lock();
         let effect = change(&mut inner);
-        let mood = match &inner.ejected {
-            Some(_) => OUT,
-            None if inner.is_calm() => CALM,
-            None => UNEASY,
-        };
-        self.mood.store(mood, Ordering::Release);
+        self.mood.set(inner.mood());
         effect
     }
 
@@ -254,10 +248,15 @@ impl Position {
 }
 
 impl Inner {
-    fn is_calm(&self) -> bool {
-        (self.strikes, self.closes, self.times) == (0, 0, 0)
+    fn mood(&self) -> Mood {
+        let is_calm = (self.strikes, self.closes, self.times) == (0, 0, 0)
             && self.closes_on_checks != Habit::Likely
-            && self.acquaintance == Acquaintance::Made
+            && self.acquaintance == Acquaintance::Made;
+        match &self.ejected {
+            Some(_) => Mood::Out,
+            None if is_calm => Mood::Calm,
+            None => Mood::Uneasy,
+        }
     }
 
     fn strike(&mut self, why: Why, now: Instant) -> Effect {
@@ -356,12 +355,6 @@ impl Ejected {
     }
 }
 
-/// In rotation, and nothing was seen.
-const CALM: u8 = 0;
-/// In rotation, and something was.
-const UNEASY: u8 = 1;
-/// Out of rotation.
-const OUT: u8 = 2;
 /// Refusals, silences or closes that take an endpoint out, HAProxy's `fall`.
 const FALL: u32 = 2;
 /// Time without a call that finds out, after which checks are believed, and any call finds out.
