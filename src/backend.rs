@@ -14,6 +14,7 @@ mod closing;
 mod connection;
 mod counts;
 mod deadline;
+mod doubling;
 mod endpoint;
 mod endpoints;
 mod finding;

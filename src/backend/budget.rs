@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::doubling::Doubling;
+
 /// A bucket of retries, counted in thousandths.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -109,15 +111,13 @@ impl Balance {
 /// The longest pause before a call's `nth` retry, counted from 0: twice as long each time, within a bound. The pause itself is a random
 /// part of it, so that calls that failed together are not tried again together.
 pub(super) fn longest_pause(nth: u32) -> Duration {
-    PAUSE.saturating_mul(2u32.saturating_pow(nth)).min(PAUSE_MOST)
+    PAUSE.whole(nth)
 }
 
 /// One retry, in the budget's unit.
 const RETRY: u32 = 1000;
-/// The longest pause before a call's first retry.
-const PAUSE: Duration = Duration::from_millis(25);
-/// Before any.
-const PAUSE_MOST: Duration = Duration::from_millis(250);
+/// The longest pauses before a call's retries.
+const PAUSE: Doubling = Doubling { first: Duration::from_millis(25), most: Duration::from_millis(250) };
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::doubling::Doubling;
 use super::mood::{AtomicMood, Mood};
 use crate::bounded::Bounded;
 
@@ -25,10 +26,8 @@ use crate::bounded::Bounded;
 pub(super) struct Limits {
     /// Consecutive failures.
     pub(super) failures: u32,
-    /// How long the first time; each further one in a row lasts twice as long.
-    pub(super) time: Duration,
-    /// The longest.
-    pub(super) time_max: Duration,
+    /// How long, by the times in a row.
+    pub(super) time: Doubling,
 }
 
 /// What one method's calls say of one endpoint.
@@ -228,7 +227,7 @@ impl Cell {
 
 impl Inner {
     fn turn_out(&mut self, limits: Limits, now: Instant, share: f64) -> Turned {
-        let time = equal_jitter(limits.time, limits.time_max, self.times, share);
+        let time = limits.time.time(self.times, share);
         self.times = self.times.saturating_add(1);
         let since = self.out.map_or(now, |out| out.since);
         self.out = Some(Out { since, until: now + time, trial: Trial::None });
@@ -240,12 +239,6 @@ impl Out {
     fn is_due(&self, now: Instant, patience: Duration) -> bool {
         self.trial == Trial::None && self.until + patience <= now
     }
-}
-
-/// `time`, doubled `times` times up to `most`: half of it for sure and a share in 0..=1 of the other half.
-pub(super) fn equal_jitter(time: Duration, most: Duration, times: u32, share: f64) -> Duration {
-    let half = time.saturating_mul(1 << times.min(DOUBLINGS_MAX)).min(most) / 2;
-    half + half.mul_f64(share.clamp(0.0, 1.0))
 }
 
 /// Answers and failures of the last half minute, in buckets that expire by themselves: a burst of failures weighs what it is, unlike in
@@ -300,8 +293,6 @@ impl Window {
     }
 }
 
-/// Keeps the shift in range; any time has reached its longest by then.
-const DOUBLINGS_MAX: u32 = 30;
 const BUCKETS: usize = 10;
 const BUCKET_SECONDS: u64 = 3;
 /// Finagle's and this product's numbers: below four answers of five, of at least ten calls.

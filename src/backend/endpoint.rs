@@ -190,11 +190,7 @@ impl Endpoint {
     /// When a method is out here and for how long.
     pub(super) fn limits(&self) -> cell::Limits {
         let settings = &self.means.settings;
-        cell::Limits {
-            failures: settings.ejection_failures,
-            time: settings.ejection_time,
-            time_max: settings.ejection_time_max,
-        }
+        cell::Limits { failures: settings.ejection_failures, time: settings.ejection() }
     }
 }
 

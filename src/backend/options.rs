@@ -11,6 +11,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::doubling::Doubling;
 use super::finding::{self, Asked};
 use super::position::Pace;
 pub(crate) use endpoint::Endpoint;
@@ -242,9 +243,13 @@ impl Settings {
             kind: self.check,
             interval: self.check_interval,
             always: self.check_always,
-            rest: self.ejection_time,
-            rest_max: self.ejection_time_max,
+            rest: self.ejection(),
         }
+    }
+
+    /// How long what has failed is out.
+    pub(super) fn ejection(&self) -> Doubling {
+        Doubling { first: self.ejection_time, most: self.ejection_time_max }
     }
 }
 

@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::cell::equal_jitter;
 use super::finding::{Finding, Kind};
 use super::mood::{AtomicMood, Mood};
 use super::standing::{Effect, Standing, Why};
@@ -105,11 +104,6 @@ impl Position {
         !self.mood.is_calm()
     }
 
-    /// How many times in a row calls took it out, and checks brought it back.
-    pub(super) fn times(&self) -> u32 {
-        self.lock().times
-    }
-
     /// Whether it takes calls.
     #[inline]
     pub(super) fn is_rotating(&self) -> bool {
@@ -195,10 +189,19 @@ impl Position {
         });
     }
 
-    /// Its calls, or its silence, say that it should be out. Where its calls do, it stays out for `time` unless a call is answered.
-    pub(super) fn eject(&self, why: Why, now: Instant, time: Duration) -> Effect {
+    /// Its calls say that it should be out. `share` in 0..=1 places the end of the time for which it is, unless a call is answered.
+    pub(super) fn failing(&self, now: Instant, share: f64) -> Effect {
         self.change(|inner| {
-            let effect = inner.eject(why, now, time);
+            let effect = inner.eject(Why::Failing, now, self.pace.rest.time(inner.times, share));
+            inner.checks.hasten(self.pace, now);
+            effect
+        })
+    }
+
+    /// Its silence says that it should be out.
+    pub(super) fn silent(&self, now: Instant) -> Effect {
+        self.change(|inner| {
+            let effect = inner.eject(Why::Silent, now, Duration::ZERO);
             inner.checks.hasten(self.pace, now);
             effect
         })
@@ -297,8 +300,7 @@ impl Inner {
                 if self.closes < FALL {
                     return Effect::Unchanged;
                 }
-                let time = equal_jitter(pace.rest, pace.rest_max, self.times, 1.0);
-                self.eject(Why::Closed, now, time)
+                self.eject(Why::Closed, now, pace.rest.whole(self.times))
             }
         }
     }
@@ -314,7 +316,7 @@ impl Inner {
             | (Why::Draining, _) => true,
             // That something accepts a connection says nothing of calls.
             (Why::Refused, Kind::Off) | (Why::Closed | Why::Silent | Why::Unwell, Kind::Tcp | Kind::Off) => {
-                ejected.since + pace.rest <= now
+                ejected.since + pace.rest.first <= now
             }
             // Nor do checks of what calls have found.
             (Why::Failing, _) => {

@@ -8,7 +8,6 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::Backend;
-use super::cell::equal_jitter;
 use super::endpoint::{Endpoint, SILENCE_LEAST};
 use super::finding::Finding;
 use super::standing::{Standing, Why};
@@ -63,10 +62,8 @@ impl Backend {
             if standing(|one| one == Standing::Rotating) < 2 || (failing + 1) * 2 > endpoints.len() {
                 return;
             }
-            let (settings, times) = (&self.means.settings, endpoint.position.times());
-            let share = self.means.chance.share();
-            let time = equal_jitter(settings.ejection_time, settings.ejection_time_max, times, share);
-            endpoint.note(endpoint.position.eject(Why::Failing, now, time), None);
+            let effect = endpoint.position.failing(now, self.means.chance.share());
+            endpoint.note(effect, None);
         }
     }
 }
@@ -79,7 +76,7 @@ fn listen(endpoint: &Endpoint, now: Instant) {
     }
     match silence < endpoint.patience().max(SILENCE_ALONE) {
         true => endpoint.position.suspect(now),
-        false => endpoint.note(endpoint.position.eject(Why::Silent, now, Duration::ZERO), None),
+        false => endpoint.note(endpoint.position.silent(now), None),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const LIMITS: Limits = Limits { failures: 3, time: Duration::from_secs(1), time_max: Duration::from_secs(4) };
+const LIMITS: Limits = Limits { failures: 3, time: Doubling { first: SECOND, most: Duration::from_secs(4) } };
+const SECOND: Duration = Duration::from_secs(1);
 
 async fn pass(time: Duration) {
     tokio::time::advance(time).await;
@@ -25,7 +26,7 @@ async fn failures_in_a_row_turn_it_out_and_an_answer_between_them_does_not() {
     fail(&cell, 2).await;
     cell.answered(Instant::now(), Instant::now());
     assert_eq!(fail(&cell, 2).await, Turned::No);
-    assert_eq!(fail(&cell, 1).await, Turned::Out(LIMITS.time));
+    assert_eq!(fail(&cell, 1).await, Turned::Out(SECOND));
     assert!(!cell.is_in());
 }
 
@@ -39,7 +40,7 @@ async fn of_calls_that_were_under_way_together_one_failure_counts() {
             assert_eq!(cell.failed(sent, Instant::now(), LIMITS, || 1.0), Turned::No);
         }
     }
-    assert_eq!(fail(&cell, 1).await, Turned::Out(LIMITS.time));
+    assert_eq!(fail(&cell, 1).await, Turned::Out(SECOND));
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,14 +60,14 @@ async fn one_trial_at_a_time_and_each_that_failed_doubles_the_time() {
     assert!(cell.begin_trial(Instant::now(), Duration::ZERO));
     assert_eq!(cell.answered(Instant::now(), Instant::now()), Turned::Back);
     assert!(cell.is_in());
-    assert_eq!(fail(&cell, 3).await, Turned::Out(LIMITS.time), "the times count anew");
+    assert_eq!(fail(&cell, 3).await, Turned::Out(SECOND), "the times count anew");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_trial_that_tells_nothing_makes_room_for_the_next() {
     let cell = Cell::new(Instant::now());
     fail(&cell, 3).await;
-    pass(LIMITS.time).await;
+    pass(SECOND).await;
     assert!(cell.begin_trial(Instant::now(), Duration::ZERO));
     cell.end_trial();
     assert!(cell.begin_trial(Instant::now(), Duration::ZERO));
@@ -87,7 +88,7 @@ async fn calls_that_fail_because_they_have_nothing_else_do_not_lengthen_its_time
     let cell = Cell::new(Instant::now());
     fail(&cell, 3).await;
     assert_eq!(fail(&cell, 50).await, Turned::No);
-    pass(LIMITS.time).await;
+    pass(SECOND).await;
     assert!(cell.is_due(Instant::now(), Duration::ZERO));
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::super::doubling::Doubling;
 use super::super::finding::Kind;
 
 /// How often an endpoint is checked.
@@ -14,11 +15,9 @@ pub(crate) struct Pace {
     pub(crate) interval: Duration,
     /// While nothing is wrong; never, if none.
     pub(crate) always: Option<Duration>,
-    /// How long an endpoint stays out at least where checks cannot prove that it is back; one that closes, each further time in a row
-    /// twice as long.
-    pub(crate) rest: Duration,
-    /// For how long at most.
-    pub(crate) rest_max: Duration,
+    /// How long an endpoint stays out at least where checks cannot prove that it is back. For one that closes, or whose calls fail, by
+    /// the times in a row.
+    pub(crate) rest: Doubling,
 }
 
 /// The checks of one endpoint, one at a time.

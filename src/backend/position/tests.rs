@@ -1,12 +1,13 @@
 //! What takes an endpoint out of rotation, and what brings it back.
 
+use super::super::doubling::Doubling;
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn pace(kind: Kind) -> Pace {
-    Pace { kind, interval: 500 * MS, always: None, rest: SECOND, rest_max: 4 * SECOND }
+    Pace { kind, interval: 500 * MS, always: None, rest: Doubling { first: SECOND, most: 4 * SECOND } }
 }
 
 fn position(kind: Kind) -> (Position, Instant) {
@@ -25,6 +26,15 @@ fn begin(position: &Position, now: Instant) -> Instant {
 fn check(position: &Position, now: Instant, finding: Finding) -> (Instant, Effect) {
     let at = begin(position, now);
     (at, position.checked(finding, at, 0.5))
+}
+
+/// When checks that all find the same have brought it back.
+fn back(position: &Position, out: Instant, finding: Finding) -> Instant {
+    let mut now = out;
+    while position.standing() != Standing::Rotating {
+        (now, _) = check(position, now, finding);
+    }
+    now
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,32 +65,29 @@ async fn an_answer_between_two_refusals_makes_them_one() {
 async fn silence_needs_a_proper_answer_where_only_connections_are_checked_it_needs_time() {
     for (kind, waits) in [(Kind::Call, Duration::ZERO), (Kind::Tcp, SECOND), (Kind::Off, SECOND)] {
         let (position, now) = position(kind);
-        assert_eq!(position.eject(Why::Silent, now, Duration::ZERO), Effect::Ejected(Why::Silent));
+        assert_eq!(position.silent(now), Effect::Ejected(Why::Silent));
         assert!(position.lets_pass());
-        let mut at = now;
-        while position.standing() != Standing::Rotating {
-            (at, _) = check(&position, at, Finding::Alive);
-        }
-        assert!(at - now >= waits && at - now <= waits + 500 * MS, "{kind:?} {:?}", at - now);
+        let took = back(&position, now, Finding::Alive) - now;
+        assert!(took >= waits && took <= waits + 500 * MS, "{kind:?} {took:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_calls_took_out_comes_back_by_a_call_at_once_and_by_checks_when_its_time_is_over() {
-    let (position, began) = position(Kind::Call);
-    let mut now = began;
-    position.eject(Why::Failing, now, 3 * SECOND);
-    while position.standing() != Standing::Rotating {
-        (now, _) = check(&position, now, Finding::Alive);
-    }
-    assert!(now - began >= 3 * SECOND, "{:?}", now - began);
-    assert_eq!(position.times(), 1, "no call was answered yet");
-    position.eject(Why::Failing, now, 3 * SECOND);
-    assert_eq!(position.times(), 2);
+    let (position, mut now) = position(Kind::Call);
+    let fails_for = |now: &mut Instant, seconds: u32| {
+        let out = *now;
+        position.failing(out, 1.0);
+        *now = back(&position, out, Finding::Alive);
+        let took = *now - out;
+        assert!(took >= seconds * SECOND && took < seconds * SECOND + 500 * MS, "{took:?}");
+    };
+    [1, 2, 4, 4].into_iter().for_each(|seconds| fails_for(&mut now, seconds));
+    position.failing(now, 1.0);
     assert_eq!(position.answered(now - MS, now), Effect::Unchanged, "that was sent before");
     assert!(position.begin_probe(now) && !position.begin_probe(now + 499 * MS));
     assert_eq!(position.answered(now, now + MS), Effect::Returned(Why::Failing));
-    assert_eq!(position.times(), 0);
+    fails_for(&mut now, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,10 +97,7 @@ async fn what_closes_on_every_check_is_tried_again_more_and_more_rarely_and_know
         position.closed(now);
         let (out, effect) = check(&position, now, Finding::Closed);
         assert_eq!(effect, Effect::Ejected(Why::Closed));
-        now = out;
-        while position.standing() != Standing::Rotating {
-            (now, _) = check(&position, now, Finding::Closed);
-        }
+        now = back(&position, out, Finding::Closed);
         let took = now - out;
         assert!(took >= seconds * SECOND && took < seconds * SECOND + 500 * MS, "{took:?}");
     }
@@ -108,7 +112,7 @@ async fn what_closes_on_every_check_is_tried_again_more_and_more_rarely_and_know
 #[tokio::test(start_paused = true)]
 async fn while_calls_find_out_checks_are_not_believed() {
     let (position, mut now) = position(Kind::Call);
-    position.eject(Why::Failing, now, Duration::ZERO);
+    position.failing(now, 0.0);
     for _ in 0..20 {
         position.begin_probe(now);
         (now, _) = check(&position, now, Finding::Alive);
@@ -119,7 +123,7 @@ async fn while_calls_find_out_checks_are_not_believed() {
 #[tokio::test(start_paused = true)]
 async fn what_is_suspected_while_it_is_out_stays_out() {
     let (position, now) = position(Kind::Call);
-    position.eject(Why::Silent, now, Duration::ZERO);
+    position.silent(now);
     position.suspect(now);
     assert!(!position.is_rotating());
 }
@@ -138,7 +142,7 @@ async fn checks_are_no_closer_than_their_interval_whatever_is_suspected() {
 #[tokio::test(start_paused = true)]
 async fn what_refuses_while_it_is_out_for_silence_lets_nothing_pass_any_more() {
     let (position, now) = position(Kind::Call);
-    position.eject(Why::Silent, now, Duration::ZERO);
+    position.silent(now);
     check(&position, now, Finding::Refused);
     assert_eq!((position.standing(), position.lets_pass()), (Standing::Ejected(Why::Refused), false));
 }
