@@ -19,6 +19,7 @@ mod endpoint;
 mod endpoints;
 mod finding;
 mod lane;
+mod line;
 mod load;
 mod loan;
 mod lookup;
@@ -44,6 +45,7 @@ mod vigil;
 use std::pin::pin;
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -62,7 +64,7 @@ use crate::seed::Seed;
 use budget::Budget;
 use chance::Chance;
 use endpoints::Endpoints;
-use lookup::Lookup;
+use lookup::{Lookup, Names};
 use means::Means;
 
 /// A service behind one or more endpoints that all give the same answers.
@@ -71,6 +73,7 @@ pub(crate) struct Backend {
     means: Arc<Means>,
     endpoints: Endpoints,
     budget: Budget,
+    names: Names,
     lookup: watch::Sender<Lookup>,
 }
 
@@ -83,12 +86,25 @@ impl Backend {
         let (chance, left, tasks) = (Chance::new(seed), Notify::new(), TaskTracker::new());
         let budget = Budget::new(settings.retry_percent, settings.retry_burst, Instant::now());
         let methods = Methods::new(seed.of("methods"));
-        let (check, alarm) = (settings.check(), Notify::new());
-        let means = Arc::new(Means { settings, check, dial, chance, methods, tally, left, alarm, tasks });
+        let (name, alarm) = (Arc::clone(&settings.name), Notify::new());
+        let settings = ArcSwap::from_pointee(settings);
+        let means = Arc::new(Means { name, settings, dial, chance, methods, tally, left, alarm, tasks });
         let endpoints = Endpoints::new(Arc::clone(&means));
-        let backend = Self { means, endpoints, budget, lookup: watch::Sender::new(Lookup::Pending) };
-        backend.begin();
+        let names = Names::default();
+        let backend = Self { means, endpoints, budget, names, lookup: watch::Sender::new(Lookup::Pending) };
+        backend.name_hosts();
         Arc::new(backend)
+    }
+
+    /// Obeys other settings from here on; its name stays. What is known of endpoints that stay is kept, and calls under way
+    /// end where they are.
+    pub(crate) fn reload(&self, settings: Settings) {
+        self.budget.obey(settings.retry_percent, settings.retry_burst);
+        self.means.settings.store(Arc::new(settings));
+        self.name_hosts();
+        self.endpoints.obey();
+        self.names.changed.notify_one();
+        self.means.alarm.notify_one();
     }
 
     /// Looks host names up again, closes idle connections and watches over the endpoints, until `stop`.
@@ -111,8 +127,8 @@ impl Backend {
     }
 
     /// What it was told.
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.means.settings
+    pub(crate) fn settings(&self) -> Guard<Arc<Settings>> {
+        self.means.settings()
     }
 
     /// Its methods.

@@ -62,10 +62,13 @@ impl Config {
         load::load(path, &outside::Outside { read_file, env })
     }
 
-    /// Takes over from `next` what a reload changes: rules, and the IDL of listeners that are in both.
+    /// Takes over from `next` what a reload changes: rules, the IDL of listeners and the options of backends that are in both.
     pub fn reload(&mut self, next: Self) -> Changes {
-        let Self { listeners, rules, values, .. } = next;
+        let Self { listeners, backends, rules, values, .. } = next;
         self.rules = rules;
+        for (name, next) in backends {
+            self.backends.entry(name).and_modify(|backend| *backend = next);
+        }
         for (name, next) in listeners {
             if let Some(listener) = self.listeners.get_mut(&name) {
                 listener.methods = next.methods;

@@ -149,12 +149,13 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
 }
 
 impl Running {
-    /// Puts the rules of another configuration in force, all at once. Calls under way end under the rules they began with.
+    /// Puts the rules and the backends' options of another configuration in force, all at once. Calls under way end under the rules, and at
+    /// the endpoints, they began with.
     ///
     /// Says what is in force now and what needs a restart.
     pub fn reload(&mut self, next: Config) -> Changes {
         let changes = self.config.reload(next);
-        self.parts.replace_rules(&self.config);
+        self.parts.reload(&self.config);
         self.overview.reloads.applied();
         changes
     }

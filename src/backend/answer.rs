@@ -10,7 +10,7 @@ use crate::call::{Answer, Call, Returns, Said, Terms};
 use crate::dial::{End, Refusal};
 use crate::fault::Fault;
 use crate::wire::message::Kind;
-use crate::wire::{WireError, exception};
+use crate::wire::{Protocol, WireError, exception};
 
 /// What ended a call on a connection without a reply.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub(super) enum Cut {
 impl Means {
     /// What a verified reply says.
     pub(super) fn classify(&self, reply: Verified, terms: &Terms) -> Result<Answer, Fault> {
-        let Verified { kind, body, .. } = reply;
-        let (backend, protocol) = (Arc::clone(self.name()), self.settings.protocol);
+        let Verified { kind, protocol, body, .. } = reply;
+        let backend = Arc::clone(self.name());
         if kind == Kind::Exception {
             let kind = exception::decode(protocol, &body).kind;
             return Err(Fault::Exception { backend, kind, body });
@@ -42,7 +42,11 @@ impl Means {
 
     /// Refuses a call in another protocol than the backend's.
     pub(super) fn same_protocol(&self, call: &Call) -> Result<(), Fault> {
-        let ours = self.settings.protocol;
+        self.expects(self.settings().protocol, call)
+    }
+
+    /// Refuses a call in another protocol than `ours`.
+    pub(super) fn expects(&self, ours: Protocol, call: &Call) -> Result<(), Fault> {
         if call.protocol == ours {
             return Ok(());
         }

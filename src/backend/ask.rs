@@ -106,7 +106,7 @@ impl Backend {
 
     /// The deadline of one try of a call that ends with `whole`.
     pub(super) fn try_deadline(&self, whole: Option<Deadline>) -> Option<Deadline> {
-        let own = Deadline::after(self.means.settings.attempt_timeout);
+        let own = Deadline::after(self.means.settings().attempt_timeout);
         own.map_or(whole, |own| Some(own.or_earlier(whole)))
     }
 }

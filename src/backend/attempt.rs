@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::cell::Cell;
 use super::deadline::Deadline;
 use super::endpoint::Endpoint;
+use super::line::Turn;
 use super::load::{Burden, Measure};
 use super::method::Method;
-use super::pool::Turn;
 use super::standing::{Effect, Why};
 use crate::bounded::Admitted;
 use crate::call::{Answer, Said};
@@ -64,7 +64,7 @@ impl Attempt {
 
     /// The same, where it still does.
     pub(super) fn admit(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
-        endpoint.takes(method).then(|| Self::call(endpoint, method))
+        (endpoint.takes(method) && !endpoint.is_retired()).then(|| Self::call(endpoint, method))
     }
 
     /// The attempt that finds out whether a method is back at an endpoint, `patience` after the first moment it may.
@@ -255,7 +255,7 @@ impl Attempt {
             Refusal::Refused | Refusal::NoRoute => position.unreached(Why::Refused, now),
             Refusal::Cut => position.closed(now),
             // While others are answered it is full, and not gone.
-            Refusal::Silent if pulse.was_heard_since(now - means.settings.connect_timeout) => {
+            Refusal::Silent if pulse.was_heard_since(now - means.settings().connect_timeout) => {
                 Effect::Unchanged
             }
             Refusal::Silent => position.unreached(Why::Silent, now),

@@ -6,7 +6,7 @@
 //! so that what was saved up in good times is not spent at once in bad ones. Whatever happens, tries are at most
 //! `(1 + part) * calls + seconds + burst`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,8 +18,8 @@ use super::doubling::Doubling;
 pub(super) struct Budget {
     epoch: Instant,
     /// What a first try puts in.
-    deposit: u32,
-    most: u32,
+    deposit: AtomicU32,
+    most: AtomicU32,
     /// A packed [`Balance`].
     balance: AtomicU64,
 }
@@ -31,21 +31,29 @@ pub(super) struct Spent;
 impl Budget {
     /// A full one. `percent` of first tries are put in; it holds `burst` retries.
     pub(super) fn new(percent: u32, burst: u32, now: Instant) -> Self {
-        let most = burst.saturating_mul(RETRY);
-        let balance = Balance { at: 0, left: most }.pack();
-        Self {
+        let balance = Balance { at: 0, left: burst.saturating_mul(RETRY) }.pack();
+        let budget = Self {
             epoch: now,
-            deposit: percent.saturating_mul(RETRY / 100),
-            most,
+            deposit: AtomicU32::default(),
+            most: AtomicU32::default(),
             balance: AtomicU64::new(balance),
-        }
+        };
+        budget.obey(percent, burst);
+        budget
+    }
+
+    /// Puts in another part of first tries and holds as many from here on; what it has it keeps as far as it may hold it.
+    pub(super) fn obey(&self, percent: u32, burst: u32) {
+        self.deposit.store(percent.saturating_mul(RETRY / 100), Ordering::Relaxed);
+        self.most.store(burst.saturating_mul(RETRY), Ordering::Relaxed);
     }
 
     /// Puts in what a call's first try is good for. Free while nothing was taken out.
     pub(super) fn deposit(&self) {
+        let (deposit, most) = (self.deposit.load(Ordering::Relaxed), self.most());
         let more = |packed: u64| {
             let Balance { at, left } = Balance::unpack(packed);
-            let more = left.saturating_add(self.deposit).min(self.most);
+            let more = left.saturating_add(deposit).min(most);
             (more != left).then(|| Balance { at, left: more }.pack())
         };
         let _ = self.balance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
@@ -79,7 +87,11 @@ impl Budget {
         if passed > u32::MAX / 2 {
             return before;
         }
-        Balance { at, left: before.left.saturating_add(passed).min(self.most) }
+        Balance { at, left: before.left.saturating_add(passed).min(self.most()) }
+    }
+
+    fn most(&self) -> u32 {
+        self.most.load(Ordering::Relaxed)
     }
 
     fn millis(&self, now: Instant) -> u32 {
@@ -172,6 +184,18 @@ mod tests {
         let budget = Budget::new(20, 0, now);
         (0..100).for_each(|_| budget.deposit());
         assert_eq!(budget.withdraw(now + 10 * SECOND), Err(Spent));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_burst_holds_from_then_on() {
+        let now = Instant::now();
+        let budget = Budget::new(0, 10, now);
+        budget.obey(100, 3);
+        assert_eq!(taken(&budget, now), 3);
+        budget.obey(100, 5);
+        assert_eq!(budget.withdraw(now), Err(Spent), "what it may hold it must be given first");
+        (0..20).for_each(|_| budget.deposit());
+        assert_eq!(taken(&budget, now), 5);
     }
 
     #[test]

@@ -13,8 +13,8 @@ impl Endpoint {
         // Who has all connections that may be has no room for a check.
         let Some(_permit) = self.pool.spare() else { return Finding::Nothing };
         let began = Instant::now();
-        let asked = &self.means.check;
-        match timeout(asked.timeout, self.asks(asked)).await {
+        let asked = self.means.settings().check();
+        match timeout(asked.timeout, self.asks(&asked)).await {
             Ok(finding) => finding,
             // Full is not dead: who answers on another connection has no time for this one.
             Err(_) if self.pulse.was_heard_since(began) || self.may_be_held_up() => Finding::Nothing,
@@ -26,15 +26,15 @@ impl Endpoint {
         let call = match asked.kind {
             Kind::Off => return Finding::Alive,
             Kind::Tcp => return self.connect().await.map_or_else(Finding::unreached, |_| Finding::Alive),
-            Kind::Call | Kind::Fb303 => asked.call(self.means.settings.protocol),
+            Kind::Call | Kind::Fb303 => asked.call(self.speech.protocol),
         };
         // One that its peer has closed at rest says nothing.
         if let Some(mut idle) = self.pool.idle(&self.means.tally) {
             match idle.exchange(&call).await {
                 Err(Broken::Unsent) => {}
-                asked => {
-                    let finding = self.judge(&asked);
-                    if asked.is_ok_and(|reply| reply.after == After::Clean) {
+                reply => {
+                    let finding = judge(asked, &reply);
+                    if reply.is_ok_and(|reply| reply.after == After::Clean) {
                         self.pool.put_back(idle);
                     }
                     return finding;
@@ -42,21 +42,21 @@ impl Endpoint {
             }
         }
         match self.connect().await {
-            Ok(mut connection) => self.judge(&connection.exchange(&call).await),
+            Ok(mut connection) => judge(asked, &connection.exchange(&call).await),
             Err(refusal) => Finding::unreached(refusal),
-        }
-    }
-
-    fn judge(&self, asked: &Result<Verified, Broken>) -> Finding {
-        match asked {
-            Ok(reply) => self.means.check.judge(self.means.settings.protocol, reply),
-            Err(Broken::Unsent | Broken::Closed(_)) => Finding::Closed,
-            Err(Broken::Garbage(_) | Broken::Oversized(_)) => Finding::Unwell,
         }
     }
 
     async fn connect(&self) -> Result<Box<Connection>, Refusal> {
         let stream = self.means.dial.dial(self.address).await.map_err(|error| Refusal::of(&error))?;
         Ok(self.connection(stream, self.pool.room()))
+    }
+}
+
+fn judge(asked: &Asked, reply: &Result<Verified, Broken>) -> Finding {
+    match reply {
+        Ok(reply) => asked.judge(reply),
+        Err(Broken::Unsent | Broken::Closed(_)) => Finding::Closed,
+        Err(Broken::Garbage(_) | Broken::Oversized(_)) => Finding::Unwell,
     }
 }

@@ -13,7 +13,6 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
-use super::Settings;
 use super::chance::Seqids;
 use super::closing::Closing;
 use super::pulse::Pulse;
@@ -21,13 +20,14 @@ use crate::call::Call;
 use crate::dial::{End, Stream};
 use crate::wire::inbound::{Inbound, LARGE, Look, Taken};
 use crate::wire::message::{Form, Header, Kind, put_header, put_message, split_name};
-use crate::wire::{Protocol, Speech, Transport, WireError};
+use crate::wire::{Bounds, Protocol, Speech, Transport, WireError};
 
 /// A connection that has at most one call on it that is answered, behind any number of calls that are not.
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     protocol: Protocol,
     transport: Transport,
+    bounds: Bounds,
     outbound: BytesMut,
     /// How much has left of the call that was last begun.
     written: usize,
@@ -47,6 +47,8 @@ pub(super) struct Connection {
 pub(super) struct Verified {
     /// [`Kind::Reply`] or [`Kind::Exception`].
     pub(super) kind: Kind,
+    /// How its body is spelled.
+    pub(super) protocol: Protocol,
     /// Its struct.
     pub(super) body: Bytes,
     /// What the connection is good for.
@@ -122,24 +124,29 @@ enum Progress {
 impl Connection {
     pub(super) fn new(
         stream: Box<dyn Stream>,
-        settings: &Settings,
+        (speech, bounds): (Speech, Bounds),
         seqids: Seqids,
         (open, pulse): (Open, Arc<Pulse>),
     ) -> Self {
-        let speech = Speech { transport: settings.transport, protocol: settings.protocol };
         Self {
             stream,
-            protocol: settings.protocol,
-            transport: settings.transport,
+            protocol: speech.protocol,
+            transport: speech.transport,
+            bounds,
             outbound: BytesMut::new(),
             written: 0,
-            inbound: Inbound::new(speech, settings.bounds),
+            inbound: Inbound::new(speech, bounds),
             seqids,
             unfinished: VecDeque::new(),
             idle_since: Instant::now(),
             open,
             pulse,
         }
+    }
+
+    /// Whether it was opened when replies had these bounds.
+    pub(super) fn is_bounded_by(&self, bounds: Bounds) -> bool {
+        self.bounds == bounds
     }
 
     /// Sends a call and reads its reply. Servers handle the calls of a connection one after another: with the reply here,
@@ -280,7 +287,8 @@ impl Connection {
             }
             self.unfinished.clear();
             let after = if self.inbound.is_empty() { After::Clean } else { After::Unsolicited };
-            return Ok(Verified { kind: header.kind, body: message.body(), after });
+            let (kind, protocol) = (header.kind, self.protocol);
+            return Ok(Verified { kind, protocol, body: message.body(), after });
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Settings;
 use super::cell::{self, Turned};
 use super::cells::Cells;
 use super::connection::{Connection, Open};
@@ -21,6 +23,7 @@ use super::standing::{Effect, Standing, Why};
 use crate::bounded::Bounded;
 use crate::dial::Stream;
 use crate::fault::Fault;
+use crate::wire::Speech;
 
 /// An endpoint as an operator sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,9 @@ pub(crate) struct EndpointStatus {
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
+    /// What it speaks: at the same address, what speaks otherwise is another.
+    pub(super) speech: Speech,
+    is_retired: AtomicBool,
     pub(super) means: Arc<Means>,
     pub(super) pool: Pool,
     pub(super) position: Position,
@@ -52,15 +58,17 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn new(address: SocketAddr, means: &Arc<Means>) -> Self {
-        let now = Instant::now();
+        let (now, settings) = (Instant::now(), means.settings());
         Self {
             address,
-            pool: Pool::new(&means.settings),
-            position: Position::new(means.settings.check_pace(), now),
+            speech: settings.speech(),
+            is_retired: AtomicBool::new(false),
+            pool: Pool::new(&settings),
+            position: Position::new(settings.check_pace(), now),
             cells: Cells::default(),
             pulse: Pulse::new(),
             load: Load::new(now),
-            share: Share::new(means.settings.slow_start, now),
+            share: Share::new(settings.slow_start, now),
             passing: Bounded::default(),
             means: Arc::clone(means),
         }
@@ -68,9 +76,29 @@ impl Endpoint {
 
     /// A connection that was opened.
     pub(super) fn connection(&self, stream: Box<dyn Stream>, open: Open) -> Box<Connection> {
-        let Means { settings, chance, tally, .. } = &*self.means;
+        let Means { chance, tally, .. } = &*self.means;
         tally.opened();
-        Box::new(Connection::new(stream, settings, chance.seqids(), (open, Arc::clone(&self.pulse))))
+        let terms = (self.speech, self.means.settings().bounds);
+        Box::new(Connection::new(stream, terms, chance.seqids(), (open, Arc::clone(&self.pulse))))
+    }
+
+    /// Obeys other settings. What is known of it stays.
+    pub(super) fn obey(&self, settings: &Settings) {
+        self.pool.obey(settings);
+        self.position.obey(settings.check_pace(), Instant::now());
+        self.share.obey(settings.slow_start);
+    }
+
+    /// It is one of the backend's endpoints no more: calls under way end where they are, no other begins, and what
+    /// happens there is nobody's business.
+    pub(super) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Release);
+        self.pool.close();
+    }
+
+    /// Whether it is one of the backend's endpoints no more.
+    pub(super) fn is_retired(&self) -> bool {
+        self.is_retired.load(Ordering::Acquire)
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -125,6 +153,9 @@ impl Endpoint {
     /// Tells what became of its standing, and of whose calls wait for it.
     pub(super) fn note(&self, effect: Effect, fault: Option<&Fault>) {
         let means = &self.means;
+        if self.is_retired() {
+            return;
+        }
         match effect {
             Effect::Unchanged => {}
             Effect::Ejected(why) => {
@@ -189,7 +220,7 @@ impl Endpoint {
 
     /// When a method is out here and for how long.
     pub(super) fn limits(&self) -> cell::Limits {
-        let settings = &self.means.settings;
+        let settings = self.means.settings();
         cell::Limits { failures: settings.ejection_failures, time: settings.ejection() }
     }
 }

@@ -31,12 +31,12 @@ impl Endpoints {
     pub(super) fn adopt(&self, addresses: impl Iterator<Item = (SocketAddr, u32)>) {
         let known = self.all.load();
         let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
-        let now = Instant::now();
+        let (now, speech) = (Instant::now(), self.means.settings().speech());
         for (address, weight) in addresses {
             if endpoints.iter().any(|one| one.address == address) {
                 continue;
             }
-            let old = known.iter().find(|one| one.address == address);
+            let old = known.iter().find(|one| one.address == address && one.speech == speech);
             let endpoint = old.map_or_else(|| Arc::new(Endpoint::new(address, &self.means)), Arc::clone);
             if old.is_none() && !known.is_empty() {
                 endpoint.share.begin_slowly(now);
@@ -44,9 +44,18 @@ impl Endpoints {
             endpoint.share.weigh(weight);
             endpoints.push(endpoint);
         }
+        let gone = |one: &&Arc<Endpoint>| !endpoints.iter().any(|stays| Arc::ptr_eq(stays, one));
+        let gone: Vec<Arc<Endpoint>> = known.iter().filter(gone).cloned().collect();
         self.all.store(Arc::new(endpoints));
+        gone.iter().for_each(|one| one.retire());
         // One that rotated may be gone.
         self.means.left.notify_waiters();
+    }
+
+    /// Has all of them obey the settings that are in force.
+    pub(super) fn obey(&self) {
+        let settings = self.means.settings();
+        self.all.load().iter().for_each(|one| one.obey(&settings));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -55,7 +64,9 @@ impl Endpoints {
 
     /// An attempt at the endpoint that fits best, none of `tried`; `None` if there is none to ask at this moment.
     pub(super) fn choose(&self, tried: &[SocketAddr], question: Question<'_>) -> Option<Attempt> {
-        candidates::choose(&self.all.load(), tried, question, &self.means.chance)
+        let chosen = candidates::choose(&self.all.load(), tried, question, &self.means.chance);
+        // What it speaks may have changed since the call was let in.
+        chosen.filter(|attempt| attempt.endpoint.speech.protocol == question.call.protocol)
     }
 
     /// Whether any that is not among `tried` is in rotation.
@@ -112,7 +123,7 @@ impl Endpoints {
             let next = endpoints.iter().filter_map(|one| one.pool.reap(now, &self.means.tally)).min();
             drop(endpoints);
             // What is given back from here on is idle for too long at the earliest one idle time from here.
-            let latest = now + self.means.settings.idle_timeout.min(REAP_MOST);
+            let latest = now + self.means.settings().idle_timeout.min(REAP_MOST);
             let at = next.map_or(latest, |next| next.min(latest)).max(now + REAP_LEAST);
             tokio::time::sleep_until(at).await;
         }

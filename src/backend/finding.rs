@@ -116,7 +116,8 @@ impl Asked {
         Call { protocol, name, kind: Message::Call, body: Bytes::from_static(&[0]) }
     }
 
-    pub(super) fn judge(&self, protocol: Protocol, reply: &Verified) -> Finding {
+    pub(super) fn judge(&self, reply: &Verified) -> Finding {
+        let protocol = reply.protocol;
         let said = Said::of(protocol, &reply.body);
         let result = reply.kind == Message::Reply && said == Ok(Said::Result);
         match (self.kind, self.expects) {

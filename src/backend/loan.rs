@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::Cut;
@@ -14,6 +13,7 @@ use super::attempt::Attempt;
 use super::connection::{After, Broken, Connection, Open, Verified};
 use super::deadline::Deadline;
 use super::endpoint::Endpoint;
+use super::line::Permit;
 use super::pool::{Full, Vacancy};
 use crate::call::{Call, Repeat};
 use crate::dial::{Refusal, Stream};
@@ -25,8 +25,8 @@ pub(super) struct Loan {
     /// In a box: it is handed from the pool to a call and back, and a call's future holds its loan.
     pub(super) connection: Box<Connection>,
     /// The right to be a lane. Before the permit, as the connection is: what ends is counted off before another may begin.
-    lane: Option<OwnedSemaphorePermit>,
-    permit: OwnedSemaphorePermit,
+    lane: Option<Permit>,
+    permit: Permit,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) past: Past,
 }
@@ -84,7 +84,7 @@ impl Loan {
         let patience = match want {
             Want::Any | Want::Fresh | Want::Opened | Want::Lane => at,
             Want::Own => {
-                let bound = Instant::now() + means.settings.connect_timeout;
+                let bound = Instant::now() + means.settings().connect_timeout;
                 Some(at.map_or(bound, |at| at.min(bound)))
             }
         };
@@ -147,13 +147,13 @@ struct Opening {
     bound: Instant,
     open: Open,
     /// Last, so that the connection is counted off before another may be opened.
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
     endpoint: Arc<Endpoint>,
 }
 
 impl Opening {
-    fn begin(endpoint: Arc<Endpoint>, permit: OwnedSemaphorePermit, open: Open) -> Self {
-        let bound = Instant::now() + endpoint.means.settings.connect_timeout;
+    fn begin(endpoint: Arc<Endpoint>, permit: Permit, open: Open) -> Self {
+        let bound = Instant::now() + endpoint.means.settings().connect_timeout;
         let (dial, address) = (Arc::clone(&endpoint.means.dial), endpoint.address);
         Self { endpoint, permit, open, bound, dialled: Box::pin(async move { dial.dial(address).await }) }
     }

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use super::Settings;
 use super::chance::Chance;
 use super::counts::Tally;
-use super::finding::Asked;
 use super::method::Methods;
 use crate::dial::Dial;
 
 /// What every endpoint of a backend works with.
 #[derive(Debug)]
 pub(super) struct Means {
-    pub(super) settings: Settings,
-    /// What an endpoint is asked for a sign of life.
-    pub(super) check: Asked,
+    pub(super) name: Arc<str>,
+    /// The settings in force. Whoever obeys one asks for it at that moment, or is told by [`Endpoint::obey`].
+    ///
+    /// [`Endpoint::obey`]: super::endpoint::Endpoint::obey
+    pub(super) settings: ArcSwap<Settings>,
     /// The way out.
     pub(super) dial: Arc<dyn Dial>,
     pub(super) chance: Chance,
@@ -34,6 +36,11 @@ pub(super) struct Means {
 impl Means {
     /// The backend's name.
     pub(super) fn name(&self) -> &Arc<str> {
-        &self.settings.name
+        &self.name
+    }
+
+    /// The settings in force at this moment. Not to be held while anything is awaited.
+    pub(super) fn settings(&self) -> Guard<Arc<Settings>> {
+        self.settings.load()
     }
 }

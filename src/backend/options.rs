@@ -17,7 +17,7 @@ use super::position::Pace;
 pub(crate) use endpoint::Endpoint;
 
 use crate::setting::{Finding, Period, Section, Size};
-use crate::wire::{Bounds, Protocol, Transport};
+use crate::wire::{Bounds, Protocol, Speech, Transport};
 
 /// A service to ask: one or more endpoints that all give the same answers. The name is free.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -227,6 +227,11 @@ impl Options {
 }
 
 impl Settings {
+    /// What its endpoints speak.
+    pub(super) fn speech(&self) -> Speech {
+        Speech { transport: self.transport, protocol: self.protocol }
+    }
+
     /// What an endpoint is asked for a sign of life.
     pub(super) fn check(&self) -> Asked {
         Asked {

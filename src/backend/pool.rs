@@ -21,15 +21,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Settings;
 use super::connection::{Connection, Idle, Open};
 use super::counts::Tally;
 use super::deadline::within;
+use super::line::{Line, Permit, Turn};
 use super::resting::{Rest, Resting};
 use crate::bounded::Bounded;
+use crate::wire::Bounds;
 
 /// The connections to one endpoint. A permit stands for a connection in use; the idle ones fit under the same cap, for
 /// a connection is only opened where no idle one can be had.
@@ -38,20 +40,42 @@ pub(super) struct Pool {
     idle: Mutex<Idlers>,
     permits: Line,
     /// The one that is kept for checks where there are many: calls that hang must not keep it from being found out that they do.
-    kept: Option<Line>,
+    kept: Line,
     /// Half of the connections, so that the other half is left to calls that are answered.
     lanes: Line,
-    lingering: Arc<Semaphore>,
+    lingering: Line,
     resting: Resting,
     open: Arc<AtomicUsize>,
     waiting: Bounded,
-    max_connections: usize,
-    max_waiting: usize,
-    idle_timeout: Duration,
+    max_waiting: AtomicUsize,
 }
 
-/// Idle connections, the one used last at the end. Each goes in and out once a call: in a box, that is the move of a pointer.
-type Idlers = Vec<Box<Connection>>;
+/// Idle connections, and which are kept.
+#[derive(Debug)]
+struct Idlers {
+    /// The one used last at the end. Each goes in and out once a call: in a box, that is the move of a pointer.
+    all: Vec<Box<Connection>>,
+    keep: Keep,
+}
+
+/// Which connections are kept.
+#[derive(Clone, Copy, Debug)]
+struct Keep {
+    /// For how long at rest; none where that is zero.
+    time: Duration,
+    /// Connections that there may be, those in use included.
+    most: usize,
+    /// Others were opened when other replies were allowed.
+    bounds: Bounds,
+}
+
+/// How many connections there are of each kind at most.
+struct Sizes {
+    permits: usize,
+    kept: usize,
+    lanes: usize,
+    lingering: usize,
+}
 
 /// What a permit is good for.
 pub(super) enum Vacancy {
@@ -59,15 +83,6 @@ pub(super) enum Vacancy {
     Used(Box<Connection>),
     /// Room for one to be opened.
     Room(Open),
-}
-
-/// A call's place in the line for a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Behind those that came before it.
-    First,
-    /// Behind all that have the first turn.
-    Later,
 }
 
 /// The line for connections is full, or did not move in time.
@@ -79,19 +94,45 @@ pub(super) struct Full {
 
 impl Pool {
     pub(super) fn new(settings: &Settings) -> Self {
-        let max_connections = settings.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        let keep = Keep::of(settings);
+        let Sizes { permits, kept, lanes, lingering } = Sizes::of(keep.most);
         Self {
-            idle: Mutex::default(),
-            permits: Line::new(max_connections - usize::from(max_connections >= MANY)),
-            kept: (max_connections >= MANY).then(|| Line::new(1)),
-            lanes: Line::new((max_connections / 2).max(1)),
-            lingering: Arc::new(Semaphore::new(max_connections)),
+            idle: Mutex::new(Idlers { all: Vec::new(), keep }),
+            permits: Line::new(permits),
+            kept: Line::new(kept),
+            lanes: Line::new(lanes),
+            lingering: Line::new(lingering),
             resting: Resting::default(),
             open: Arc::default(),
             waiting: Bounded::default(),
-            max_connections,
-            max_waiting: settings.max_waiting,
-            idle_timeout: settings.idle_timeout,
+            max_waiting: AtomicUsize::new(settings.max_waiting),
+        }
+    }
+
+    /// Obeys other settings: what is not kept by them is closed, at once if it is idle, else when it is given back.
+    pub(super) fn obey(&self, settings: &Settings) {
+        let keep = Keep::of(settings);
+        let Sizes { permits, kept, lanes, lingering } = Sizes::of(keep.most);
+        self.max_waiting.store(settings.max_waiting, Ordering::Release);
+        self.permits.resize(permits);
+        self.kept.resize(kept);
+        self.lanes.resize(lanes);
+        self.lingering.resize(lingering);
+        self.keep(keep);
+    }
+
+    /// Keeps no connection any more. Calls under way end on those that they have.
+    pub(super) fn close(&self) {
+        let keep = Keep { time: Duration::ZERO, ..self.lock().keep };
+        self.keep(keep);
+    }
+
+    fn keep(&self, keep: Keep) {
+        let mut idle = self.lock();
+        idle.keep = keep;
+        idle.all.retain(|one| keep.wants(one));
+        while self.connections() > keep.most && !idle.all.is_empty() {
+            drop(idle.all.remove(0));
         }
     }
 
@@ -101,27 +142,24 @@ impl Pool {
     }
 
     /// The right to use one connection.
-    pub(super) async fn permit(
-        &self,
-        turn: Turn,
-        deadline: Option<Instant>,
-    ) -> Result<OwnedSemaphorePermit, Full> {
+    pub(super) async fn permit(&self, turn: Turn, deadline: Option<Instant>) -> Result<Permit, Full> {
         self.line_up(&self.permits, turn, deadline).await
     }
 
     /// The right to use one of the connections for a lane, beside the right to use it.
-    pub(super) async fn lane(&self, deadline: Option<Instant>) -> Result<OwnedSemaphorePermit, Full> {
+    pub(super) async fn lane(&self, deadline: Option<Instant>) -> Result<Permit, Full> {
         self.line_up(&self.lanes, Turn::First, deadline).await
     }
 
     /// The right to linger beyond the cap, if not too many do.
-    pub(super) fn linger(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.lingering).try_acquire_owned().ok()
+    pub(super) fn linger(&self) -> Option<Permit> {
+        self.lingering.take()
     }
 
     /// Lets a lane rest. `needed_since` is its own note of when it first saw that its room is needed.
     pub(super) fn rest(&self, needed_since: &mut Option<Instant>) -> Rest<'_> {
-        self.resting.begin(|| self.waiting.count() > 0, needed_since, self.idle_timeout)
+        let longest = self.lock().keep.time;
+        self.resting.begin(|| self.waiting.count() > 0, needed_since, longest)
     }
 
     /// What the holder of a permit uses: the connection used last, if it did not rest for longer than `rest`, or else room for
@@ -130,12 +168,13 @@ impl Pool {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
-            let Some(mut connection) = idle.pop() else {
+            let Some(mut connection) = idle.all.pop() else {
                 // Under the lock, so that nobody gives an idle one back meanwhile.
                 return Vacancy::Room(Open::count(&self.open));
             };
+            let longest = rest.min(idle.keep.time);
             drop(idle);
-            if now.duration_since(connection.idle_since) >= rest.min(self.idle_timeout) {
+            if now.duration_since(connection.idle_since) >= longest {
                 continue;
             }
             match connection.look() {
@@ -149,15 +188,15 @@ impl Pool {
     /// Room for the holder of a permit to open a connection, at the cost of an idle one where the cap is reached.
     pub(super) fn room(&self) -> Open {
         let mut idle = self.lock();
-        if self.connections() >= self.max_connections && !idle.is_empty() {
-            drop(idle.remove(0));
+        if self.connections() >= idle.keep.most && !idle.all.is_empty() {
+            drop(idle.all.remove(0));
         }
         Open::count(&self.open)
     }
 
     /// The right to use a connection for a check, if there is one now.
-    pub(super) fn spare(&self) -> Option<OwnedSemaphorePermit> {
-        self.kept.as_ref().unwrap_or(&self.permits).take()
+    pub(super) fn spare(&self) -> Option<Permit> {
+        if self.kept.size() > 0 { self.kept.take() } else { self.permits.take() }
     }
 
     /// An idle connection for a check, the one that rested longest: calls take the others.
@@ -165,10 +204,10 @@ impl Pool {
         loop {
             let mut connection = {
                 let mut idle = self.lock();
-                if idle.is_empty() {
+                if idle.all.is_empty() {
                     return None;
                 }
-                idle.remove(0)
+                idle.all.remove(0)
             };
             match connection.look() {
                 Idle::Quiet => return Some(connection),
@@ -180,23 +219,26 @@ impl Pool {
 
     /// Takes it back; it rests since it did before.
     pub(super) fn put_back(&self, connection: Box<Connection>) {
-        self.lock().insert(0, connection);
+        let mut idle = self.lock();
+        if idle.keep.wants(&connection) {
+            idle.all.insert(0, connection);
+        }
     }
 
     /// Takes a connection back that has no call on it. To be called before its permit ends.
     pub(super) fn put(&self, mut connection: Box<Connection>) {
-        if self.idle_timeout.is_zero() {
-            return;
-        }
         connection.idle_since = Instant::now();
-        self.lock().push(connection);
+        let mut idle = self.lock();
+        if idle.keep.wants(&connection) && self.connections() <= idle.keep.most {
+            idle.all.push(connection);
+        }
     }
 
     /// Closes the connections that were idle for too long or whose peer has closed them; says when to come again.
     pub(super) fn reap(&self, now: Instant, tally: &Tally) -> Option<Instant> {
-        let mut idle = self.lock();
-        idle.retain_mut(|one| {
-            if one.idle_since + self.idle_timeout <= now {
+        let Idlers { all, keep } = &mut *self.lock();
+        all.retain_mut(|one| {
+            if one.idle_since + keep.time <= now {
                 return false;
             }
             match one.look() {
@@ -208,20 +250,15 @@ impl Pool {
                 }
             }
         });
-        idle.iter().map(|one| one.idle_since + self.idle_timeout).min()
+        all.iter().map(|one| one.idle_since + keep.time).min()
     }
 
-    async fn line_up(
-        &self,
-        line: &Line,
-        turn: Turn,
-        deadline: Option<Instant>,
-    ) -> Result<OwnedSemaphorePermit, Full> {
+    async fn line_up(&self, line: &Line, turn: Turn, deadline: Option<Instant>) -> Result<Permit, Full> {
         if let Some(permit) = line.take() {
             return Ok(permit);
         }
         let full = || Full { waiting: self.waiting.count() };
-        let _waiting = self.waiting.join(self.max_waiting).ok_or_else(full)?;
+        let _waiting = self.waiting.join(self.max_waiting.load(Ordering::Acquire)).ok_or_else(full)?;
         // Only now: a lane that comes to rest from here on sees that somebody waits.
         self.resting.recall_one();
         let permit = within(deadline, line.stand(turn)).await;
@@ -234,76 +271,23 @@ impl Pool {
     }
 }
 
-/// Permits, and the line for them.
-#[derive(Debug)]
-struct Line {
-    permits: Arc<Semaphore>,
-    /// Those in the line who have the first turn.
-    first: Bounded,
+impl Keep {
+    fn of(settings: &Settings) -> Self {
+        let most = settings.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self { time: settings.idle_timeout, most, bounds: settings.bounds }
+    }
+
+    fn wants(&self, connection: &Connection) -> bool {
+        !self.time.is_zero() && connection.is_bounded_by(self.bounds)
+    }
 }
 
-impl Line {
-    fn new(permits: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(permits)), first: Bounded::default() }
-    }
-
-    /// A permit, if one is left that nobody in the line was given.
-    fn take(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.permits).try_acquire_owned().ok()
-    }
-
-    /// Waits in the line, which the semaphore moves first come, first served. Who has a later turn hands on what it gets, and joins
-    /// the line anew behind the others, for as long as somebody with the first turn waits.
-    async fn stand(&self, turn: Turn) -> Option<OwnedSemaphorePermit> {
-        let _first = (turn == Turn::First).then(|| self.first.join(usize::MAX));
-        loop {
-            let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
-            if turn == Turn::First || self.first.count() == 0 {
-                return Some(permit);
-            }
-            drop(permit);
-            if let Some(permit) = self.take() {
-                return Some(permit);
-            }
-        }
+impl Sizes {
+    fn of(most: usize) -> Self {
+        let kept = usize::from(most >= MANY);
+        Self { permits: most - kept, kept, lanes: (most / 2).max(1), lingering: most }
     }
 }
 
 /// Connections of which one may be kept for checks.
 const MANY: usize = 8;
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-
-    /// The order in which those get the one permit who come in the order of `turns`, each of whom gives it back at once.
-    async fn order(turns: &[Turn]) -> Vec<usize> {
-        let (line, order) = (Arc::new(Line::new(1)), Arc::new(Mutex::new(Vec::new())));
-        let held = line.take().unwrap();
-        for (number, turn) in turns.iter().copied().enumerate() {
-            let (line, order) = (Arc::clone(&line), Arc::clone(&order));
-            tokio::spawn(async move {
-                let _permit = line.stand(turn).await.unwrap();
-                order.lock().unwrap().push(number);
-            });
-            tokio::task::yield_now().await;
-        }
-        drop(held);
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
-        order.lock().unwrap().clone()
-    }
-
-    #[tokio::test]
-    async fn those_with_the_first_turn_go_before_all_others_and_each_kind_in_its_order() {
-        use Turn::{First, Later};
-        assert_eq!(order(&[First, First, First]).await, [0, 1, 2]);
-        assert_eq!(order(&[Later, Later, Later]).await, [0, 1, 2]);
-        assert_eq!(order(&[Later, First]).await, [1, 0]);
-        let mixed = order(&[Later, Later, First, Later, First]).await;
-        assert_eq!((mixed.len(), &mixed[..2]), (5, &[2, 4][..]));
-    }
-}

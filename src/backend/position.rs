@@ -12,9 +12,10 @@
 
 mod schedule;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use super::finding::{Finding, Kind};
@@ -26,7 +27,7 @@ use schedule::{Need, Schedule};
 /// An endpoint's standing. One lock decides; it is not taken by calls while nothing is wrong.
 #[derive(Debug)]
 pub(super) struct Position {
-    pace: Pace,
+    pace: ArcSwap<Pace>,
     /// What `inner` comes to, for readers that only want to go on.
     mood: AtomicMood,
     inner: Mutex<Inner>,
@@ -89,7 +90,17 @@ impl Position {
             closes_on_checks: Habit::Unknown,
             acquaintance: Acquaintance::None,
         };
-        Self { pace, mood: AtomicMood::new(inner.mood()), inner: Mutex::new(inner) }
+        let mood = AtomicMood::new(inner.mood());
+        Self { pace: ArcSwap::from_pointee(pace), mood, inner: Mutex::new(inner) }
+    }
+
+    /// Has it checked as often as `pace` says.
+    pub(super) fn obey(&self, pace: Pace, now: Instant) {
+        self.pace.store(Arc::new(pace));
+        self.change(|inner| {
+            inner.checks.obey(pace, inner.need(), now);
+            Effect::Unchanged
+        });
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -118,7 +129,7 @@ impl Position {
     /// Notes that a call that is to find out is on its way, if none was for an interval.
     pub(super) fn begin_probe(&self, now: Instant) -> bool {
         let mut inner = self.lock();
-        let interval = self.pace.interval;
+        let interval = self.pace().interval;
         match &mut inner.ejected {
             Some(ejected) if ejected.is_probe_due(now, interval) => {
                 ejected.probed = Some(now);
@@ -130,7 +141,7 @@ impl Position {
 
     /// Whether [`Position::begin_probe`] would do so.
     pub(super) fn is_probe_due(&self, now: Instant) -> bool {
-        let interval = self.pace.interval;
+        let interval = self.pace().interval;
         !self.is_rotating()
             && self.lock().ejected.as_ref().is_some_and(|ejected| ejected.is_probe_due(now, interval))
     }
@@ -147,7 +158,7 @@ impl Position {
             }
             if inner.acquaintance == Acquaintance::None {
                 inner.acquaintance = Acquaintance::Made;
-                inner.checks.hasten(self.pace, now);
+                inner.checks.hasten(self.pace(), now);
             }
             match &mut inner.ejected {
                 None => Effect::Unchanged,
@@ -156,10 +167,10 @@ impl Position {
                 // It was sent before: that it is there is for the next to find out, at once.
                 Some(ejected) if sent < ejected.since => {
                     ejected.probed = None;
-                    inner.checks.hasten(self.pace, now);
+                    inner.checks.hasten(self.pace(), now);
                     Effect::Unchanged
                 }
-                Some(_) => inner.return_to_rotation(self.pace, now),
+                Some(_) => inner.return_to_rotation(self.pace(), now),
             }
         })
     }
@@ -167,7 +178,7 @@ impl Position {
     /// No connection was had: it was refused, or nothing came back.
     pub(super) fn unreached(&self, why: Why, now: Instant) -> Effect {
         self.change(|inner| {
-            inner.checks.hasten(self.pace, now);
+            inner.checks.hasten(self.pace(), now);
             inner.strike(why, now)
         })
     }
@@ -176,7 +187,7 @@ impl Position {
     pub(super) fn closed(&self, now: Instant) -> Effect {
         self.change(|inner| {
             inner.closes += 1;
-            inner.checks.hasten(self.pace, now);
+            inner.checks.hasten(self.pace(), now);
             Effect::Unchanged
         })
     }
@@ -184,7 +195,7 @@ impl Position {
     /// Something that a check should look into.
     pub(super) fn suspect(&self, now: Instant) {
         self.change(|inner| {
-            inner.checks.hasten(self.pace, now);
+            inner.checks.hasten(self.pace(), now);
             Effect::Unchanged
         });
     }
@@ -192,8 +203,8 @@ impl Position {
     /// Its calls say that it should be out. `share` in 0..=1 places the end of the time for which it is, unless a call is answered.
     pub(super) fn failing(&self, now: Instant, share: f64) -> Effect {
         self.change(|inner| {
-            let effect = inner.eject(Why::Failing, now, self.pace.rest.time(inner.times, share));
-            inner.checks.hasten(self.pace, now);
+            let effect = inner.eject(Why::Failing, now, self.pace().rest.time(inner.times, share));
+            inner.checks.hasten(self.pace(), now);
             effect
         })
     }
@@ -202,7 +213,7 @@ impl Position {
     pub(super) fn silent(&self, now: Instant) -> Effect {
         self.change(|inner| {
             let effect = inner.eject(Why::Silent, now, Duration::ZERO);
-            inner.checks.hasten(self.pace, now);
+            inner.checks.hasten(self.pace(), now);
             effect
         })
     }
@@ -223,18 +234,22 @@ impl Position {
             let effect = match finding {
                 Finding::Alive | Finding::Warning => {
                     inner.warns = finding == Finding::Warning;
-                    inner.alive(self.pace, now)
+                    inner.alive(self.pace(), now)
                 }
                 Finding::Draining => inner.drains(now),
                 Finding::Refused => inner.strike(Why::Refused, now),
                 Finding::Late => inner.strike(Why::Silent, now),
                 Finding::Unwell => inner.strike(Why::Unwell, now),
-                Finding::Closed => inner.closed_on_check(self.pace, now),
+                Finding::Closed => inner.closed_on_check(self.pace(), now),
                 Finding::Nothing => Effect::Unchanged,
             };
-            inner.checks.end(self.pace, inner.need(), now, share);
+            inner.checks.end(self.pace(), inner.need(), now, share);
             effect
         })
+    }
+
+    fn pace(&self) -> Pace {
+        **self.pace.load()
     }
 
     fn change(&self, change: impl FnOnce(&mut Inner) -> Effect) -> Effect {

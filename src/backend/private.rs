@@ -39,7 +39,10 @@ impl Private {
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
         let Question { call, terms, method, .. } = question;
-        backend.means.same_protocol(call)?;
+        match self {
+            Self::Open(lane) => backend.means.expects(lane.endpoint.speech.protocol, call)?,
+            Self::Unopened { .. } | Self::Lost => backend.means.same_protocol(call)?,
+        }
         let deadline = Deadline::after(timeout);
         // A call that is dropped halfway leaves the connection lost.
         let (lane, mut attempt) = match std::mem::replace(self, Self::Lost) {

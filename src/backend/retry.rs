@@ -97,7 +97,7 @@ impl Backend {
         question: Question<'_>,
     ) -> Option<(Attempt, Want)> {
         let (method, repeat) = (question.method, question.terms.repeat);
-        let further = tries.further(fault, again, repeat, self.means.settings.retries)?;
+        let further = tries.further(fault, again, repeat, self.means.settings().retries)?;
         tries.tried.push(endpoint.address);
         if again != Again::Same && !self.endpoints.any_but(&tries.tried) {
             return None;

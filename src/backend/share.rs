@@ -10,7 +10,8 @@ use tokio::time::Instant;
 pub(super) struct Share {
     weight: AtomicU32,
     halved: AtomicBool,
-    slow_start: Duration,
+    /// In milliseconds.
+    slow_start: AtomicU64,
     epoch: Instant,
     /// When it began slowly, in milliseconds from a millisecond before the epoch; 0 if it does not.
     begun: AtomicU64,
@@ -22,10 +23,15 @@ impl Share {
         Self {
             weight: AtomicU32::new(1),
             halved: AtomicBool::new(false),
-            slow_start,
+            slow_start: AtomicU64::new(slow_start.as_millis() as u64),
             epoch: now,
             begun: AtomicU64::new(0),
         }
+    }
+
+    /// Makes it begin slowly over this time, also where it has begun.
+    pub(super) fn obey(&self, slow_start: Duration) {
+        self.slow_start.store(slow_start.as_millis() as u64, Ordering::Relaxed);
     }
 
     /// Makes it that of so many ordinary endpoints.
@@ -52,12 +58,13 @@ impl Share {
             return weight;
         }
         let passed = Duration::from_millis(self.millis(now).saturating_sub(begun));
-        if passed >= self.slow_start {
+        let slow_start = Duration::from_millis(self.slow_start.load(Ordering::Relaxed));
+        if passed >= slow_start {
             // Unless it has begun anew meanwhile.
             let _ = self.begun.compare_exchange(begun, 0, Ordering::Relaxed, Ordering::Relaxed);
             return weight;
         }
-        weight * passed.div_duration_f32(self.slow_start).max(LEAST)
+        weight * passed.div_duration_f32(slow_start).max(LEAST)
     }
 
     fn millis(&self, now: Instant) -> u64 {
@@ -107,5 +114,16 @@ mod tests {
         let share = Share::new(Duration::ZERO, now);
         share.begin_slowly(now);
         assert!((share.at(now) - 1.0).abs() < 0.01);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_start_under_way_takes_the_time_it_is_given() {
+        let now = Instant::now();
+        let share = Share::new(10 * SECOND, now);
+        share.begin_slowly(now);
+        for (slow_start, part) in [(10, 0.5), (50, 0.1), (5, 1.0)] {
+            share.obey(slow_start * SECOND);
+            assert!((share.at(now + 5 * SECOND) - part).abs() < 0.01, "{slow_start}");
+        }
     }
 }

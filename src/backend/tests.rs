@@ -9,6 +9,7 @@ mod fb303;
 mod lanes;
 mod pooling;
 mod private;
+mod reloading;
 mod retrying;
 mod verifying;
 mod world;

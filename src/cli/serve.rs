@@ -99,7 +99,7 @@ fn obey(command: Command, running: &mut Running, file: Option<&Path>) {
     }
 }
 
-/// Puts the rules of the file in force, or keeps those that are and says why.
+/// Puts the rules and the backends' options of the file in force, or keeps those that are and says why.
 fn reload(running: &mut Running, file: Option<&Path>) -> Reloaded {
     let loaded = load(file);
     for problem in &loaded.problems {
@@ -111,7 +111,7 @@ fn reload(running: &mut Running, file: Option<&Path>) -> Reloaded {
     let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
     let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
     let Some(config) = loaded.config else {
-        error!(problems = problems.len(), "the rules are not reloaded; those in force stay");
+        error!(problems = problems.len(), "nothing is reloaded; what is in force stays");
         running.reload_failed(problems.first().cloned().unwrap_or_default());
         return Reloaded::Refused { problems, warnings };
     };
@@ -119,7 +119,7 @@ fn reload(running: &mut Running, file: Option<&Path>) -> Reloaded {
     if !changes.restart.is_empty() {
         warn!(options = changes.restart.join(", "), "these changes need a restart, and are not in force");
     }
-    info!(options = changes.applied.join(", "), "the rules are reloaded");
+    info!(options = changes.applied.join(", "), "reloaded");
     Reloaded::Applied { changes: changes.applied, needs_restart: changes.restart, warnings }
 }
 

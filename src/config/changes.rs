@@ -33,7 +33,7 @@ enum When {
 fn when(section: &str, option: Option<&str>) -> When {
     let kind = section.split('.').next();
     match (kind, option) {
-        (Some("rules"), _) | (Some("listeners"), Some("idl")) => When::AtReload,
+        (Some("rules"), _) | (Some("listeners"), Some("idl")) | (Some("backends"), Some(_)) => When::AtReload,
         (_, _) => When::AtRestart,
     }
 }
@@ -75,6 +75,13 @@ impl Values {
 impl Changes {
     /// Takes over from `new` what a reload changes in a section that stays.
     fn within(&mut self, path: &str, old: &mut BTreeMap<String, Value>, new: BTreeMap<String, Value>) {
+        // Some options are tables, whose entries may be gone.
+        let gone: Vec<String> = old.keys().filter(|option| !new.contains_key(*option)).cloned().collect();
+        for option in gone {
+            if self.note(path, Some(&option)) == When::AtReload {
+                old.remove(&option);
+            }
+        }
         for (option, value) in new {
             if old.get(&option) != Some(&value) && self.note(path, Some(&option)) == When::AtReload {
                 old.insert(option, value);

@@ -104,8 +104,13 @@ impl Parts {
         }
     }
 
-    /// Puts other rules in force.
-    pub(super) fn replace_rules(&self, config: &Config) {
+    /// Puts other rules and other options of backends in force.
+    pub(super) fn reload(&self, config: &Config) {
+        for (name, settings) in &config.backends {
+            if let Some(backend) = self.backends.get(name) {
+                backend.reload(settings.clone());
+            }
+        }
         for (name, listener) in &config.listeners {
             if let Some(gateway) = self.gateways.get(name) {
                 gateway.routes.store(Arc::new(routes(listener, &gateway.backend, &gateway.counts)));

@@ -75,6 +75,15 @@ impl Schedule {
         };
     }
 
+    /// Makes the next check no later than `pace` says.
+    pub(super) fn obey(&mut self, pace: Pace, need: Need, now: Instant) {
+        self.next = match (self.next, Self::after(pace, need, now, 0.5)) {
+            (Next::At(at), Next::At(next)) => Next::At(at.min(next)),
+            (Next::Never, next) => next,
+            (known @ (Next::At(_) | Next::UnderWay), _) => known,
+        };
+    }
+
     /// The check under way is over. `share` in 0..=1 places the next one around the interval.
     pub(super) fn end(&mut self, pace: Pace, need: Need, now: Instant, share: f64) {
         self.last = Some(now);

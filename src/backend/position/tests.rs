@@ -158,3 +158,18 @@ async fn periodic_checks_go_on_by_themselves() {
     let (_, effect) = check(&position, at, Finding::Unwell);
     assert_eq!(effect, Effect::Ejected(Why::Unwell));
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_pace_brings_the_next_check_forward_and_never_puts_it_off() {
+    let now = Instant::now();
+    let every = |always| Pace { always, ..pace(Kind::Call) };
+    let position = Position::new(every(None), now);
+    assert_eq!(position.check_at(), None);
+    for (always, expected) in [(Some(60), 60), (Some(10), 10), (Some(30), 10), (None, 10)] {
+        position.obey(every(always.map(Duration::from_secs)), now);
+        assert_eq!(position.check_at(), Some(now + Duration::from_secs(expected)), "{always:?}");
+    }
+    assert!(position.begin_check(now + Duration::from_secs(10)));
+    position.obey(every(Some(SECOND)), now);
+    assert_eq!(position.check_at(), None, "one is under way");
+}

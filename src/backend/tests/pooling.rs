@@ -1,6 +1,7 @@
 //! Which connections are used again, and how many there may be.
 
-use super::super::pool::{Pool, Turn};
+use super::super::line::Turn;
+use super::super::pool::Pool;
 use super::world::*;
 use crate::dial::Tcp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -26,7 +26,11 @@ fn every_changed_option_is_named_with_its_effect() {
     check(&rule(""), &rule("ttl = \"1s\""), &["rules.\"UserService.getUser\".ttl"], &[]);
     check(&rule("ttl = \"1s\""), BASE, &["rules.\"UserService.getUser\""], &[]);
     check(BASE, &BASE.replace("idl = \"users.thrift\"", ""), &["listeners.users.idl"], &[]);
-    check(BASE, &format!("{BASE}timeout = \"1s\"\n"), &[], &["backends.users.timeout"]);
+    check(BASE, &format!("{BASE}timeout = \"1s\"\n"), &["backends.users.timeout"], &[]);
+    let weights = |weights: &str| format!("{BASE}weights = {{ {weights} }}\n");
+    let weight = &["backends.users.weights.127.0.0.1:9191"];
+    check(BASE, &weights("\"127.0.0.1:9191\" = 2"), weight, &[]);
+    check(&weights("\"127.0.0.1:9191\" = 2"), BASE, weight, &[]);
     check(BASE, &BASE.replace("9090", "9091"), &[], &["listeners.users.bind"]);
     check(BASE, &format!("{BASE}[log]\nlevel = \"warn\"\n"), &[], &["log.level"]);
     check(BASE, &format!("{BASE}[log]\nlevel = \"info\"\n"), &[], &[]);
