@@ -37,7 +37,7 @@ use crate::wire::Bounds;
 /// a connection is only opened where no idle one can be had.
 #[derive(Debug)]
 pub(super) struct Pool {
-    idle: Mutex<Idlers>,
+    idle: Mutex<Stock>,
     permits: Line,
     /// The one that is kept for checks where there are many: calls that hang must not keep it from being found out that they do.
     kept: Line,
@@ -52,11 +52,13 @@ pub(super) struct Pool {
 
 /// Idle connections, and which are kept.
 #[derive(Debug)]
-struct Idlers {
-    /// The one used last at the end. Each goes in and out once a call: in a box, that is the move of a pointer.
-    all: Vec<Box<Connection>>,
+struct Stock {
+    all: Idlers,
     keep: Keep,
 }
+
+/// The one used last at the end. Each goes in and out once a call: in a box, that is the move of a pointer.
+type Idlers = Vec<Box<Connection>>;
 
 /// Which connections are kept.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +99,7 @@ impl Pool {
         let keep = Keep::of(settings);
         let Sizes { permits, kept, lanes, lingering } = Sizes::of(keep.most);
         Self {
-            idle: Mutex::new(Idlers { all: Vec::new(), keep }),
+            idle: Mutex::new(Stock { all: Vec::new(), keep }),
             permits: Line::new(permits),
             kept: Line::new(kept),
             lanes: Line::new(lanes),
@@ -236,7 +238,7 @@ impl Pool {
 
     /// Closes the connections that were idle for too long or whose peer has closed them; says when to come again.
     pub(super) fn reap(&self, now: Instant, tally: &Tally) -> Option<Instant> {
-        let Idlers { all, keep } = &mut *self.lock();
+        let Stock { all, keep } = &mut *self.lock();
         all.retain_mut(|one| {
             if one.idle_since + keep.time <= now {
                 return false;
@@ -265,7 +267,7 @@ impl Pool {
         permit.ok().flatten().ok_or_else(full)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Idlers> {
+    fn lock(&self) -> MutexGuard<'_, Stock> {
         // A list of whole connections at every moment.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

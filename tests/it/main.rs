@@ -43,6 +43,8 @@ mod limits;
 mod memory;
 // What a configuration may say, and what reloading does.
 mod rules;
+// What changes of a backend under load.
+mod reloads;
 // Endpoints, connections to them, and tries.
 mod backends;
 // Starting, ending, health and monitoring.
