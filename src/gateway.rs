@@ -1,6 +1,7 @@
 //! The decision: what answers a call.
 
 mod again;
+mod backing;
 pub(crate) mod caller;
 pub(crate) mod fetch;
 mod guard;
@@ -30,7 +31,7 @@ use guard::guarded;
 use observed::Observed;
 use reply::Reply;
 use route::{Asking, Cached, Decision, Keyed, Route, Routes};
-use seeker::Seeker;
+use seeker::{Found, Seeker};
 
 /// What stands between the clients of one listener and their backend.
 #[derive(Debug)]
@@ -137,14 +138,14 @@ impl Gateway {
             Err(reply) => return reply,
         };
         match self.wait(&seeker, flight).await {
-            Ok((entry, origin)) => {
+            Ok(Found { entry, origin, spare }) => {
                 if origin == Origin::SharedStale {
                     let Seeker { call, cached, key, .. } = &seeker;
                     self.flights.refresh(key, |key, flight| {
                         self.flight(call.clone(), cached, key, Seeking::Refresh, flight)
                     });
                 }
-                Reply::kept(entry, origin.outcome(outcome), self.clock.now())
+                Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare)
             }
             // 5. Nobody who has an old entry waits for a backend that turns out to be down, or longer than the rule says.
             Err(reply) => reply,

@@ -1,8 +1,11 @@
 //! What is counted: one registry, passed in, and handles that are looked up once.
 
+mod coverage;
 mod recent;
+mod slices;
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -16,6 +19,7 @@ use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::outcome::Outcome;
 
+pub(crate) use coverage::{Backing, Coverage, Covered, HORIZONS};
 pub(crate) use recent::{Recent, Window};
 
 /// The families of all that happens to calls and connections.
@@ -147,7 +151,8 @@ impl Metrics {
             Outcome::ALL.map(|outcome| self.ages.get_or_create(&Ages { outcome: outcome.as_str() }).clone());
         let open = self.connections.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
         let gave_up = self.gave_up.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
-        ListenerCounts { families: self.clone(), listener, seconds, ages, open, gave_up, recent }
+        let coverages = Mutex::default();
+        ListenerCounts { families: self.clone(), listener, seconds, ages, open, gave_up, recent, coverages }
     }
 }
 
@@ -163,6 +168,8 @@ pub(crate) struct ListenerCounts {
     /// After how long clients were seen to give up on a call.
     pub gave_up: Histogram,
     recent: Arc<Recent>,
+    /// By the label of their methods. They outlive the rules.
+    coverages: Mutex<BTreeMap<Arc<str>, Arc<Coverage>>>,
 }
 
 impl ListenerCounts {
@@ -171,9 +178,12 @@ impl ListenerCounts {
         &self.listener
     }
 
-    /// The handles of one method, or of all methods under one label.
-    pub(crate) fn method(&self, method: Arc<str>) -> MethodCounts {
+    /// The handles of one method, or of all methods under one label, whose rule has a fallback or none.
+    pub(crate) fn method(&self, method: Arc<str>, fallback: bool) -> MethodCounts {
+        let coverage = Arc::clone(self.coverages().entry(Arc::clone(&method)).or_default());
+        coverage.falls_back(fallback);
         MethodCounts {
+            coverage,
             families: self.families.clone(),
             listener: Arc::clone(&self.listener),
             method,
@@ -190,6 +200,17 @@ impl ListenerCounts {
             ages.observe(age.as_secs_f64());
         }
         self.recent.note(outcome, age.unwrap_or_default(), now);
+    }
+
+    /// What would be answered without the backend, of each label whose calls the last five minutes have seen.
+    pub(crate) fn covered(&self, now: Millis) -> Vec<(Arc<str>, Covered)> {
+        let coverages = self.coverages();
+        let all = coverages.iter().map(|(method, coverage)| (Arc::clone(method), coverage.covered(now)));
+        all.filter(|(_, covered)| covered.calls > 0).collect()
+    }
+
+    fn coverages(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Coverage>>> {
+        self.coverages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a connection's end.
@@ -218,6 +239,7 @@ pub(crate) struct MethodCounts {
     listener: Arc<str>,
     method: Arc<str>,
     outcomes: [OnceLock<Counter>; Outcome::ALL.len()],
+    coverage: Arc<Coverage>,
 }
 
 impl MethodCounts {
@@ -232,6 +254,12 @@ impl MethodCounts {
         if let Some(counter) = self.outcomes.get(outcome as usize) {
             counter.get_or_init(|| self.counter(outcome)).inc();
         }
+    }
+
+    /// Counts what would have answered one call without the backend.
+    #[inline]
+    pub(crate) fn backed(&self, backing: Backing, now: Millis) {
+        self.coverage.note(backing, now);
     }
 
     /// Counts a fault, whether it reaches the caller or not.

@@ -204,9 +204,27 @@ impl Caching {
         }
     }
 
+    /// How much longer, from `now` on, an entry may answer while its backend is down; a little less where `ttl` is jittered, as if it
+    /// were shortened by all that it may be.
+    pub(crate) fn left(&self, entry: &Entry, now: Millis) -> Duration {
+        let whole = match entry.ending {
+            Ending::Exception(_) => self.exception_ttl,
+            Ending::Result | Ending::Empty if self.ttl_jitter == 0.0 => self.ttl + self.stale(),
+            Ending::Result | Ending::Empty => {
+                self.ttl.mul_f64(1.0 - self.ttl_jitter.clamp(0.0, 1.0)) + self.stale()
+            }
+        };
+        whole.saturating_sub(now.since(entry.born))
+    }
+
     /// The longest time for which an entry may be of use.
     pub(crate) fn longest(&self) -> Duration {
-        (self.ttl + self.stale_while_revalidate.max(self.stale_if_error)).max(self.exception_ttl)
+        (self.ttl + self.stale()).max(self.exception_ttl)
+    }
+
+    /// For how long after `ttl` an entry may answer.
+    fn stale(&self) -> Duration {
+        self.stale_while_revalidate.max(self.stale_if_error)
     }
 
     /// The `ttl` of one entry: shortened by a share that its key and birth decide, so that all gateways agree.
@@ -299,6 +317,22 @@ mod tests {
             caching.longest().as_secs()
         };
         assert_eq!([longest(5, 60, 2), longest(60, 5, 2), longest(5, 60, 90)], [70, 70, 90]);
+    }
+
+    #[test]
+    fn what_is_left_of_an_entry_is_until_the_last_moment_at_which_it_may_answer() {
+        let left = |caching: &Caching, ending, age: u64| {
+            caching.left(&entry(ending), Millis(1_000 + age)).as_millis()
+        };
+        assert_eq!(
+            [0, 69_999, 70_000, 99_000].map(|age| left(&caching(), Ending::Result, age)),
+            [70_000, 1, 0, 0]
+        );
+        assert_eq!([0, 1_999, 2_000].map(|age| left(&caching(), Ending::Exception(1), age)), [2_000, 1, 0]);
+        let jittered = Caching { ttl_jitter: 0.5, ..caching() };
+        assert_eq!(left(&jittered, Ending::Result, 0), 65_000);
+        let revalidated = Caching { stale_if_error: Duration::ZERO, ..caching() };
+        assert_eq!(left(&revalidated, Ending::Empty, 0), 15_000);
     }
 
     #[test]

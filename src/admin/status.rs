@@ -46,6 +46,48 @@ pub(crate) struct BackendStatus {
     pub methods_out: Vec<String>,
     /// The last calls of the listeners before it, also those that never reached it.
     pub window: WindowStatus,
+    /// What would be answered if it died now.
+    #[serde(default)]
+    pub coverage: CoverageStatus,
+}
+
+/// Which of the calls of the last five minutes would have been answered, had their backend died when they came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CoverageStatus {
+    /// The window's length.
+    pub seconds: u64,
+    /// Calls that expect a reply.
+    pub calls: u64,
+    /// Those that would be answered so long after the backend's death.
+    pub after: Vec<AnsweredStatus>,
+    /// The same by method.
+    pub methods: Vec<MethodCoverage>,
+}
+
+/// The calls of one method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MethodCoverage {
+    /// The listener that they came to.
+    pub listener: String,
+    /// The method, or the rule's pattern.
+    pub method: String,
+    /// Calls that expect a reply.
+    pub calls: u64,
+    /// Those that would be answered so long after the backend's death.
+    pub after: Vec<AnsweredStatus>,
+}
+
+/// The calls that would be answered at one time after the backend's death.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AnsweredStatus {
+    /// The time.
+    pub seconds: u64,
+    /// By what was kept when they came.
+    pub kept: u64,
+    /// Of the others, by the rule's fallback.
+    pub fallback: u64,
+    /// Of the others, by what is kept since, if the very same is asked again.
+    pub learnt: u64,
 }
 
 /// The calls of the last minute.

@@ -58,6 +58,12 @@ pub struct Arguments {
     /// Age of the oldest entry that answered in the last minute, in seconds.
     #[arg(long, value_name = "RANGE")]
     pub age_critical: Option<Range>,
+    /// Percent of the last five minutes' calls that would be answered a minute into an outage, of the backend where it is least.
+    #[arg(long, value_name = "RANGE")]
+    pub coverage_warning: Option<Range>,
+    /// Percent of the last five minutes' calls that would be answered a minute into an outage, of the backend where it is least.
+    #[arg(long, value_name = "RANGE")]
+    pub coverage_critical: Option<Range>,
     /// Seconds since the configuration was read.
     #[arg(long, value_name = "RANGE")]
     pub config_age_warning: Option<Range>,

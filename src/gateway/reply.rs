@@ -25,6 +25,8 @@ pub(crate) struct Reply {
     pub age: Option<Duration>,
     /// The fault that was met, also where something else answered.
     pub fault: Option<Fault>,
+    /// The old entry that was at hand, where a backend answered.
+    pub spare: Option<Arc<Entry>>,
 }
 
 /// What is written to the client.
@@ -43,23 +45,29 @@ impl Reply {
     #[inline]
     pub(crate) fn kept(entry: Arc<Entry>, outcome: Outcome, now: Millis) -> Self {
         let age = Some(now.since(entry.born));
-        Self { body: Body::Kept(entry), outcome, age, fault: None }
+        Self { body: Body::Kept(entry), outcome, age, fault: None, spare: None }
     }
 
     /// A backend's reply that is not kept.
     pub(crate) fn passed(body: Bytes, outcome: Outcome) -> Self {
-        Self { body: Body::Struct(Kind::Reply, body), outcome, age: None, fault: None }
+        Self { body: Body::Struct(Kind::Reply, body), outcome, age: None, fault: None, spare: None }
     }
 
     /// The rule's last answer.
     pub(crate) fn fallback(body: Bytes) -> Self {
-        Self { body: Body::Struct(Kind::Reply, body), outcome: Outcome::Fallback, age: None, fault: None }
+        Self {
+            body: Body::Struct(Kind::Reply, body),
+            outcome: Outcome::Fallback,
+            age: None,
+            fault: None,
+            spare: None,
+        }
     }
 
     /// No reply, by the method's nature.
     pub(crate) fn silence(fault: Option<Fault>) -> Self {
         let outcome = if fault.is_some() { Outcome::Failed } else { Outcome::Oneway };
-        Self { body: Body::Silence, outcome, age: None, fault }
+        Self { body: Body::Silence, outcome, age: None, fault, spare: None }
     }
 
     /// A fault as the client sees it: what the backend said where it said something, else an exception that says what happened.
@@ -83,7 +91,7 @@ impl Reply {
             | Fault::Internal
             | Fault::Stopped => said(protocol, ApplicationErrorKind::InternalError, &fault.to_string()),
         };
-        Self { body, outcome: Outcome::Failed, age: None, fault: Some(fault) }
+        Self { body, outcome: Outcome::Failed, age: None, fault: Some(fault), spare: None }
     }
 
     /// What answers where nothing kept does: the rule's fallback where the fault allows it, else the fault.
@@ -101,7 +109,19 @@ impl Reply {
 
     /// The answer to a message that cannot be taken for a call.
     pub(crate) fn refusal(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Self {
-        Self { body: said(protocol, kind, why), outcome: Outcome::Failed, age: None, fault: None }
+        Self {
+            body: said(protocol, kind, why),
+            outcome: Outcome::Failed,
+            age: None,
+            fault: None,
+            spare: None,
+        }
+    }
+
+    /// The same reply, beside which this old entry was at hand.
+    #[must_use]
+    pub(crate) fn beside(self, spare: Option<Arc<Entry>>) -> Self {
+        Self { spare, ..self }
     }
 
     /// The same reply, with the fault that it hides.

@@ -121,7 +121,7 @@ impl Routes {
     ) -> Self {
         let mut names = HashMap::default();
         for (of, method, ruled) in methods.named() {
-            let counts = Arc::new(listener.method(Arc::clone(&ruled.label)));
+            let counts = counts(listener, ruled);
             let mut add = |name: &str, spelling| {
                 let named = Named { to, service: of, method, spelling };
                 names.insert(name.as_bytes().into(), Arc::new(Route::named(named, ruled, &counts)));
@@ -132,7 +132,7 @@ impl Routes {
             add(&format!("{of}:{method}"), Spelling::Multiplexed);
         }
         let unnamed = |ruled: &Ruled| {
-            let counts = Arc::new(listener.method(Arc::clone(&ruled.label)));
+            let counts = counts(listener, ruled);
             let route = |leaves| {
                 let asking = Asking::new(to, ruled, to.methods.unnamed(&ruled.label), Arc::clone(&counts));
                 Arc::new(Route::new(Decision::Pass, asking, ruled.rule.declaration, leaves))
@@ -142,7 +142,7 @@ impl Routes {
         let other = methods.other();
         let tracking: Arc<str> = TRACKING.into();
         let refused =
-            Asking::new(to, other, to.methods.named(&tracking), Arc::new(listener.method(tracking)));
+            Asking::new(to, other, to.methods.named(&tracking), Arc::new(listener.method(tracking, false)));
         Self {
             names,
             service: service.to_owned(),
@@ -184,6 +184,10 @@ impl Routes {
             Leaves::Session => &unnamed.session,
         }
     }
+}
+
+fn counts(listener: &ListenerCounts, ruled: &Ruled) -> Arc<MethodCounts> {
+    Arc::new(listener.method(Arc::clone(&ruled.label), ruled.rule.fallback.is_some()))
 }
 
 /// A method as it is named on the wire.

@@ -28,6 +28,14 @@ pub(super) struct Seeker {
     since: Instant,
 }
 
+/// What a flight brought to one who waited for it.
+pub(super) struct Found {
+    pub(super) entry: Arc<Entry>,
+    pub(super) origin: Origin,
+    /// The old entry that would have answered, had the flight failed.
+    pub(super) spare: Option<Arc<Entry>>,
+}
+
 /// Why an old entry answers before the flight has landed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Early {
@@ -93,11 +101,7 @@ impl Gateway {
     }
 
     /// What the flight brings or, where it fails or takes too long, what answers instead.
-    pub(super) async fn wait(
-        &self,
-        seeker: &Seeker,
-        flight: Waiter<Landed>,
-    ) -> Result<(Arc<Entry>, Origin), Reply> {
+    pub(super) async fn wait(&self, seeker: &Seeker, flight: Waiter<Landed>) -> Result<Found, Reply> {
         let landed = tokio::select! {
             biased;
             // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
@@ -108,7 +112,13 @@ impl Gateway {
             }
         };
         let landed = landed.unwrap_or_else(|| Err(seeker.cached.asking.counts.met(Fault::Stopped)));
-        landed.map_err(|fault| self.instead(fault, seeker, flight.spare()))
+        match landed {
+            Ok((entry, origin)) => {
+                let spare = self.youngest(seeker, flight.spare(), self.clock.now());
+                Ok(Found { entry, origin, spare })
+            }
+            Err(fault) => Err(self.instead(fault, seeker, flight.spare())),
+        }
     }
 
     /// An old entry's answer while the backend is down.

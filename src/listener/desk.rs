@@ -228,7 +228,7 @@ impl Desk {
                 let Header { seqid, form, .. } = *header;
                 let echo = Echo { speech: arrived.speech, method: header.method(), seqid, form };
                 self.outbox.put(&reply, &echo);
-                route.counts.call(reply.outcome);
+                route.count(&reply, batch.now);
                 let Reply { outcome, age, .. } = reply;
                 self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
                 log(&reply, route, gateway);
@@ -273,7 +273,7 @@ impl Desk {
         };
         let reply = aged(reply, time);
         let (outcome, age) = (reply.outcome, reply.age);
-        asked.route.counts.call(outcome);
+        asked.route.count(&reply, time);
         gateway.counts.call(outcome, now.saturating_duration_since(asked.arrived), age, time);
         log(&reply, &asked.route, gateway);
         let echo = Echo { speech, method: asked.method(), seqid: asked.seqid, form: asked.form };

@@ -1,65 +1,55 @@
 //! What became of a backend's calls in the last minute, and how old the oldest answer was.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::slices::Slices;
 use crate::clock::Millis;
 use crate::outcome::Outcome;
 
-/// Counts of the last minute by outcome, in slices of ten seconds.
-///
-/// A slice that a new period takes over may lose the few counts that race with it: this is for people and checks, not for accounts.
-#[derive(Debug, Default)]
+/// Counts of the last minute by outcome, and after them the age of the oldest entry that answered, in milliseconds.
+#[derive(Debug)]
 pub(crate) struct Recent {
-    slices: [Slice; SLICES as usize],
+    slices: Slices<COUNTERS, SLICES>,
 }
 
 /// Sums over the last minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Window {
-    counts: [u64; Outcome::ALL.len()],
+    counts: [u64; OUTCOMES],
     /// The age of the oldest entry that answered.
     pub oldest: Duration,
 }
 
-#[derive(Debug, Default)]
-struct Slice {
-    period: AtomicU64,
-    counts: [AtomicU64; Outcome::ALL.len()],
-    oldest: AtomicU64,
+impl Default for Recent {
+    fn default() -> Self {
+        Self { slices: Slices::new(SLICE_MS) }
+    }
 }
 
 impl Recent {
     /// Counts one call.
     #[inline]
     pub(crate) fn note(&self, outcome: Outcome, age: Duration, now: Millis) {
-        let period = now.0 / SLICE_MS;
-        let Some(slice) = self.slices.get((period % SLICES) as usize) else {
-            return;
-        };
-        if slice.period.load(Ordering::Relaxed) != period {
-            slice.restart(period);
-        }
-        if let Some(count) = slice.counts.get(outcome as usize) {
+        let Some([counts @ .., oldest]) = self.slices.at(now) else { return };
+        if let Some(count) = counts.get(outcome as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        if age > slice.oldest.load(Ordering::Relaxed) {
-            slice.oldest.fetch_max(age, Ordering::Relaxed);
+        if age > oldest.load(Ordering::Relaxed) {
+            oldest.fetch_max(age, Ordering::Relaxed);
         }
     }
 
     /// The sums at `now`.
     pub(crate) fn window(&self, now: Millis) -> Window {
-        let period = now.0 / SLICE_MS;
-        let live = |slice: &&Slice| slice.period.load(Ordering::Relaxed) + SLICES > period;
-        self.slices.iter().filter(live).fold(Window::default(), Window::plus)
+        self.slices.live(now).fold(Window::default(), Window::plus)
     }
 }
 
 impl Window {
     /// How long it is.
-    pub(crate) const LENGTH: Duration = Duration::from_millis(SLICES * SLICE_MS);
+    pub(crate) const LENGTH: Duration = Duration::from_millis(SLICES as u64 * SLICE_MS);
 
     /// Calls of which this became.
     pub(crate) fn count(&self, outcome: Outcome) -> u64 {
@@ -71,25 +61,19 @@ impl Window {
         self.counts.iter().sum()
     }
 
-    fn plus(mut self, slice: &Slice) -> Self {
-        for (sum, count) in self.counts.iter_mut().zip(&slice.counts) {
-            *sum += count.load(Ordering::Relaxed);
+    fn plus(mut self, slice: [u64; COUNTERS]) -> Self {
+        let [counts @ .., oldest] = slice;
+        for (sum, count) in self.counts.iter_mut().zip(counts) {
+            *sum += count;
         }
-        self.oldest = self.oldest.max(Duration::from_millis(slice.oldest.load(Ordering::Relaxed)));
+        self.oldest = self.oldest.max(Duration::from_millis(oldest));
         self
     }
 }
 
-impl Slice {
-    fn restart(&self, period: u64) {
-        for count in self.counts.iter().chain([&self.oldest]) {
-            count.store(0, Ordering::Relaxed);
-        }
-        self.period.store(period, Ordering::Relaxed);
-    }
-}
-
-const SLICES: u64 = 6;
+const OUTCOMES: usize = Outcome::ALL.len();
+const COUNTERS: usize = OUTCOMES + 1;
+const SLICES: usize = 6;
 const SLICE_MS: u64 = 10_000;
 
 #[cfg(test)]

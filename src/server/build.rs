@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::cache::local::Local;
 use crate::cache::shared::redis::Redis;
 use crate::cache::shared::{self, Store};
+use crate::clock::Millis;
 use crate::config::{self, Config};
 use crate::flight::Flights;
 use crate::gateway::Gateway;
@@ -25,7 +26,7 @@ use crate::listener::Commons;
 use crate::listener::held::Held;
 use crate::listener::places::Places;
 use crate::log::Lines;
-use crate::metrics::{ListenerCounts, Metrics, Recent};
+use crate::metrics::{Covered, ListenerCounts, Metrics, Recent};
 use crate::seed::Seed;
 use crate::state::State;
 
@@ -102,6 +103,23 @@ impl Parts {
         if let Some(redis) = &self.redis {
             redis.tried().await;
         }
+    }
+
+    /// What would be answered if a backend died at `now`: by listener and method, and in sum.
+    pub(super) fn coverage(
+        &self,
+        backend: &str,
+        now: Millis,
+    ) -> (Vec<(Arc<str>, Arc<str>, Covered)>, Covered) {
+        let before_it = self.gateways.values().filter(|gateway| &**gateway.backend.name() == backend);
+        let by_method = before_it.flat_map(|gateway| {
+            let of = |(method, covered)| (Arc::clone(gateway.counts.listener()), method, covered);
+            gateway.counts.covered(now).into_iter().map(of)
+        });
+        let by_method: Vec<_> = by_method.collect();
+        let mut sum = Covered::default();
+        by_method.iter().for_each(|(_, _, covered)| sum += *covered);
+        (by_method, sum)
     }
 
     /// Puts other rules and other options of backends in force.

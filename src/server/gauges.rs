@@ -1,5 +1,6 @@
 //! The gauges that are read off the parts whenever somebody looks.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,6 +11,8 @@ use prometheus_client::registry::Registry;
 use super::build::Parts;
 use super::reloads::Reloads;
 use crate::backend::Why;
+use crate::clock::Millis;
+use crate::metrics::{Covered, HORIZONS};
 
 /// What is set when the page is made, and never in between.
 #[derive(Debug, Default)]
@@ -23,6 +26,8 @@ pub(super) struct Gauges {
     endpoints: Family<Endpoint, Gauge>,
     down: Family<Named, Gauge>,
     retries: Family<Named, Gauge<f64, AtomicU64>>,
+    coverage: Family<Method, Gauge<f64, AtomicU64>>,
+    backend_coverage: Family<Whole, Gauge<f64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,6 +42,23 @@ struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Named {
     backend: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Method {
+    listener: Arc<str>,
+    method: Arc<str>,
+    /// How long after the backend's death.
+    after: &'static str,
+    /// What would answer: `kept`, `fallback` or `learnt`.
+    by: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Whole {
+    backend: String,
+    after: &'static str,
+    by: &'static str,
 }
 
 impl Gauges {
@@ -56,11 +78,14 @@ impl Gauges {
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
         let retries = "Retries that a backend's budget has left";
         registry.register("larder_backend_retry_budget", retries, gauges.retries.clone());
+        let coverage = "Share of the last five minutes' calls that would have been answered, had their backend died when they came";
+        registry.register("larder_coverage_ratio", coverage, gauges.coverage.clone());
+        registry.register("larder_backend_coverage_ratio", coverage, gauges.backend_coverage.clone());
         gauges
     }
 
     /// Sets them to what is.
-    pub(super) fn read(&self, parts: &Parts, reloads: &Reloads) {
+    pub(super) fn read(&self, parts: &Parts, reloads: &Reloads, now: Millis) {
         let local = parts.cache.local();
         self.entries.set(signed(local.count()));
         self.bytes.set(signed(local.bytes()));
@@ -82,7 +107,38 @@ impl Gauges {
                 self.endpoints.get_or_create(&labels).set(1);
             }
         }
+        self.read_coverage(parts, now);
     }
+
+    fn read_coverage(&self, parts: &Parts, now: Millis) {
+        // Whose calls are too long ago is not shown any more.
+        self.coverage.clear();
+        self.backend_coverage.clear();
+        for backend in parts.backends.keys() {
+            let (by_method, sum) = parts.coverage(backend, now);
+            for (after, by, ratio) in ratios(&sum) {
+                let labels = Whole { backend: backend.clone(), after, by };
+                self.backend_coverage.get_or_create(&labels).set(ratio);
+            }
+            for (listener, method, covered) in by_method {
+                for (after, by, ratio) in ratios(&covered) {
+                    let labels =
+                        Method { listener: Arc::clone(&listener), method: Arc::clone(&method), after, by };
+                    self.coverage.get_or_create(&labels).set(ratio);
+                }
+            }
+        }
+    }
+}
+
+/// The shares of all calls: how long after the backend's death, and by what. None where there were no calls.
+fn ratios(covered: &Covered) -> impl Iterator<Item = (&'static str, &'static str, f64)> {
+    let calls = covered.calls;
+    let at = HORIZONS.iter().zip(covered.at).filter(move |_| calls > 0);
+    at.flat_map(move |((after, _), at)| {
+        let by = [("kept", at.kept), ("fallback", at.fallback), ("learnt", at.learnt)];
+        by.map(|(by, count)| (*after, by, count as f64 / calls as f64))
+    })
 }
 
 fn signed(value: u64) -> i64 {

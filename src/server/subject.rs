@@ -8,12 +8,13 @@ use super::gauges::Gauges;
 use super::reloads::Reloads;
 use crate::admin::Subject;
 use crate::admin::status::{
-    BackendStatus, ConfigStatus, EndpointStatus, LocalStatus, SharedStatus, Status, WindowStatus,
+    AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, LocalStatus, MethodCoverage,
+    SharedStatus, Status, WindowStatus,
 };
 use crate::backend::Backend;
 use crate::cache::shared::Store;
 use crate::clock::{Clock, Millis};
-use crate::metrics::{self, Window};
+use crate::metrics::{self, Coverage, Covered, HORIZONS, Window};
 use crate::outcome::Outcome;
 
 /// The gateway as a whole.
@@ -55,13 +56,31 @@ impl Overview {
             endpoints: endpoints.collect(),
             methods_out: backend.methods_out(),
             window: window_status(&window),
+            coverage: self.coverage(name),
+        }
+    }
+
+    /// What would be answered if a backend died now.
+    fn coverage(&self, backend: &str) -> CoverageStatus {
+        let (by_method, sum) = self.parts.coverage(backend, self.clock.now());
+        let methods = by_method.into_iter().map(|(listener, method, covered)| MethodCoverage {
+            listener: listener.to_string(),
+            method: method.to_string(),
+            calls: covered.calls,
+            after: answered(&covered),
+        });
+        CoverageStatus {
+            seconds: Coverage::LENGTH.as_secs(),
+            calls: sum.calls,
+            after: answered(&sum),
+            methods: methods.collect(),
         }
     }
 }
 
 impl Subject for Overview {
     fn metrics(&self) -> String {
-        self.gauges.read(&self.parts, &self.reloads);
+        self.gauges.read(&self.parts, &self.reloads, self.clock.now());
         metrics::page(&self.parts.registry.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -89,6 +108,16 @@ impl Subject for Overview {
     fn is_ready(&self) -> bool {
         !self.draining.load(Ordering::Relaxed)
     }
+}
+
+fn answered(covered: &Covered) -> Vec<AnsweredStatus> {
+    let after = HORIZONS.iter().zip(&covered.at).map(|((_, horizon), at)| AnsweredStatus {
+        seconds: horizon.as_secs(),
+        kept: at.kept,
+        fallback: at.fallback,
+        learnt: at.learnt,
+    });
+    after.collect()
 }
 
 fn window_status(window: &Window) -> WindowStatus {

@@ -27,6 +27,8 @@ mod replies;
 mod oneways;
 // One test for each line of the outage matrix.
 mod outage;
+// What the gateway knows of outages, those to come too.
+mod knowing;
 // The tables of the README.
 mod descriptors;
 mod docs;

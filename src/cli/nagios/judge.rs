@@ -2,7 +2,7 @@
 
 use super::figure::{Figure, Unit};
 use super::{Arguments, State};
-use crate::admin::status::{BackendStatus, Status};
+use crate::admin::status::{BackendStatus, CoverageStatus, Status};
 use crate::outcome::Outcome;
 
 /// Judges what the gateway tells: the worst state, and a line with performance data behind a bar.
@@ -28,7 +28,7 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect()
 }
 
-fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus]) -> [Figure<'a>; 7] {
+fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus]) -> [Figure<'a>; 8] {
     let oldest = seen.iter().map(|backend| backend.window.oldest_age_seconds).fold(0.0, f64::max);
     let config_age = status.config.age_seconds;
     let (failed, fallback, stale, slow) = (
@@ -75,6 +75,11 @@ fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus
             critical: arguments.age_critical.as_ref(),
         },
         Figure {
+            warning: arguments.coverage_warning.as_ref(),
+            critical: arguments.coverage_critical.as_ref(),
+            ..coverage(seen)
+        },
+        Figure {
             label: "config_age",
             says: format!("config {config_age:.0} s old"),
             value: config_age,
@@ -99,6 +104,23 @@ fn share<'a>(seen: &[&BackendStatus], outcome: Outcome, word: &str) -> Figure<'a
         }
     };
     Figure { label: outcome.as_str(), says, value, unit: Unit::Percent, warning: None, critical: None }
+}
+
+/// The share of calls that would be answered a minute into an outage, of the backend where it is least.
+fn coverage<'a>(seen: &[&BackendStatus]) -> Figure<'a> {
+    let shares = seen.iter().filter_map(|backend| {
+        let CoverageStatus { calls, after, .. } = &backend.coverage;
+        let at = after.iter().find(|at| at.seconds == COVERED_FOR).filter(|_| *calls > 0)?;
+        let covered = at.kept + at.fallback;
+        Some((percent(covered, *calls), covered, *calls, plain(&backend.name)))
+    });
+    let (value, says) = match shares.min_by(|one, other| one.0.total_cmp(&other.0)) {
+        None => (100.0, "no calls to cover".to_owned()),
+        Some((value, covered, calls, name)) => {
+            (value, format!("{value:.1}% covered in an outage ({name}: {covered} of {calls} calls)"))
+        }
+    };
+    Figure { label: "coverage", says, value, unit: Unit::Percent, warning: None, critical: None }
 }
 
 /// How many endpoints are healthy, and which backends lack some.
@@ -142,6 +164,8 @@ fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
+/// How long an outage lasts, in seconds, when its coverage is judged.
+const COVERED_FOR: u64 = 60;
 /// The state of an endpoint that gets calls.
 const ROTATING: &str = "rotating";
 /// What the status says of a reload that took effect.

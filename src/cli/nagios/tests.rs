@@ -9,7 +9,8 @@ use clap::Parser;
 
 use super::*;
 use crate::admin::status::{
-    BackendStatus, ConfigStatus, EndpointStatus, LocalStatus, SharedStatus, WindowStatus,
+    AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, LocalStatus, SharedStatus,
+    WindowStatus,
 };
 use crate::outcome::Outcome;
 
@@ -33,7 +34,14 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
     };
     let endpoints = states.iter().map(endpoint).collect();
     let (name, methods_out) = (name.to_owned(), Vec::new());
-    BackendStatus { name, down: false, endpoints, methods_out, window: window(&[]) }
+    BackendStatus {
+        name,
+        down: false,
+        endpoints,
+        methods_out,
+        window: window(&[]),
+        coverage: CoverageStatus::default(),
+    }
 }
 
 /// A minute of 100 calls, of which these were no hits.
@@ -91,9 +99,10 @@ fn a_healthy_gateway_is_ok_on_one_line_with_performance_data() {
     assert_eq!(
         line,
         "LARDER OK - 2 of 2 endpoints healthy, 0% failed, 0% got a fallback, \
-         3.0% stale for a fault (users: 3 of 100 calls), 0% stale for a slow backend, oldest 33 s, config 10 s old | \
+         3.0% stale for a fault (users: 3 of 100 calls), 0% stale for a slow backend, oldest 33 s, no calls to cover, \
+         config 10 s old | \
          'healthy'=100%;100:;50:;0;100 'failed'=0%;1;10;0;100 'fallback'=0%;1;25;0;100 \
-         'stale_if_error'=3%;5;50;0;100 'stale_if_slow'=0%;25;;0;100 'oldest'=33.1s;60;;0 'config_age'=10s;;~:86400;0"
+         'stale_if_error'=3%;5;50;0;100 'stale_if_slow'=0%;25;;0;100 'oldest'=33.1s;60;;0 'coverage'=100%;;;0;100 'config_age'=10s;;~:86400;0"
     );
     assert_eq!(code, 0);
 }
@@ -195,6 +204,27 @@ fn the_backend_that_is_worst_decides_and_is_named() {
     assert_eq!(judge(&asked(&["--backend", "users"]), &both).0, State::Ok);
     let (_, text) = judge(&asked(&["--backend", "orders"]), &both);
     assert!(text.contains("30.0% failed (orders: 30 of 100 calls)"), "{text}");
+}
+
+#[test]
+fn coverage_is_that_of_the_backend_where_it_is_least_a_minute_into_an_outage() {
+    let covered = |name, calls, kept: [u64; 2], fallback| {
+        let at = |(seconds, kept)| AnsweredStatus { seconds, kept, fallback, learnt: calls - kept };
+        let after = [0, 60].into_iter().zip(kept).map(at).collect();
+        let coverage = CoverageStatus { seconds: 300, calls, after, methods: Vec::new() };
+        BackendStatus { coverage, ..backend(name, &["rotating"]) }
+    };
+    let three = [
+        covered("users", 100, [90, 80], 10),
+        covered("teams", 100, [90, 50], 5),
+        covered("quiet", 0, [0, 0], 0),
+    ];
+    let (state, text) = judge(&asked(&["--coverage-warning", "60:"]), &status(three.to_vec()));
+    assert_eq!(state, State::Warning);
+    assert!(text.contains("55.0% covered in an outage (teams: 55 of 100 calls) (warning)"), "{text}");
+    assert!(text.contains("'coverage'=55%;60:;;0;100"), "{text}");
+    let (state, _) = judge(&asked(&["--coverage-critical", "60:"]), &status(three.to_vec()));
+    assert_eq!(state, State::Critical);
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! What the gateway knows of outages: how much of its calls one would leave answered, before it comes.
+
+use crate::harness::*;
+
+/// Long enough to be of use after an hour, and none of it fresh for long.
+const FOR_AN_HOUR: &str = "ttl = '50ms'\nstale_if_error = '2h'";
+const FALLBACK: &str = "fallback = '{\"id\": 0, \"name\": \"nobody\", \"email\": \"none\"}'";
+/// Eight calls of ten are for users that are known; one is for a new user, and one is passed.
+const KNOWN: i64 = 8;
+
+/// One client and what came of its calls.
+struct Traffic {
+    client: Client,
+    next: i64,
+    calls: u64,
+    answered: u64,
+}
+
+impl Traffic {
+    fn of(gateway: &Gateway) -> Self {
+        Self { client: gateway.client(), next: 1_000, calls: 0, answered: 0 }
+    }
+
+    fn rounds(&mut self, rounds: u64) {
+        for _ in 0..rounds {
+            self.next += 1;
+            let known = (1..=KNOWN).map(get_user);
+            let others = [get_user(self.next), rename_user(1, "one")];
+            for call in known.chain(others) {
+                self.calls += 1;
+                self.answered += u64::from(!self.client.call(call).is_exception());
+            }
+        }
+    }
+
+    /// The share that was answered, in percent.
+    fn share(&self) -> f64 {
+        self.answered as f64 * 100.0 / self.calls as f64
+    }
+}
+
+fn without_fallback(backend: &Backend) -> Builder {
+    gateway().endpoint(backend.address()).get_user(FOR_AN_HOUR)
+}
+
+/// The predicted share of the backend's calls, in percent.
+fn coverage(gateway: &Gateway, after: &str, by: &str) -> f64 {
+    let labels = [("backend", "users"), ("after", after), ("by", by)];
+    gateway.metrics().sum("larder_backend_coverage_ratio", &labels) * 100.0
+}
+
+#[test]
+fn coverage_told_before_a_backend_dies_is_the_share_answered_after() {
+    let mut backend = backend();
+    let gateway = without_fallback(&backend).start();
+    Traffic::of(&gateway).rounds(40);
+    let told = coverage(&gateway, "0s", "kept");
+    assert_eq!(coverage(&gateway, "1h", "kept"), told);
+    assert_eq!(coverage(&gateway, "24h", "kept"), 0.0);
+    // What new users and the first round have taught: their own calls, made again, would be answered.
+    assert!(coverage(&gateway, "1h", "learnt") > 9.0);
+    backend.kill();
+    let mut outage = Traffic::of(&gateway);
+    outage.next = 2_000;
+    outage.rounds(10);
+    assert!((told - outage.share()).abs() < 3.0, "{told} was told, {} is", outage.share());
+}
+
+#[test]
+fn coverage_is_told_by_method_and_a_fallback_covers_what_nothing_kept_does() {
+    let backend = backend();
+    let rule = format!("{FOR_AN_HOUR}\n{FALLBACK}");
+    let gateway = gateway().endpoint(backend.address()).get_user(&rule).start();
+    Traffic::of(&gateway).rounds(5);
+    let of = |method: &str, by: &str| {
+        let labels = [("method", method), ("after", "0s"), ("by", by)];
+        gateway.metrics().sum("larder_coverage_ratio", &labels)
+    };
+    let kept = of("UserService.getUser", "kept");
+    assert!((kept + of("UserService.getUser", "fallback") - 1.0).abs() < 1e-9);
+    assert!(kept > 0.5 && kept < 1.0, "{kept}");
+    assert_eq!((of("UserService.renameUser", "kept"), of("UserService.renameUser", "fallback")), (0.0, 0.0));
+    // Who replaces the rules loses none of what was counted, and the fallback in force is what counts.
+    let without = without_fallback(&backend);
+    gateway.reload(&without.text());
+    eventually(|| of("UserService.getUser", "fallback") == 0.0);
+    assert!((of("UserService.getUser", "kept") - kept).abs() < 1e-9);
+}
