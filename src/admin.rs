@@ -4,6 +4,7 @@ pub(crate) mod command;
 mod exchange;
 pub(crate) mod hosts;
 pub(crate) mod options;
+pub(crate) mod outage;
 pub(crate) mod status;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::accept::Accept;
 
 use command::{Command, Reloaded};
 use hosts::Hosts;
+use outage::Outage;
 use status::Status;
 
 /// What the endpoint shows.
@@ -30,6 +32,8 @@ pub(crate) trait Subject: Send + Sync + 'static {
     fn metrics(&self) -> String;
     /// The state for people and checks.
     fn status(&self) -> Status;
+    /// The outages of the backends: those that last, and then the latest first.
+    fn outages(&self) -> Vec<Outage>;
     /// Whether new connections are welcome. Never depends on backends or Redis: a gateway that can serve stale entries must not be
     /// taken out of rotation because they are down.
     fn is_ready(&self) -> bool;
@@ -50,6 +54,7 @@ fn routes<S: Subject>(subject: Arc<S>, commands: mpsc::Sender<Command>, hosts: H
     let pages = Router::new()
         .route("/metrics", get(metrics::<S>))
         .route("/status", get(status::<S>))
+        .route("/outages", get(outages::<S>))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready::<S>))
         .with_state(subject);
@@ -82,6 +87,10 @@ async fn metrics<S: Subject>(State(subject): State<Arc<S>>) -> impl IntoResponse
 
 async fn status<S: Subject>(State(subject): State<Arc<S>>) -> Json<Status> {
     Json(subject.status())
+}
+
+async fn outages<S: Subject>(State(subject): State<Arc<S>>) -> Json<Vec<Outage>> {
+    Json(subject.outages())
 }
 
 async fn ready<S: Subject>(State(subject): State<Arc<S>>) -> (StatusCode, &'static str) {

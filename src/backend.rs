@@ -44,6 +44,7 @@ mod vigil;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, watch};
@@ -86,9 +87,10 @@ impl Backend {
         let (chance, left, tasks) = (Chance::new(seed), Notify::new(), TaskTracker::new());
         let budget = Budget::new(settings.retry_percent, settings.retry_burst, Instant::now());
         let methods = Methods::new(seed.of("methods"));
-        let (name, alarm) = (Arc::clone(&settings.name), Notify::new());
+        let (name, alarm, turned) = (Arc::clone(&settings.name), Notify::new(), Notify::new());
         let settings = ArcSwap::from_pointee(settings);
-        let means = Arc::new(Means { name, settings, dial, chance, methods, tally, left, alarm, tasks });
+        let means =
+            Arc::new(Means { name, settings, dial, chance, methods, tally, left, turned, alarm, tasks });
         let endpoints = Endpoints::new(Arc::clone(&means));
         let names = Names::default();
         let backend = Self { means, endpoints, budget, names, lookup: watch::Sender::new(Lookup::Pending) };
@@ -143,6 +145,19 @@ impl Backend {
             return self.lookup.borrow().is_over();
         }
         !self.endpoints.any_rotates()
+    }
+
+    /// Waits until every endpoint is known to fail, or until one is back.
+    pub(crate) async fn until_down(&self, down: bool) {
+        loop {
+            let mut turned = pin!(self.means.turned.notified());
+            turned.as_mut().enable();
+            if self.is_down() == down {
+                return;
+            }
+            // That a lookup finds no address at all is told to nobody.
+            let _ = tokio::time::timeout(LOOK_AGAIN, turned).await;
+        }
     }
 
     /// Waits until no endpoint takes the calls of a method. All who wait are woken at that moment, in the order they came.
@@ -201,6 +216,8 @@ impl Backend {
     }
 }
 
+/// How often whoever waits for an outage or for its end looks by himself.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Why a backend is down.
 const ALL_FAIL: &str = "every endpoint fails";
 /// Why a call of a method has nowhere to go while others have.

@@ -1,8 +1,10 @@
 //! What is counted: one registry, passed in, and handles that are looked up once.
 
 mod coverage;
+mod outage;
 mod recent;
 mod slices;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -20,7 +22,9 @@ use crate::fault::Fault;
 use crate::outcome::Outcome;
 
 pub(crate) use coverage::{Backing, Coverage, Covered, HORIZONS};
-pub(crate) use recent::{Recent, Window};
+pub(crate) use outage::OutageSums;
+pub(crate) use recent::Window;
+pub(crate) use traffic::Traffic;
 
 /// The families of all that happens to calls and connections.
 #[derive(Clone, Debug)]
@@ -142,7 +146,7 @@ impl Metrics {
     }
 
     /// The handles of one listener.
-    pub(crate) fn listener(&self, listener: Arc<str>, recent: Arc<Recent>) -> ListenerCounts {
+    pub(crate) fn listener(&self, listener: Arc<str>, traffic: Arc<Traffic>) -> ListenerCounts {
         let seconds = Outcome::ALL.map(|outcome| {
             let labels = Seconds { listener: Arc::clone(&listener), outcome: outcome.as_str() };
             self.seconds.get_or_create(&labels).clone()
@@ -152,7 +156,7 @@ impl Metrics {
         let open = self.connections.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
         let gave_up = self.gave_up.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
         let coverages = Mutex::default();
-        ListenerCounts { families: self.clone(), listener, seconds, ages, open, gave_up, recent, coverages }
+        ListenerCounts { families: self.clone(), listener, seconds, ages, open, gave_up, traffic, coverages }
     }
 }
 
@@ -167,7 +171,7 @@ pub(crate) struct ListenerCounts {
     pub open: Gauge,
     /// After how long clients were seen to give up on a call.
     pub gave_up: Histogram,
-    recent: Arc<Recent>,
+    traffic: Arc<Traffic>,
     /// By the label of their methods. They outlive the rules.
     coverages: Mutex<BTreeMap<Arc<str>, Arc<Coverage>>>,
 }
@@ -199,7 +203,7 @@ impl ListenerCounts {
         if let (Some(ages), Some(age)) = (self.ages.get(outcome as usize), age) {
             ages.observe(age.as_secs_f64());
         }
-        self.recent.note(outcome, age.unwrap_or_default(), now);
+        self.traffic.note(outcome, age, now);
     }
 
     /// What would be answered without the backend, of each label whose calls the last five minutes have seen.

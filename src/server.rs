@@ -1,7 +1,10 @@
 //! The running gateway: builds its parts from a checked configuration, starts them, replaces the rules, and drains.
 
 mod build;
+mod coverage;
 mod gauges;
+mod ledger;
+mod outages;
 mod reloads;
 mod subject;
 
@@ -29,6 +32,7 @@ use crate::files::{Disk, Files};
 use crate::listener;
 
 use build::Parts;
+use outages::Watch;
 use subject::Overview;
 
 /// A gateway that answers calls.
@@ -120,8 +124,14 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     let parts = Arc::new(Parts::build(&config, &surroundings, stops.calls.clone()));
     parts.warm().await;
 
-    for backend in parts.backends.values() {
+    for (name, backend) in &parts.backends {
         tasks.spawn(Arc::clone(backend).run(stops.all.clone()));
+        if let Some(traffic) = parts.traffic.get(name) {
+            let (parts, clock) = (Arc::clone(&parts), surroundings.clock.clone());
+            let watch = Watch { parts, backend: Arc::clone(backend), traffic: Arc::clone(traffic), clock };
+            let stop = stops.all.clone();
+            tasks.spawn(async move { stop.run_until_cancelled(watch.forever()).await });
+        }
     }
     let overview = Arc::new(Overview::new(Arc::clone(&parts), surroundings.clock.clone()));
     let admin = bound.admin.0;
@@ -207,16 +217,22 @@ impl Running {
             warn!(flights = aloft, "some flights did not land in time");
         }
         self.leave_backends().await;
-        let settled = tokio::time::timeout(SETTLE, self.parts.cache.settled()).await;
-        if settled.is_err() {
-            warn!("some writes to the shared tier did not end in time");
-        }
-        self.parts.cache.end().await;
+        self.leave_cache().await;
+        self.overview.keep_ledger().await;
         self.stops.all.cancel();
         self.tasks.close();
         // The admin endpoint may have a client that never hangs up.
         let _ = tokio::time::timeout(SETTLE, self.tasks.wait()).await;
         info!("stopped");
+    }
+
+    /// Ends the writes to the shared tier.
+    async fn leave_cache(&self) {
+        let settled = tokio::time::timeout(SETTLE, self.parts.cache.settled()).await;
+        if settled.is_err() {
+            warn!("some writes to the shared tier did not end in time");
+        }
+        self.parts.cache.end().await;
     }
 
     /// Ends the connections to backends that calls have left behind.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::outage::Outage;
+
 /// A gateway's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Status {
@@ -46,6 +48,9 @@ pub(crate) struct BackendStatus {
     pub methods_out: Vec<String>,
     /// The last calls of the listeners before it, also those that never reached it.
     pub window: WindowStatus,
+    /// The outage that lasts.
+    #[serde(default)]
+    pub outage: Option<Outage>,
     /// What would be answered if it died now.
     #[serde(default)]
     pub coverage: CoverageStatus,

@@ -31,6 +31,10 @@ impl Subject for Nothing {
         }
     }
 
+    fn outages(&self) -> Vec<Outage> {
+        Vec::new()
+    }
+
     fn is_ready(&self) -> bool {
         true
     }

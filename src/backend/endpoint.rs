@@ -161,6 +161,7 @@ impl Endpoint {
             Effect::Ejected(why) => {
                 means.tally.ejected(why);
                 means.left.notify_waiters();
+                means.turned.notify_waiters();
                 let (backend, endpoint) = (means.name(), self.address);
                 let fault = fault.map(tracing::field::display);
                 match why {
@@ -178,6 +179,7 @@ impl Endpoint {
                     Why::Silent | Why::Unwell | Why::Failing | Why::Draining => {}
                 }
                 self.share.begin_slowly(Instant::now());
+                means.turned.notify_waiters();
                 tracing::info!(backend = %means.name(), endpoint = %self.address, "endpoint is back");
             }
         }

@@ -27,6 +27,8 @@ pub(super) struct Means {
     pub(super) tally: Tally,
     /// Told whenever an endpoint leaves the rotation, or a method is out there.
     pub(super) left: Notify,
+    /// Told whenever an endpoint leaves the rotation or is back.
+    pub(super) turned: Notify,
     /// Told when an endpoint should be looked at.
     pub(super) alarm: Notify,
     /// Whatever goes on without a caller, so that the end of the process can wait for it.

@@ -58,6 +58,12 @@ pub struct Arguments {
     /// Age of the oldest entry that answered in the last minute, in seconds.
     #[arg(long, value_name = "RANGE")]
     pub age_critical: Option<Range>,
+    /// Seconds that an outage has lasted: the longest that lasts, 0 where none does.
+    #[arg(long, value_name = "RANGE")]
+    pub outage_warning: Option<Range>,
+    /// Seconds that an outage has lasted: the longest that lasts, 0 where none does.
+    #[arg(long, value_name = "RANGE")]
+    pub outage_critical: Option<Range>,
     /// Percent of the last five minutes' calls that would be answered a minute into an outage, of the backend where it is least.
     #[arg(long, value_name = "RANGE")]
     pub coverage_warning: Option<Range>,

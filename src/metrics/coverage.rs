@@ -107,6 +107,15 @@ impl Coverage {
     }
 }
 
+impl Covered {
+    /// The share of calls, in percent, that would be answered by what was kept or by a fallback when the backend dies; nothing
+    /// where there were no calls.
+    pub(crate) fn percent(&self) -> Option<f64> {
+        let [now, ..] = self.at;
+        (self.calls > 0).then(|| (now.kept + now.fallback) as f64 * 100.0 / self.calls as f64)
+    }
+}
+
 impl AddAssign for Covered {
     fn add_assign(&mut self, other: Self) {
         self.calls += other.calls;
@@ -168,7 +177,10 @@ mod tests {
             coverage.covered(NOW).at.map(|at| (at.kept, at.fallback, at.learnt))
         };
         assert_eq!(told(false), [(1, 0, 2), (1, 0, 1), (0, 0, 0), (0, 0, 0), (0, 0, 0)]);
+        assert_eq!(coverage.covered(NOW).percent(), Some(25.0));
         assert_eq!(told(true), [(1, 3, 2), (1, 3, 1), (0, 4, 0), (0, 4, 0), (0, 4, 0)]);
+        assert_eq!(coverage.covered(NOW).percent(), Some(100.0));
+        assert_eq!(Covered::default().percent(), None);
     }
 
     #[test]

@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Surroundings;
+use super::ledger::Ledger;
 use crate::backend::{self, Backend};
 use crate::cache::Cache;
 use crate::cache::local::Local;
 use crate::cache::shared::redis::Redis;
 use crate::cache::shared::{self, Store};
-use crate::clock::Millis;
 use crate::config::{self, Config};
 use crate::flight::Flights;
 use crate::gateway::Gateway;
@@ -26,7 +26,7 @@ use crate::listener::Commons;
 use crate::listener::held::Held;
 use crate::listener::places::Places;
 use crate::log::Lines;
-use crate::metrics::{Covered, ListenerCounts, Metrics, Recent};
+use crate::metrics::{ListenerCounts, Metrics, Traffic};
 use crate::seed::Seed;
 use crate::state::State;
 
@@ -39,8 +39,10 @@ pub(super) struct Parts {
     pub(super) flights: Arc<Flights<Landed>>,
     pub(super) redis: Option<Arc<Redis>>,
     pub(super) commons: Commons,
-    /// What became of each backend's calls of late.
-    pub(super) recent: BTreeMap<String, Arc<Recent>>,
+    /// What became of each backend's calls.
+    pub(super) traffic: BTreeMap<String, Arc<Traffic>>,
+    /// When backends were down.
+    pub(super) ledger: Ledger,
     pub(super) registry: Mutex<Registry>,
     /// What is kept for the next start.
     #[allow(dead_code, reason = "whoever keeps something takes it from here")]
@@ -66,13 +68,13 @@ impl Parts {
         let keep = config.cache.shared.as_ref().map(|shared| shared.keep);
         let cache = Arc::new(Cache::new(local, store, keep.unwrap_or_default()));
         let backends = backends(config, surroundings, &mut registry);
-        let recent: BTreeMap<_, _> =
-            backends.keys().map(|name| (name.clone(), Arc::new(Recent::default()))).collect();
+        let traffic: BTreeMap<_, _> =
+            backends.keys().map(|name| (name.clone(), Arc::new(Traffic::default()))).collect();
         let flights = Flights::new(config.flights, seed.of("flights"));
         let gateway = |name: &String, listener: &config::Listener| {
             let backend = backends.get(&listener.backend)?;
-            let recent = Arc::clone(recent.get(&listener.backend)?);
-            let counts = metrics.listener(name.as_str().into(), recent);
+            let traffic = Arc::clone(traffic.get(&listener.backend)?);
+            let counts = metrics.listener(name.as_str().into(), traffic);
             Some(Arc::new(Gateway {
                 routes: ArcSwap::from_pointee(routes(listener, backend, &counts)),
                 counts,
@@ -94,32 +96,18 @@ impl Parts {
             stop,
         };
         let state = Arc::new(State::new(Arc::clone(&surroundings.files), config.runtime.state_dir.clone()));
+        let ledger = Ledger::new(Arc::clone(&state), &mut registry);
         let registry = Mutex::new(registry);
-        Self { gateways, backends, cache, flights, redis, commons, recent, registry, state }
+        Self { gateways, backends, cache, flights, redis, commons, traffic, ledger, registry, state }
     }
 
-    /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there.
+    /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there, and reads
+    /// what an earlier process has left.
     pub(super) async fn warm(&self) {
+        self.ledger.recall().await;
         if let Some(redis) = &self.redis {
             redis.tried().await;
         }
-    }
-
-    /// What would be answered if a backend died at `now`: by listener and method, and in sum.
-    pub(super) fn coverage(
-        &self,
-        backend: &str,
-        now: Millis,
-    ) -> (Vec<(Arc<str>, Arc<str>, Covered)>, Covered) {
-        let before_it = self.gateways.values().filter(|gateway| &**gateway.backend.name() == backend);
-        let by_method = before_it.flat_map(|gateway| {
-            let of = |(method, covered)| (Arc::clone(gateway.counts.listener()), method, covered);
-            gateway.counts.covered(now).into_iter().map(of)
-        });
-        let by_method: Vec<_> = by_method.collect();
-        let mut sum = Covered::default();
-        by_method.iter().for_each(|(_, _, covered)| sum += *covered);
-        (by_method, sum)
     }
 
     /// Puts other rules and other options of backends in force.

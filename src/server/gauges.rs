@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::build::Parts;
+use super::coverage;
 use super::reloads::Reloads;
 use crate::backend::Why;
 use crate::clock::Millis;
@@ -26,6 +27,7 @@ pub(super) struct Gauges {
     endpoints: Family<Endpoint, Gauge>,
     down: Family<Named, Gauge>,
     retries: Family<Named, Gauge<f64, AtomicU64>>,
+    outages: Family<Named, Gauge<f64, AtomicU64>>,
     coverage: Family<Method, Gauge<f64, AtomicU64>>,
     backend_coverage: Family<Whole, Gauge<f64, AtomicU64>>,
 }
@@ -78,6 +80,8 @@ impl Gauges {
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
         let retries = "Retries that a backend's budget has left";
         registry.register("larder_backend_retry_budget", retries, gauges.retries.clone());
+        let outages = "How long the outage has lasted that lasts; 0 where none does";
+        registry.register("larder_outage_seconds", outages, gauges.outages.clone());
         let coverage = "Share of the last five minutes' calls that would have been answered, had their backend died when they came";
         registry.register("larder_coverage_ratio", coverage, gauges.coverage.clone());
         registry.register("larder_backend_coverage_ratio", coverage, gauges.backend_coverage.clone());
@@ -94,12 +98,15 @@ impl Gauges {
         let (record, age) = reloads.now();
         self.config_age.set(signed(age.as_secs()));
         self.generation.set(signed(record.generation));
+        parts.note_outages(now);
         // An endpoint that changed its state, or is gone, must not be left behind.
         self.endpoints.clear();
         for (name, backend) in &parts.backends {
             let named = Named { backend: name.clone() };
             self.down.get_or_create(&named).set(backend.is_down().into());
             self.retries.get_or_create(&named).set(backend.retries_left());
+            let lasting = parts.ledger.lasting(name);
+            self.outages.get_or_create(&named).set(lasting.map_or(0.0, |outage| outage.seconds));
             for one in backend.endpoints() {
                 let (endpoint, state) = (one.address.to_string(), one.standing.as_str());
                 let reason = one.standing.why().map_or("", Why::as_str);
@@ -115,16 +122,15 @@ impl Gauges {
         self.coverage.clear();
         self.backend_coverage.clear();
         for backend in parts.backends.keys() {
-            let (by_method, sum) = parts.coverage(backend, now);
-            for (after, by, ratio) in ratios(&sum) {
+            let coverage = parts.coverage(backend, now);
+            for (after, by, ratio) in ratios(&coverage.whole) {
                 let labels = Whole { backend: backend.clone(), after, by };
                 self.backend_coverage.get_or_create(&labels).set(ratio);
             }
-            for (listener, method, covered) in by_method {
+            for coverage::Method { listener, name, covered } in coverage.methods {
                 for (after, by, ratio) in ratios(&covered) {
-                    let labels =
-                        Method { listener: Arc::clone(&listener), method: Arc::clone(&method), after, by };
-                    self.coverage.get_or_create(&labels).set(ratio);
+                    let (listener, method) = (Arc::clone(&listener), Arc::clone(&name));
+                    self.coverage.get_or_create(&Method { listener, method, after, by }).set(ratio);
                 }
             }
         }

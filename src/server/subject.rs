@@ -7,6 +7,7 @@ use super::build::Parts;
 use super::gauges::Gauges;
 use super::reloads::Reloads;
 use crate::admin::Subject;
+use crate::admin::outage::Outage;
 use crate::admin::status::{
     AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, LocalStatus, MethodCoverage,
     SharedStatus, Status, WindowStatus,
@@ -40,6 +41,12 @@ impl Overview {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Keeps the outages, those that last too, for the next start.
+    pub(super) async fn keep_ledger(&self) {
+        self.parts.note_outages(self.clock.now());
+        self.parts.ledger.keep().await;
+    }
+
     fn backend(&self, name: &str, backend: &Backend) -> BackendStatus {
         let endpoints = backend.endpoints().into_iter().map(|endpoint| EndpointStatus {
             address: endpoint.address.to_string(),
@@ -48,31 +55,34 @@ impl Overview {
             in_flight: endpoint.in_flight as u64,
             connections: endpoint.connections as u64,
         });
-        let recent = self.parts.recent.get(name);
-        let window = recent.map(|recent| recent.window(self.clock.now())).unwrap_or_default();
+        let now = self.clock.now();
+        let traffic = self.parts.traffic.get(name);
+        let window = traffic.map(|traffic| traffic.recent.window(now)).unwrap_or_default();
+        self.parts.note_outages(now);
         BackendStatus {
             name: name.to_owned(),
             down: backend.is_down(),
             endpoints: endpoints.collect(),
             methods_out: backend.methods_out(),
             window: window_status(&window),
+            outage: self.parts.ledger.lasting(name),
             coverage: self.coverage(name),
         }
     }
 
     /// What would be answered if a backend died now.
     fn coverage(&self, backend: &str) -> CoverageStatus {
-        let (by_method, sum) = self.parts.coverage(backend, self.clock.now());
-        let methods = by_method.into_iter().map(|(listener, method, covered)| MethodCoverage {
-            listener: listener.to_string(),
-            method: method.to_string(),
-            calls: covered.calls,
-            after: answered(&covered),
+        let coverage = self.parts.coverage(backend, self.clock.now());
+        let methods = coverage.methods.iter().map(|method| MethodCoverage {
+            listener: method.listener.to_string(),
+            method: method.name.to_string(),
+            calls: method.covered.calls,
+            after: answered(&method.covered),
         });
         CoverageStatus {
             seconds: Coverage::LENGTH.as_secs(),
-            calls: sum.calls,
-            after: answered(&sum),
+            calls: coverage.whole.calls,
+            after: answered(&coverage.whole),
             methods: methods.collect(),
         }
     }
@@ -103,6 +113,11 @@ impl Subject for Overview {
                 up: redis.is_some_and(|redis| redis.is_up()),
             },
         }
+    }
+
+    fn outages(&self) -> Vec<Outage> {
+        self.parts.note_outages(self.clock.now());
+        self.parts.ledger.all()
     }
 
     fn is_ready(&self) -> bool {

@@ -1,4 +1,6 @@
-//! What the gateway knows of outages: how much of its calls one would leave answered, before it comes.
+//! What the gateway knows of outages: how much of its calls one would leave answered, before it comes, and what its callers got after.
+
+use serde_json::Value as Json;
 
 use crate::harness::*;
 
@@ -85,4 +87,80 @@ fn coverage_is_told_by_method_and_a_fallback_covers_what_nothing_kept_does() {
     gateway.reload(&without.text());
     eventually(|| of("UserService.getUser", "fallback") == 0.0);
     assert!((of("UserService.getUser", "kept") - kept).abs() < 1e-9);
+}
+
+/// A gateway that keeps what it knows in a folder.
+fn keeping(backend: &Backend, folder: &tempfile::TempDir) -> Builder {
+    without_fallback(backend).section("runtime", &format!("state_dir = '{}'", folder.path().display()))
+}
+
+fn outages(gateway: &Gateway) -> Vec<Json> {
+    let (status, body) = gateway.page("/outages").unwrap();
+    assert_eq!(status, 200);
+    serde_json::from_str(&body).unwrap()
+}
+
+/// Makes calls until the gateway knows that the backend is down.
+fn find_out(gateway: &Gateway) {
+    let mut client = gateway.client();
+    eventually(|| {
+        client.call(get_user(9_999));
+        !outages(gateway).is_empty()
+    });
+}
+
+/// How many calls the latest outage has seen that ended so.
+fn calls(gateway: &Gateway, how: &str) -> u64 {
+    outages(gateway)[0]["calls"][how].as_u64().unwrap()
+}
+
+#[test]
+fn an_outage_is_in_the_ledger_with_what_its_callers_got_and_a_restart_knows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut backend = backend();
+    let mut gateway = keeping(&backend, &folder).start();
+    Traffic::of(&gateway).rounds(40);
+    backend.kill();
+    find_out(&gateway);
+    gateway.logs(&["outage begins", "\"users\"", "refused", "coverage_percent"]);
+    let before = ["fresh", "stale", "failed"].map(|how| calls(&gateway, how));
+    let mut traffic = Traffic::of(&gateway);
+    traffic.next = 2_000;
+    traffic.rounds(10);
+    let [fresh, stale, failed] = ["fresh", "stale", "failed"].map(|how| calls(&gateway, how));
+    assert_eq!(fresh + stale - before[0] - before[1], traffic.answered);
+    assert_eq!(failed - before[2], traffic.calls - traffic.answered);
+    let lasting = &outages(&gateway)[0];
+    assert_eq!((&lasting["backend"], &lasting["ended_unix_seconds"]), (&Json::from("users"), &Json::Null));
+    assert!((lasting["coverage_percent"].as_f64().unwrap() - traffic.share()).abs() < 3.0, "{lasting}");
+    assert!(lasting["oldest_age_seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(lasting["endpoints"][backend.address().to_string()][0], "refused");
+    assert!(gateway.metrics().sum("larder_outage_seconds", &[("backend", "users")]) > 0.0);
+
+    backend.revive();
+    eventually(|| outages(&gateway)[0]["ended_unix_seconds"].is_number());
+    gateway.logs(&["outage is over", "\"users\"", "refused"]);
+    assert_eq!(gateway.metric("larder_outages_total", &[("backend", "users")]), 1);
+    assert_eq!(gateway.metrics().sum("larder_outage_seconds", &[("backend", "users")]), 0.0);
+    let told = outages(&gateway);
+    gateway.terminate();
+    assert_eq!(gateway.exit_code(), Some(0));
+    let after = keeping(&backend, &folder).start();
+    assert_eq!(outages(&after), told);
+}
+
+#[test]
+fn an_outage_in_which_the_gateway_is_killed_was_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut backend = backend();
+    let mut gateway = keeping(&backend, &folder).start();
+    gateway.client().get_user(1);
+    backend.kill();
+    find_out(&gateway);
+    eventually(|| folder.path().join("outages.json").exists());
+    gateway.kill();
+    let after = keeping(&backend, &folder).start();
+    let interrupted = outages(&after);
+    assert_eq!((interrupted.len(), &interrupted[0]["interrupted"]), (1, &Json::from(true)));
+    assert!(interrupted[0]["ended_unix_seconds"].is_number());
 }

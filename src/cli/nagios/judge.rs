@@ -2,6 +2,7 @@
 
 use super::figure::{Figure, Unit};
 use super::{Arguments, State};
+use crate::admin::outage::Outage;
 use crate::admin::status::{BackendStatus, CoverageStatus, Status};
 use crate::outcome::Outcome;
 
@@ -28,7 +29,7 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect()
 }
 
-fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus]) -> [Figure<'a>; 8] {
+fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus]) -> [Figure<'a>; 9] {
     let oldest = seen.iter().map(|backend| backend.window.oldest_age_seconds).fold(0.0, f64::max);
     let config_age = status.config.age_seconds;
     let (failed, fallback, stale, slow) = (
@@ -75,6 +76,11 @@ fn figures<'a>(arguments: &'a Arguments, status: &Status, seen: &[&BackendStatus
             critical: arguments.age_critical.as_ref(),
         },
         Figure {
+            warning: arguments.outage_warning.as_ref(),
+            critical: arguments.outage_critical.as_ref(),
+            ..outage(seen)
+        },
+        Figure {
             warning: arguments.coverage_warning.as_ref(),
             critical: arguments.coverage_critical.as_ref(),
             ..coverage(seen)
@@ -104,6 +110,18 @@ fn share<'a>(seen: &[&BackendStatus], outcome: Outcome, word: &str) -> Figure<'a
         }
     };
     Figure { label: outcome.as_str(), says, value, unit: Unit::Percent, warning: None, critical: None }
+}
+
+/// The longest outage that lasts.
+fn outage<'a>(seen: &[&BackendStatus]) -> Figure<'a> {
+    let lasting = seen.iter().filter_map(|backend| backend.outage.as_ref());
+    let (value, says) = match lasting.max_by(|one, other| one.seconds.total_cmp(&other.seconds)) {
+        None => (0.0, "no outage".to_owned()),
+        Some(Outage { backend, seconds, .. }) => {
+            (*seconds, format!("outage of {} for {seconds:.0} s", plain(backend)))
+        }
+    };
+    Figure { label: "outage", says, value, unit: Unit::Seconds, warning: None, critical: None }
 }
 
 /// The share of calls that would be answered a minute into an outage, of the backend where it is least.

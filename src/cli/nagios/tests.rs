@@ -8,6 +8,7 @@ use std::thread;
 use clap::Parser;
 
 use super::*;
+use crate::admin::outage::{Outage, OutageCalls};
 use crate::admin::status::{
     AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, LocalStatus, SharedStatus,
     WindowStatus,
@@ -40,6 +41,7 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         endpoints,
         methods_out,
         window: window(&[]),
+        outage: None,
         coverage: CoverageStatus::default(),
     }
 }
@@ -99,10 +101,10 @@ fn a_healthy_gateway_is_ok_on_one_line_with_performance_data() {
     assert_eq!(
         line,
         "LARDER OK - 2 of 2 endpoints healthy, 0% failed, 0% got a fallback, \
-         3.0% stale for a fault (users: 3 of 100 calls), 0% stale for a slow backend, oldest 33 s, no calls to cover, \
+         3.0% stale for a fault (users: 3 of 100 calls), 0% stale for a slow backend, oldest 33 s, no outage, no calls to cover, \
          config 10 s old | \
          'healthy'=100%;100:;50:;0;100 'failed'=0%;1;10;0;100 'fallback'=0%;1;25;0;100 \
-         'stale_if_error'=3%;5;50;0;100 'stale_if_slow'=0%;25;;0;100 'oldest'=33.1s;60;;0 'coverage'=100%;;;0;100 'config_age'=10s;;~:86400;0"
+         'stale_if_error'=3%;5;50;0;100 'stale_if_slow'=0%;25;;0;100 'oldest'=33.1s;60;;0 'outage'=0s;;;0 'coverage'=100%;;;0;100 'config_age'=10s;;~:86400;0"
     );
     assert_eq!(code, 0);
 }
@@ -225,6 +227,30 @@ fn coverage_is_that_of_the_backend_where_it_is_least_a_minute_into_an_outage() {
     assert!(text.contains("'coverage'=55%;60:;;0;100"), "{text}");
     let (state, _) = judge(&asked(&["--coverage-critical", "60:"]), &status(three.to_vec()));
     assert_eq!(state, State::Critical);
+}
+
+#[test]
+fn the_longest_outage_that_lasts_is_told_and_judged() {
+    let down = |name: &str, seconds| {
+        let outage = Outage {
+            backend: name.to_owned(),
+            began_unix_seconds: 1e9,
+            ended_unix_seconds: None,
+            seconds,
+            interrupted: false,
+            endpoints: BTreeMap::new(),
+            coverage_percent: None,
+            calls: OutageCalls::default(),
+            oldest_age_seconds: 0.0,
+        };
+        BackendStatus { outage: Some(outage), ..backend(name, &["rotating"]) }
+    };
+    let status = status(vec![backend("users", &["rotating"]), down("teams", 90.4), down("orders", 12.0)]);
+    let (state, text) = judge(&asked(&["--outage-warning", "60"]), &status);
+    assert_eq!(state, State::Warning);
+    assert!(text.contains("outage of teams for 90 s (warning)"), "{text}");
+    assert!(text.contains("'outage'=90.4s;60;;0"), "{text}");
+    assert_eq!(judge(&asked(&["--outage-critical", "120"]), &status).0, State::Ok);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::idl::Schema;
-use crate::metrics::{Metrics, Recent};
+use crate::metrics::{Metrics, Traffic};
 use crate::rule::options::Options;
 use crate::seed::Seed;
 use crate::setting::Period;
@@ -24,7 +24,7 @@ fn routes_with(rules: &[(&str, Options)], sessions: Sessions) -> Routes {
         rules.iter().map(|(pattern, options)| (pattern.parse().unwrap(), options)).collect();
     let governed = Governed::new(rules.iter().map(|(pattern, options)| (pattern, *options)), Some(&schema));
     let counts =
-        Metrics::register(&mut Registry::default()).listener("l".into(), Arc::new(Recent::default()));
+        Metrics::register(&mut Registry::default()).listener("l".into(), Arc::new(Traffic::default()));
     let methods = Methods::new(Seed::new(1));
     let to = Destination { backend: "b", methods: &methods, timeout: TIMEOUT, sessions };
     Routes::new(to, "S", &governed, &counts)

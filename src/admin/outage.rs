@@ -1,0 +1,43 @@
+//! An outage as `/outages` and `/status` show it, and as it is kept for the next start.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A time in which no endpoint of a backend was in rotation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outage {
+    /// The backend.
+    pub backend: String,
+    /// When it was known to be down, in seconds since 1970.
+    pub began_unix_seconds: f64,
+    /// When it was back; not yet without.
+    pub ended_unix_seconds: Option<f64>,
+    /// How long it has lasted.
+    pub seconds: f64,
+    /// Whether the gateway stopped before it was over: what came after is not in here.
+    pub interrupted: bool,
+    /// What kept each endpoint out of rotation, one reason after another.
+    pub endpoints: BTreeMap<String, Vec<String>>,
+    /// The share of calls, in percent, that was told to be covered when it began; nothing where there had been no calls.
+    pub coverage_percent: Option<f64>,
+    /// What became of its calls.
+    pub calls: OutageCalls,
+    /// The age of the oldest entry that answered.
+    pub oldest_age_seconds: f64,
+}
+
+/// The calls of an outage by what answered them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OutageCalls {
+    /// A fresh entry.
+    pub fresh: u64,
+    /// A stale entry.
+    pub stale: u64,
+    /// The rule's fallback.
+    pub fallback: u64,
+    /// An exception.
+    pub failed: u64,
+    /// The backend, which some calls may ask to find out whether it is back.
+    pub asked: u64,
+}

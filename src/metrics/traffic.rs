@@ -1,0 +1,27 @@
+//! What became of a backend's calls, of all listeners before it: of late, and while it is down.
+
+use std::time::Duration;
+
+use super::outage::OutageCounts;
+use super::recent::Recent;
+use crate::clock::Millis;
+use crate::outcome::Outcome;
+
+/// Counts of one backend's calls, also of those that never reached it.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    /// Those of the last minute.
+    pub recent: Recent,
+    /// Those of the outage that lasts.
+    pub outage: OutageCounts,
+}
+
+impl Traffic {
+    /// Counts one call.
+    #[inline]
+    pub(super) fn note(&self, outcome: Outcome, age: Option<Duration>, now: Millis) {
+        let age = age.unwrap_or_default();
+        self.recent.note(outcome, age, now);
+        self.outage.note(outcome, age);
+    }
+}

@@ -1,0 +1,99 @@
+//! Watches for outages: notes in the ledger when a backend is down and when it is back, logs both, and keeps the ledger for the next start.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::build::Parts;
+use crate::admin::outage::Outage;
+use crate::backend::{Backend, Why};
+use crate::clock::{Clock, Millis};
+use crate::metrics::Traffic;
+
+/// One backend, for whose outages one task watches.
+pub(super) struct Watch {
+    pub(super) parts: Arc<Parts>,
+    pub(super) backend: Arc<Backend>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) clock: Clock,
+}
+
+impl Watch {
+    /// Watches, for ever.
+    pub(super) async fn forever(self) {
+        loop {
+            self.backend.until_down(true).await;
+            self.begin();
+            self.parts.ledger.keep().await;
+            while timeout(KEPT_EACH, self.backend.until_down(false)).await.is_err() {
+                self.note();
+                self.parts.ledger.keep().await;
+            }
+            self.end();
+            self.parts.ledger.keep().await;
+        }
+    }
+
+    fn begin(&self) {
+        let (name, now) = (self.backend.name(), self.clock.now());
+        self.traffic.outage.begin();
+        let coverage_percent = self.parts.coverage(name, now).whole.percent();
+        self.parts.ledger.begin(name, coverage_percent, now);
+        self.note();
+        let why = self.parts.ledger.lasting(name).map(|outage| reasons(&outage)).unwrap_or_default();
+        warn!(backend = %name, why, coverage_percent, "outage begins: no endpoint is in rotation");
+    }
+
+    fn note(&self) {
+        let sums = self.traffic.outage.sums();
+        self.parts.ledger.note(self.backend.name(), sums, &out(&self.backend), self.clock.now());
+    }
+
+    fn end(&self) {
+        self.traffic.outage.end();
+        let (name, sums) = (self.backend.name(), self.traffic.outage.sums());
+        let Some(outage) = self.parts.ledger.end(name, sums, self.clock.now()) else { return };
+        let Outage { seconds, calls, oldest_age_seconds, .. } = &outage;
+        info!(
+            backend = %name,
+            seconds,
+            fresh = calls.fresh,
+            stale = calls.stale,
+            fallback = calls.fallback,
+            failed = calls.failed,
+            asked = calls.asked,
+            oldest_age_seconds,
+            why = reasons(&outage),
+            "outage is over"
+        );
+    }
+}
+
+impl Parts {
+    /// Brings the outages that last up to date.
+    pub(super) fn note_outages(&self, now: Millis) {
+        for (name, backend) in &self.backends {
+            if let Some(traffic) = self.traffic.get(name) {
+                self.ledger.note(name, traffic.outage.sums(), &out(backend), now);
+            }
+        }
+    }
+}
+
+/// The endpoints that are out of rotation, and why.
+fn out(backend: &Backend) -> Vec<(SocketAddr, Why)> {
+    let endpoints = backend.endpoints().into_iter();
+    endpoints.filter_map(|one| Some((one.address, one.standing.why()?))).collect()
+}
+
+/// Each endpoint and what kept it out, in one line.
+fn reasons(outage: &Outage) -> String {
+    let each = outage.endpoints.iter().map(|(endpoint, why)| format!("{endpoint} {}", why.join(", ")));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// How often a ledger with an outage that lasts is kept: more of it a process that is killed does not lose.
+const KEPT_EACH: Duration = Duration::from_secs(10);
