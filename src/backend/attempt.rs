@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::cell::Cell;
+use super::cell::{Cell, Failed};
 use super::deadline::Deadline;
 use super::endpoint::Endpoint;
 use super::line::Turn;
@@ -58,13 +58,14 @@ enum FairChance {
 
 impl Attempt {
     /// An attempt at an endpoint that takes calls.
-    pub(super) fn call(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Self {
-        Self::with(endpoint, method, Role::Call)
+    pub(super) fn call(endpoint: &Arc<Endpoint>, method: &Arc<Method>, now: Instant) -> Self {
+        Self::with(endpoint, method, now, Role::Call)
     }
 
     /// The same, where it still does.
     pub(super) fn admit(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
-        (endpoint.takes(method) && !endpoint.is_retired()).then(|| Self::call(endpoint, method))
+        (endpoint.takes(method) && !endpoint.is_retired())
+            .then(|| Self::call(endpoint, method, Instant::now()))
     }
 
     /// The attempt that finds out whether a method is back at an endpoint, `patience` after the first moment it may.
@@ -74,34 +75,32 @@ impl Attempt {
         now: Instant,
         patience: Duration,
     ) -> Option<Self> {
-        let cell = endpoint.cells.find(method)?;
         let begun =
-            endpoint.position.is_rotating() && cell.is_due(now, patience) && cell.begin_trial(now, patience);
-        begun.then(|| Self::with(endpoint, method, Role::Trial))
+            endpoint.position.is_rotating() && endpoint.cells.find(method)?.begin_trial(now, patience);
+        begun.then(|| Self::with(endpoint, method, now, Role::Trial))
     }
 
     /// The attempt that finds out whether an endpoint is back.
     pub(super) fn probe(endpoint: &Arc<Endpoint>, method: &Arc<Method>, now: Instant) -> Option<Self> {
-        let begun = !endpoint.position.is_rotating() && endpoint.position.begin_probe(now);
-        begun.then(|| Self::with(endpoint, method, Role::Probe))
+        endpoint.position.begin_probe(now).then(|| Self::with(endpoint, method, now, Role::Probe))
     }
 
     /// An attempt at an endpoint where the method is out, if not too many pass.
-    pub(super) fn beside(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
+    pub(super) fn beside(endpoint: &Arc<Endpoint>, method: &Arc<Method>, now: Instant) -> Option<Self> {
         if !endpoint.position.is_rotating() {
             return None;
         }
         let admitted = endpoint.cells.of(method).passing.join(endpoint.passage())?;
-        Some(Self::with(endpoint, method, Role::Beside(admitted)))
+        Some(Self::with(endpoint, method, now, Role::Beside(admitted)))
     }
 
     /// An attempt at an endpoint that is out, if it lets pass and not too many do.
-    pub(super) fn beyond(endpoint: &Arc<Endpoint>, method: &Arc<Method>) -> Option<Self> {
+    pub(super) fn beyond(endpoint: &Arc<Endpoint>, method: &Arc<Method>, now: Instant) -> Option<Self> {
         if !endpoint.position.lets_pass() {
             return None;
         }
         let admitted = endpoint.passing.join(endpoint.passage())?;
-        Some(Self::with(endpoint, method, Role::Beyond(admitted)))
+        Some(Self::with(endpoint, method, now, Role::Beyond(admitted)))
     }
 
     /// How long its method's answers usually take, as far as anybody knows.
@@ -165,10 +164,8 @@ impl Attempt {
             self.endpoint.load.note(measure, took, self.method.median.get(), now);
         }
         if self.role.is_some() {
-            let sent = self.sent.unwrap_or(now);
-            let turned = self.cell.answered(sent, now);
-            self.endpoint.note_method(turned, &self.method, None);
-            self.ends(self.endpoint.position.answered(sent, now), None);
+            let effect = self.method_answered(self.sent.unwrap_or(now), now);
+            self.ends(effect, None);
         }
     }
 
@@ -180,8 +177,9 @@ impl Attempt {
     /// Ends it with a fault.
     pub(super) fn failed(self, fault: &Fault) {
         self.endpoint.means.tally.failed(fault);
-        self.measure(fault);
-        self.proves(fault);
+        let now = Instant::now();
+        self.measure(fault, now);
+        self.proves_by(fault, now);
     }
 
     /// Ends it by what came of a call that is answered.
@@ -193,11 +191,14 @@ impl Attempt {
     }
 
     /// Ends it with what a fault proves, which no counter has to tell.
-    pub(super) fn proves(mut self, fault: &Fault) {
+    pub(super) fn proves(self, fault: &Fault) {
+        self.proves_by(fault, Instant::now());
+    }
+
+    fn proves_by(mut self, fault: &Fault, now: Instant) {
         if self.role.is_none() {
             return;
         }
-        let now = Instant::now();
         let (sent, position) = (self.sent.unwrap_or(now), &self.endpoint.position);
         let effect = match fault {
             Fault::Unreachable { refusal, .. } => self.unreached(*refusal, now),
@@ -216,9 +217,7 @@ impl Attempt {
                 position.answered(sent, now)
             }
             Fault::Oversized { .. } | Fault::Exception { .. } | Fault::MissingResult { .. } => {
-                let turned = self.cell.answered(sent, now);
-                self.endpoint.note_method(turned, &self.method, None);
-                position.answered(sent, now)
+                self.method_answered(sent, now)
             }
             Fault::Closed { end, .. } if end.blames_endpoint() => position.unreached(Why::Silent, now),
             Fault::Closed { .. } => position.closed(now),
@@ -232,12 +231,11 @@ impl Attempt {
         self.ends(effect, Some(fault));
     }
 
-    fn measure(&self, fault: &Fault) {
+    fn measure(&self, fault: &Fault, now: Instant) {
         let Some(measure) = Measure::of(fault) else { return };
         if measure == Measure::Late && self.chance == FairChance::Denied {
             return;
         }
-        let now = Instant::now();
         let took = self.sent.map_or(Duration::ZERO, |sent| now.duration_since(sent));
         self.endpoint.load.note(measure, took, self.method.median.get(), now);
     }
@@ -263,9 +261,16 @@ impl Attempt {
         }
     }
 
+    fn method_answered(&self, sent: Instant, now: Instant) -> Effect {
+        let turned = self.cell.answered(sent, now);
+        self.endpoint.note_method(turned, &self.method, None);
+        self.endpoint.position.answered(sent, now)
+    }
+
     fn method_failed(&self, sent: Instant, now: Instant, fault: &Fault) {
         let Endpoint { means, cells, .. } = &*self.endpoint;
-        let turned = self.cell.failed(sent, now, self.endpoint.limits(), || means.chance.share());
+        let failed = Failed { sent, now, is_trial: matches!(self.role, Some(Role::Trial)) };
+        let turned = self.cell.failed(failed, self.endpoint.limits(), || means.chance.share());
         // After the cell has changed, so that whoever looks in between finds it.
         cells.trouble();
         self.endpoint.note_method(turned, &self.method, Some(fault));
@@ -284,9 +289,9 @@ impl Attempt {
         }
     }
 
-    fn with(endpoint: &Arc<Endpoint>, method: &Arc<Method>, role: Role) -> Self {
+    fn with(endpoint: &Arc<Endpoint>, method: &Arc<Method>, now: Instant, role: Role) -> Self {
         let cell = endpoint.cells.of(method);
-        let burden = endpoint.load.begin(method.median.get(), Instant::now());
+        let burden = endpoint.load.begin(method.median.get(), now);
         cell.begin();
         Self {
             burden,

@@ -22,28 +22,31 @@ pub(super) fn choose(
     question: Question<'_>,
     chance: &Chance,
 ) -> Option<Attempt> {
-    let method = question.method;
+    let (method, now) = (question.method, Instant::now());
     let fits = |one: &&Arc<Endpoint>| one.takes(method) && !tried.contains(&one.address);
     let candidates = endpoints.iter().filter(fits).count();
     if candidates < endpoints.len() && tried.is_empty() {
-        let found = finds_out(endpoints, question, candidates);
+        let found = finds_out(endpoints, question, candidates, now);
         if found.is_some() {
             return found;
         }
     }
     if candidates == 0 {
-        return passes(endpoints, tried, question, chance);
+        return passes(endpoints, tried, question, now, chance);
     }
-    let now = Instant::now();
     let does_well = |one: &&Arc<Endpoint>| fits(one) && !one.is_poor_at(method, now);
     let picked = less_loaded(endpoints.iter().filter(does_well), now, chance)
         .or_else(|| less_loaded(endpoints.iter().filter(fits), now, chance));
-    picked.map(|one| Attempt::call(one, method))
+    picked.map(|one| Attempt::call(one, method, now))
 }
 
 /// The attempt that finds out, where one is due.
-fn finds_out(endpoints: &[Arc<Endpoint>], question: Question<'_>, candidates: usize) -> Option<Attempt> {
-    let now = Instant::now();
+fn finds_out(
+    endpoints: &[Arc<Endpoint>],
+    question: Question<'_>,
+    candidates: usize,
+    now: Instant,
+) -> Option<Attempt> {
     let patience = match (question.purpose, candidates) {
         (Purpose::Refresh, _) => Duration::ZERO,
         // Whoever waits and can go elsewhere is spared.
@@ -64,6 +67,7 @@ fn passes(
     endpoints: &[Arc<Endpoint>],
     tried: &[SocketAddr],
     question: Question<'_>,
+    now: Instant,
     chance: &Chance,
 ) -> Option<Attempt> {
     if question.purpose == Purpose::Refresh {
@@ -73,6 +77,6 @@ fn passes(
     let begin = (endpoints.len() as f64 * chance.share()) as usize;
     let (before, from) = endpoints.split_at_checked(begin)?;
     let untried = || from.iter().chain(before).filter(|one| !tried.contains(&one.address));
-    let beside_others = untried().find_map(|one| Attempt::beside(one, question.method));
-    beside_others.or_else(|| untried().find_map(|one| Attempt::beyond(one, question.method)))
+    let beside_others = untried().find_map(|one| Attempt::beside(one, question.method, now));
+    beside_others.or_else(|| untried().find_map(|one| Attempt::beyond(one, question.method, now)))
 }

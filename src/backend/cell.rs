@@ -71,6 +71,15 @@ enum Trial {
     UnderWay,
 }
 
+/// A call that failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    pub(super) sent: Instant,
+    pub(super) now: Instant,
+    /// Whether [`Cell::begin_trial`] has let it through.
+    pub(super) is_trial: bool,
+}
+
 /// What a call changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turned {
@@ -131,6 +140,9 @@ impl Cell {
 
     /// The same, and it is that call: to be ended by [`Cell::end_trial`].
     pub(super) fn begin_trial(&self, now: Instant, patience: Duration) -> bool {
+        if self.is_in() {
+            return false;
+        }
         let mut inner = self.lock();
         match &mut inner.out {
             Some(out) if out.is_due(now, patience) => {
@@ -191,19 +203,14 @@ impl Cell {
         if was_out { Turned::Back } else { Turned::No }
     }
 
-    /// A call that was sent at `sent` failed in a way that blames the method here. `share` in 0..=1 places the end of the time
-    /// out between half and all of it.
-    pub(super) fn failed(
-        &self,
-        sent: Instant,
-        now: Instant,
-        limits: Limits,
-        share: impl FnOnce() -> f64,
-    ) -> Turned {
+    /// A call failed in a way that blames the method here. `share` in 0..=1 places the end of the time out between half and all of it.
+    pub(super) fn failed(&self, failed: Failed, limits: Limits, share: impl FnOnce() -> f64) -> Turned {
+        let Failed { sent, now, is_trial } = failed;
         self.window.note(now, false);
         let mut inner = self.lock();
+        let finds_out = is_trial && inner.out.is_some_and(|out| out.since <= sent);
         // Of calls that were under way together one counts: they have one cause.
-        if inner.counted.is_some_and(|counted| sent < counted) {
+        if !finds_out && inner.counted.is_some_and(|counted| sent < counted) {
             return Turned::No;
         }
         inner.counted = Some(now);
@@ -211,7 +218,7 @@ impl Cell {
         inner.failures += 1;
         let turned = match inner.out {
             // Calls that have nothing else to answer with go on; only who was to find out has found out.
-            Some(out) if out.trial == Trial::None => Turned::No,
+            Some(_) if !finds_out => Turned::No,
             None if inner.failures < limits.failures => Turned::No,
             Some(_) | None => inner.turn_out(limits, now, share()),
         };

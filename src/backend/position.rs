@@ -128,6 +128,9 @@ impl Position {
 
     /// Notes that a call that is to find out is on its way, if none was for an interval.
     pub(super) fn begin_probe(&self, now: Instant) -> bool {
+        if self.is_rotating() {
+            return false;
+        }
         let mut inner = self.lock();
         let interval = self.pace().interval;
         match &mut inner.ejected {

@@ -15,8 +15,23 @@ async fn fail(cell: &Cell, times: u32) -> Turned {
     for _ in 0..times {
         let sent = Instant::now();
         pass(Duration::from_millis(1)).await;
-        turned = cell.failed(sent, Instant::now(), LIMITS, || 1.0);
+        turned = failed(cell, sent, false);
     }
+    turned
+}
+
+/// One that was sent then has failed.
+fn failed(cell: &Cell, sent: Instant, is_trial: bool) -> Turned {
+    cell.failed(Failed { sent, now: Instant::now(), is_trial }, LIMITS, || 1.0)
+}
+
+/// What a trial that fails comes to.
+async fn fail_trial(cell: &Cell) -> Turned {
+    let sent = Instant::now();
+    assert!(cell.begin_trial(sent, Duration::ZERO));
+    pass(Duration::from_millis(1)).await;
+    let turned = failed(cell, sent, true);
+    cell.end_trial();
     turned
 }
 
@@ -37,7 +52,7 @@ async fn of_calls_that_were_under_way_together_one_failure_counts() {
         let sent = Instant::now();
         for _ in 0..20 {
             pass(Duration::from_millis(1)).await;
-            assert_eq!(cell.failed(sent, Instant::now(), LIMITS, || 1.0), Turned::No);
+            assert_eq!(failed(&cell, sent, false), Turned::No);
         }
     }
     assert_eq!(fail(&cell, 1).await, Turned::Out(SECOND));
@@ -51,16 +66,27 @@ async fn one_trial_at_a_time_and_each_that_failed_doubles_the_time() {
         assert!(!cell.begin_trial(Instant::now(), Duration::ZERO));
         pass(Duration::from_secs(seconds)).await;
         assert!(!cell.is_due(Instant::now(), Duration::from_millis(1)), "others are to be let before");
-        assert!(cell.begin_trial(Instant::now(), Duration::ZERO));
-        assert!(!cell.begin_trial(Instant::now(), Duration::ZERO));
-        assert_eq!(fail(&cell, 1).await, Turned::Out(Duration::from_secs(next)));
-        cell.end_trial();
+        assert_eq!(fail_trial(&cell).await, Turned::Out(Duration::from_secs(next)));
     }
     pass(Duration::from_secs(4)).await;
     assert!(cell.begin_trial(Instant::now(), Duration::ZERO));
     assert_eq!(cell.answered(Instant::now(), Instant::now()), Turned::Back);
     assert!(cell.is_in());
     assert_eq!(fail(&cell, 3).await, Turned::Out(SECOND), "the times count anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_tells_alone_whatever_fails_beside_it() {
+    let cell = Cell::new(Instant::now());
+    fail(&cell, 3).await;
+    pass(SECOND).await;
+    let sent = Instant::now();
+    assert!(cell.begin_trial(sent, Duration::ZERO) && !cell.begin_trial(sent, Duration::ZERO));
+    assert_eq!(fail(&cell, 5).await, Turned::No);
+    assert_eq!(failed(&cell, sent, true), Turned::Out(2 * SECOND));
+    assert_eq!(cell.answered(Instant::now(), Instant::now()), Turned::Back);
+    fail(&cell, 3).await;
+    assert_eq!(failed(&cell, sent, true), Turned::No, "it was sent before the method was out again");
 }
 
 #[tokio::test(start_paused = true)]
