@@ -39,15 +39,9 @@ impl Cells {
         if all.len() <= method.index {
             all.resize(method.index + 1, None);
         }
-        match all.get_mut(method.index) {
-            Some(Some((_, cell))) => Arc::clone(cell),
-            Some(empty) => {
-                let cell = Arc::new(Cell::new(Instant::now()));
-                *empty = Some((Arc::clone(method), Arc::clone(&cell)));
-                cell
-            }
-            None => Arc::new(Cell::new(Instant::now())),
-        }
+        let place = all.get_mut(method.index).expect("there is a place for each number up to the method's");
+        let new = || (Arc::clone(method), Arc::new(Cell::new(Instant::now())));
+        Arc::clone(&place.get_or_insert_with(new).1)
     }
 
     /// The cell of a method, if it was asked here before.
@@ -101,6 +95,9 @@ impl Cells {
 
     /// Whether two methods are out here and nothing was answered since the last of them began to fail.
     pub(super) fn none_answers(&self) -> bool {
+        if !self.troubled.load(Ordering::Acquire) {
+            return false;
+        }
         let (outs, since) = self.fold((0, None), |(outs, since), _, cell| match cell.failing_since() {
             None => (outs, since),
             began => (outs + 1, since.max(began)),

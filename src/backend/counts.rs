@@ -139,10 +139,7 @@ impl Tally {
     }
 
     pub(super) fn failed(&self, fault: &Fault) {
-        let word = fault.as_str();
-        if let Some((_, counter)) = self.faults.iter().find(|(name, _)| *name == word) {
-            counter.inc();
-        }
+        count(&self.faults, fault.as_str());
     }
 
     /// Counts a retry after the fault with this word.
@@ -157,9 +154,7 @@ impl Tally {
     }
 
     pub(super) fn kept_from_retrying(&self, by: Kept) {
-        if let Some((_, counter)) = self.kept.iter().find(|(kept, _)| *kept == by) {
-            counter.inc();
-        }
+        count(&self.kept, by);
     }
 
     pub(super) fn ejected(&self, why: Why) {

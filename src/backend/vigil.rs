@@ -71,12 +71,14 @@ impl Backend {
 /// Has an endpoint checked that is silent, and takes it out where no check can tell.
 fn listen(endpoint: &Endpoint, now: Instant) {
     let silence = endpoint.pulse.silence();
-    if silence < SILENCE_LEAST || silence < endpoint.patience() || !endpoint.position.is_rotating() {
+    if silence < SILENCE_LEAST || !endpoint.position.is_rotating() {
         return;
     }
-    match silence < endpoint.patience().max(SILENCE_ALONE) {
-        true => endpoint.position.suspect(now),
-        false => endpoint.note(endpoint.position.silent(now), None),
+    let patience = endpoint.patience();
+    if silence >= patience.max(SILENCE_ALONE) {
+        endpoint.note(endpoint.position.silent(now), None);
+    } else if silence >= patience {
+        endpoint.position.suspect(now);
     }
 }
 
