@@ -118,7 +118,7 @@ impl Gateway {
                     return Turn::Now(Reply::kept(entry, Outcome::Stale, now));
                 }
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
-                Freshness::StaleIfError if self.backend.is_out(cached.asking.method_of(call)) => {
+                Freshness::StaleIfError if self.backend.is_out(cached.asking.method_of(call.header.name)) => {
                     self.refresh(call, cached, key);
                     return Turn::Now(self.for_the_outage(entry, now));
                 }
@@ -154,7 +154,7 @@ impl Gateway {
 
     /// Refreshes `key` unless that is under way, or no endpoint would be asked: an outage costs no flight per stale key.
     fn refresh(self: &Arc<Self>, call: &CallRef<'_>, cached: &Arc<Cached>, key: &[u8]) {
-        if !self.backend.is_worth_asking(cached.asking.method_of(call)) {
+        if !self.backend.is_worth_asking(cached.asking.method_of(call.header.name)) {
             return;
         }
         let call = || call.to_call();

@@ -70,7 +70,7 @@ pub(crate) struct Asking {
     /// What the backend must know of the method.
     pub terms: Terms,
     /// What the backend learns of the method.
-    pub method: MethodOf,
+    method: MethodOf,
     /// How long a whole call may take; unbounded without.
     pub timeout: Option<Duration>,
     /// What answers when nothing else does.
@@ -292,12 +292,12 @@ impl Asking {
 
     /// A call as the backend is asked it.
     pub(crate) fn question<'a>(&'a self, call: &'a Call, purpose: Purpose) -> Question<'a> {
-        Question { call, terms: &self.terms, method: self.method.of(&call.name), purpose }
+        Question { call, terms: &self.terms, method: self.method_of(&call.name), purpose }
     }
 
-    /// What the backend knows of a call's method.
-    pub(crate) fn method_of(&self, call: &CallRef<'_>) -> &Method {
-        self.method.of(call.header.name)
+    /// What the backend knows of the method of calls with this name on the wire.
+    pub(crate) fn method_of(&self, name: &[u8]) -> &Arc<Method> {
+        self.method.of(name)
     }
 
     /// Whether the client expects no reply.

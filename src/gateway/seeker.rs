@@ -181,7 +181,7 @@ impl Gateway {
     async fn cause(&self, seeker: &Seeker) -> Early {
         tokio::select! {
             biased;
-            () = self.backend.until_out(seeker.cached.asking.method.of(&seeker.call.name)) => Early::Down,
+            () = self.backend.until_out(seeker.cached.asking.method_of(&seeker.call.name)) => Early::Down,
             () = until(seeker.soft()) => Early::Slow,
         }
     }
