@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::world::*;
-use crate::cache::shared::{Counts, Memory};
+use crate::cache::shared::{Counts, Memory, Store};
 use crate::clock::{Clock, Millis};
 use crate::wire::message::{Form, Kind};
 
@@ -17,24 +17,40 @@ fn outcomes(world: &World, method: &str, outcome: &str) -> f64 {
     world.metric(&format!("larder_calls_total{{listener=\"it\",method=\"{method}\",outcome=\"{outcome}\"}}"))
 }
 
-#[tokio::test(start_paused = true)]
-async fn who_has_an_old_entry_is_released_when_the_method_is_out_and_the_flight_goes_on() {
-    let rules = "[rules.'S.once']\nttl = '1s'\nstale_if_error = '60s'\ntimeout = '1s'";
-    let world = World::new(Given { rules, backend: FRAIL, ..Given::default() }).await;
-    let [mut first, mut second, mut other] =
-        [world.client().await, world.client().await, world.client().await];
+/// An empty tier that other gateways share.
+fn shared() -> Option<Arc<dyn Store>> {
+    let clock = Clock::starting_at(Millis(1_000_000));
+    Some(Arc::new(Memory::new(clock, Duration::from_millis(50), Counts::default())))
+}
+
+/// Three clients, of whom the last has asked for what never comes: the method goes out 100 ms from here. There is an old entry.
+async fn soon_out(world: &World) -> [Client; 3] {
+    let [mut first, second, mut other] = [world.client().await, world.client().await, world.client().await];
     first.call(&[("once", 0)]).await;
     assert_eq!(first.reply().await, Some((1, Kind::Reply, 1)));
     pass(2_000).await;
     other.call(&[("once", 1)]).await;
     pass(900).await;
+    [first, second, other]
+}
+
+/// Two clients who have an old entry wait for one flight until the method goes out. Returns one of them.
+async fn are_released(world: &World) -> Client {
+    let [mut first, mut second, mut other] = soon_out(world).await;
     let began = Instant::now();
     first.call(&[("once", 0)]).await;
     second.call(&[("once", 0)]).await;
     assert_eq!(other.reply().await.map(|reply| reply.1), Some(Kind::Exception));
-    assert_eq!(first.reply().await, Some((1, Kind::Reply, 1)));
-    assert_eq!(second.reply().await, Some((1, Kind::Reply, 1)));
+    assert_eq!([first.reply().await, second.reply().await], [Some((1, Kind::Reply, 1)); 2]);
     assert_eq!(began.elapsed(), Duration::from_millis(100));
+    second
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_an_old_entry_is_released_when_the_method_is_out_and_the_flight_goes_on() {
+    let rules = "[rules.'S.once']\nttl = '1s'\nstale_if_error = '60s'\ntimeout = '1s'";
+    let world = World::new(Given { rules, backend: FRAIL, ..Given::default() }).await;
+    are_released(&world).await;
     assert_eq!(outcomes(&world, "S.once", "stale_if_error"), 2.0);
     assert_eq!((world.under_way().flights, world.heard().len()), (1, 3), "it goes on, and is not repeated");
 }
@@ -42,29 +58,13 @@ async fn who_has_an_old_entry_is_released_when_the_method_is_out_and_the_flight_
 #[tokio::test(start_paused = true)]
 async fn what_the_flight_found_in_the_shared_tier_releases_those_who_wait() {
     let rules = "[rules.'S.once']\nttl = '1s'\nstale_if_error = '60s'\ntimeout = '1s'\ntiers = ['shared']";
-    let clock = Clock::starting_at(Millis(1_000_000));
-    let store = Memory::new(clock, Duration::from_millis(50), Counts::default());
-    let given = Given { rules, backend: FRAIL, store: Some(Arc::new(store)), ..Given::default() };
-    let world = World::new(given).await;
-    let [mut first, mut second, mut other] =
-        [world.client().await, world.client().await, world.client().await];
-    first.call(&[("once", 0)]).await;
-    assert_eq!(first.reply().await, Some((1, Kind::Reply, 1)));
-    pass(2_000).await;
-    other.call(&[("once", 1)]).await;
-    pass(900).await;
-    let began = Instant::now();
-    first.call(&[("once", 0)]).await;
-    second.call(&[("once", 0)]).await;
-    other.reply().await;
-    assert_eq!(first.reply().await, Some((1, Kind::Reply, 1)));
-    assert_eq!(second.reply().await, Some((1, Kind::Reply, 1)));
-    assert_eq!(began.elapsed(), Duration::from_millis(100));
+    let world = World::new(Given { rules, backend: FRAIL, store: shared(), ..Given::default() }).await;
+    let mut client = are_released(&world).await;
     // It is down by now: what a flight finds there answers at once, whatever the flight does further.
     pass(1_000).await;
     let began = Instant::now();
-    second.call(&[("once", 0)]).await;
-    assert_eq!(second.reply().await, Some((1, Kind::Reply, 1)));
+    client.call(&[("once", 0)]).await;
+    assert_eq!(client.reply().await, Some((1, Kind::Reply, 1)));
     assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
@@ -163,9 +163,7 @@ async fn who_waited_behind_an_older_flight_asks_when_that_has_landed() {
 #[tokio::test(start_paused = true)]
 async fn what_the_shared_tier_has_answers_for_a_slow_backend_too() {
     let rules = soft("once", "tiers = ['shared']");
-    let store =
-        Memory::new(Clock::starting_at(Millis(1_000_000)), Duration::from_millis(50), Counts::default());
-    let world = World::new(Given { rules: &rules, store: Some(Arc::new(store)), ..Given::default() }).await;
+    let world = World::new(Given { rules: &rules, store: shared(), ..Given::default() }).await;
     let mut client = world.client().await;
     client.call(&[("once", 0)]).await;
     client.reply().await;
@@ -241,9 +239,7 @@ async fn when_many_flights_are_under_way_old_entries_answer_at_once_and_the_rest
 async fn what_a_refresh_found_in_the_shared_tier_answers_while_it_is_refreshed() {
     let rules =
         "[rules.'S.wait']\nttl = '1s'\nstale_while_revalidate = '60s'\ntimeout = '30s'\ntiers = ['shared']";
-    let store =
-        Memory::new(Clock::starting_at(Millis(1_000_000)), Duration::from_millis(50), Counts::default());
-    let world = World::new(Given { rules, store: Some(Arc::new(store)), ..Given::default() }).await;
+    let world = World::new(Given { rules, store: shared(), ..Given::default() }).await;
     let [mut first, mut second] = [world.client().await, world.client().await];
     first.call(&[("wait", 500)]).await;
     assert_eq!(first.reply().await, Some((1, Kind::Reply, 1)));
