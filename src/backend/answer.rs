@@ -2,6 +2,7 @@
 //! of the endpoint.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::{Broken, Verified};
 use super::deadline::Deadline;
@@ -17,6 +18,8 @@ use crate::wire::{Protocol, WireError, exception};
 pub(super) enum Cut {
     Broken(Broken),
     Late(Deadline),
+    /// Its endpoint fell silent after this time, and another is to be asked.
+    Silent(Duration),
 }
 
 impl Means {
@@ -82,6 +85,7 @@ impl Means {
     pub(super) fn cut(&self, cut: Cut) -> Fault {
         match cut {
             Cut::Late(deadline) => self.late(deadline),
+            Cut::Silent(after) => Fault::Timeout { backend: Arc::clone(self.name()), after },
             Cut::Broken(Broken::Closed(end)) => self.closed(end),
             Cut::Broken(Broken::Garbage(why)) => Fault::Garbage { backend: Arc::clone(self.name()), why },
             Cut::Broken(Broken::Oversized(error)) => self.oversized(&error),

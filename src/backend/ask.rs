@@ -1,17 +1,22 @@
 //! One call's tries: at which endpoint, over which connection, until when.
 
+use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Backend;
 use super::answer::Cut;
 use super::attempt::Attempt;
-use super::connection::Broken;
+use super::connection::{Broken, Verified};
 use super::deadline::Deadline;
 use super::loan::{Loan, Past, Want};
-use super::method::Question;
+use super::method::{Method, Question};
 use super::retry::{Again, REDIALS_MOST, Tries};
-use crate::call::Answer;
+use super::standing::{Standing, Why};
+use crate::call::{Answer, Repeat};
 use crate::dial::End;
 use crate::fault::Fault;
 
@@ -43,7 +48,7 @@ impl Backend {
         loop {
             let deadline = self.try_deadline(tries.whole);
             let endpoint = Arc::clone(&attempt.endpoint);
-            let (asked, again) = ask_over_one(&mut attempt, question, want, deadline).await;
+            let (asked, again) = self.ask_over_one(&mut attempt, question, (want, deadline), &tries).await;
             attempt.settle(asked.as_ref());
             if let Some(reason) = tries.ended() {
                 self.means.tally.retried(reason, asked.is_ok());
@@ -109,33 +114,71 @@ impl Backend {
         let own = Deadline::after(self.means.settings().attempt_timeout);
         own.map_or(whole, |own| Some(own.or_earlier(whole)))
     }
+
+    /// One try, over as many connections as prove to be closed before a byte is sent.
+    async fn ask_over_one(
+        &self,
+        attempt: &mut Attempt,
+        question: Question<'_>,
+        (mut want, deadline): (Want, Option<Deadline>),
+        tries: &Tries,
+    ) -> (Result<Answer, Fault>, Again) {
+        loop {
+            let mut loan = match Loan::take(attempt, want, deadline).await {
+                Ok(loan) => loan,
+                Err(fault) => return (Err(fault), Again::Unsent),
+            };
+            attempt.sends(deadline);
+            let means = &attempt.endpoint.means;
+            let exchanged = match question.terms.repeat {
+                Repeat::Once => loan.exchange(question.call, deadline).await,
+                Repeat::Idempotent => {
+                    let silent = self.until_better_elsewhere(attempt, question.method, tries);
+                    unless(silent, loan.exchange(question.call, deadline)).await
+                }
+            };
+            match (exchanged, loan.past) {
+                (Ok(reply), _) => {
+                    loan.give_back(reply.after);
+                    return (means.classify(reply, question.terms), Again::Elsewhere);
+                }
+                // Its peer has closed it at rest; nothing was sent, so nothing is tried twice.
+                (Err(Cut::Broken(Broken::Unsent)), Past::Used) => want = Want::Opened,
+                (Err(cut @ Cut::Broken(Broken::Closed(End::Closed | End::Cut))), Past::Used) => {
+                    return (Err(means.cut(cut)), Again::Same);
+                }
+                (Err(cut), Past::Used | Past::New) => return (Err(means.cut(cut)), Again::Elsewhere),
+            }
+        }
+    }
+
+    /// Waits until the endpoint of an attempt has fallen silent, and the call can be tried at another. What it was sent for goes on
+    /// waiting there as long as it cannot: the endpoint may answer yet.
+    async fn until_better_elsewhere(&self, attempt: &Attempt, method: &Method, tries: &Tries) {
+        if attempt.goes_beyond() {
+            return pending().await;
+        }
+        let silent = || attempt.endpoint.position.standing() == Standing::Ejected(Why::Silent);
+        loop {
+            let mut turned = pin!(self.means.turned.notified());
+            turned.as_mut().enable();
+            if silent() && self.may_retry(tries, method) {
+                return;
+            }
+            turned.await;
+        }
+    }
 }
 
-/// One try, over as many connections as prove to be closed before a byte is sent.
-async fn ask_over_one(
-    attempt: &mut Attempt,
-    question: Question<'_>,
-    mut want: Want,
-    deadline: Option<Deadline>,
-) -> (Result<Answer, Fault>, Again) {
-    loop {
-        let mut loan = match Loan::take(attempt, want, deadline).await {
-            Ok(loan) => loan,
-            Err(fault) => return (Err(fault), Again::Unsent),
-        };
-        attempt.sends(deadline);
-        let means = &attempt.endpoint.means;
-        match (loan.exchange(question.call, deadline).await, loan.past) {
-            (Ok(reply), _) => {
-                loan.give_back(reply.after);
-                return (means.classify(reply, question.terms), Again::Elsewhere);
-            }
-            // Its peer has closed it at rest; nothing was sent, so nothing is tried twice.
-            (Err(Cut::Broken(Broken::Unsent)), Past::Used) => want = Want::Opened,
-            (Err(cut @ Cut::Broken(Broken::Closed(End::Closed | End::Cut))), Past::Used) => {
-                return (Err(means.cut(cut)), Again::Same);
-            }
-            (Err(cut), Past::Used | Past::New) => return (Err(means.cut(cut)), Again::Elsewhere),
-        }
+/// What an exchange comes to, unless its endpoint falls silent before.
+async fn unless(
+    silent: impl Future<Output = ()>,
+    exchange: impl Future<Output = Result<Verified, Cut>>,
+) -> Result<Verified, Cut> {
+    let began = Instant::now();
+    tokio::select! {
+        biased;
+        exchanged = exchange => exchanged,
+        () = silent => Err(Cut::Silent(began.elapsed())),
     }
 }

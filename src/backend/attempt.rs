@@ -108,6 +108,14 @@ impl Attempt {
         self.method.median.get().unwrap_or_default()
     }
 
+    /// Whether its endpoint was out of rotation when it began.
+    pub(super) fn goes_beyond(&self) -> bool {
+        match self.role {
+            Some(Role::Probe | Role::Beyond(_)) => true,
+            Some(Role::Call | Role::Trial | Role::Beside(_)) | None => false,
+        }
+    }
+
     /// Notes that it is a retry: it does not keep a call waiting that was not tried yet.
     pub(super) fn gives_way(&mut self) {
         self.turn = Turn::Later;

@@ -90,6 +90,11 @@ impl Endpoints {
         self.all.load().iter().any(|one| one.takes(method))
     }
 
+    /// Whether any that is not among `tried` takes the calls of a method.
+    pub(super) fn any_takes_but(&self, tried: &[SocketAddr], method: &Method) -> bool {
+        self.all.load().iter().any(|one| one.takes(method) && !tried.contains(&one.address))
+    }
+
     /// Whether any waits for a call of this method that finds out whether it is back.
     pub(super) fn any_is_due(&self, method: &Method) -> bool {
         let now = Instant::now();

@@ -113,8 +113,8 @@ async fn open(
 fn lost(means: &Means, cut: Cut) -> Fault {
     match cut {
         Cut::Broken(Broken::Unsent) => means.closed(End::Closed),
-        cut @ (Cut::Broken(Broken::Closed(_) | Broken::Garbage(_) | Broken::Oversized(_)) | Cut::Late(_)) => {
-            means.cut(cut)
-        }
+        cut @ (Cut::Broken(Broken::Closed(_) | Broken::Garbage(_) | Broken::Oversized(_))
+        | Cut::Late(_)
+        | Cut::Silent(_)) => means.cut(cut),
     }
 }

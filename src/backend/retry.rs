@@ -13,7 +13,7 @@ use super::counts::Kept;
 use super::deadline::Deadline;
 use super::endpoint::Endpoint;
 use super::loan::Want;
-use super::method::Question;
+use super::method::{Method, Question};
 use crate::call::Repeat;
 use crate::dial::End;
 use crate::fault::{Fault, Retry};
@@ -124,6 +124,14 @@ impl Backend {
             tries.after = Some(fault.as_str());
         }
         Some((attempt, want))
+    }
+
+    /// Whether an idempotent call that may have run would be tried again at this moment.
+    pub(super) fn may_retry(&self, tries: &Tries, method: &Method) -> bool {
+        tries.retries < self.means.settings().retries
+            && self.endpoints.any_takes_but(&tries.tried, method)
+            && !self.endpoints.most_are_out()
+            && self.budget.left(Instant::now()) >= 1.0
     }
 
     /// Pays for a retry that takes `time` at least.

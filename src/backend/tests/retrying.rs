@@ -209,3 +209,62 @@ async fn a_name_without_an_address_is_down_until_it_has_one() {
     assert!(!backend.is_down());
     backend.answer(&call(), &once(), None).await.unwrap();
 }
+
+/// Answers to calls take this long at a server that is silent for all that; it answers no check either.
+fn falls_silent(server: &Server) {
+    server.at("getUser", Act::AnswerAfter(Duration::from_secs(20)));
+    server.at("larder_check", Act::Hang);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_where_nothing_comes_any_more_is_tried_elsewhere_if_it_may_be() {
+    for (terms, slow) in [(idempotent(), 0), (once(), 1)] {
+        let mut world = World::of(2);
+        world.settings.max_connections = 64;
+        let backend = world.watch();
+        falls_silent(&world.servers[0]);
+        let mut slowest = Duration::ZERO;
+        while world.servers[0].calls() == 0 {
+            let began = Instant::now();
+            backend.answer(&call(), &terms, None).await.unwrap();
+            slowest = slowest.max(began.elapsed());
+        }
+        assert_eq!(usize::from(slowest >= Duration::from_secs(20)), slow, "{slowest:?}");
+        assert!(slowest >= Duration::from_secs(1), "before that it is not known to be silent");
+        assert_eq!(backend.endpoints()[0].standing, Standing::Ejected(Why::Silent));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_cannot_be_tried_elsewhere_goes_on_waiting_where_it_is() {
+    for (endpoints, burst) in [(1, 10), (2, 0)] {
+        let mut world = World::of(endpoints);
+        (world.settings.retry_burst, world.settings.retry_percent) = (burst, 0);
+        let backend = world.watch();
+        falls_silent(&world.servers[0]);
+        while world.servers[0].calls() == 0 {
+            backend.answer(&call(), &idempotent(), None).await.unwrap();
+        }
+        assert_eq!(world.servers[0].calls(), 1);
+        let line = r#"larder_backend_ejections_total{backend="users",reason="silent"}"#;
+        assert_eq!(world.counted(line), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_in_vain_goes_to_the_endpoint_that_is_back() {
+    let mut world = World::of(2);
+    let backend = world.watch();
+    let back = world.servers[1].address;
+    world.refuse(back);
+    while backend.endpoints()[1].standing == Standing::Rotating {
+        backend.answer(&call(), &idempotent(), None).await.unwrap();
+    }
+    world.servers[0].now(Act::Hang);
+    let waiting = Arc::clone(&backend);
+    let waiting = tokio::spawn(async move { waiting.answer(&call(), &idempotent(), None).await });
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(backend.is_down() && !waiting.is_finished());
+    world.serve(back);
+    tokio::time::timeout(Duration::from_secs(2), waiting).await.unwrap().unwrap().unwrap();
+}
