@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 mod backend;
 mod client;
+mod front;
 mod gateway;
 mod http;
 mod metrics;
@@ -17,8 +18,11 @@ mod users;
 
 pub(crate) use backend::{Act, Backend, backend, backend_speaking};
 pub(crate) use client::Client;
+pub(crate) use front::{Front, balancer};
 pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within, metrics_at};
-pub(crate) use python::{Library, PythonClient, multiplexed_python_backend, python_backend};
+pub(crate) use python::{
+    Library, PythonClient, multiplexed_python_backend, python_backend, single_python_backend,
+};
 pub(crate) use redis::{Redis, redis};
 pub(crate) use thrift::{Kind, Message, Protocol, Transport, Value, Wire, frame, string};
 pub(crate) use users::{

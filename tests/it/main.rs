@@ -49,6 +49,8 @@ mod rules;
 mod reloads;
 // Endpoints, connections to them, and tries.
 mod backends;
+// Services that are easily taken for dead, and dead ones that look alive.
+mod scenes;
 // Starting, ending, health and monitoring.
 mod lifecycle;
 

@@ -87,7 +87,7 @@ def thriftpy2_server(options, library, users):
 
 def apache_server(options, library, users):
     from thrift.TMultiplexedProcessor import TMultiplexedProcessor
-    from thrift.server.TServer import TThreadedServer
+    from thrift.server.TServer import TSimpleServer, TThreadedServer
     from thrift.transport.TSocket import TServerSocket
 
     processor = library.service.Processor(users)
@@ -96,7 +96,10 @@ def apache_server(options, library, users):
         processor.registerProcessor(wire.SERVICE, plain)
     socket = TServerSocket(host=options.host, port=options.port)
     bind_now(socket)
-    server = TThreadedServer(processor, socket, library.transports, library.protocols, daemon=True)
+    if options.single:
+        server = TSimpleServer(processor, socket, library.transports, library.protocols)
+    else:
+        server = TThreadedServer(processor, socket, library.transports, library.protocols, daemon=True)
     return server, socket.handle.getsockname()[1]
 
 
@@ -115,6 +118,7 @@ def leave_with_parent():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     wire.arguments(parser)
+    parser.add_argument("--single", action="store_true", help="one connection at a time; Apache's alone")
     options = parser.parse_args()
     logging.basicConfig(level=logging.CRITICAL)
 

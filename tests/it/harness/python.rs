@@ -28,6 +28,11 @@ pub(crate) fn multiplexed_python_backend(library: Library, wire: Wire) -> Python
     PythonBackend::start(library, wire, &["--multiplexed"])
 }
 
+/// A server that serves one connection at a time.
+pub(crate) fn single_python_backend(wire: Wire) -> PythonBackend {
+    PythonBackend::start(Library::Apache, wire, &["--single"])
+}
+
 #[derive(Debug)]
 pub(crate) struct PythonBackend {
     process: Process,
