@@ -1,11 +1,10 @@
 //! One call's tries: at which endpoint, over which connection, until when.
 
-use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Backend;
 use super::answer::Cut;
@@ -152,11 +151,13 @@ impl Backend {
         }
     }
 
-    /// Waits until the endpoint of an attempt has fallen silent, and the call can be tried at another. What it was sent for goes on
-    /// waiting there as long as it cannot: the endpoint may answer yet.
+    /// Waits until the endpoint of an attempt has fallen silent, and the call can be tried at another. As long as it cannot, it goes on
+    /// waiting there: the endpoint may answer yet. A call that finds out whether it does has the time of a check: whoever wants the
+    /// same waits behind it.
     async fn until_better_elsewhere(&self, attempt: &Attempt, method: &Method, tries: &Tries) {
-        if attempt.goes_beyond() {
-            return pending().await;
+        let check = self.means.settings().check_timeout;
+        if attempt.is_probe() {
+            sleep(check.max(attempt.usual() * 2)).await;
         }
         let silent = || attempt.endpoint.position.standing() == Standing::Ejected(Why::Silent);
         loop {
@@ -165,7 +166,8 @@ impl Backend {
             if silent() && self.may_retry(tries, method) {
                 return;
             }
-            turned.await;
+            // Time fills the budget of retries.
+            let _turned_or_not = timeout(LOOK_AGAIN, turned).await;
         }
     }
 }
@@ -182,3 +184,6 @@ async fn unless(
         () = silent => Err(Cut::Silent(began.elapsed())),
     }
 }
+
+/// How soon a call that waits at a silent endpoint looks again whether it can be tried elsewhere.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);

@@ -108,11 +108,11 @@ impl Attempt {
         self.method.median.get().unwrap_or_default()
     }
 
-    /// Whether its endpoint was out of rotation when it began.
-    pub(super) fn goes_beyond(&self) -> bool {
+    /// Whether it finds out if its endpoint is back.
+    pub(super) fn is_probe(&self) -> bool {
         match self.role {
-            Some(Role::Probe | Role::Beyond(_)) => true,
-            Some(Role::Call | Role::Trial | Role::Beside(_)) | None => false,
+            Some(Role::Probe) => true,
+            Some(Role::Call | Role::Trial | Role::Beside(_) | Role::Beyond(_)) | None => false,
         }
     }
 

@@ -268,3 +268,23 @@ async fn a_call_that_waits_in_vain_goes_to_the_endpoint_that_is_back() {
     world.serve(back);
     tokio::time::timeout(Duration::from_secs(2), waiting).await.unwrap().unwrap().unwrap();
 }
+
+/// Whoever wants the same waits behind it, as a flight is shared.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_finds_out_whether_a_silent_endpoint_is_back_is_answered_by_another() {
+    let mut world = World::of(2);
+    world.settings.max_connections = 64;
+    let backend = world.watch();
+    world.servers[0].now(Act::Hang);
+    while backend.endpoints()[0].standing == Standing::Rotating {
+        backend.answer(&call(), &idempotent(), None).await.unwrap();
+    }
+    let before = world.servers[0].calls();
+    for _ in 0..10 {
+        let began = Instant::now();
+        backend.refresh(&call()).await.unwrap();
+        assert!(began.elapsed() < Duration::from_millis(600), "{:?}", began.elapsed());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.servers[0].calls(), before + 10, "each went there first");
+}
