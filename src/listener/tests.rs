@@ -3,6 +3,7 @@
 mod effort;
 mod ending;
 mod fence;
+mod knowing;
 mod memory;
 mod time;
 mod waiting;

@@ -58,7 +58,6 @@ impl Overview {
         let now = self.clock.now();
         let traffic = self.parts.traffic.get(name);
         let window = traffic.map(|traffic| traffic.recent.window(now)).unwrap_or_default();
-        self.parts.note_outages(now);
         BackendStatus {
             name: name.to_owned(),
             down: backend.is_down(),
@@ -97,6 +96,7 @@ impl Subject for Overview {
     fn status(&self) -> Status {
         let (local, redis) = (self.parts.cache.local(), self.parts.redis.as_ref());
         let (record, age) = self.reloads.now();
+        self.parts.note_outages(self.clock.now());
         let backends = self.parts.backends.iter().map(|(name, backend)| self.backend(name, backend));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),

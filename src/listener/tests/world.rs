@@ -82,6 +82,11 @@ impl World {
         self.network.weather(move |_| [Path { buffer, ..Path::default() }; 2]);
     }
 
+    /// The backend refuses connections from here on.
+    pub(super) fn dies(&self) {
+        drop(self.network.listen(BACKEND.parse().unwrap(), 1));
+    }
+
     pub(super) fn under_way(&self) -> UnderWay {
         self.gateway.under_way()
     }
