@@ -218,7 +218,8 @@ impl Running {
         }
         self.leave_backends().await;
         self.leave_cache().await;
-        self.overview.keep_ledger().await;
+        // A disk that hangs must not keep the process.
+        let _ = tokio::time::timeout(SETTLE, self.overview.keep_ledger()).await;
         self.stops.all.cancel();
         self.tasks.close();
         // The admin endpoint may have a client that never hangs up.
@@ -275,5 +276,5 @@ impl<A: Accept> Bound<A> {
 
 /// Commands that wait for whoever runs the gateway; who gives a further one waits too.
 const COMMANDS_MAX: usize = 8;
-/// How long the last flights, the last connections to backends, the last writes to the shared tier, and the admin endpoint's last client, may take.
+/// How long the last flights, the last connections to backends, the last writes to the shared tier and to the disk, and the admin endpoint's last client, may take.
 const SETTLE: Duration = Duration::from_secs(1);
