@@ -108,11 +108,12 @@ impl Coverage {
 }
 
 impl Covered {
-    /// The share of calls, in percent, that would be answered by what was kept or by a fallback when the backend dies; nothing
-    /// where there were no calls.
+    /// The share of calls, in percent to one decimal, that would be answered by what was kept or by a fallback when the backend dies;
+    /// nothing where there were no calls.
     pub(crate) fn percent(&self) -> Option<f64> {
         let [now, ..] = self.at;
-        (self.calls > 0).then(|| (now.kept + now.fallback) as f64 * 100.0 / self.calls as f64)
+        let tenths = || (now.kept + now.fallback) as f64 * 1_000.0 / self.calls as f64;
+        (self.calls > 0).then(|| tenths().round() / 10.0)
     }
 }
 

@@ -89,7 +89,8 @@ impl Ledger {
     pub(super) fn note(&self, backend: &str, sums: OutageSums, out: &[(SocketAddr, Why)], now: Millis) {
         let mut book = self.book();
         let Some(outage) = book.lasting.get_mut(backend) else { return };
-        outage.seconds = seconds(now) - outage.began_unix_seconds;
+        // In whole milliseconds, as both moments are.
+        outage.seconds = ((seconds(now) - outage.began_unix_seconds) * 1_000.0).round() / 1_000.0;
         outage.calls = calls(sums);
         outage.oldest_age_seconds = sums.oldest.as_secs_f64();
         for (address, why) in out {
@@ -164,6 +165,8 @@ mod tests {
         let ledger = ledger(&Memory::default());
         let address: SocketAddr = "10.0.0.1:9090".parse().unwrap();
         ledger.begin("users", Some(90.0), at(100));
+        ledger.note("users", OutageSums::default(), &[], Millis(100_097));
+        assert_eq!(ledger.lasting("users").unwrap().seconds, 0.097);
         let sums =
             OutageSums { stale: 3, failed: 1, oldest: Duration::from_secs(7), ..OutageSums::default() };
         for why in [Why::Silent, Why::Silent, Why::Refused] {
