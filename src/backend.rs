@@ -14,6 +14,7 @@ mod closing;
 mod connection;
 mod counts;
 mod deadline;
+mod discovery;
 mod doubling;
 mod endpoint;
 mod endpoints;
@@ -35,6 +36,7 @@ mod private;
 mod pulse;
 mod resting;
 mod retry;
+mod roster;
 mod session;
 mod share;
 mod standing;
@@ -61,12 +63,26 @@ pub(crate) use standing::Why;
 
 use crate::dial::Dial;
 use crate::fault::Fault;
+use crate::files::Files;
 use crate::seed::Seed;
+use crate::state::State;
 use budget::Budget;
 use chance::Chance;
+use discovery::Discovery;
 use endpoints::Endpoints;
-use lookup::{Lookup, Names};
+use lookup::Lookup;
 use means::Means;
+
+/// What a backend takes from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct Outside {
+    /// The way out.
+    pub dial: Arc<dyn Dial>,
+    /// Where a file of endpoints is read.
+    pub files: Arc<dyn Files>,
+    /// Where the endpoints are kept that were found.
+    pub state: Arc<State>,
+}
 
 /// A service behind one or more endpoints that all give the same answers.
 #[derive(Debug)]
@@ -74,7 +90,7 @@ pub(crate) struct Backend {
     means: Arc<Means>,
     endpoints: Endpoints,
     budget: Budget,
-    names: Names,
+    discovery: Discovery,
     lookup: watch::Sender<Lookup>,
 }
 
@@ -82,8 +98,9 @@ impl Backend {
     /// A backend that opens its connections through `dial`. Literal addresses can be asked at once, host names once
     /// [`Backend::run`] has looked them up. `seed` decides the choice among endpoints, the jitter of ejections and
     /// retries, and the sequence ids.
-    pub(crate) fn new(settings: Settings, dial: Arc<dyn Dial>, seed: Seed, counts: &Counts) -> Arc<Self> {
-        let tally = counts.of(&settings.name);
+    pub(crate) fn new(settings: Settings, outside: Outside, seed: Seed, counts: &Counts) -> Arc<Self> {
+        let (tally, discovery) = (counts.of(&settings.name), Discovery::new(&outside));
+        let dial = outside.dial;
         let (chance, left, tasks) = (Chance::new(seed), Notify::new(), TaskTracker::new());
         let budget = Budget::new(settings.retry_percent, settings.retry_burst, Instant::now());
         let methods = Methods::new(seed.of("methods"));
@@ -92,9 +109,9 @@ impl Backend {
         let means =
             Arc::new(Means { name, settings, dial, chance, methods, tally, left, turned, alarm, tasks });
         let endpoints = Endpoints::new(Arc::clone(&means));
-        let names = Names::default();
-        let backend = Self { means, endpoints, budget, names, lookup: watch::Sender::new(Lookup::Pending) };
-        backend.name_hosts();
+        let lookup = watch::Sender::new(Lookup::Pending);
+        let backend = Self { means, endpoints, budget, discovery, lookup };
+        backend.obey_list(None);
         Arc::new(backend)
     }
 
@@ -102,17 +119,25 @@ impl Backend {
     /// end where they are.
     pub(crate) fn reload(&self, settings: Settings) {
         self.budget.obey(settings.retry_percent, settings.retry_burst);
-        self.means.settings.store(Arc::new(settings));
-        self.name_hosts();
+        let before = self.means.settings.swap(Arc::new(settings));
+        self.obey_list(Some(&before));
         self.endpoints.obey();
-        self.names.changed.notify_one();
+        self.discover_anew();
         self.means.alarm.notify_one();
     }
 
-    /// Looks host names up again, closes idle connections and watches over the endpoints, until `stop`.
+    /// Finds out where its endpoints are, closes idle connections and watches over the endpoints, until `stop`.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         stop.run_until_cancelled(async {
-            tokio::join!(self.look_up_forever(), self.endpoints.reap_forever(), self.watch_forever());
+            self.remember().await;
+            tokio::join!(
+                self.look_up_forever(),
+                self.read_file_forever(),
+                self.stand_in_soon(),
+                self.keep_forever(),
+                self.endpoints.reap_forever(),
+                self.watch_forever(),
+            );
         })
         .await;
     }
@@ -207,7 +232,18 @@ impl Backend {
 
     /// Its endpoints as they are.
     pub(crate) fn endpoints(&self) -> Vec<EndpointStatus> {
-        self.endpoints.status()
+        let mut endpoints = self.endpoints.status();
+        self.mark_idle_addresses(&mut endpoints);
+        endpoints
+    }
+
+    /// Why its file of endpoints is not obeyed, or why a name could not be looked up.
+    pub(crate) fn undiscovered(&self) -> Option<Arc<str>> {
+        let failed = || match &*self.lookup.borrow() {
+            Lookup::Over(why) => why.clone(),
+            Lookup::Pending => None,
+        };
+        self.discovery.flaw().or_else(failed)
     }
 
     /// What one client's connection has of its own here.

@@ -52,6 +52,5 @@ mod runtime;
 pub mod seed;
 pub mod server;
 mod setting;
-#[allow(dead_code, reason = "whoever keeps something uses it")]
 mod state;
 pub mod wire;

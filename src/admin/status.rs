@@ -43,6 +43,9 @@ pub(crate) struct BackendStatus {
     pub down: bool,
     /// Its endpoints.
     pub endpoints: Vec<EndpointStatus>,
+    /// Why its file of endpoints is not obeyed, or a name of its endpoints could not be looked up.
+    #[serde(default)]
+    pub undiscovered: Option<String>,
     /// The methods that fail at every endpoint in rotation.
     #[serde(default)]
     pub methods_out: Vec<String>,
@@ -118,6 +121,12 @@ pub(crate) struct EndpointStatus {
     /// What took it out of rotation: `refused`, `closed`, `silent`, `unwell`, `failing` or `draining`.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Whether it is gone with most of the others, and held while it answers checks.
+    #[serde(default)]
+    pub held: bool,
+    /// Whether nothing ever answered there, and its name has an address where something does: no lack of health.
+    #[serde(default)]
+    pub idle: bool,
     /// Calls under way.
     pub in_flight: u64,
     /// Connections open.

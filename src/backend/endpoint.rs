@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use super::load::Load;
 use super::means::Means;
 use super::method::Method;
 use super::pool::Pool;
-use super::position::Position;
+use super::position::{Pace, Position};
 use super::pulse::Pulse;
 use super::share::Share;
 use super::standing::{Effect, Standing, Why};
@@ -32,6 +32,12 @@ pub(crate) struct EndpointStatus {
     pub address: SocketAddr,
     /// Whether it takes calls.
     pub standing: Standing,
+    /// Whether it was ever heard.
+    pub heard: bool,
+    /// Whether it is gone with most of the others, and held while it answers checks.
+    pub held: bool,
+    /// Whether it is an address of a name at which nothing ever answered, beside one that does.
+    pub idle: bool,
     /// Calls that wait for it.
     pub in_flight: usize,
     /// Connections open to it.
@@ -45,6 +51,9 @@ pub(super) struct Endpoint {
     /// What it speaks: at the same address, what speaks otherwise is another.
     pub(super) speech: Speech,
     is_retired: AtomicBool,
+    is_held: AtomicBool,
+    /// Checks that found no sign of life, in a row.
+    missed: AtomicU32,
     pub(super) means: Arc<Means>,
     pub(super) pool: Pool,
     pub(super) position: Position,
@@ -63,6 +72,8 @@ impl Endpoint {
             address,
             speech: settings.speech(),
             is_retired: AtomicBool::new(false),
+            is_held: AtomicBool::new(false),
+            missed: AtomicU32::new(0),
             pool: Pool::new(&settings),
             position: Position::new(settings.check_pace(), now),
             cells: Cells::default(),
@@ -85,8 +96,45 @@ impl Endpoint {
     /// Obeys other settings. What is known of it stays.
     pub(super) fn obey(&self, settings: &Settings) {
         self.pool.obey(settings);
-        self.position.obey(settings.check_pace(), Instant::now());
+        self.position.obey(self.pace(settings), Instant::now());
         self.share.obey(settings.slow_start);
+    }
+
+    /// Whether it is held although it is gone: then it is checked all the time.
+    pub(super) fn hold(&self, held: bool, settings: &Settings) {
+        if self.is_held.swap(held, Ordering::AcqRel) != held {
+            self.position.obey(self.pace(settings), Instant::now());
+        }
+    }
+
+    /// Notes what a check found.
+    pub(super) fn checked(&self, finding: Finding, share: f64) {
+        let now = Instant::now();
+        let of_late = now.checked_sub(self.means.settings().check_interval * MISSES);
+        let answers = match finding {
+            Finding::Alive | Finding::Warning => true,
+            Finding::Nothing => of_late.is_some_and(|moment| self.pulse.was_heard_since(moment)),
+            Finding::Draining | Finding::Refused | Finding::Closed | Finding::Late | Finding::Unwell => false,
+        };
+        match answers {
+            true => self.missed.store(0, Ordering::Release),
+            false => drop(self.missed.fetch_add(1, Ordering::AcqRel)),
+        }
+        let effect = self.position.checked(finding, now, share);
+        self.note(effect, None);
+    }
+
+    /// Whether it shows that it is still there: what is held, is so while it does.
+    pub(super) fn answers_checks(&self) -> bool {
+        self.position.is_rotating() && self.missed.load(Ordering::Acquire) < MISSES
+    }
+
+    fn pace(&self, settings: &Settings) -> Pace {
+        let pace = settings.check_pace();
+        match self.is_held.load(Ordering::Acquire) {
+            true => Pace { always: Some(pace.interval), ..pace },
+            false => pace,
+        }
     }
 
     /// It is one of the backend's endpoints no more: calls under way end where they are, no other begins, and what
@@ -109,6 +157,9 @@ impl Endpoint {
         EndpointStatus {
             address: self.address,
             standing: self.position.standing(),
+            heard: self.pulse.was_heard(),
+            held: self.is_held.load(Ordering::Acquire),
+            idle: false,
             in_flight: self.in_flight(),
             connections: self.pool.connections(),
         }
@@ -227,6 +278,8 @@ impl Endpoint {
     }
 }
 
+/// Checks in a row without a sign of life, after which nothing is held any more.
+const MISSES: u32 = 2;
 /// Silence that lasts this many times the slowest answer of those that wait is none of theirs.
 const SLOWEST_TIMES: u32 = 3;
 /// No silence is shorter: a pause of a second is a collector's or a scheduler's.

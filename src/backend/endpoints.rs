@@ -58,6 +58,13 @@ impl Endpoints {
         self.all.load().iter().for_each(|one| one.obey(&settings));
     }
 
+    /// Holds these, and none else.
+    pub(super) fn hold(&self, held: &[SocketAddr]) {
+        let settings = self.means.settings();
+        self.all.load().iter().for_each(|one| one.hold(held.contains(&one.address), &settings));
+        self.means.alarm.notify_one();
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.all.load().is_empty()
     }

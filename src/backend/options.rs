@@ -1,9 +1,10 @@
 //! What the config may say of a backend, and what the backend is told.
 
 mod endpoint;
+mod listing;
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::doubling::Doubling;
 use super::finding::{self, Asked};
 use super::position::Pace;
 pub(crate) use endpoint::Endpoint;
+pub(super) use listing::Listing;
 
 use crate::setting::{Finding, Period, Section, Size};
 use crate::wire::{Bounds, Protocol, Speech, Transport};
@@ -22,13 +24,16 @@ use crate::wire::{Bounds, Protocol, Speech, Transport};
 /// A service to ask: one or more endpoints that all give the same answers. The name is free.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["endpoints"]))]
 pub(crate) struct Options {
     /// Where the service listens: addresses or host names, each with its port. A host name stands for all
-    /// addresses it has.
+    /// addresses it has. Must be given, unless `endpoints_file` is.
     #[schemars(with = "Vec<String>", length(min = 1, max = 1024), extend(
         "x-accepts" = "a list of hosts with ports such as [\"10.0.0.1:9191\", \"db.example:9191\"]"))]
     pub endpoints: Vec<Endpoint>,
+    /// A TOML file that holds `endpoints` and perhaps `weights` in place of these here. It is read each second: replace it as a whole
+    /// (write another, then rename it). While it cannot be used, the endpoints it had before stay.
+    #[schemars(extend("x-default" = "none"))]
+    pub endpoints_file: Option<PathBuf>,
     /// How many times the calls of an ordinary endpoint one is to have; those not named here have 1. A host name's weight is that
     /// of each of its addresses.
     #[schemars(with = "BTreeMap<String, u32>", extend(
@@ -131,8 +136,10 @@ pub(crate) enum Sharing {
 pub(crate) struct Settings {
     /// Its name in the configuration, logs and metrics.
     pub name: Arc<str>,
-    /// Hosts (addresses or names) and their ports. At least one.
+    /// Hosts (addresses or names) and their ports. At least one, unless a file lists them.
     pub endpoints: Vec<(String, u16)>,
+    /// The file that lists them instead.
+    pub endpoints_file: Option<PathBuf>,
     /// How many times the calls of an ordinary endpoint some of them are to have.
     pub weights: BTreeMap<(String, u16), u32>,
     /// Until an endpoint that is new or back has its whole share. Zero: at once.
@@ -186,14 +193,14 @@ pub(crate) struct Settings {
 }
 
 impl Options {
-    /// What the backend called `name` is told.
-    pub(crate) fn settings(&self, name: &str) -> Settings {
-        let pair = |endpoint: &Endpoint| (endpoint.host.clone(), endpoint.port);
-        let weights = self.weights.iter().map(|(endpoint, weight)| (pair(endpoint), *weight));
+    /// What the backend called `name` is told. `beside` tells where a path is that stands in the file.
+    pub(crate) fn settings(&self, name: &str, beside: impl Fn(&Path) -> PathBuf) -> Settings {
+        let (endpoints, weights) = listing::pairs(&self.endpoints, &self.weights);
         Settings {
             name: name.into(),
-            endpoints: self.endpoints.iter().map(pair).collect(),
-            weights: weights.collect(),
+            endpoints,
+            endpoints_file: self.endpoints_file.as_deref().map(beside),
+            weights,
             slow_start: self.slow_start.duration(),
             protocol: self.protocol,
             transport: self.transport,
@@ -227,6 +234,11 @@ impl Options {
 }
 
 impl Settings {
+    /// Whether the endpoints are the same by both.
+    pub(super) fn lists_as(&self, other: &Self) -> bool {
+        (&self.endpoints, &self.endpoints_file) == (&other.endpoints, &other.endpoints_file)
+    }
+
     /// What its endpoints speak.
     pub(super) fn speech(&self) -> Speech {
         Speech { transport: self.transport, protocol: self.protocol }
@@ -262,6 +274,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             endpoints: Vec::new(),
+            endpoints_file: None,
             weights: BTreeMap::new(),
             slow_start: Period::from_secs(10),
             protocol: Protocol::Binary,
@@ -293,22 +306,7 @@ impl Default for Options {
 
 impl Section for Options {
     fn problems(&self) -> Vec<Finding> {
-        let mut found = Vec::new();
-        for (at, endpoint) in self.endpoints.iter().enumerate() {
-            if self.endpoints.iter().take(at).any(|earlier| earlier == endpoint) {
-                found.push(Finding::new("endpoints", format!("{endpoint} is listed twice")));
-            }
-        }
-        for (endpoint, weight) in &self.weights {
-            if !self.endpoints.contains(endpoint) {
-                let message = format!("{endpoint} is not one of the endpoints");
-                found.push(Finding::new("weights", message));
-            }
-            if !WEIGHTS.contains(weight) {
-                let message = format!("{weight}, of {endpoint}, is not from 1 to {}", WEIGHTS.end());
-                found.push(Finding::new("weights", message));
-            }
-        }
+        let mut found = listing::problems(&self.endpoints, &self.weights);
         if self.ejection_time_max < self.ejection_time {
             let message =
                 format!("{} is less than ejection_time, {}", self.ejection_time_max, self.ejection_time);
@@ -339,5 +337,3 @@ impl Section for Options {
 
 /// thriftpy2's default for the time that a server waits for a connection's next call.
 const THRIFTPY2_TIMEOUT: Period = Period::from_secs(3);
-/// A share of nothing would be an endpoint that is never found to be back.
-const WEIGHTS: RangeInclusive<u32> = 1..=1000;

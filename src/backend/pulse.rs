@@ -56,7 +56,7 @@ impl Pulse {
 
     /// A byte came.
     pub(super) fn heard(&self) {
-        self.heard.store(self.now(), Ordering::Release);
+        self.heard.store(self.now().max(1), Ordering::Release);
     }
 
     /// For how long nothing came although a call waits. Zero where none does.
@@ -66,6 +66,11 @@ impl Pulse {
         }
         let since = self.since.load(Ordering::Acquire).max(self.heard.load(Ordering::Acquire));
         Duration::from_micros(self.now().saturating_sub(since))
+    }
+
+    /// Whether a byte ever came.
+    pub(super) fn was_heard(&self) -> bool {
+        self.heard.load(Ordering::Acquire) > 0
     }
 
     /// Whether a byte came after `moment`.

@@ -4,6 +4,7 @@ mod asking;
 mod balancing;
 mod blaming;
 mod budgeting;
+mod discovering;
 mod ejecting;
 mod fb303;
 mod lanes;

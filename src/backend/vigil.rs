@@ -34,6 +34,7 @@ impl Backend {
                 }
             }
             self.take_out_failing(&endpoints, now);
+            self.release_lost();
             let next = next(&endpoints, now);
             tokio::select! {
                 biased;
@@ -47,8 +48,7 @@ impl Backend {
     fn found(&self, endpoint: &Endpoint, finding: Finding) {
         self.means.tally.checked(finding);
         endpoint.warns(finding);
-        let effect = endpoint.position.checked(finding, Instant::now(), self.means.chance.share());
-        endpoint.note(effect, None);
+        endpoint.checked(finding, self.means.chance.share());
     }
 
     /// Takes endpoints out whose methods all fail: half of them at most, and never the last. The others' methods are out one by one.

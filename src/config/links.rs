@@ -82,6 +82,17 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
         }
     }
     for (name, backend) in &draft.backends {
+        match (backend.place.gives("endpoints"), backend.place.gives("endpoints_file")) {
+            (true, true) => {
+                let message = "endpoints are given too: it is one or the other";
+                sides.problem(&backend.place, Finding::new("endpoints_file", message));
+            }
+            (false, false) => {
+                let message = "missing: expected a list of hosts with ports such as [\"10.0.0.1:9191\", \"db.example:9191\"], or endpoints_file";
+                sides.problem(&backend.place, Finding::new("endpoints", message));
+            }
+            (true, false) | (false, true) => {}
+        }
         if !draft.listeners.values().any(|listener| listener.options.backend == *name) {
             sides.warning(&backend.place, Finding::new("", "no listener names this backend"));
         }

@@ -74,7 +74,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, password: Option<Secre
         (name, listener)
     });
     let backends = draft.backends.into_iter().map(|(name, section)| {
-        let settings = section.options.settings(&name);
+        let settings = section.options.settings(&name, |path| beside(file, path));
         (name, settings)
     });
     Config {

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Surroundings;
 use super::ledger::Ledger;
-use crate::backend::{self, Backend};
+use crate::backend::{self, Backend, Outside};
 use crate::cache::Cache;
 use crate::cache::local::Local;
 use crate::cache::shared::redis::Redis;
@@ -44,9 +44,6 @@ pub(super) struct Parts {
     /// When backends were down.
     pub(super) ledger: Ledger,
     pub(super) registry: Mutex<Registry>,
-    /// What is kept for the next start.
-    #[allow(dead_code, reason = "whoever keeps something takes it from here")]
-    pub(super) state: Arc<State>,
 }
 
 impl Parts {
@@ -67,7 +64,10 @@ impl Parts {
         let local = Local::new(config.cache.capacity, seed.of("local"));
         let keep = config.cache.shared.as_ref().map(|shared| shared.keep);
         let cache = Arc::new(Cache::new(local, store, keep.unwrap_or_default()));
-        let backends = backends(config, surroundings, &mut registry);
+        let files = Arc::clone(&surroundings.files);
+        let state = Arc::new(State::new(Arc::clone(&files), config.runtime.state_dir.clone()));
+        let outside = Outside { dial: Arc::clone(&surroundings.dial), files, state: Arc::clone(&state) };
+        let backends = backends(config, &outside, seed.of("backends"), &mut registry);
         let traffic: BTreeMap<_, _> =
             backends.keys().map(|name| (name.clone(), Arc::new(Traffic::default()))).collect();
         let flights = Flights::new(config.flights, seed.of("flights"));
@@ -95,10 +95,9 @@ impl Parts {
             tasks: TaskTracker::new(),
             stop,
         };
-        let state = Arc::new(State::new(Arc::clone(&surroundings.files), config.runtime.state_dir.clone()));
-        let ledger = Ledger::new(Arc::clone(&state), &mut registry);
+        let ledger = Ledger::new(state, &mut registry);
         let registry = Mutex::new(registry);
-        Self { gateways, backends, cache, flights, redis, commons, traffic, ledger, registry, state }
+        Self { gateways, backends, cache, flights, redis, commons, traffic, ledger, registry }
     }
 
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there, and reads
@@ -137,15 +136,15 @@ fn routes(listener: &config::Listener, backend: &Backend, counts: &ListenerCount
 
 fn backends(
     config: &Config,
-    surroundings: &Surroundings<impl Sized>,
+    outside: &Outside,
+    seed: Seed,
     registry: &mut Registry,
 ) -> BTreeMap<String, Arc<Backend>> {
     let counts = backend::Counts::default();
     counts.register(registry);
-    let seed = Seed::new(surroundings.seed).of("backends");
     let built = config.backends.iter().map(|(name, settings)| {
         let seed = seed.of(name);
-        (name.clone(), Backend::new(settings.clone(), Arc::clone(&surroundings.dial), seed, &counts))
+        (name.clone(), Backend::new(settings.clone(), outside.clone(), seed, &counts))
     });
     built.collect()
 }

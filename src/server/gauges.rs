@@ -26,6 +26,7 @@ pub(super) struct Gauges {
     generation: Gauge,
     endpoints: Family<Endpoint, Gauge>,
     down: Family<Named, Gauge>,
+    undiscovered: Family<Named, Gauge>,
     retries: Family<Named, Gauge<f64, AtomicU64>>,
     outages: Family<Named, Gauge<f64, AtomicU64>>,
     coverage: Family<Method, Gauge<f64, AtomicU64>>,
@@ -78,6 +79,8 @@ impl Gauges {
         let endpoints = "1 for the state an endpoint is in";
         registry.register("larder_endpoint_state", endpoints, gauges.endpoints.clone());
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
+        let undiscovered = "Whether its file of endpoints is not obeyed, or a name could not be looked up";
+        registry.register("larder_backend_undiscovered", undiscovered, gauges.undiscovered.clone());
         let retries = "Retries that a backend's budget has left";
         registry.register("larder_backend_retry_budget", retries, gauges.retries.clone());
         let outages = "How long the outage has lasted that lasts; 0 where none does";
@@ -104,6 +107,7 @@ impl Gauges {
         for (name, backend) in &parts.backends {
             let named = Named { backend: name.clone() };
             self.down.get_or_create(&named).set(backend.is_down().into());
+            self.undiscovered.get_or_create(&named).set(backend.undiscovered().is_some().into());
             self.retries.get_or_create(&named).set(backend.retries_left());
             let lasting = parts.ledger.lasting(name);
             self.outages.get_or_create(&named).set(lasting.map_or(0.0, |outage| outage.seconds));

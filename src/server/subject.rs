@@ -52,6 +52,8 @@ impl Overview {
             address: endpoint.address.to_string(),
             state: endpoint.standing.as_str().to_owned(),
             reason: endpoint.standing.why().map(|why| why.as_str().to_owned()),
+            held: endpoint.held,
+            idle: endpoint.idle,
             in_flight: endpoint.in_flight as u64,
             connections: endpoint.connections as u64,
         });
@@ -62,6 +64,7 @@ impl Overview {
             name: name.to_owned(),
             down: backend.is_down(),
             endpoints: endpoints.collect(),
+            undiscovered: backend.undiscovered().map(|why| why.to_string()),
             methods_out: backend.methods_out(),
             window: window_status(&window),
             outage: self.parts.ledger.lasting(name),

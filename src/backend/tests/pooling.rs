@@ -165,7 +165,8 @@ async fn a_real_socket_closed_at_rest_is_not_used_again() {
     let mut world = World::of(1);
     let address = listener.local_addr().unwrap();
     world.settings.endpoints = vec![(address.ip().to_string(), address.port())];
-    let backend = Backend::new(world.settings.clone(), Arc::new(Tcp), Seed::new(1), &world.counts);
+    let outside = Outside { dial: Arc::new(Tcp), ..world.outside() };
+    let backend = Backend::new(world.settings.clone(), outside, Seed::new(1), &world.counts);
     for _ in 0..3 {
         let serving = async {
             let (mut stream, _) = listener.accept().await.unwrap();

@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 
 use crate::dial::simulated::Socket;
 use crate::dial::{Dial, Simulated, Stream};
+use crate::files::Memory;
 use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Form, Header, Kind, put_message};
 use crate::wire::{Bounds, Speech, exception};
@@ -259,6 +260,7 @@ fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
 /// A network with servers on it.
 pub(super) struct World {
     pub(super) network: Simulated,
+    pub(super) files: Memory,
     pub(super) settings: Settings,
     pub(super) servers: Vec<Server>,
     pub(super) counts: Counts,
@@ -270,6 +272,7 @@ impl World {
     pub(super) fn of(count: usize) -> Self {
         let settings = Settings {
             name: "users".into(),
+            endpoints_file: None,
             endpoints: (1..=count).map(|n| (format!("10.0.0.{n}"), 9090)).collect(),
             weights: [].into(),
             slow_start: Duration::from_secs(10),
@@ -299,6 +302,7 @@ impl World {
         };
         Self {
             network: Simulated::default(),
+            files: Memory::default(),
             settings,
             servers: Vec::new(),
             counts: Counts::default(),
@@ -324,7 +328,7 @@ impl World {
     }
 
     pub(super) fn backend(&self) -> Arc<Backend> {
-        Backend::new(self.settings.clone(), Arc::new(self.network.clone()), Seed::new(42), &self.counts)
+        Backend::new(self.settings.clone(), self.outside(), Seed::new(42), &self.counts)
     }
 
     pub(super) fn serve(&self, address: SocketAddr) -> Server {

@@ -143,14 +143,14 @@ fn coverage<'a>(seen: &[&BackendStatus]) -> Figure<'a> {
 
 /// How many endpoints are healthy, and which backends lack some.
 fn healths(seen: &[&BackendStatus]) -> String {
-    let total: usize = seen.iter().map(|backend| backend.endpoints.len()).sum();
+    let total: usize = seen.iter().map(|backend| counted(backend)).sum();
     let healthy_ones: usize = seen.iter().map(|backend| healthy(backend)).sum();
     let lacking = seen.iter().filter(|backend| health(backend) < 100.0).map(|backend| {
         let name = plain(&backend.name);
         if backend.down {
             format!("{name} is down")
         } else {
-            format!("{name}: {} of {}", healthy(backend), backend.endpoints.len())
+            format!("{name}: {} of {}", healthy(backend), counted(backend))
         }
     });
     let lacking: Vec<String> = lacking.collect();
@@ -169,7 +169,12 @@ fn complaints(status: &Status) -> Vec<String> {
 }
 
 fn health(backend: &BackendStatus) -> f64 {
-    percent(healthy(backend) as u64, backend.endpoints.len() as u64)
+    percent(healthy(backend) as u64, counted(backend) as u64)
+}
+
+/// The endpoints that should be healthy: an idle address of a name is nobody's loss.
+fn counted(backend: &BackendStatus) -> usize {
+    backend.endpoints.iter().filter(|endpoint| !endpoint.idle).count()
 }
 
 /// An endpoint of a backend that is down may still rotate, because something has to be asked.

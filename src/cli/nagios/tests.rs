@@ -30,6 +30,8 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         address: "127.0.0.1:9191".to_owned(),
         state: (*state).to_owned(),
         reason: None,
+        held: false,
+        idle: false,
         in_flight: 1,
         connections: 3,
     };
@@ -39,6 +41,7 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         name,
         down: false,
         endpoints,
+        undiscovered: None,
         methods_out,
         window: window(&[]),
         outage: None,
@@ -310,4 +313,13 @@ fn a_backend_that_does_not_exist_is_unknown() {
 #[test]
 fn a_range_that_is_none_is_bad_usage() {
     assert!(Command::try_parse_from(["nagios", "--stale-warning", "5%"]).is_err());
+}
+
+#[test]
+fn an_idle_address_of_a_name_is_no_lack_of_health() {
+    let mut name = backend("users", &["rotating", "ejected"]);
+    name.endpoints[1].idle = true;
+    let (state, text) = judge(&asked(&[]), &status(vec![name]));
+    assert_eq!(state, State::Ok, "{text}");
+    assert!(text.starts_with("1 of 1 endpoints healthy"), "{text}");
 }
