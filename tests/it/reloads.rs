@@ -1,12 +1,15 @@
-//! What changes of a backend while calls are under way: none of them is lost.
+//! What changes of a backend while calls are under way, by reloads and by files: none of them is lost.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::harness::*;
 
 /// Clients that call without a pause, and what they were answered.
+#[derive(Default)]
 struct Load {
     calls: AtomicUsize,
     over: AtomicBool,
@@ -34,6 +37,23 @@ impl Load {
         answers
     }
 
+    /// Goes on with clients until `change` is over, and says which port answered how often.
+    fn during(&self, gateway: &Gateway, change: impl FnOnce()) -> BTreeMap<String, usize> {
+        thread::scope(|scope| {
+            let run = |client| move || self.run(gateway, client);
+            let clients: Vec<_> = (0..CLIENTS as i64).map(|client| scope.spawn(run(client))).collect();
+            self.goes_on();
+            change();
+            self.goes_on();
+            self.over.store(true, Ordering::Relaxed);
+            let mut all = BTreeMap::new();
+            for (port, count) in clients.into_iter().flat_map(|client| client.join().unwrap()) {
+                *all.entry(port).or_default() += count;
+            }
+            all
+        })
+    }
+
     /// Waits until every client is answered what it asks from here on.
     fn goes_on(&self) {
         let before = self.calls.load(Ordering::Relaxed);
@@ -45,13 +65,13 @@ impl Load {
 fn a_backend_changes_under_load_and_no_call_is_lost() {
     let mut servers = [(); 3].map(|()| python_backend(Library::Thriftpy2, Wire::unframed()));
     let [one, two, three] = [0, 1, 2].map(|at: usize| servers[at].address());
-    let config = |endpoints: &[std::net::SocketAddr], options: &str| {
+    let config = |endpoints: &[SocketAddr], options: &str| {
         let builder = endpoints.iter().fold(gateway(), |builder, address| builder.endpoint(*address));
         builder.backend_speaks(Wire::unframed()).backend(options).text()
     };
     let gateway = Gateway::start(&config(&[one, two], ""));
-    let load = Load { calls: AtomicUsize::new(0), over: AtomicBool::new(false) };
-    let reload = |endpoints: &[std::net::SocketAddr], options: &str, changed: &[&str]| {
+    let load = Load::default();
+    let reload = |endpoints: &[SocketAddr], options: &str, changed: &[&str]| {
         load.goes_on();
         gateway.configure(&config(endpoints, options));
         let (status, answer) = gateway.command("/reload");
@@ -60,15 +80,7 @@ fn a_backend_changes_under_load_and_no_call_is_lost() {
         assert_eq!(answer["changes"], serde_json::json!(changed));
         load.goes_on();
     };
-    let answers = thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS as i64)
-            .map(|client| {
-                scope.spawn({
-                    let (load, gateway) = (&load, &gateway);
-                    move || load.run(gateway, client)
-                })
-            })
-            .collect();
+    let answers = load.during(&gateway, || {
         reload(&[two, three], "", &["endpoints"]);
         servers[0].kill();
         reload(&[two, three], "timeout = '20s'\nidle_timeout = '1s'", &["idle_timeout", "timeout"]);
@@ -76,13 +88,83 @@ fn a_backend_changes_under_load_and_no_call_is_lost() {
         reload(&[two, three], "max_connections = 16\nretries = 0", &["max_connections", "retries"]);
         reload(&[three], "", &["endpoints", "max_connections", "retries"]);
         servers[1].kill();
-        load.goes_on();
-        load.over.store(true, Ordering::Relaxed);
-        clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>()
     });
     for address in [one, two, three] {
-        let port = address.port().to_string();
-        assert!(answers.iter().any(|answers| answers.contains_key(&port)), "{port} in {answers:?}");
+        assert!(answers.contains_key(&address.port().to_string()), "{address} in {answers:?}");
     }
     assert_eq!(gateway.metric("larder_faults_total", &[]), 0);
+}
+
+/// Replaces a file of endpoints as a whole.
+fn list(file: &Path, endpoints: &[SocketAddr]) {
+    let new = file.with_extension("new");
+    let endpoints: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+    std::fs::write(&new, format!("# as of now\nendpoints = {endpoints:?}\n")).unwrap();
+    std::fs::rename(new, file).unwrap();
+}
+
+/// A gateway's configuration whose endpoints stand in a file.
+fn listed_in(file: &Path, builder: Builder) -> String {
+    let option = format!("endpoints_file = '{}'", file.display());
+    builder.backend_speaks(Wire::unframed()).backend(&option).text().replace("endpoints = []\n", "")
+}
+
+fn endpoints(gateway: &Gateway) -> usize {
+    let (_, status) = gateway.page("/status").unwrap();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    status["backends"][0]["endpoints"].as_array().unwrap().len()
+}
+
+#[test]
+fn a_file_of_endpoints_is_replaced_under_load_and_no_call_is_lost() {
+    let mut servers = [(); 2].map(|()| python_backend(Library::Thriftpy2, Wire::unframed()));
+    let [one, two] = [0, 1].map(|at: usize| servers[at].address());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("users.toml");
+    list(&file, &[one]);
+    let gateway = Gateway::start(&listed_in(&file, gateway()));
+    let load = Load::default();
+    let answers = load.during(&gateway, || {
+        list(&file, &[one, two]);
+        eventually(|| endpoints(&gateway) == 2);
+        load.goes_on();
+        list(&file, &[two]);
+        eventually(|| endpoints(&gateway) == 1);
+        load.goes_on();
+        servers[0].kill();
+        std::fs::write(&file, "endpoints = [").unwrap();
+        gateway.logs(&["endpoints cannot be read, the last ones stay", "line 1"]);
+        assert_eq!(gateway.metric("larder_backend_undiscovered", &[]), 1);
+        load.goes_on();
+        list(&file, &[two]);
+        eventually(|| gateway.metric("larder_backend_undiscovered", &[]) == 0);
+    });
+    for address in [one, two] {
+        assert!(answers.contains_key(&address.port().to_string()), "{address} in {answers:?}");
+    }
+    assert_eq!(gateway.metric("larder_faults_total", &[]), 0);
+}
+
+#[test]
+fn a_start_without_its_file_knows_what_the_last_run_knew() {
+    let server = python_backend(Library::Thriftpy2, Wire::unframed());
+    let folder = tempfile::tempdir().unwrap();
+    let (file, state) = (folder.path().join("users.toml"), folder.path().join("state"));
+    list(&file, &[server.address()]);
+    let keeping = gateway().section("runtime", &format!("state_dir = '{}'", state.display()));
+    let text = listed_in(&file, keeping);
+    let mut first = Gateway::start(&text);
+    assert_eq!(first.client().get_user(7).user_id(), 7);
+    let kept = state.join("endpoints-users.json");
+    eventually(|| kept.exists());
+    first.kill();
+    std::fs::remove_file(&file).unwrap();
+    let mut second = Gateway::start(&text);
+    assert_eq!(second.client().get_user(7).user_id(), 7);
+    second.logs(&["endpoints of the last run stand in"]);
+    second.kill();
+    std::fs::write(&kept, "[{").unwrap();
+    let third = Gateway::start(&text);
+    assert!(third.client().get_user(7).is_exception());
+    third.logs(&["state is broken, and is ignored", "endpoints-users.json"]);
 }
