@@ -63,6 +63,11 @@ impl Line {
         while self.owed.is_some() && self.take().is_some() {}
     }
 
+    /// Gives out nothing any more: whoever is in the line leaves it at once.
+    pub(super) fn close(&self) {
+        self.permits.close();
+    }
+
     /// A permit, if one is left that nobody in the line was given.
     pub(super) fn take(&self) -> Option<Permit> {
         Arc::clone(&self.permits).try_acquire_owned().ok().map(|permit| self.permit(permit))

@@ -123,8 +123,10 @@ impl Pool {
         self.keep(keep);
     }
 
-    /// Keeps no connection any more. Calls under way end on those that they have.
+    /// Keeps no connection any more, and gives none. Calls under way end on those that they have.
     pub(super) fn close(&self) {
+        self.permits.close();
+        self.lanes.close();
         let keep = Keep { time: Duration::ZERO, ..self.lock().keep };
         self.keep(keep);
     }

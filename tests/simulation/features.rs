@@ -53,6 +53,8 @@ pub(crate) enum Feature {
     SoftTimeouts,
     /// Rules that change under way.
     Reloads,
+    /// Endpoints that are not listed for a time.
+    Moves,
     /// Rules that are observed or switched off.
     Modes,
     /// Rules that shorten the ttl of some entries.

@@ -4,6 +4,7 @@ mod ages;
 mod congestion;
 mod effects;
 mod leftovers;
+mod members;
 mod outage;
 mod record;
 mod replies;
@@ -67,6 +68,8 @@ pub(crate) enum Sentence {
     NobodyElsePays,
     /// Observed and switched-off rules change nothing.
     ModesChangeNothing,
+    /// Nothing is asked of an endpoint that is not listed.
+    OnlyListed,
     /// Connections and memory stay within their bounds.
     InBounds,
     /// When all is quiet, nothing is left over.
@@ -87,6 +90,7 @@ pub(crate) fn judge(world: &World, events: &[Event]) -> Vec<Complaint> {
     outage::judge(&record, &mut say);
     waits::judge(&record, &mut say);
     leftovers::judge(&record, &mut say);
+    members::judge(&record, &mut say);
     complaints
 }
 

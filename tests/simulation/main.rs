@@ -17,6 +17,7 @@ mod thrift;
 mod clients;
 mod endpoints;
 mod features;
+mod generations;
 mod rules;
 mod service;
 mod world;

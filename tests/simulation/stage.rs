@@ -19,8 +19,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::generations::Generation;
 use crate::history::{Did, Event, History, What};
-use crate::rules::{Ms, Rule};
+use crate::rules::Ms;
 use crate::service::IDL;
 use crate::world::{Act, Air, Side, TierState, World};
 use crate::{clients, endpoints};
@@ -121,8 +122,8 @@ impl Stage {
         sleep_until(self.began + Duration::from_millis(at)).await;
     }
 
-    fn config(&self, gateway: usize, rules: &[Rule]) -> Config {
-        let text = self.world.configuration(gateway, rules);
+    fn config(&self, gateway: usize, generation: &Generation) -> Config {
+        let text = self.world.configuration(gateway, generation);
         let read = |path: &FilePath| match path.extension().and_then(|extension| extension.to_str()) {
             Some("toml") => Ok(text.clone()),
             Some("thrift") => Ok(IDL.to_owned()),
@@ -136,8 +137,8 @@ impl Stage {
     async fn start_gateways(self: &Arc<Self>, gateways: &Gateways) -> Option<Memory> {
         let stage = Arc::clone(self);
         self.network.tap(move |route, direction, passage| stage.passed(route, direction, passage));
-        let rules = &self.world.generations[0].rules;
-        self.note(What::Rules { generation: 0, rules: rules.clone() });
+        let first = &self.world.generations[0];
+        self.note(What::Rules { generation: 0, rules: first.rules.clone() });
         let memory =
             self.world.tier.as_ref().map(|_| {
                 Memory::new(Clock::starting_at(EPOCH), Duration::from_millis(50), Counts::default())
@@ -155,7 +156,7 @@ impl Stage {
                 seed: Seed::new(self.world.seed).of("gateway").of(&number.to_string()).number(),
                 store,
             };
-            let running = server::start(self.config(number, rules), surroundings).await.unwrap();
+            let running = server::start(self.config(number, first), surroundings).await.unwrap();
             gateways.lock().unwrap().push(running);
         }
         memory
@@ -179,7 +180,7 @@ async fn reload(stage: Arc<Stage>, gateways: Gateways) {
     for (generation, next) in stage.world.generations.iter().enumerate().skip(1) {
         stage.until(next.at).await;
         for (number, running) in gateways.lock().unwrap().iter_mut().enumerate() {
-            running.reload(stage.config(number, &next.rules));
+            running.reload(stage.config(number, next));
         }
         stage.note(What::Rules { generation, rules: next.rules.clone() });
     }

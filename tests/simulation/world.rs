@@ -10,8 +10,8 @@ use rand::seq::IndexedRandom;
 use crate::clients::{self, Client};
 use crate::endpoints::{self, Endpoint, Temper};
 use crate::features::Feature;
-use crate::rules::{Mode, Ms, Rule, Tiers};
-use crate::service::Method;
+use crate::generations::{self, Generation, Terms};
+use crate::rules::Ms;
 use crate::thrift::{Protocol, Transport, Wire};
 
 #[derive(Clone, Debug)]
@@ -47,13 +47,6 @@ pub(crate) struct Limits {
     pub(crate) retry_percent: u32,
     pub(crate) retry_burst: u32,
     pub(crate) local_capacity: usize,
-}
-
-/// Rules, and from when on they are in force.
-#[derive(Clone, Debug)]
-pub(crate) struct Generation {
-    pub(crate) at: Ms,
-    pub(crate) rules: Vec<Rule>,
 }
 
 /// What the network is like on both sides of the gateway.
@@ -136,15 +129,14 @@ impl World {
         let weather = weather(&mut stream(seed, "weather", 0));
         let calm = has(&mut random, Feature::Twins, 20);
         let disputed = has(&mut random, Feature::Disputes, 12);
-        let terms = Terms { idl, shared, disputed };
+        let terms = Terms { idl, shared, disputed, endpoints: endpoint_count };
         let keys = if disputed { 2 } else { 5 };
         let temper = match (calm, disputed) {
             (true, _) => Temper::Calm,
             (false, true) => Temper::Fickle,
             (false, false) => Temper::Any,
         };
-        let mut generations = generations(&mut stream(seed, "rules", 0), length, &terms);
-        soften(&mut stream(seed, "soft", 0), &mut generations);
+        let generations = generations::draw(seed, length, &terms);
         Self {
             calm,
             generations,
@@ -169,8 +161,13 @@ impl World {
         (self.calm && alone.clients.len() < self.clients.len()).then_some(alone)
     }
 
-    /// The configuration of a gateway under these rules.
-    pub(crate) fn configuration(&self, gateway: usize, rules: &[Rule]) -> String {
+    /// Whether an endpoint is not listed for a time.
+    pub(crate) fn may_be_absent(&self, endpoint: usize) -> bool {
+        self.generations.iter().any(|generation| generation.absent == Some(endpoint))
+    }
+
+    /// The configuration of a gateway in this generation.
+    pub(crate) fn configuration(&self, gateway: usize, generation: &Generation) -> String {
         let Limits { max_connections, max_waiting, calls_per_connection, message_time, .. } = self.limits;
         let mut listener = String::new();
         if self.idl {
@@ -180,8 +177,10 @@ impl World {
             listener += &format!("client_timeout = \"{timeout}ms\"\n");
         }
         let timeout = self.limits.backend_timeout.map(|timeout| format!("timeout = \"{timeout}ms\"\n"));
-        let endpoints: Vec<String> =
-            (1..=self.endpoints.len()).map(|n| format!("\"10.3.0.{n}:9191\"")).collect();
+        let endpoints: Vec<String> = (0..self.endpoints.len())
+            .filter(|n| generation.absent != Some(*n))
+            .map(|n| format!("\"10.3.0.{}:9191\"", n + 1))
+            .collect();
         format!(
             "[admin]\nbind = \"10.2.0.{host}:9099\"\n\
              [limits]\nframe = {MESSAGE}\nmessage = {MESSAGE}\nbuffered = {BUFFERED}\ncalls_per_connection = {calls_per_connection}\nmessage_time = \"{message_time}ms\"\n\
@@ -203,7 +202,7 @@ impl World {
             capacity = self.limits.local_capacity,
             shared =
                 if self.tier.is_some() { "[cache.shared]\nurl = \"redis://10.4.0.1:6379\"\n" } else { "" },
-            rules = crate::rules::toml(rules, self.idl),
+            rules = crate::rules::toml(&generation.rules, self.idl),
         )
     }
 }
@@ -233,105 +232,6 @@ fn weather(random: &mut StdRng) -> Weather {
         buffer: *[64 << 10, 64 << 10, 512].choose(random).unwrap(),
     };
     Weather { clients: air(), backends: air() }
-}
-
-/// What rules are drawn for.
-#[derive(Clone, Copy, Debug)]
-struct Terms {
-    idl: bool,
-    shared: bool,
-    /// Answers grow old at once, and one often takes back what another said.
-    disputed: bool,
-}
-
-fn generations(random: &mut StdRng, length: Ms, terms: &Terms) -> Vec<Generation> {
-    let mut generations = vec![Generation { at: 0, rules: rules(random, terms) }];
-    if has(random, Feature::Reloads, 40) {
-        for _ in 0..random.random_range(1..=3) {
-            let at = random.random_range(1_000..length);
-            let mut next = generations.last().unwrap().rules.clone();
-            let fresh = rules(random, terms);
-            for (rule, other) in next.iter_mut().zip(fresh) {
-                if random.random_bool(0.4) {
-                    *rule = other;
-                }
-            }
-            generations.push(Generation { at, rules: next });
-        }
-        generations.sort_by_key(|generation| generation.at);
-    }
-    generations
-}
-
-fn rules(random: &mut StdRng, terms: &Terms) -> Vec<Rule> {
-    let mut look = cached(random, Method::Look, terms);
-    let modes = Feature::Modes.is_on();
-    look.mode = *[Mode::Observe, Mode::Off].choose(random).unwrap();
-    look.timeout = random.random_bool(0.5).then(|| random.random_range(100..800));
-    if !modes {
-        look = Rule { ttl: None, ..Rule::of(Method::Look) };
-    }
-    let again = Rule {
-        idempotent: true,
-        timeout: random.random_bool(0.5).then(|| random.random_range(300..2_000)),
-        fallback: terms.idl && random.random_bool(0.3),
-        ..Rule::of(Method::Again)
-    };
-    let mut all = vec![cached(random, Method::Get, terms), cached(random, Method::Find, terms), look, again];
-    if !terms.idl {
-        all.push(Rule { oneway: true, ..Rule::of(Method::Tell) });
-    }
-    all
-}
-
-fn cached(random: &mut StdRng, method: Method, terms: &Terms) -> Rule {
-    let exceptions = Feature::Exceptions.is_on();
-    let ttl = *[0, 50, 500, 2_000, 10_000, 60_000].choose(random).unwrap();
-    let removals = Feature::Removals.is_on();
-    let kept = if exceptions && (random.random_bool(0.4) || !removals) { vec![1] } else { Vec::new() };
-    let failures = if exceptions && (random.random_bool(0.5) || !removals) { vec![2] } else { Vec::new() };
-    let rule = Rule {
-        ttl: Some(ttl),
-        jitter: if has(random, Feature::Jitter, 30) { random.random_range(1..=50) } else { 0 },
-        revalidate: *[0, 0, 300, 5_000].choose(random).unwrap(),
-        error: *[0, 2_000, 20_000, 3_600_000].choose(random).unwrap(),
-        timeout: random.random_bool(0.6).then(|| random.random_range(200..2_000)),
-        fallback: terms.idl && random.random_bool(0.2),
-        kept_exceptions: kept,
-        exception_ttl: *[200, 2_000].choose(random).unwrap(),
-        failure_exceptions: failures,
-        revision: random.random_range(0..2),
-        tiers: if terms.shared {
-            *[Tiers::Local, Tiers::Shared, Tiers::Both, Tiers::Both].choose(random).unwrap()
-        } else {
-            Tiers::Local
-        },
-        reply_max: if has(random, Feature::Evictions, 20) { 300 } else { 1 << 20 },
-        ..Rule::of(method)
-    };
-    if !terms.disputed {
-        return rule;
-    }
-    Rule {
-        ttl: Some(*[0, 50].choose(random).unwrap()),
-        revalidate: 5_000,
-        timeout: Some(2_000),
-        kept_exceptions: Vec::new(),
-        failure_exceptions: Vec::new(),
-        ..rule
-    }
-}
-
-/// Gives some rules a soft timeout; a rule that stays as it is keeps it.
-fn soften(random: &mut StdRng, generations: &mut [Generation]) {
-    if !has(random, Feature::SoftTimeouts, 50) {
-        return;
-    }
-    for method in [Method::Get, Method::Find] {
-        let soft = random.random_bool(0.7).then(|| *[20, 100, 300].choose(random).unwrap());
-        let rules = generations.iter_mut().flat_map(|generation| &mut generation.rules);
-        rules.filter(|rule| rule.method == method).for_each(|rule| rule.soft = soft);
-    }
 }
 
 fn incidents(random: &mut StdRng, length: Ms) -> Vec<Incident> {

@@ -62,6 +62,23 @@ async fn calls_end_where_they_are_and_others_go_to_the_endpoints_that_are_left()
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_in_the_line_of_an_endpoint_that_is_gone_goes_elsewhere_at_once() {
+    let mut world = World::of(1);
+    world.settings.max_waiting = 100;
+    let backend = world.start();
+    world.all(Act::AnswerAfter(LATER));
+    let calls = asks(&backend, 7).await;
+    let joined = world.serve("10.0.0.2:9090".parse().unwrap());
+    world.settings.endpoints = vec![("10.0.0.2".to_owned(), 9090)];
+    backend.reload(world.settings.clone());
+    tokio::time::sleep(MS).await;
+    assert_eq!((world.calls(), joined.calls()), (4, 3));
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_did_not_change_keeps_its_standing() {
     let mut world = World::of(2);
     let backend = world.watch();

@@ -17,7 +17,11 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
                     *gateway,
                     (event.at, [*connections, *held, *flights, *calls, *writes, links.iter().sum()]),
                 );
-                if let Some(links) = links.iter().find(|links| **links > most) {
+                // One that comes back finds calls under way on the connections that it had before.
+                let times = |endpoint| if record.world.may_be_absent(endpoint) { 2 } else { 1 };
+                let over =
+                    links.iter().enumerate().find(|(endpoint, links)| **links > most * times(*endpoint));
+                if let Some((_, links)) = over {
                     let why = format!(
                         "gateway {gateway} has {links} connections to an endpoint, and may have {most}"
                     );

@@ -7,12 +7,13 @@ use crate::service::Content;
 
 impl Record<'_> {
     /// Whether the endpoint of an attempt may have been out of its gateway's rotation at any moment from then until `until`: it
-    /// takes no connections, or has failed that gateway as often as takes it out.
+    /// is not always listed, takes no connections, or has failed that gateway as often as takes it out.
     pub(super) fn may_be_out(&self, attempt: &Attempt, until: Moment) -> bool {
         let from = attempt.sent.saturating_sub(TROUBLE_LASTS);
         let endpoint = &self.world.endpoints[attempt.endpoint];
         // Connections that are not taken leave no trace in the history.
-        if endpoint.habits.one_at_a_time || refuses(&endpoint.moods, from, until) {
+        let away = self.world.may_be_absent(attempt.endpoint);
+        if away || endpoint.habits.one_at_a_time || refuses(&endpoint.moods, from, until) {
             return true;
         }
         let asked = self.attempts.values();
