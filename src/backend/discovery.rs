@@ -175,10 +175,15 @@ impl Backend {
     /// Takes over what the file of endpoints says, or says why not; then those that it listed before stay.
     fn take_over(&self, path: &Path, read: &Result<Vec<u8>, String>) {
         let (backend, file) = (self.name(), path.display());
+        // A reload may have named another source while this one was read.
+        let is_named = || self.means.settings().endpoints_file.as_deref() == Some(path);
         match read.as_ref().map_err(String::clone).and_then(|content| Listing::parse(content)) {
             Ok(listing) => {
                 let (endpoints, weights) = listing.pairs();
                 let mut roster = self.discovery.roster();
+                if !is_named() {
+                    return;
+                }
                 self.discovery.find_flaw(None);
                 roster.begin_update();
                 roster.list(&endpoints, &weights);
@@ -186,6 +191,7 @@ impl Backend {
                 self.await_names(&roster);
                 info!(%backend, %file, endpoints = endpoints.len(), "endpoints are read");
             }
+            Err(_) if !is_named() => return,
             Err(why) => {
                 warn!(%backend, %file, why, "endpoints cannot be read, the last ones stay");
                 let why: Arc<str> = format!("{file}: {why}").into();

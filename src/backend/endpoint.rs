@@ -103,6 +103,7 @@ impl Endpoint {
     /// Whether it is held although it is gone: then it is checked all the time.
     pub(super) fn hold(&self, held: bool, settings: &Settings) {
         if self.is_held.swap(held, Ordering::AcqRel) != held {
+            self.missed.store(0, Ordering::Release);
             self.position.obey(self.pace(settings), Instant::now());
         }
     }
