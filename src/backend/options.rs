@@ -233,6 +233,11 @@ impl Options {
     }
 }
 
+/// Why a file of endpoints that holds this cannot be used.
+pub(crate) fn flaw_of_list(content: &str) -> Option<String> {
+    Listing::parse(content.as_bytes()).err()
+}
+
 impl Settings {
     /// Whether the endpoints are the same by both.
     pub(super) fn lists_as(&self, other: &Self) -> bool {

@@ -10,8 +10,10 @@ use super::governed::Schemas;
 use super::outside::{Outside, beside};
 use super::text::Text;
 use super::{Config, Listener, Loaded, Problem, governed, links};
+use crate::backend::options::flaw_of_list;
 use crate::cache::shared::redis::Secret;
 use crate::rule::method::Governed;
+use crate::setting::Finding;
 
 /// Reads and checks the file at `path`.
 pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
@@ -41,10 +43,28 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
         }
     }
     warnings.extend(draft.sections().into_iter().flat_map(|(_, section)| section.warnings(path)));
+    warnings.extend(lists(&draft, path, outside));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
     let config = problems.is_empty().then(|| assemble(draft, path, &schemas, password));
     Loaded { config, problems, warnings }
+}
+
+/// What is wrong with the files of endpoints: no more than unwise, for whoever writes them may not have done so yet.
+fn lists(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for section in draft.backends.values() {
+        let Some(list) = &section.options.endpoints_file else { continue };
+        let list = beside(file, list);
+        let flaw = match (outside.read_file)(&list) {
+            Ok(content) => flaw_of_list(&content),
+            Err(error) => Some(error.to_string()),
+        };
+        let finding =
+            |why| Finding::new("endpoints_file", format!("{} cannot be used now: {why}", list.display()));
+        found.extend(flaw.map(|why| section.place.problem(file, finding(why))));
+    }
+    found
 }
 
 /// The password of the shared tier, if it has one.

@@ -34,6 +34,8 @@ fn load(text: &str) -> Loaded {
             Ok("service UserService {\n  void login(1: string name)\n  i64 getUser()\n}".to_owned())
         }
         Some("users2.thrift") => Ok(format!("{IDL}\n// changed")),
+        Some("list.toml") => Ok("endpoints = [\"h:1\"]".to_owned()),
+        Some("cut.toml") => Ok("endpoints = [\"h:1\",".to_owned()),
         Some("other") => Ok("open\n".to_owned()),
         Some("secret") => Ok("sesame\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
@@ -276,6 +278,30 @@ fn the_embedded_file_is_good_and_says_every_default() {
         .filter(|option| sections.iter().any(|section| option.starts_with(&format!("{section}."))))
         .collect();
     assert_eq!(changed, Vec::<&String>::new(), "options whose default the file gives wrongly");
+}
+
+#[test]
+fn endpoints_stand_here_or_in_a_file_that_may_not_be_there_yet() {
+    let base = |options: &str| BASE.replace("endpoints = [\"127.0.0.1:9191\"]", options);
+    let warns = |options: &str, expected: &[&str]| {
+        let loaded = load(&base(options));
+        assert_eq!(loaded.problems, []);
+        said(&loaded.warnings, expected);
+    };
+    warns("endpoints_file = \"list.toml\"", &[]);
+    warns(
+        "endpoints_file = \"no.toml\"",
+        &["7: backends.users.endpoints_file: no.toml cannot be used now: "],
+    );
+    warns(
+        "endpoints_file = \"cut.toml\"",
+        &["7: backends.users.endpoints_file: cut.toml cannot be used now: line 1: "],
+    );
+    refused(&base(""), &["6: backends.users.endpoints: missing: expected a list of hosts"]);
+    refused(
+        &base("endpoints = [\"h:1\"]\nendpoints_file = \"list.toml\""),
+        &["8: backends.users.endpoints_file: endpoints are given too: it is one or the other"],
+    );
 }
 
 #[test]
