@@ -31,7 +31,7 @@ use crate::log::Lines;
 
 use connection::Connection;
 use held::Held;
-pub(crate) use options::{DuplicateSeqid, Settings};
+pub(crate) use options::{DuplicateSeqid, OnClose, Settings};
 use patience::Patience;
 use places::Places;
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use thrift::ApplicationErrorKind;
 
 use crate::clock::Millis;
+use crate::dial::End;
 use crate::entry::Entry;
 use crate::fault::Fault;
 use crate::outcome::Outcome;
@@ -116,6 +117,12 @@ impl Reply {
             fault: None,
             spare: None,
         }
+    }
+
+    /// Whether all that the client is told is that the backend ended its connection.
+    pub(crate) fn stands_for_a_close(&self) -> bool {
+        let has_ended = matches!(self.fault, Some(Fault::Closed { end: End::Closed | End::Cut, .. }));
+        has_ended && matches!((&self.body, self.outcome), (Body::Struct(..), Outcome::Failed))
     }
 
     /// The same reply, beside which this old entry was at hand.

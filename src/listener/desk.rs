@@ -11,12 +11,12 @@ use super::end::End;
 use super::fence::Fence;
 use super::line::{Line, Stage};
 use super::outbox::{Echo, Outbox};
-use super::{DuplicateSeqid, Front};
+use super::{DuplicateSeqid, Front, OnClose};
 use crate::call::CallRef;
 use crate::clock::Millis;
 use crate::gateway::caller::Caller;
 use crate::gateway::reply::{Body, Reply};
-use crate::gateway::route::Route;
+use crate::gateway::route::{Decision, Route};
 use crate::gateway::{Batch, Gateway, Turn};
 use crate::outcome::Outcome;
 use crate::rule::sessions::Leaves;
@@ -276,6 +276,9 @@ impl Desk {
         asked.route.count(&reply, time);
         gateway.counts.call(outcome, now.saturating_duration_since(asked.arrived), age, time);
         log(&reply, &asked.route, gateway);
+        if self.hands_on(&reply, &asked.route) {
+            return Err(End::Backend);
+        }
         let echo = Echo { speech, method: asked.method(), seqid: asked.seqid, form: asked.form };
         self.outbox.put(&reply, &echo);
         Ok(true)
@@ -286,6 +289,15 @@ impl Desk {
     fn is_late(&self, arrived: Instant, now: Instant) -> bool {
         let bound = self.front.settings.client_timeout;
         bound.is_some_and(|bound| now.saturating_duration_since(arrived) >= bound)
+    }
+
+    /// Whether what the backend did to its own connection is done to the client's.
+    fn hands_on(&self, reply: &Reply, route: &Route) -> bool {
+        let passes = match &route.decision {
+            Decision::Pass | Decision::Observe(_) => true,
+            Decision::Cache(_) | Decision::Refuse => false,
+        };
+        passes && self.front.settings.on_close == OnClose::Close && reply.stands_for_a_close()
     }
 
     fn repeats(&self, seqid: i32, now: Instant) -> Result<(), End> {

@@ -30,6 +30,8 @@ pub(super) enum End {
     Buffered,
     /// The backend connection that belongs to this client was lost.
     Session,
+    /// The backend closed its connection on a call of this client, which is to see that.
+    Backend,
 }
 
 impl End {
@@ -48,6 +50,7 @@ impl End {
             Self::Idle => "idle_time",
             Self::Buffered => "buffered",
             Self::Session => "session",
+            Self::Backend => "backend",
         });
         let limit = match self {
             Self::MessageTime => "message_time",
@@ -64,7 +67,8 @@ impl End {
             | Self::Broken
             | Self::DuplicateSeqid
             | Self::LateReply
-            | Self::Session => return,
+            | Self::Session
+            | Self::Backend => return,
         };
         counts.limit(limit);
     }

@@ -39,6 +39,10 @@ pub(crate) struct Options {
     /// What a call means whose sequence id is that of a call still unanswered on its connection. `close`: its
     /// client has given up, so the connection is closed unanswered. `allow`: nothing.
     pub duplicate_seqid: DuplicateSeqid,
+    /// What a client gets whose call the backend ended the connection on without a reply, where no rule caches the method: `exception`
+    /// says so and keeps the client's connection, `close` closes it, as the client would see it without the gateway; its calls behind
+    /// that one get no reply either. For clients that connect anew after a transport error and know no exception that says the same.
+    pub on_close: OnClose,
     /// What a call of a method means that is known to make a session, such as `set_ugi`, `OpenSession`, `login` or
     /// `authenticate`. `own`: its connection gets a backend connection of its own from then on, and nothing of it is
     /// answered from the cache, kept or shared. `shared`: nothing; for services that remember nothing for a connection.
@@ -79,6 +83,16 @@ pub(crate) enum DuplicateSeqid {
     Allow,
 }
 
+/// What becomes of a client's connection when the backend ended its own on a call of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnClose {
+    /// The call is answered by an exception that says so.
+    Exception,
+    /// It is closed too.
+    Close,
+}
+
 /// What a listener must know of its clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -90,6 +104,8 @@ pub(crate) struct Settings {
     pub client_timeout: Option<Duration>,
     /// What a call means that has the sequence id of one still unanswered.
     pub duplicate_seqid: DuplicateSeqid,
+    /// What becomes of a client's connection when the backend ended its own on a call that no rule caches.
+    pub on_close: OnClose,
     /// What a call of a method means that is known to make a session.
     pub sessions: Sessions,
     /// Bounds on messages.
@@ -122,6 +138,7 @@ impl Options {
             },
             client_timeout: self.client_timeout.map(Period::duration),
             duplicate_seqid: self.duplicate_seqid,
+            on_close: self.on_close,
             sessions: self.sessions,
             bounds: limits.bounds,
             calls_max: limits.calls_per_connection,
@@ -144,6 +161,7 @@ impl Default for Options {
             protocol: Protocol::Detect,
             client_timeout: None,
             duplicate_seqid: DuplicateSeqid::Close,
+            on_close: OnClose::Exception,
             sessions: Sessions::Own,
         }
     }

@@ -131,3 +131,20 @@ fn the_tracking_handshake_is_answered_by_the_gateway() {
     client.email(7);
     assert!(backend.seen().iter().all(|call| call.name == "getUser"));
 }
+
+/// To thriftpy2 an undeclared exception of the handler is an end of the connection, which its client meets by connecting anew.
+#[test]
+fn a_close_that_is_handed_on_looks_as_it_does_without_a_gateway() {
+    for library in [Library::Thriftpy2, Library::Apache] {
+        let server = python_backend(Library::Thriftpy2, Wire::unframed());
+        let through = gateway().listener("on_close = 'close'").endpoint(server.address());
+        let through = through.backend_speaks(Wire::unframed()).start();
+        let [straight, handed_on] = [server.address(), through.address()].map(|address| {
+            let mut client = PythonClient::connect(address, library, Wire::unframed());
+            client.email(7);
+            client.call("getUser", json!([500, "t"]))
+        });
+        assert_eq!(straight, handed_on);
+        assert_eq!(through.closed("backend"), 1);
+    }
+}

@@ -90,3 +90,33 @@ async fn a_stop_does_not_wait_for_the_rest_of_a_call() {
     assert!(whole.reply().await.is_some(), "what was read is answered");
     stop.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_close_of_the_backend_is_an_exception_or_handed_on_as_the_listener_says() {
+    for (listener, handed_on) in [("", 0), ("on_close = 'close'", 1)] {
+        let world = World::new(Given { listener, ..Given::default() }).await;
+        let mut client = world.client().await;
+        client.call(&[("count", 0), ("close", 0), ("count", 0)]).await;
+        assert_eq!(client.reply().await, Some((1, Kind::Reply, 1)), "what was answered before leaves");
+        let kinds = [client.reply().await, client.reply().await].map(|reply| reply.map(|(_, kind, _)| kind));
+        let expected = if handed_on == 1 { [None, None] } else { [Some(Kind::Exception), Some(Kind::Reply)] };
+        assert_eq!(kinds, expected);
+        assert_eq!(world.closed("backend"), handed_on);
+        assert_eq!(
+            world.metric("larder_faults_total{listener=\"it\",method=\"_OTHER\",fault=\"closed\"}"),
+            1.0
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_is_not_handed_on_where_a_rule_caches() {
+    let rules = "[rules.'S.close']\nttl = '1s'\nidempotent = true";
+    let given = Given { listener: "on_close = 'close'", rules, ..Given::default() };
+    let world = World::new(given).await;
+    let mut client = world.client().await;
+    client.call(&[("close", 0), ("count", 0)]).await;
+    assert_eq!(client.reply().await.map(|(_, kind, _)| kind), Some(Kind::Exception));
+    assert_eq!(client.reply().await.map(|(_, kind, _)| kind), Some(Kind::Reply));
+    assert_eq!(world.closed("backend"), 0);
+}

@@ -174,7 +174,7 @@ fn number(body: &Bytes) -> i32 {
 
 /// A service that counts its answers, and whose methods do what their names say:
 /// `wait` so many milliseconds, `blob` of so many bytes, `hang` for ever, `once` for ever but
-/// for the first time.
+/// for the first time, `close` without an answer.
 fn serve(network: &Simulated, heard: &Arc<Mutex<Vec<String>>>, speech: Speech) -> String {
     let mut accepted = network.listen(BACKEND.parse().unwrap(), 64);
     let (heard, answered) = (Arc::clone(heard), Arc::new(AtomicI32::new(0)));
@@ -213,6 +213,7 @@ async fn converse(
         let result = match name.as_str() {
             "hang" => continue,
             "once" if again => continue,
+            "close" => return None,
             "wait" => {
                 tokio::time::sleep(Duration::from_millis(u64::try_from(value).unwrap_or_default())).await;
                 None
