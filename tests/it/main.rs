@@ -23,6 +23,8 @@ mod wires;
 mod keys;
 // Replies that must not be.
 mod replies;
+// How often a late reply is taken for another call's.
+mod late;
 // The order of one client's effects, and that nobody else waits for them.
 mod oneways;
 // One test for each line of the outage matrix.

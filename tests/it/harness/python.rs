@@ -137,6 +137,15 @@ impl PythonClient {
     }
 }
 
+/// What so many runs of `late.py` come to, each on a connection of its own.
+pub(crate) fn late_replies(address: SocketAddr, library: Library, wire: Wire, runs: u32) -> Json {
+    let mut clients = peer("late.py", library, wire);
+    clients.args(["--port", &address.port().to_string(), "--runs", &runs.to_string()]);
+    let said = clients.output().unwrap();
+    serde_json::from_slice(&said.stdout)
+        .unwrap_or_else(|_| panic!("the clients failed:\n{}", String::from_utf8_lossy(&said.stderr)))
+}
+
 fn peer(script: &str, library: Library, wire: Wire) -> Command {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut command = Command::new(python(&tests));
