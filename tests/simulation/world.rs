@@ -161,9 +161,14 @@ impl World {
         (self.calm && alone.clients.len() < self.clients.len()).then_some(alone)
     }
 
+    /// The endpoint that is not listed in a generation. Where only one is left of a world, it is listed.
+    pub(crate) fn absent(&self, generation: &Generation) -> Option<usize> {
+        generation.absent.filter(|_| self.endpoints.len() > 1)
+    }
+
     /// Whether an endpoint is not listed for a time.
     pub(crate) fn may_be_absent(&self, endpoint: usize) -> bool {
-        self.generations.iter().any(|generation| generation.absent == Some(endpoint))
+        self.generations.iter().any(|generation| self.absent(generation) == Some(endpoint))
     }
 
     /// The configuration of a gateway in this generation.
@@ -178,7 +183,7 @@ impl World {
         }
         let timeout = self.limits.backend_timeout.map(|timeout| format!("timeout = \"{timeout}ms\"\n"));
         let endpoints: Vec<String> = (0..self.endpoints.len())
-            .filter(|n| generation.absent != Some(*n))
+            .filter(|n| self.absent(generation) != Some(*n))
             .map(|n| format!("\"10.3.0.{}:9191\"", n + 1))
             .collect();
         format!(

@@ -8,7 +8,7 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
     let ends = record.generations.iter().skip(1).map(|(at, _)| *at).chain([Moment::MAX]);
     let times = record.generations.iter().map(|(at, _)| *at).zip(ends);
     for (generation, (from, until)) in record.world.generations.iter().zip(times) {
-        let Some(absent) = generation.absent else { continue };
+        let Some(absent) = record.world.absent(generation) else { continue };
         let is_late = |sent: Moment| (from + SLACK..until).contains(&sent);
         for attempt in record.attempts.values().filter(|one| one.endpoint == absent && is_late(one.sent)) {
             let why = format!(
