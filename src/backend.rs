@@ -20,6 +20,7 @@ mod endpoint;
 mod endpoints;
 mod finding;
 mod lane;
+mod limit;
 mod line;
 mod load;
 mod loan;
@@ -34,8 +35,10 @@ mod pool;
 mod position;
 mod private;
 mod pulse;
+mod queue;
 mod resting;
 mod retry;
+mod room;
 mod roster;
 mod session;
 mod share;
@@ -46,6 +49,7 @@ mod vigil;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -56,11 +60,12 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use counts::Counts;
 pub(crate) use endpoint::EndpointStatus;
-pub(crate) use method::{Method, MethodOf, Methods, Purpose, Question};
+pub(crate) use method::{Method, MethodOf, Methods, Question};
 pub(crate) use options::{Settings, Sharing};
 pub(crate) use session::Session;
 pub(crate) use standing::Why;
 
+use crate::call::ClientId;
 use crate::dial::Dial;
 use crate::fault::Fault;
 use crate::files::Files;
@@ -92,6 +97,8 @@ pub(crate) struct Backend {
     budget: Budget,
     discovery: Discovery,
     lookup: watch::Sender<Lookup>,
+    /// How many clients there were; the number 0 is its own.
+    clients: AtomicU64,
 }
 
 impl Backend {
@@ -109,8 +116,8 @@ impl Backend {
         let means =
             Arc::new(Means { name, settings, dial, chance, methods, tally, left, turned, alarm, tasks });
         let endpoints = Endpoints::new(Arc::clone(&means));
-        let lookup = watch::Sender::new(Lookup::Pending);
-        let backend = Self { means, endpoints, budget, discovery, lookup };
+        let (lookup, clients) = (watch::Sender::new(Lookup::Pending), AtomicU64::new(1));
+        let backend = Self { means, endpoints, budget, discovery, lookup, clients };
         backend.obey_list(None);
         Arc::new(backend)
     }
@@ -248,7 +255,8 @@ impl Backend {
 
     /// What one client's connection has of its own here.
     pub(crate) fn session(&self) -> Session {
-        Session::new(self.settings().connections)
+        let number = self.clients.fetch_add(1, Ordering::Relaxed);
+        Session::new(ClientId(number), self.settings().connections)
     }
 }
 

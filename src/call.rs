@@ -8,9 +8,15 @@ use crate::wire::cursor::Cursor;
 use crate::wire::message::{Header, Kind};
 use crate::wire::{Protocol, WireError};
 
+/// The client connection that a call came on, among those of one backend: they take turns where there is a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ClientId(pub u64);
+
 /// One call, taken out of its client's buffer: what goes to a backend.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    /// Whose it is.
+    pub client: ClientId,
     /// The protocol its arguments stand in.
     pub protocol: Protocol,
     /// The method as the client named it, with the prefix of a multiplexed call.
@@ -24,6 +30,8 @@ pub(crate) struct Call {
 /// One call where it lies in its client's buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallRef<'a> {
+    /// Whose it is.
+    pub client: ClientId,
     /// The protocol it stands in.
     pub protocol: Protocol,
     /// Its header.
@@ -115,14 +123,14 @@ pub(crate) struct Answer {
 impl CallRef<'_> {
     /// The call as something to keep.
     pub(crate) fn to_call(self) -> Call {
-        let (protocol, kind) = (self.protocol, self.header.kind);
+        let Self { client, protocol, header: Header { kind, .. }, .. } = self;
         if let Some(shared) = self.shared {
             let (name, body) = (shared.slice_ref(self.header.name), shared.slice_ref(self.body));
-            return Call { protocol, name, kind, body };
+            return Call { client, protocol, name, kind, body };
         }
         let whole = [self.header.name, self.body].concat();
         let mut name = Bytes::from(whole);
         let body = name.split_off(self.header.name.len());
-        Call { protocol, name, kind, body }
+        Call { client, protocol, name, kind, body }
     }
 }

@@ -30,6 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bounded::Bounded;
 use crate::fault::Crowd;
+use crate::need::Need;
 use crate::seed::{Hashing, Seed};
 
 use board::{Board, Leaving};
@@ -93,19 +94,8 @@ pub(crate) struct Ask {
     pub oldest: Duration,
     /// What becomes of a flight that it starts when nobody waits for it any more.
     pub deserted: Deserted,
-    /// How much it needs one.
+    /// How much it needs one. When many are under way, those give way first that are needed least.
     pub need: Need,
-}
-
-/// How much a flight is needed. When many are under way, those give way first that are needed least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// A stale entry has answered already.
-    Refresh,
-    /// An old entry may answer instead.
-    Spared,
-    /// Nothing else answers.
-    Bare,
 }
 
 /// What becomes of a flight that nobody waits for any more.
@@ -182,6 +172,7 @@ impl<T: Landing> Flights<T> {
                 if flight.board.waiters.load(Ordering::Relaxed) >= self.bounds.waiters_max {
                     return Joined::Crowded(Crowd::Waiters(self.bounds.waiters_max));
                 }
+                flight.board.awaited(ask.need);
                 let waiter = self.waiter(key, flight);
                 return if is_young { Joined::Followed(waiter) } else { Joined::Behind(waiter) };
             }
@@ -217,7 +208,7 @@ impl<T: Landing> Flights<T> {
         F: Future<Output = T> + Send + 'static,
     {
         let aloft = self.aloft.join(self.bounds.flights_for(ask.need))?;
-        let flight = Flight::new(ask.deserted);
+        let flight = Flight::new(ask);
         let work = work(flight.clone());
         seats.insert(Arc::clone(key), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
         let leave = Leave { flights: Arc::clone(self), key: Arc::clone(key), flight: flight.clone() };

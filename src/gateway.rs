@@ -15,18 +15,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::backend::{Backend, Purpose, Session};
+use crate::backend::{Backend, Session};
 use crate::cache::Cache;
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
 use crate::flight::Flights;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
+use crate::need::{Demand, Need};
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
 
 use caller::{Caller, Scratch};
-use fetch::{Landed, Origin, Seeking};
+use fetch::{Landed, Origin};
 use guard::guarded;
 use observed::Observed;
 use reply::Reply;
@@ -141,9 +142,7 @@ impl Gateway {
             Ok(Found { entry, origin, spare }) => {
                 if origin == Origin::SharedStale {
                     let Seeker { call, cached, key, .. } = &seeker;
-                    self.flights.refresh(key, |key, flight| {
-                        self.flight(call.clone(), cached, key, Seeking::Refresh, flight)
-                    });
+                    self.flights.refresh(key, |key, flight| self.flight(call.clone(), cached, key, flight));
                 }
                 Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare)
             }
@@ -158,7 +157,7 @@ impl Gateway {
             return;
         }
         let call = || call.to_call();
-        self.flights.refresh(key, |key, flight| self.flight(call(), cached, key, Seeking::Refresh, flight));
+        self.flights.refresh(key, |key, flight| self.flight(call(), cached, key, flight));
     }
 
     /// Sends the call through untouched.
@@ -174,7 +173,8 @@ impl Gateway {
         let taken = call.clone();
         let reply = Box::pin(async move {
             let Asking { timeout, fallback, counts, .. } = &*asking;
-            let question = asking.question(&call, Purpose::Answer);
+            let demand = Demand::new(Need::Bare);
+            let question = asking.question(&call, &demand);
             // Pinned where it lies: whoever takes it copies a pointer.
             let asked = pin!(session.ask(&this.backend, question, *timeout));
             let asked = guarded(counts, asked).await;

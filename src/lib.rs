@@ -46,6 +46,7 @@ mod limits;
 mod listener;
 mod log;
 mod metrics;
+mod need;
 pub mod outcome;
 mod rule;
 mod runtime;

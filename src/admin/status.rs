@@ -129,6 +129,12 @@ pub(crate) struct EndpointStatus {
     pub idle: bool,
     /// Calls under way.
     pub in_flight: u64,
+    /// Those of them that wait for a connection.
+    #[serde(default)]
+    pub waiting: u64,
+    /// The calls that it may get at once, while something limits them: it had too much, or is just back.
+    #[serde(default)]
+    pub limit: Option<u64>,
     /// Connections open.
     pub connections: u64,
 }

@@ -61,6 +61,11 @@ impl Means {
         Fault::Busy { backend: Arc::clone(self.name()), waiting }
     }
 
+    /// The fault of a call whose endpoint was ejected while it waited there, if it finds no other.
+    pub(super) fn ejected(&self) -> Fault {
+        Fault::Down { backend: Arc::clone(self.name()), why: EJECTED }
+    }
+
     pub(super) fn closed(&self, end: End) -> Fault {
         Fault::Closed { backend: Arc::clone(self.name()), end }
     }
@@ -95,3 +100,6 @@ impl Means {
         }
     }
 }
+
+/// Why a call has nowhere to go that waited for a connection.
+const EJECTED: &str = "its endpoint failed while the call waited for a connection";

@@ -14,7 +14,6 @@ use super::deadline::Deadline;
 use super::loan::{Loan, Past, Want};
 use super::method::{Method, Question};
 use super::retry::{Again, REDIALS_MOST, Tries};
-use super::standing::{Standing, Why};
 use crate::call::{Answer, Repeat};
 use crate::dial::End;
 use crate::fault::Fault;
@@ -92,7 +91,7 @@ impl Backend {
         let mut tried = Vec::new();
         let mut attempt = self.first_attempt(question, deadline).await?;
         loop {
-            let fault = match Loan::take(&mut attempt, want, deadline).await {
+            let fault = match Loan::take(&mut attempt, question, want, deadline).await {
                 Ok(loan) => return Ok((loan, attempt)),
                 Err(fault) => fault,
             };
@@ -123,7 +122,7 @@ impl Backend {
         tries: &Tries,
     ) -> (Result<Answer, Fault>, Again) {
         loop {
-            let mut loan = match Loan::take(attempt, want, deadline).await {
+            let mut loan = match Loan::take(attempt, question, want, deadline).await {
                 Ok(loan) => loan,
                 Err(fault) => return (Err(fault), Again::Unsent),
             };
@@ -159,15 +158,15 @@ impl Backend {
         if attempt.is_probe() {
             sleep(check.max(attempt.usual() * 2)).await;
         }
-        let silent = || attempt.endpoint.position.standing() == Standing::Ejected(Why::Silent);
         loop {
             let mut turned = pin!(self.means.turned.notified());
             turned.as_mut().enable();
-            if silent() && self.may_retry(tries, method) {
-                return;
+            match attempt.endpoint.position.is_silent() {
+                true if self.may_retry(tries, method) => return,
+                // Time fills the budget of retries.
+                true => _ = timeout(LOOK_AGAIN, turned).await,
+                false => turned.await,
             }
-            // Time fills the budget of retries.
-            let _turned_or_not = timeout(LOOK_AGAIN, turned).await;
         }
     }
 }

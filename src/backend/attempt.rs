@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::cell::{Cell, Failed};
+use super::cell::{Cell, Failed, Waits};
 use super::deadline::Deadline;
 use super::endpoint::Endpoint;
-use super::line::Turn;
 use super::load::{Burden, Measure};
 use super::method::Method;
+use super::queue::Rank;
 use super::standing::{Effect, Why};
 use crate::bounded::Admitted;
 use crate::call::{Answer, Said};
 use crate::dial::Refusal;
 use crate::fault::Fault;
+use crate::need::Need;
 
 /// One call's right to ask an endpoint. Dropped without a word of what came of it, it tells nothing.
 #[derive(Debug)]
@@ -28,9 +29,11 @@ pub(super) struct Attempt {
     burden: Burden,
     /// When the call was sent, or is about to be.
     sent: Option<Instant>,
+    /// While it waits for its answer.
+    waits: Option<Waits>,
     chance: FairChance,
-    /// Its place where calls wait in a line.
-    pub(super) turn: Turn,
+    /// Before whom it is served where calls wait in a line.
+    rank: Rank,
 }
 
 /// As what a call was let through.
@@ -116,9 +119,17 @@ impl Attempt {
         }
     }
 
+    /// Before whom it is served in a line, where its answer is needed so much.
+    pub(super) fn rank(&self, need: Need) -> Rank {
+        match (self.rank, need) {
+            (Rank::First, Need::Refresh) => Rank::Refresh,
+            (rank, _) => rank,
+        }
+    }
+
     /// Notes that it is a retry: it does not keep a call waiting that was not tried yet.
     pub(super) fn gives_way(&mut self) {
-        self.turn = Turn::Later;
+        self.rank = Rank::Later;
     }
 
     /// Notes that the call is held up by what its own client sent before.
@@ -128,7 +139,9 @@ impl Attempt {
 
     /// Notes how much of its time the call has left now that it is sent.
     pub(super) fn sends(&mut self, deadline: Option<Deadline>) {
-        self.sent = Some(Instant::now());
+        let now = Instant::now();
+        self.sent = Some(now);
+        self.waits = Some(self.cell.wait(now));
         if deadline.is_some_and(Deadline::is_nearly_spent) {
             self.chance = FairChance::Denied;
         }
@@ -142,7 +155,6 @@ impl Attempt {
     /// Leaves it to what goes on when the call has ended to say what came of it.
     pub(super) fn hand_over(&mut self) -> Self {
         let burden = self.endpoint.load.begin(None, Instant::now());
-        self.cell.begin();
         Self {
             burden,
             endpoint: Arc::clone(&self.endpoint),
@@ -150,8 +162,9 @@ impl Attempt {
             cell: Arc::clone(&self.cell),
             role: self.role.take(),
             sent: None,
+            waits: None,
             chance: self.chance,
-            turn: self.turn,
+            rank: self.rank,
         }
     }
 
@@ -171,6 +184,7 @@ impl Attempt {
             };
             self.endpoint.load.note(measure, took, self.method.median.get(), now);
         }
+        self.endpoint.pool.permits.answered(self.method.index, now);
         if self.role.is_some() {
             let effect = self.method_answered(self.sent.unwrap_or(now), now);
             self.ends(effect, None);
@@ -212,15 +226,19 @@ impl Attempt {
             Fault::Unreachable { refusal, .. } => self.unreached(*refusal, now),
             Fault::Timeout { .. } => {
                 if self.sent.is_some() && self.chance == FairChance::Given {
+                    self.endpoint.pool.permits.too_much(self.method.index, sent, now);
                     self.method_failed(sent, now, fault);
                 }
                 self.suspects(now)
             }
             Fault::Garbage { .. } => {
+                self.cell.heard(now);
                 self.method_failed(sent, now, fault);
                 self.suspects(now)
             }
             Fault::Failure { .. } => {
+                self.cell.heard(now);
+                self.endpoint.pool.permits.too_much(self.method.index, sent, now);
                 self.method_failed(sent, now, fault);
                 position.answered(sent, now)
             }
@@ -256,12 +274,13 @@ impl Attempt {
     }
 
     fn unreached(&self, refusal: Refusal, now: Instant) -> Effect {
-        let Endpoint { position, pulse, means, .. } = &*self.endpoint;
+        let Endpoint { position, pool, pulse, means, .. } = &*self.endpoint;
         match refusal {
             Refusal::Refused | Refusal::NoRoute => position.unreached(Why::Refused, now),
             Refusal::Cut => position.closed(now),
             // While others are answered it is full, and not gone.
             Refusal::Silent if pulse.was_heard_since(now - means.settings().connect_timeout) => {
+                pool.permits.full(now);
                 Effect::Unchanged
             }
             Refusal::Silent => position.unreached(Why::Silent, now),
@@ -300,16 +319,25 @@ impl Attempt {
     fn with(endpoint: &Arc<Endpoint>, method: &Arc<Method>, now: Instant, role: Role) -> Self {
         let cell = endpoint.cells.of(method);
         let burden = endpoint.load.begin(method.median.get(), now);
-        cell.begin();
         Self {
             burden,
             endpoint: Arc::clone(endpoint),
             method: Arc::clone(method),
             cell,
+            rank: role.rank(),
             role: Some(role),
             sent: None,
+            waits: None,
             chance: FairChance::Given,
-            turn: Turn::First,
+        }
+    }
+}
+
+impl Role {
+    fn rank(&self) -> Rank {
+        match self {
+            Self::Trial | Self::Probe => Rank::Probe,
+            Self::Call | Self::Beside(_) | Self::Beyond(_) => Rank::First,
         }
     }
 }
@@ -317,7 +345,6 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         self.release();
-        self.cell.end();
         self.endpoint.load.end(self.burden);
     }
 }

@@ -10,8 +10,9 @@ use super::attempt::Attempt;
 use super::balance::less_loaded;
 use super::chance::Chance;
 use super::endpoint::Endpoint;
-use super::method::{Purpose, Question};
+use super::method::Question;
 use super::position::UNPROBED;
+use crate::need::Need;
 
 /// An attempt at the endpoint that fits best, none of `tried`. `None` if there is none to ask at this moment.
 ///
@@ -47,18 +48,19 @@ fn finds_out(
     candidates: usize,
     now: Instant,
 ) -> Option<Attempt> {
-    let patience = match (question.purpose, candidates) {
-        (Purpose::Refresh, _) => Duration::ZERO,
-        // Whoever waits and can go elsewhere is spared.
-        (Purpose::Answer, 1..) => UNPROBED,
-        (Purpose::Answer, 0) => return None,
+    let need = question.demand.need();
+    let patience = match (need, candidates) {
+        (Need::Refresh, _) => Duration::ZERO,
+        // Whoever waits and can go elsewhere need not find out.
+        (Need::Spared | Need::Bare, 1..) => UNPROBED,
+        (Need::Spared | Need::Bare, 0) => return None,
     };
     let trial = |one: &Arc<Endpoint>| Attempt::trial(one, question.method, now, patience);
     let probe = |one: &Arc<Endpoint>| Attempt::probe(one, question.method, now);
     let tried = endpoints.iter().find_map(trial);
-    match question.purpose {
-        Purpose::Refresh => tried.or_else(|| endpoints.iter().find_map(probe)),
-        Purpose::Answer => tried,
+    match need {
+        Need::Refresh => tried.or_else(|| endpoints.iter().find_map(probe)),
+        Need::Spared | Need::Bare => tried,
     }
 }
 
@@ -70,7 +72,7 @@ fn passes(
     now: Instant,
     chance: &Chance,
 ) -> Option<Attempt> {
-    if question.purpose == Purpose::Refresh {
+    if question.demand.need() != Need::Bare {
         return None;
     }
     // Begun anywhere, so that not the first alone is asked.

@@ -8,11 +8,13 @@
 //!      +--------------------------------------- answered -------------------------------------------------+
 //! ```
 //!
+//! It is out, too, when nothing came for much longer than its answers took of late, although its calls are most of those that wait.
+//!
 //! Beside failures in a row, what counts is the share of answers over half a minute: an endpoint that fails too many of a method's
 //! calls is passed by as long as another does better.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -35,8 +37,10 @@ pub(super) struct Limits {
 pub(super) struct Cell {
     /// What `inner` comes to, for calls that only want to go on.
     mood: AtomicMood,
-    /// Calls under way.
+    /// Calls that were sent and wait.
     in_flight: AtomicUsize,
+    /// Since when they wait and nothing came, in microseconds since the window began.
+    unheard: AtomicU64,
     /// Those of them that have nothing else to answer with while it is out.
     pub(super) passing: Bounded,
     /// When an answer last came, in microseconds since the window began; 0 if none did.
@@ -80,6 +84,16 @@ pub(super) struct Failed {
     pub(super) is_trial: bool,
 }
 
+/// A call that waits for its answer; it does no longer when this is dropped.
+#[derive(Debug)]
+pub(super) struct Waits(Arc<Cell>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// What a call changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turned {
@@ -97,6 +111,7 @@ impl Cell {
         Self {
             mood: AtomicMood::new(Mood::Calm),
             in_flight: AtomicUsize::new(0),
+            unheard: AtomicU64::new(0),
             passing: Bounded::default(),
             answered: AtomicU64::new(0),
             window: Window::new(now),
@@ -160,7 +175,7 @@ impl Cell {
         }
     }
 
-    /// Calls under way.
+    /// Calls that were sent and wait.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Acquire)
     }
@@ -176,16 +191,30 @@ impl Cell {
         self.mood.set(Mood::Calm);
     }
 
-    pub(super) fn begin(&self) {
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
+    /// For how long nothing came although calls wait. Zero where none does.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        if self.in_flight() == 0 {
+            return Duration::ZERO;
+        }
+        Duration::from_micros(self.window.micros(now).saturating_sub(self.unheard.load(Ordering::Acquire)))
     }
 
-    pub(super) fn end(&self) {
-        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+    /// Something came, be it a failure.
+    pub(super) fn heard(&self, now: Instant) {
+        self.unheard.store(self.window.micros(now), Ordering::Release);
+    }
+
+    /// A call was sent whose answer is waited for.
+    pub(super) fn wait(self: &Arc<Self>, now: Instant) -> Waits {
+        if self.in_flight.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.heard(now);
+        }
+        Waits(Arc::clone(self))
     }
 
     /// A call that was sent at `sent` was answered. An answer from before it was out makes the next trial due at once.
     pub(super) fn answered(&self, sent: Instant, now: Instant) -> Turned {
+        self.heard(now);
         self.window.note(now, true);
         self.answered.store(self.window.micros(now).max(1), Ordering::Relaxed);
         if self.mood.is_calm() {
@@ -224,6 +253,17 @@ impl Cell {
         };
         self.mood.set(if inner.out.is_some() { Mood::Out } else { Mood::Uneasy });
         turned
+    }
+
+    /// It is out, because nothing came for longer than its answers ever took.
+    pub(super) fn silent(&self, now: Instant, limits: Limits, share: f64) -> Turned {
+        let mut inner = self.lock();
+        if inner.out.is_some() {
+            return Turned::No;
+        }
+        inner.failing_since.get_or_insert(now);
+        self.mood.set(Mood::Out);
+        inner.turn_out(limits, now, share)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -93,6 +93,19 @@ impl Cells {
         })
     }
 
+    /// The method that most of the calls are of that wait, if it is one.
+    pub(super) fn most_waiting(&self) -> Option<(Arc<Method>, Arc<Cell>)> {
+        let all = self.fold(0, |all, _, cell| all + cell.in_flight());
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        let most = places.iter().flatten().find(|(_, cell)| cell.in_flight() * 2 > all);
+        most.map(|(method, cell)| (Arc::clone(method), Arc::clone(cell)))
+    }
+
+    /// Whether calls of other methods wait too.
+    pub(super) fn others_wait(&self, method: &Method) -> bool {
+        self.fold(false, |any, one, cell| any || one.index != method.index && cell.in_flight() > 0)
+    }
+
     /// Whether two methods are out here and nothing was answered since the last of them began to fail.
     pub(super) fn none_answers(&self) -> bool {
         if !self.troubled.load(Ordering::Acquire) {

@@ -40,6 +40,10 @@ pub(crate) struct EndpointStatus {
     pub idle: bool,
     /// Calls that wait for it.
     pub in_flight: usize,
+    /// Those of them that wait for a connection.
+    pub waiting: usize,
+    /// The calls that it may get at once, while something limits them.
+    pub limit: Option<usize>,
     /// Connections open to it.
     pub connections: usize,
 }
@@ -162,6 +166,8 @@ impl Endpoint {
             held: self.is_held.load(Ordering::Acquire),
             idle: false,
             in_flight: self.in_flight(),
+            waiting: self.pool.permits.waiting(),
+            limit: self.pool.permits.limit(),
             connections: self.pool.connections(),
         }
     }
@@ -214,6 +220,7 @@ impl Endpoint {
                 means.tally.ejected(why);
                 means.left.notify_waiters();
                 means.turned.notify_waiters();
+                self.pool.permits.move_on();
                 let (backend, endpoint) = (means.name(), self.address);
                 let fault = fault.map(tracing::field::display);
                 match why {
@@ -225,12 +232,14 @@ impl Endpoint {
             }
             Effect::Returned(why) => {
                 self.cells.forget();
+                let now = Instant::now();
+                self.pool.permits.ramp(None, self.pulse.parallel(), now);
                 match why {
                     // Another process may listen there now.
                     Why::Refused | Why::Closed => self.pulse.reset(),
                     Why::Silent | Why::Unwell | Why::Failing | Why::Draining => {}
                 }
-                self.share.begin_slowly(Instant::now());
+                self.share.begin_slowly(now);
                 means.turned.notify_waiters();
                 tracing::info!(backend = %means.name(), endpoint = %self.address, "endpoint is back");
             }
@@ -260,15 +269,20 @@ impl Endpoint {
 
     /// Tells what became of one of its methods.
     pub(super) fn note_method(&self, turned: Turned, method: &Method, fault: Option<&Fault>) {
-        let (backend, endpoint, method) = (self.means.name(), self.address, &*method.name);
+        let (backend, endpoint) = (self.means.name(), self.address);
+        let (index, method) = (method.index, &*method.name);
         match turned {
             Turned::No => {}
             Turned::Out(time) => {
+                self.pool.permits.move_method_on(index);
                 self.means.left.notify_waiters();
                 let fault = fault.map(tracing::field::display);
                 tracing::warn!(%backend, %endpoint, method, for_ms = time.as_millis(), fault, "method out at an endpoint");
             }
-            Turned::Back => tracing::info!(%backend, %endpoint, method, "method is back at an endpoint"),
+            Turned::Back => {
+                self.pool.permits.ramp(Some(index), self.pulse.parallel(), Instant::now());
+                tracing::info!(%backend, %endpoint, method, "method is back at an endpoint");
+            }
         }
     }
 
@@ -282,7 +296,7 @@ impl Endpoint {
 /// Checks in a row without a sign of life, after which nothing is held any more.
 const MISSES: u32 = 2;
 /// Silence that lasts this many times the slowest answer of those that wait is none of theirs.
-const SLOWEST_TIMES: u32 = 3;
+pub(super) const SLOWEST_TIMES: u32 = 3;
 /// No silence is shorter: a pause of a second is a collector's or a scheduler's.
 pub(super) const SILENCE_LEAST: Duration = Duration::from_secs(1);
 /// No silence needs to be longer.

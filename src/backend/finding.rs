@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Verified;
-use crate::call::{Call, Said};
+use crate::call::{Call, ClientId, Said};
 use crate::dial::Refusal;
 use crate::wire::Protocol;
 use crate::wire::cursor::{Cursor, U32_VARINT, zigzag};
@@ -113,7 +113,13 @@ impl Asked {
             Kind::Call | Kind::Tcp | Kind::Off => self.method.clone(),
         };
         // A struct without fields is the same in both protocols.
-        Call { protocol, name, kind: Message::Call, body: Bytes::from_static(&[0]) }
+        Call {
+            client: ClientId::default(),
+            protocol,
+            name,
+            kind: Message::Call,
+            body: Bytes::from_static(&[0]),
+        }
     }
 
     pub(super) fn judge(&self, reply: &Verified) -> Finding {

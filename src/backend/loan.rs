@@ -13,8 +13,9 @@ use super::attempt::Attempt;
 use super::connection::{After, Broken, Connection, Open, Verified};
 use super::deadline::Deadline;
 use super::endpoint::Endpoint;
-use super::line::Permit;
-use super::pool::{Full, Vacancy};
+use super::line::{Permit, Unserved, Wish};
+use super::method::Question;
+use super::pool::Vacancy;
 use crate::call::{Call, Repeat};
 use crate::dial::{Refusal, Stream};
 use crate::fault::Fault;
@@ -65,6 +66,17 @@ impl Want {
             Repeat::Idempotent => Self::Any,
         }
     }
+
+    /// What a permit is wanted for.
+    fn wish<'a>(self, attempt: &Attempt, question: Question<'a>) -> Wish<'a> {
+        let Question { call, demand, method, .. } = question;
+        let method = match self {
+            Self::Any | Self::Fresh | Self::Opened => Some(method.index),
+            Self::Own | Self::Lane => None,
+        };
+        let (rank, refreshing_max) = (attempt.rank(demand.need()), attempt.endpoint.passage());
+        Wish { rank, method, client: call.client, demand, refreshing_max }
+    }
 }
 
 impl Loan {
@@ -74,6 +86,7 @@ impl Loan {
     /// Whatever it is, no byte was sent: a full line, a refusal, or a deadline that passed before there was a connection.
     pub(super) async fn take(
         attempt: &mut Attempt,
+        question: Question<'_>,
         want: Want,
         deadline: Option<Deadline>,
     ) -> Result<Self, Fault> {
@@ -88,12 +101,16 @@ impl Loan {
                 Some(at.map_or(bound, |at| at.min(bound)))
             }
         };
-        let busy = |full: Full| means.busy(full.waiting);
+        let unserved = |unserved: Unserved| match unserved {
+            Unserved::Full(waiting) => means.busy(waiting),
+            Unserved::Moved => means.ejected(),
+        };
+        let wish = want.wish(attempt, question);
         let lane = match want {
-            Want::Lane => Some(pool.lane(patience).await.map_err(busy)?),
+            Want::Lane => Some(pool.lane(wish, patience).await.map_err(unserved)?),
             Want::Any | Want::Fresh | Want::Opened | Want::Own => None,
         };
-        let permit = pool.permit(attempt.turn, patience).await.map_err(busy)?;
+        let permit = pool.permit(wish, patience).await.map_err(unserved)?;
         let slot = match want {
             Want::Any => pool.vacancy(Duration::MAX, &means.tally),
             Want::Fresh | Want::Lane => pool.vacancy(FRESH, &means.tally),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::median::Median;
 use super::pace::Pace;
 use crate::call::{Call, Terms};
+use crate::need::Demand;
 use crate::seed::{Hashing, Seed};
 use crate::wire::message::split_name;
 
@@ -58,17 +59,8 @@ pub(crate) struct Question<'a> {
     pub terms: &'a Terms,
     /// What is learnt of its method.
     pub method: &'a Arc<Method>,
-    /// What it is for.
-    pub purpose: Purpose,
-}
-
-/// What a backend is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Somebody waits who may have nothing else.
-    Answer,
-    /// A stale entry has answered, and nobody waits.
-    Refresh,
+    /// How much its answer is needed.
+    pub demand: &'a Demand,
 }
 
 impl Methods {

@@ -77,7 +77,8 @@ pub(crate) struct Options {
     /// needs one thread for each. Half of them at most, or the only one, carry oneway calls, each of one client alone.
     #[schemars(range(min = 1, max = 65536))]
     pub max_connections: u32,
-    /// Calls that may wait for a connection to one endpoint; further ones fail at once.
+    /// Calls that may wait for a connection to one endpoint, in which clients take turns. Where more come, those fail at once that are needed least:
+    /// refreshes, then calls that an old entry may answer, then those of whoever has most of them there.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub max_waiting: u32,
     /// The longest reply, in bytes; a longer one fails its call alone, and closes the connection it comes on. As many of them may be in

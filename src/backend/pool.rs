@@ -27,10 +27,8 @@ use tokio::time::Instant;
 use super::Settings;
 use super::connection::{Connection, Idle, Open};
 use super::counts::Tally;
-use super::deadline::within;
-use super::line::{Line, Permit, Turn};
+use super::line::{Line, Permit, Unserved, Wish};
 use super::resting::{Rest, Resting};
-use crate::bounded::Bounded;
 use crate::wire::Bounds;
 
 /// The connections to one endpoint. A permit stands for a connection in use; the idle ones fit under the same cap, for
@@ -38,7 +36,7 @@ use crate::wire::Bounds;
 #[derive(Debug)]
 pub(super) struct Pool {
     idle: Mutex<Stock>,
-    permits: Line,
+    pub(super) permits: Line,
     /// The one that is kept for checks where there are many: calls that hang must not keep it from being found out that they do.
     kept: Line,
     /// Half of the connections, so that the other half is left to calls that are answered.
@@ -46,8 +44,6 @@ pub(super) struct Pool {
     lingering: Line,
     resting: Resting,
     open: Arc<AtomicUsize>,
-    waiting: Bounded,
-    max_waiting: AtomicUsize,
 }
 
 /// Idle connections, and which are kept.
@@ -87,27 +83,18 @@ pub(super) enum Vacancy {
     Room(Open),
 }
 
-/// The line for connections is full, or did not move in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full {
-    /// Calls in the line.
-    pub(super) waiting: usize,
-}
-
 impl Pool {
     pub(super) fn new(settings: &Settings) -> Self {
         let keep = Keep::of(settings);
         let Sizes { permits, kept, lanes, lingering } = Sizes::of(keep.most);
         Self {
             idle: Mutex::new(Stock { all: Vec::new(), keep }),
-            permits: Line::new(permits),
-            kept: Line::new(kept),
-            lanes: Line::new(lanes),
-            lingering: Line::new(lingering),
+            permits: Line::new(permits, settings.max_waiting),
+            kept: Line::new(kept, 0),
+            lanes: Line::new(lanes, settings.max_waiting),
+            lingering: Line::new(lingering, 0),
             resting: Resting::default(),
             open: Arc::default(),
-            waiting: Bounded::default(),
-            max_waiting: AtomicUsize::new(settings.max_waiting),
         }
     }
 
@@ -115,11 +102,10 @@ impl Pool {
     pub(super) fn obey(&self, settings: &Settings) {
         let keep = Keep::of(settings);
         let Sizes { permits, kept, lanes, lingering } = Sizes::of(keep.most);
-        self.max_waiting.store(settings.max_waiting, Ordering::Release);
-        self.permits.resize(permits);
-        self.kept.resize(kept);
-        self.lanes.resize(lanes);
-        self.lingering.resize(lingering);
+        self.permits.resize(permits, settings.max_waiting);
+        self.kept.resize(kept, 0);
+        self.lanes.resize(lanes, settings.max_waiting);
+        self.lingering.resize(lingering, 0);
         self.keep(keep);
     }
 
@@ -146,24 +132,24 @@ impl Pool {
     }
 
     /// The right to use one connection.
-    pub(super) async fn permit(&self, turn: Turn, deadline: Option<Instant>) -> Result<Permit, Full> {
-        self.line_up(&self.permits, turn, deadline).await
+    pub(super) async fn permit(&self, wish: Wish<'_>, deadline: Option<Instant>) -> Result<Permit, Unserved> {
+        self.line_up(&self.permits, wish, deadline).await
     }
 
     /// The right to use one of the connections for a lane, beside the right to use it.
-    pub(super) async fn lane(&self, deadline: Option<Instant>) -> Result<Permit, Full> {
-        self.line_up(&self.lanes, Turn::First, deadline).await
+    pub(super) async fn lane(&self, wish: Wish<'_>, deadline: Option<Instant>) -> Result<Permit, Unserved> {
+        self.line_up(&self.lanes, wish, deadline).await
     }
 
     /// The right to linger beyond the cap, if not too many do.
     pub(super) fn linger(&self) -> Option<Permit> {
-        self.lingering.take()
+        self.lingering.spare()
     }
 
     /// Lets a lane rest. `needed_since` is its own note of when it first saw that its room is needed.
     pub(super) fn rest(&self, needed_since: &mut Option<Instant>) -> Rest<'_> {
         let longest = self.lock().keep.time;
-        self.resting.begin(|| self.waiting.count() > 0, needed_since, longest)
+        self.resting.begin(|| self.permits.is_short() || self.lanes.is_short(), needed_since, longest)
     }
 
     /// What the holder of a permit uses: the connection used last, if it did not rest for longer than `rest`, or else room for
@@ -200,7 +186,7 @@ impl Pool {
 
     /// The right to use a connection for a check, if there is one now.
     pub(super) fn spare(&self) -> Option<Permit> {
-        if self.kept.size() > 0 { self.kept.take() } else { self.permits.take() }
+        if self.kept.size() > 0 { self.kept.spare() } else { self.permits.spare() }
     }
 
     /// An idle connection for a check, the one that rested longest: calls take the others.
@@ -257,16 +243,17 @@ impl Pool {
         all.iter().map(|one| one.idle_since + keep.time).min()
     }
 
-    async fn line_up(&self, line: &Line, turn: Turn, deadline: Option<Instant>) -> Result<Permit, Full> {
-        if let Some(permit) = line.take() {
+    async fn line_up(
+        &self,
+        line: &Line,
+        wish: Wish<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Permit, Unserved> {
+        if let Some(permit) = line.take(wish) {
             return Ok(permit);
         }
-        let full = || Full { waiting: self.waiting.count() };
-        let _waiting = self.waiting.join(self.max_waiting.load(Ordering::Acquire)).ok_or_else(full)?;
-        // Only now: a lane that comes to rest from here on sees that somebody waits.
-        self.resting.recall_one();
-        let permit = within(deadline, line.stand(turn)).await;
-        permit.ok().flatten().ok_or_else(full)
+        // In a box, so that the calls that need not wait are small.
+        Box::pin(line.stand(wish, deadline, || self.resting.recall_one())).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Stock> {

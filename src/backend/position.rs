@@ -110,6 +110,11 @@ impl Position {
         }
     }
 
+    /// Whether it is out because nothing comes from it.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.is_rotating() && self.standing() == Standing::Ejected(Why::Silent)
+    }
+
     /// Whether anything is to be looked into.
     pub(super) fn is_uneasy(&self) -> bool {
         !self.mood.is_calm()

@@ -15,12 +15,16 @@ use super::loan::{Past, Want};
 use super::method::{Method, Question};
 use super::private::Private;
 use super::{Backend, Sharing};
-use crate::call::{Answer, Answering, Repeat};
+use crate::call::{Answer, Answering, ClientId, Repeat};
 use crate::fault::Fault;
 
 /// What one client's connection has of its own at a backend.
 #[derive(Debug)]
-pub(crate) struct Session(Ways);
+pub(crate) struct Session {
+    /// Whose it is.
+    pub(crate) client: ClientId,
+    ways: Ways,
+}
 
 #[derive(Debug)]
 enum Ways {
@@ -56,28 +60,30 @@ impl Oneways {
 }
 
 impl Session {
-    pub(super) fn new(sharing: Sharing) -> Self {
-        Self(match sharing {
+    pub(super) fn new(client: ClientId, sharing: Sharing) -> Self {
+        let ways = match sharing {
             Sharing::Shared => Ways::Shared(Oneways::default()),
             Sharing::PerClient => Ways::Private(Mutex::new(Private::Unopened { behind: None })),
-        })
+        };
+        Self { client, ways }
     }
 
     /// A connection for all calls of the same client from here on, behind what it has sent without waiting. To be asked for
     /// while none of its calls is under way.
     #[must_use]
     pub(crate) fn own(&self) -> Self {
-        let behind = match &self.0 {
+        let behind = match &self.ways {
             Ways::Shared(oneways) => oneways.lane.try_lock().ok().and_then(|mut lane| lane.take()),
             Ways::Private(_) => None,
         };
-        Self(Ways::Private(Mutex::new(Private::Unopened { behind: behind.map(Lane::leave) })))
+        let ways = Ways::Private(Mutex::new(Private::Unopened { behind: behind.map(Lane::leave) }));
+        Self { client: self.client, ways }
     }
 
     /// Whether the backend keeps state on this client's connection, so that no other call may answer for one of its calls.
     #[inline]
     pub(crate) fn is_private(&self) -> bool {
-        matches!(self.0, Ways::Private(_))
+        matches!(self.ways, Ways::Private(_))
     }
 
     /// Asks `backend`, as [`Backend::ask`] does, so that the effects of the client's calls keep its order. `None` is answered
@@ -94,7 +100,7 @@ impl Session {
         question: Question<'_>,
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
-        let oneways = match &self.0 {
+        let oneways = match &self.ways {
             // What most calls do not need lies in boxes, so that their own futures are small.
             Ways::Private(private) => {
                 let asked = async { private.lock().await.ask(backend, question, timeout).await };
@@ -122,7 +128,7 @@ impl Session {
 
     /// Whether a connection that keeps state has ended, so that the client's own should end too.
     pub(crate) fn is_lost(&self) -> bool {
-        match &self.0 {
+        match &self.ways {
             Ways::Shared(_) => false,
             // While it is locked, a call is on it, and will find out.
             Ways::Private(private) => private.try_lock().is_ok_and(|private| private.is_lost()),

@@ -1,5 +1,6 @@
 //! A backend against a simulated network and, where sockets matter, against real ones.
 
+mod admitting;
 mod asking;
 mod balancing;
 mod blaming;

@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::Backend;
-use super::endpoint::{Endpoint, SILENCE_LEAST};
+use super::endpoint::{Endpoint, SILENCE_LEAST, SLOWEST_TIMES};
 use super::finding::Finding;
 use super::standing::{Standing, Why};
 
@@ -24,6 +24,7 @@ impl Backend {
             let endpoints = self.endpoints.all();
             for endpoint in endpoints.iter() {
                 listen(endpoint, now);
+                self.listen_to_methods(endpoint, now);
                 endpoint.cells.calm_down();
                 if endpoint.position.begin_check(now) {
                     let endpoint = Arc::clone(endpoint);
@@ -43,6 +44,27 @@ impl Backend {
                 () = sleep_until(next) => {}
             }
         }
+    }
+
+    /// Limits a method that does not answer although most of what waits is its calls, so that others are left some of what the endpoint
+    /// can do; and takes it out where it cannot be slow any more.
+    fn listen_to_methods(&self, endpoint: &Endpoint, now: Instant) {
+        let Some((method, cell)) = endpoint.cells.most_waiting() else { return };
+        // What never answered may take any time.
+        let Some(slowest) = method.pace.slowest() else { return };
+        let (silence, patience) = (cell.silence(now), (slowest * SLOWEST_TIMES).max(SILENCE_LEAST));
+        if silence < patience || !endpoint.position.is_rotating() {
+            return;
+        }
+        if silence < patience.max(SILENCE_ALONE) {
+            if endpoint.cells.others_wait(&method) {
+                endpoint.pool.permits.hold(method.index, endpoint.passage(), now);
+            }
+            return;
+        }
+        let turned = cell.silent(now, endpoint.limits(), self.means.chance.share());
+        endpoint.cells.trouble();
+        endpoint.note_method(turned, &method, None);
     }
 
     fn found(&self, endpoint: &Endpoint, finding: Finding) {

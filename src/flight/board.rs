@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Deserted, Flights};
+use super::{Ask, Deserted, Flights};
+use crate::need::{Demand, Need};
 
 /// What a flight brings, and what that means for the seat of a refresh.
 pub(crate) trait Landing: Clone + Send + Sync + 'static {
@@ -37,6 +38,8 @@ pub(super) struct Board<T: Landing> {
     /// How many wait for it. Changed under the lock of its seat.
     pub(super) waiters: AtomicUsize,
     pub(super) deserted: Deserted,
+    /// How much those who wait need it.
+    demand: Demand,
     /// Bytes of its call that are counted as nobody's since its last caller was answered.
     pub(super) orphaned: OnceLock<usize>,
     /// Ends it before it lands.
@@ -114,13 +117,19 @@ impl<T: Landing> Drop for Waiter<T> {
 }
 
 impl<T: Landing> Flight<T> {
-    pub(super) fn new(deserted: Deserted) -> Self {
-        Self { board: Arc::new(Board::new(deserted)) }
+    pub(super) fn new(ask: Ask) -> Self {
+        Self { board: Arc::new(Board::new(ask)) }
+    }
+
+    /// How much it is needed.
+    pub(crate) fn demand(&self) -> &Demand {
+        &self.board.demand
     }
 
     /// Tells those who wait what may answer if nothing is brought, or too late. What was told first stays.
     pub(crate) fn finds(&self, spare: T::Spare) {
         if self.board.spare.set(spare).is_ok() {
+            self.board.demand.spare();
             self.board.told.notify_waiters();
         }
     }
@@ -133,16 +142,22 @@ impl<T: Landing> Clone for Flight<T> {
 }
 
 impl<T: Landing> Board<T> {
-    fn new(deserted: Deserted) -> Self {
+    fn new(Ask { deserted, need, .. }: Ask) -> Self {
         Self {
             spare: OnceLock::new(),
             brought: OnceLock::new(),
             told: Notify::new(),
             waiters: AtomicUsize::new(0),
             deserted,
+            demand: Demand::new(need),
             orphaned: OnceLock::new(),
             end: CancellationToken::new(),
         }
+    }
+
+    /// Somebody comes to wait who has this need, but for what the flight has found.
+    pub(super) fn awaited(&self, need: Need) {
+        self.demand.grow(if self.spare.get().is_some() { need.min(Need::Spared) } else { need });
     }
 
     /// What the flight has found so far.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Gateway;
 use crate::backend::Session;
+use crate::call::ClientId;
 use crate::key::canonical::Canonical;
 
 /// A client connection as the gateway knows it.
@@ -35,6 +36,12 @@ impl Gateway {
 }
 
 impl Caller {
+    /// What tells it from other clients of its backend.
+    #[inline]
+    pub(crate) fn client(&self) -> ClientId {
+        self.session.client
+    }
+
     /// Whether it has a backend connection of its own, on which something may be remembered of it.
     #[inline]
     pub(crate) fn is_private(&self) -> bool {

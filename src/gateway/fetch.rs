@@ -8,12 +8,12 @@ use bytes::Bytes;
 use super::Gateway;
 use super::guard::guarded;
 use super::route::{Cached, Keyed};
-use crate::backend::Purpose;
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
 use crate::fault::Fault;
 use crate::flight::{Flight, Landing};
+use crate::need::Need;
 use crate::outcome::Outcome;
 use crate::rule::{Caching, Freshness, Keeping, ending};
 use crate::wire::Protocol;
@@ -34,24 +34,6 @@ pub(crate) enum Origin {
     Backend,
 }
 
-/// What a flight is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seeking {
-    /// Somebody waits: whatever may answer will do.
-    Answer,
-    /// A stale entry has answered: only a fresh one will do.
-    Refresh,
-}
-
-impl From<Seeking> for Purpose {
-    fn from(seeking: Seeking) -> Self {
-        match seeking {
-            Seeking::Answer => Self::Answer,
-            Seeking::Refresh => Self::Refresh,
-        }
-    }
-}
-
 impl Landing for Landed {
     /// An old entry of the shared tier.
     type Spare = Arc<Entry>;
@@ -68,26 +50,18 @@ impl Gateway {
         call: Call,
         cached: &Arc<Cached>,
         key: &Arc<[u8]>,
-        seeking: Seeking,
         flight: Flight<Landed>,
     ) -> impl Future<Output = Landed> + use<> {
         let (this, cached, key) = (Arc::clone(self), Arc::clone(cached), Arc::clone(key));
         async move {
             // Whoever waits must hear of a panic at once.
-            let fetch = pin!(this.fetch(&call, &cached, &key, seeking, &flight));
+            let fetch = pin!(this.fetch(&call, &cached, &key, &flight));
             guarded(&cached.asking.counts, fetch).await.unwrap_or_else(Err)
         }
     }
 
     /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
-    async fn fetch(
-        &self,
-        call: &Call,
-        cached: &Cached,
-        key: &[u8],
-        seeking: Seeking,
-        flight: &Flight<Landed>,
-    ) -> Landed {
+    async fn fetch(&self, call: &Call, cached: &Cached, key: &[u8], flight: &Flight<Landed>) -> Landed {
         let Cached { keyed: Keyed { caching, .. }, asking } = cached;
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
@@ -97,7 +71,8 @@ impl Gateway {
         if let Some(entry) = self.cache.far(caching.tiers, key).await {
             match self.freshness(caching, &entry, key) {
                 Freshness::Fresh => return Ok((entry, Origin::Shared)),
-                Freshness::StaleWhileRevalidate if seeking == Seeking::Answer => {
+                // Who has been answered with something stale wants what is fresh.
+                Freshness::StaleWhileRevalidate if flight.demand().need() != Need::Refresh => {
                     return Ok((entry, Origin::SharedStale));
                 }
                 Freshness::StaleWhileRevalidate | Freshness::StaleIfError => flight.finds(entry),
@@ -106,7 +81,7 @@ impl Gateway {
         }
         let born = self.clock.now();
         // What the look into the shared tier took is not taken from the backend's time.
-        let asked = self.backend.ask(asking.question(call, seeking.into()), asking.timeout).await;
+        let asked = self.backend.ask(asking.question(call, flight.demand()), asking.timeout).await;
         let answer = asked.map_err(|fault| asking.counts.met(fault))?;
         Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend))
     }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::caller::Scratch;
-use crate::backend::{Method, MethodOf, Methods, Purpose, Question};
+use crate::backend::{Method, MethodOf, Methods, Question};
 use crate::call::{Answering, Call, CallRef, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope, Spelling};
 use crate::metrics::{ListenerCounts, MethodCounts};
+use crate::need::Demand;
 use crate::rule::method::{Governed, Ruled};
 use crate::rule::pattern::Pattern;
 use crate::rule::sessions::{Leaves, Sessions};
@@ -291,8 +292,8 @@ impl Asking {
     }
 
     /// A call as the backend is asked it.
-    pub(crate) fn question<'a>(&'a self, call: &'a Call, purpose: Purpose) -> Question<'a> {
-        Question { call, terms: &self.terms, method: self.method_of(&call.name), purpose }
+    pub(crate) fn question<'a>(&'a self, call: &'a Call, demand: &'a Demand) -> Question<'a> {
+        Question { call, terms: &self.terms, method: self.method_of(&call.name), demand }
     }
 
     /// What the backend knows of the method of calls with this name on the wire.

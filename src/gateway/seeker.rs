@@ -7,14 +7,15 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::Gateway;
-use super::fetch::{Landed, Origin, Seeking};
+use super::fetch::{Landed, Origin};
 use super::reply::Reply;
 use super::route::Cached;
 use crate::call::Call;
 use crate::clock::Millis;
 use crate::entry::Entry;
 use crate::fault::Fault;
-use crate::flight::{Ask, Deserted, Joined, Need, Waiter};
+use crate::flight::{Ask, Deserted, Joined, Waiter};
+use crate::need::Need;
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
 
@@ -75,7 +76,7 @@ impl Gateway {
         loop {
             let awaits = |found: Option<&Arc<Entry>>| self.awaits(seeker, found);
             let joined = self.flights.join(key, seeker.ask(waited), awaits, |flight| {
-                self.flight(call.clone(), cached, key, Seeking::Answer, flight)
+                self.flight(call.clone(), cached, key, flight)
             });
             let older = match joined {
                 Joined::Led(flight) => return Ok((flight, Outcome::Miss)),

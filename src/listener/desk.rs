@@ -115,7 +115,8 @@ impl Desk {
                 if !self.line.is_empty() || self.outbox.blocked().is_some() {
                     self.repeats(header.seqid, now)?;
                 }
-                let call = CallRef { protocol: arrived.speech.protocol, header, body, shared };
+                let (client, protocol) = (self.caller.client(), arrived.speech.protocol);
+                let call = CallRef { client, protocol, header, body, shared };
                 self.start(&call, arrived, batch, now)
             }
             // What was asked before is answered first.

@@ -229,7 +229,7 @@ impl Asked {
     pub(super) fn again(&self) -> Option<CallRef<'_>> {
         let call = self.call.as_ref()?;
         let header = Header { kind: call.kind, name: &call.name, seqid: self.seqid, form: self.form };
-        Some(CallRef { protocol: call.protocol, header, body: &call.body, shared: None })
+        Some(CallRef { client: call.client, protocol: call.protocol, header, body: &call.body, shared: None })
     }
 }
 

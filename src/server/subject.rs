@@ -55,6 +55,8 @@ impl Overview {
             held: endpoint.held,
             idle: endpoint.idle,
             in_flight: endpoint.in_flight as u64,
+            waiting: endpoint.waiting as u64,
+            limit: endpoint.limit.map(|limit| limit as u64),
             connections: endpoint.connections as u64,
         });
         let now = self.clock.now();

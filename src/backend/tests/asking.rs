@@ -22,6 +22,7 @@ pub(super) fn text(length: usize) -> Vec<u8> {
 /// A call of `getUser` without arguments.
 pub(super) fn call() -> Call {
     Call {
+        client: ClientId::default(),
         protocol: Protocol::Binary,
         name: Bytes::from_static(b"Users:getUser"),
         kind: Kind::Call,
@@ -47,23 +48,23 @@ impl Backend {
         terms: &Terms,
         timeout: Option<Duration>,
     ) -> Result<Answer, Fault> {
-        self.seek(Purpose::Answer, call, terms, timeout).await
+        self.seek(Need::Bare, call, terms, timeout).await
     }
 
     /// Asks for a reply that nobody waits for.
     pub(super) async fn refresh(&self, call: &Call) -> Result<Answer, Fault> {
-        self.seek(Purpose::Refresh, call, &idempotent(), SECOND).await
+        self.seek(Need::Refresh, call, &idempotent(), SECOND).await
     }
 
     async fn seek(
         &self,
-        purpose: Purpose,
+        need: Need,
         call: &Call,
         terms: &Terms,
         timeout: Option<Duration>,
     ) -> Result<Answer, Fault> {
-        let method = method(self, call);
-        self.ask(Question { call, terms, method: method.of(&call.name), purpose }, timeout).await
+        let (method, demand) = (method(self, call), Demand::new(need));
+        self.ask(Question { call, terms, method: method.of(&call.name), demand: &demand }, timeout).await
     }
 }
 
@@ -91,16 +92,16 @@ impl Client {
 
     pub(super) async fn tell_within(&self, call: &Call, timeout: Option<Duration>) -> Result<(), Fault> {
         let (method, terms) = (method(&self.backend, call), answering(Answering::Unsure));
-        let question =
-            Question { call, terms: &terms, method: method.of(&call.name), purpose: Purpose::Answer };
+        let demand = Demand::new(Need::Bare);
+        let question = Question { call, terms: &terms, method: method.of(&call.name), demand: &demand };
         let told = self.session.ask(&self.backend, question, timeout).await;
         told.map(|answer| assert!(answer.is_none()))
     }
 
     pub(super) async fn ask(&self, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
         let (call, method) = (call(), method(&self.backend, &call()));
-        let question =
-            Question { call: &call, terms, method: method.of(&call.name), purpose: Purpose::Answer };
+        let demand = Demand::new(Need::Bare);
+        let question = Question { call: &call, terms, method: method.of(&call.name), demand: &demand };
         self.session.ask(&self.backend, question, timeout).await.map(Option::unwrap)
     }
 }

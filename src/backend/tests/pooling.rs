@@ -1,7 +1,5 @@
 //! Which connections are used again, and how many there may be.
 
-use super::super::line::Turn;
-use super::super::pool::Pool;
 use super::world::*;
 use crate::dial::Tcp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,32 +103,6 @@ async fn a_call_that_gets_no_connection_in_time_was_not_sent() {
     let fault = backend.answer(&call(), &once(), SECOND).await.unwrap_err();
     assert_eq!(fault.as_str(), "busy");
     assert_eq!(world.calls(), 1);
-}
-
-/// The line for lanes is another: retries would hand their permits on to one another for ever, and burn a core.
-#[tokio::test(start_paused = true)]
-async fn retries_go_not_behind_those_who_wait_for_a_lane() {
-    let pool = Arc::new(Pool::new(&Settings { max_waiting: 3, ..World::of(1).settings }));
-    let mut held = Vec::new();
-    for _ in 0..4 {
-        held.push(pool.permit(Turn::First, None).await.unwrap());
-    }
-    let lanes = [pool.lane(None).await.unwrap(), pool.lane(None).await.unwrap()];
-    let waits = Arc::clone(&pool);
-    let lane = tokio::spawn(async move { waits.lane(None).await.is_ok() });
-    tokio::task::yield_now().await;
-    let retry = || {
-        let pool = Arc::clone(&pool);
-        tokio::spawn(async move { pool.permit(Turn::Later, None).await.is_ok() })
-    };
-    let retries = [retry(), retry()];
-    tokio::task::yield_now().await;
-    held.pop();
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-    assert!(retries.iter().all(|retry| retry.is_finished()) && !lane.is_finished());
-    drop(lanes);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,8 +12,9 @@ pub(super) use tokio_util::sync::CancellationToken;
 pub(super) use super::super::standing::{Standing, Why};
 pub(super) use super::super::*;
 pub(super) use super::asking::*;
-pub(super) use crate::call::{Answer, Answering, Call, Repeat, Returns, Said, Terms};
+pub(super) use crate::call::{Answer, Answering, Call, ClientId, Repeat, Returns, Said, Terms};
 pub(super) use crate::fault::Fault;
+pub(super) use crate::need::{Demand, Need};
 pub(super) use crate::wire::{Protocol, Transport};
 
 use std::collections::HashMap;

@@ -33,6 +33,8 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         held: false,
         idle: false,
         in_flight: 1,
+        waiting: 0,
+        limit: None,
         connections: 3,
     };
     let endpoints = states.iter().map(endpoint).collect();
