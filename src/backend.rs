@@ -35,6 +35,7 @@ mod pool;
 mod position;
 mod private;
 mod pulse;
+mod quarantine;
 mod queue;
 mod resting;
 mod retry;
@@ -77,6 +78,7 @@ use discovery::Discovery;
 use endpoints::Endpoints;
 use lookup::Lookup;
 use means::Means;
+use quarantine::Quarantine;
 
 /// What a backend takes from outside.
 #[derive(Clone, Debug)]
@@ -112,9 +114,21 @@ impl Backend {
         let budget = Budget::new(settings.retry_percent, settings.retry_burst, Instant::now());
         let methods = Methods::new(seed.of("methods"));
         let (name, alarm, turned) = (Arc::clone(&settings.name), Notify::new(), Notify::new());
+        let quarantine = Quarantine::new(seed.of("quarantine"));
         let settings = ArcSwap::from_pointee(settings);
-        let means =
-            Arc::new(Means { name, settings, dial, chance, methods, tally, left, turned, alarm, tasks });
+        let means = Arc::new(Means {
+            name,
+            settings,
+            dial,
+            chance,
+            methods,
+            tally,
+            quarantine,
+            left,
+            turned,
+            alarm,
+            tasks,
+        });
         let endpoints = Endpoints::new(Arc::clone(&means));
         let (lookup, clients) = (watch::Sender::new(Lookup::Pending), AtomicU64::new(1));
         let backend = Self { means, endpoints, budget, discovery, lookup, clients };

@@ -100,6 +100,14 @@ pub enum Fault {
     /// Too many calls wait for the same answer, or for any.
     #[error("{0}")]
     Crowded(Crowd),
+    /// Endpoints have died of calls with this one's key, or may have: it is sent nowhere for a time.
+    #[error("backend {backend} is not asked this for another {} ms: endpoints have broken off at it", left.as_millis())]
+    Quarantined {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// For how long.
+        left: Duration,
+    },
     /// The gateway itself failed at this call: its log tells where.
     #[error("the gateway failed at this call, see its log")]
     Internal,
@@ -175,6 +183,7 @@ impl Fault {
             | Self::MissingResult { .. }
             | Self::Failure { .. }
             | Self::Crowded(_)
+            | Self::Quarantined { .. }
             | Self::Internal
             | Self::Stopped => true,
             Self::Protocol { .. } => false,
@@ -200,6 +209,7 @@ impl Fault {
             | Self::Exception { .. }
             | Self::MissingResult { .. }
             | Self::Crowded(_)
+            | Self::Quarantined { .. }
             | Self::Internal
             | Self::Stopped
             | Self::Protocol { .. } => Blame::Nobody,
@@ -218,6 +228,7 @@ impl Fault {
             | Self::Exception { .. }
             | Self::MissingResult { .. }
             | Self::Crowded(_)
+            | Self::Quarantined { .. }
             | Self::Internal
             | Self::Stopped
             | Self::Protocol { .. } => Retry::Never,
@@ -240,6 +251,7 @@ impl Fault {
             Self::MissingResult { .. } => "missing_result",
             Self::Failure { .. } => "failure",
             Self::Crowded(_) => "crowded",
+            Self::Quarantined { .. } => "quarantined",
             Self::Internal => "internal",
             Self::Stopped => "stopped",
             Self::Protocol { .. } => "protocol",

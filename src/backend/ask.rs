@@ -13,6 +13,7 @@ use super::connection::{Broken, Verified};
 use super::deadline::Deadline;
 use super::loan::{Loan, Past, Want};
 use super::method::{Method, Question};
+use super::quarantine::Broke;
 use super::retry::{Again, REDIALS_MOST, Tries};
 use crate::call::{Answer, Repeat};
 use crate::dial::End;
@@ -40,6 +41,7 @@ impl Backend {
     ) -> Result<Answer, Fault> {
         let Question { call, terms, .. } = question;
         self.means.same_protocol(call)?;
+        self.admit(question)?;
         let mut tries = Tries::new(deadline);
         let mut attempt = self.first_attempt(question, tries.whole).await?;
         let mut want = Want::of(terms.repeat);
@@ -47,6 +49,7 @@ impl Backend {
             let deadline = self.try_deadline(tries.whole);
             let endpoint = Arc::clone(&attempt.endpoint);
             let (asked, again) = self.ask_over_one(&mut attempt, question, (want, deadline), &tries).await;
+            self.note_deaths(question, &attempt, asked.as_ref());
             attempt.settle(asked.as_ref());
             if let Some(reason) = tries.ended() {
                 self.means.tally.retried(reason, asked.is_ok());
@@ -61,6 +64,45 @@ impl Backend {
                 Some(next) => (attempt, want) = next,
                 None => return Err(fault),
             }
+        }
+    }
+
+    /// Lets no call through that endpoints die of.
+    fn admit(&self, question: Question<'_>) -> Result<(), Fault> {
+        let Some(key) = question.key else { return Ok(()) };
+        let held = self.means.quarantine.admit(key, Instant::now());
+        held.map_err(|left| Fault::Quarantined { backend: Arc::clone(self.name()), left })
+    }
+
+    /// Takes into account what a try tells of whether endpoints die of its call.
+    fn note_deaths(&self, question: Question<'_>, attempt: &Attempt, asked: Result<&Answer, &Fault>) {
+        let (Some(key), Some(sent)) = (question.key, attempt.sent_at()) else { return };
+        let (method, endpoint) = (question.method, attempt.endpoint.address);
+        let quarantine = &self.means.quarantine;
+        match asked {
+            Err(Fault::Closed { end: End::Closed | End::Cut, .. }) => {
+                quarantine.broke(Broke { key, method, endpoint, sent }, Instant::now());
+            }
+            Ok(_)
+            | Err(
+                Fault::Exception { .. }
+                | Fault::MissingResult { .. }
+                | Fault::Failure { .. }
+                | Fault::Oversized { .. },
+            ) => quarantine.answered(key, Instant::now()),
+            Err(
+                Fault::Unreachable { .. }
+                | Fault::Down { .. }
+                | Fault::Busy { .. }
+                | Fault::Timeout { .. }
+                | Fault::Closed { .. }
+                | Fault::Garbage { .. }
+                | Fault::Crowded(_)
+                | Fault::Quarantined { .. }
+                | Fault::Internal
+                | Fault::Stopped
+                | Fault::Protocol { .. },
+            ) => {}
         }
     }
 

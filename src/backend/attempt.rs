@@ -127,6 +127,11 @@ impl Attempt {
         }
     }
 
+    /// When its call was sent.
+    pub(super) fn sent_at(&self) -> Option<Instant> {
+        self.sent
+    }
+
     /// Notes that it is a retry: it does not keep a call waiting that was not tried yet.
     pub(super) fn gives_way(&mut self) {
         self.rank = Rank::Later;
@@ -240,7 +245,7 @@ impl Attempt {
                 self.cell.heard(now);
                 self.endpoint.pool.permits.too_much(self.method.index, sent, now);
                 self.method_failed(sent, now, fault);
-                position.answered(sent, now)
+                self.endpoint_answered(sent, now)
             }
             Fault::Oversized { .. } | Fault::Exception { .. } | Fault::MissingResult { .. } => {
                 self.method_answered(sent, now)
@@ -250,6 +255,7 @@ impl Attempt {
             Fault::Down { .. }
             | Fault::Busy { .. }
             | Fault::Crowded { .. }
+            | Fault::Quarantined { .. }
             | Fault::Internal
             | Fault::Stopped
             | Fault::Protocol { .. } => Effect::Unchanged,
@@ -276,7 +282,10 @@ impl Attempt {
     fn unreached(&self, refusal: Refusal, now: Instant) -> Effect {
         let Endpoint { position, pool, pulse, means, .. } = &*self.endpoint;
         match refusal {
-            Refusal::Refused | Refusal::NoRoute => position.unreached(Why::Refused, now),
+            Refusal::Refused | Refusal::NoRoute => {
+                means.quarantine.died(means.name(), self.endpoint.address, now);
+                position.unreached(Why::Refused, now)
+            }
             Refusal::Cut => position.closed(now),
             // While others are answered it is full, and not gone.
             Refusal::Silent if pulse.was_heard_since(now - means.settings().connect_timeout) => {
@@ -291,7 +300,13 @@ impl Attempt {
     fn method_answered(&self, sent: Instant, now: Instant) -> Effect {
         let turned = self.cell.answered(sent, now);
         self.endpoint.note_method(turned, &self.method, None);
-        self.endpoint.position.answered(sent, now)
+        self.endpoint_answered(sent, now)
+    }
+
+    fn endpoint_answered(&self, sent: Instant, now: Instant) -> Effect {
+        let Endpoint { address, position, means, .. } = &*self.endpoint;
+        means.quarantine.lives(*address, sent);
+        position.answered(sent, now)
     }
 
     fn method_failed(&self, sent: Instant, now: Instant, fault: &Fault) {

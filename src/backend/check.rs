@@ -14,11 +14,27 @@ impl Endpoint {
         let Some(_permit) = self.pool.spare() else { return Finding::Nothing };
         let began = Instant::now();
         let asked = self.means.settings().check();
-        match timeout(asked.timeout, self.asks(&asked)).await {
+        let finding = match timeout(asked.timeout, self.asks(&asked)).await {
             Ok(finding) => finding,
             // Full is not dead: who answers on another connection has no time for this one.
             Err(_) if self.pulse.was_heard_since(began) || self.may_be_held_up() => Finding::Nothing,
             Err(_) => Finding::Late,
+        };
+        if asked.kind != Kind::Off {
+            self.note_death(finding, began);
+        }
+        finding
+    }
+
+    /// Tells whether it may have died of what it broke off at before `began`.
+    fn note_death(&self, finding: Finding, began: Instant) {
+        let quarantine = &self.means.quarantine;
+        match finding {
+            Finding::Refused => quarantine.died(self.means.name(), self.address, Instant::now()),
+            Finding::Alive | Finding::Warning | Finding::Draining | Finding::Unwell => {
+                quarantine.lives(self.address, began);
+            }
+            Finding::Closed | Finding::Late | Finding::Nothing => {}
         }
     }
 

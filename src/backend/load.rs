@@ -67,6 +67,7 @@ impl Measure {
             Fault::Down { .. }
             | Fault::Busy { .. }
             | Fault::Crowded { .. }
+            | Fault::Quarantined { .. }
             | Fault::Internal
             | Fault::Stopped
             | Fault::Protocol { .. } => None,

@@ -10,6 +10,7 @@ use super::Settings;
 use super::chance::Chance;
 use super::counts::Tally;
 use super::method::Methods;
+use super::quarantine::Quarantine;
 use crate::dial::Dial;
 
 /// What every endpoint of a backend works with.
@@ -25,6 +26,7 @@ pub(super) struct Means {
     pub(super) chance: Chance,
     pub(super) methods: Methods,
     pub(super) tally: Tally,
+    pub(super) quarantine: Quarantine,
     /// Told whenever an endpoint leaves the rotation, or a method is out there.
     pub(super) left: Notify,
     /// Told whenever an endpoint leaves the rotation or is back.

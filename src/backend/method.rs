@@ -59,6 +59,8 @@ pub(crate) struct Question<'a> {
     pub terms: &'a Terms,
     /// What is learnt of its method.
     pub method: &'a Arc<Method>,
+    /// What makes it the same as others, where that is known: it may be what endpoints die of.
+    pub key: Option<&'a [u8]>,
     /// How much its answer is needed.
     pub demand: &'a Demand,
 }

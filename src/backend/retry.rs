@@ -112,6 +112,9 @@ impl Backend {
                 }
                 tries.retries += 1;
                 sleep(pause).await;
+                if question.key.is_some_and(|key| self.means.quarantine.has_enough(key, Instant::now())) {
+                    return None;
+                }
             }
         }
         let (mut attempt, want) = match (self.endpoints.choose(&tries.tried, question), again) {

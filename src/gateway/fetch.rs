@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Gateway;
 use super::guard::guarded;
 use super::route::{Cached, Keyed};
+use crate::backend::Question;
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
@@ -81,7 +82,8 @@ impl Gateway {
         }
         let born = self.clock.now();
         // What the look into the shared tier took is not taken from the backend's time.
-        let asked = self.backend.ask(asking.question(call, flight.demand()), asking.timeout).await;
+        let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
+        let asked = self.backend.ask(question, asking.timeout).await;
         let answer = asked.map_err(|fault| asking.counts.met(fault))?;
         Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend))
     }

@@ -89,6 +89,7 @@ impl Reply {
             | Fault::Garbage { .. }
             | Fault::Oversized { .. }
             | Fault::Crowded(_)
+            | Fault::Quarantined { .. }
             | Fault::Internal
             | Fault::Stopped => said(protocol, ApplicationErrorKind::InternalError, &fault.to_string()),
         };

@@ -293,7 +293,7 @@ impl Asking {
 
     /// A call as the backend is asked it.
     pub(crate) fn question<'a>(&'a self, call: &'a Call, demand: &'a Demand) -> Question<'a> {
-        Question { call, terms: &self.terms, method: self.method_of(&call.name), demand }
+        Question { call, terms: &self.terms, method: self.method_of(&call.name), key: None, demand }
     }
 
     /// What the backend knows of the method of calls with this name on the wire.

@@ -46,6 +46,7 @@ fn faults() -> Vec<Fault> {
         exception(ApplicationErrorKind::UnknownMethod),
         Fault::MissingResult { backend: backend.clone(), body },
         Fault::Crowded(Crowd::Waiters(1)),
+        Fault::Quarantined { backend: backend.clone(), left: Duration::ZERO },
         Fault::Internal,
         Fault::Stopped,
         Fault::Protocol { backend, theirs: "binary", ours: "compact" },

@@ -21,7 +21,8 @@ pub(crate) use client::Client;
 pub(crate) use front::{Front, balancer};
 pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within, metrics_at};
 pub(crate) use python::{
-    Library, PythonClient, late_replies, multiplexed_python_backend, python_backend, single_python_backend,
+    Library, PythonBackend, PythonClient, late_replies, multiplexed_python_backend, python_backend,
+    single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
 pub(crate) use thrift::{Kind, Message, Protocol, Transport, Value, Wire, frame, string};

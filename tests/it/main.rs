@@ -53,6 +53,8 @@ mod reloads;
 mod backends;
 // Services that are easily taken for dead, and dead ones that look alive.
 mod scenes;
+// Calls that servers die of.
+mod deadly;
 // Starting, ending, health and monitoring.
 mod lifecycle;
 

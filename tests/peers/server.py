@@ -3,7 +3,7 @@
 Ids with a meaning: 404 raises NotFound, 503 raises Unavailable, 500 raises what the IDL does not declare, 204 returns
 nothing, 2000 + n answers after n milliseconds (n below 10,000). Every other id is a user, whose email tells which call
 of which server made it: `call-<n>@backend-<port>`. Touching user 13000 ends when somebody renames it; its name tells how
-far that has come. A new name that begins with `+` is put behind the old one.
+far that has come. A new name that begins with `+` is put behind the old one. Asking for a user with the name `deadly` ends the process.
 """
 
 import argparse
@@ -35,6 +35,8 @@ class Users:
             raise self.types.Unavailable(reason="the users database is away")
         if id == 500:
             raise ValueError("not declared in the IDL")
+        if self.names.get(id) == "deadly":
+            os._exit(1)
         if id == 204:
             return None
         if 2000 <= id < 12000:

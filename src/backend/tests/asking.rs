@@ -56,6 +56,14 @@ impl Backend {
         self.seek(Need::Refresh, call, &idempotent(), SECOND).await
     }
 
+    /// Asks for a reply to a call that has a key, and whose method is idempotent.
+    pub(super) async fn answer_keyed(&self, call: &Call, key: &[u8]) -> Result<Answer, Fault> {
+        let (method, terms, demand) = (method(self, call), idempotent(), Demand::new(Need::Bare));
+        let method = method.of(&call.name);
+        let question = Question { call, terms: &terms, method, key: Some(key), demand: &demand };
+        self.ask(question, None).await
+    }
+
     async fn seek(
         &self,
         need: Need,
@@ -64,7 +72,8 @@ impl Backend {
         timeout: Option<Duration>,
     ) -> Result<Answer, Fault> {
         let (method, demand) = (method(self, call), Demand::new(need));
-        self.ask(Question { call, terms, method: method.of(&call.name), demand: &demand }, timeout).await
+        self.ask(Question { call, terms, method: method.of(&call.name), key: None, demand: &demand }, timeout)
+            .await
     }
 }
 
@@ -93,7 +102,8 @@ impl Client {
     pub(super) async fn tell_within(&self, call: &Call, timeout: Option<Duration>) -> Result<(), Fault> {
         let (method, terms) = (method(&self.backend, call), answering(Answering::Unsure));
         let demand = Demand::new(Need::Bare);
-        let question = Question { call, terms: &terms, method: method.of(&call.name), demand: &demand };
+        let question =
+            Question { call, terms: &terms, method: method.of(&call.name), key: None, demand: &demand };
         let told = self.session.ask(&self.backend, question, timeout).await;
         told.map(|answer| assert!(answer.is_none()))
     }
@@ -101,7 +111,8 @@ impl Client {
     pub(super) async fn ask(&self, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
         let (call, method) = (call(), method(&self.backend, &call()));
         let demand = Demand::new(Need::Bare);
-        let question = Question { call: &call, terms, method: method.of(&call.name), demand: &demand };
+        let question =
+            Question { call: &call, terms, method: method.of(&call.name), key: None, demand: &demand };
         self.session.ask(&self.backend, question, timeout).await.map(Option::unwrap)
     }
 }

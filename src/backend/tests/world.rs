@@ -20,16 +20,16 @@ pub(super) use crate::wire::{Protocol, Transport};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use super::replying::reply;
 use crate::dial::simulated::Socket;
 use crate::dial::{Dial, Simulated, Stream};
 use crate::files::Memory;
 use crate::wire::inbound::{Inbound, Look};
-use crate::wire::message::{Form, Header, Kind, put_message};
-use crate::wire::{Bounds, Speech, exception};
+use crate::wire::message::{Header, Kind};
+use crate::wire::{Bounds, Speech};
 
 /// What a server does with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(super) enum Act {
     AnswerHalf,
     Hang,
     HangUp,
+    /// Ends the server: all its connections end, and further ones are refused.
+    Die,
     AnswerAfter(Duration),
     /// Answers with the number of the call, as field id.
     AnswerCount,
@@ -90,6 +92,8 @@ pub(super) struct Server {
     handled: Arc<Mutex<usize>>,
     ended: Arc<Mutex<Vec<usize>>>,
     opened: Arc<Mutex<usize>>,
+    network: Simulated,
+    ends: CancellationToken,
 }
 
 /// A call as its server saw it.
@@ -108,6 +112,11 @@ impl Server {
     /// What it does with the calls of one method alone.
     pub(super) fn at(&self, method: &str, act: Act) {
         self.only.lock().unwrap().insert(method.to_owned(), act);
+    }
+
+    /// Whether it has come to its end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ends.is_cancelled()
     }
 
     /// Checks heard so far.
@@ -155,7 +164,9 @@ impl Server {
             *opened += 1;
             *opened
         };
-        if self.listen(number, stream, &settings).await.is_none() {
+        let ends = self.ends.clone();
+        let listening = ends.run_until_cancelled(self.listen(number, stream, &settings));
+        if listening.await.is_some_and(|listened| listened.is_none()) {
             self.ended.lock().unwrap().push(number);
         }
     }
@@ -201,61 +212,30 @@ impl Server {
             let act = self.act(&header, is_check);
             tokio::time::sleep(act.time(header.method())).await;
             *self.handled.lock().unwrap() += 1;
-            let reply = match act {
+            let written = match act {
                 Act::Hang => continue,
                 Act::Handle(_) if header.kind == Kind::Oneway => continue,
                 Act::HangUp => return Some(()),
+                Act::Die => {
+                    drop(self.network.listen(self.address, 1));
+                    self.ends.cancel();
+                    return Some(());
+                }
                 Act::AnswerCount => reply(settings, &header, Act::AnswerField(call)),
                 act => reply(settings, &header, act),
             };
-            stream.write_all(&reply).await.ok()?;
+            stream.write_all(&written).await.ok()?;
             if act == Act::AnswerAhead {
                 // By then the gateway has looked at the connection and found nothing.
                 stream.read_buf(inbound.room()).await.ok()?;
                 let ahead = Header { seqid: header.seqid + 1, ..header };
-                stream.write_all(&self::reply(settings, &ahead, Act::AnswerField(9))).await.ok()?;
+                stream.write_all(&reply(settings, &ahead, Act::AnswerField(9))).await.ok()?;
             }
             if act == Act::AnswerHalf {
                 return Some(());
             }
         }
     }
-}
-
-fn reply(settings: &Settings, call: &Header<'_>, act: Act) -> BytesMut {
-    let body: Vec<u8> = match act {
-        Act::AnswerEmpty => vec![0],
-        Act::AnswerField(id) => field(settings.protocol, id),
-        Act::AnswerLarge(length) => text(length),
-        Act::AnswerDeep(depth) => [[12, 0, 0].repeat(depth - 1), vec![0; depth]].concat(),
-        Act::AnswerNumber(number) => [&[8, 0, 0][..], &number.to_be_bytes(), &[0]].concat(),
-        Act::Babble(bytes) => return bytes.into(),
-        Act::Refuse => {
-            exception::encode(settings.protocol, thrift::ApplicationErrorKind::UnknownMethod, "what?")
-        }
-        _ => field(settings.protocol, 0),
-    };
-    let header = Header {
-        kind: match act {
-            Act::Refuse => Kind::Exception,
-            Act::WrongKind => Kind::Call,
-            _ => Kind::Reply,
-        },
-        name: if act == Act::WrongName { b"other" } else { call.method() },
-        seqid: call.seqid + i32::from(act == Act::WrongSeqid),
-        form: Form::Strict,
-    };
-    let mut out = BytesMut::new();
-    put_message(&mut out, settings.transport, settings.protocol, &header, &body);
-    match act {
-        Act::AnswerTwice => {
-            let twice = out.clone();
-            out.extend_from_slice(&twice);
-        }
-        Act::AnswerHalf => out.truncate(out.len() / 2),
-        _ => {}
-    }
-    out
 }
 
 /// A network with servers on it.
@@ -359,6 +339,8 @@ impl World {
             handled: Arc::default(),
             ended: Arc::default(),
             opened: Arc::default(),
+            network: self.network.clone(),
+            ends: CancellationToken::new(),
         };
         let (listening, settings) = (server.clone(), self.settings.clone());
         tokio::spawn(async move {

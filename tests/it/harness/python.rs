@@ -37,7 +37,8 @@ pub(crate) fn single_python_backend(wire: Wire) -> PythonBackend {
 pub(crate) struct PythonBackend {
     process: Process,
     address: SocketAddr,
-    _input: ChildStdin,
+    /// What starts it, at its address.
+    command: Command,
 }
 
 /// A client that keeps one connection.
@@ -50,10 +51,24 @@ pub(crate) struct PythonClient {
 
 impl PythonBackend {
     fn start(library: Library, wire: Wire, more: &[&str]) -> Self {
-        let mut process = Process::start(peer("server.py", library, wire).args(["--port", "0"]).args(more));
+        let command = |port: u16| {
+            let mut command = peer("server.py", library, wire);
+            command.args(["--port", &port.to_string()]).args(more);
+            command
+        };
+        let mut process = Process::start(&mut command(0));
         let port: u16 = process.says(|line| line.strip_prefix("listening ")?.parse().ok());
-        let input = process.input();
-        Self { process, address: SocketAddr::from(([127, 0, 0, 1], port)), _input: input }
+        Self { process, address: SocketAddr::from(([127, 0, 0, 1], port)), command: command(port) }
+    }
+
+    /// Starts it anew at its address.
+    pub(crate) fn revive(&mut self) {
+        self.process = Process::start(&mut self.command);
+        self.process.says(|line| line.strip_prefix("listening ").map(str::to_owned));
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.has_ended()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
