@@ -29,8 +29,9 @@ pub enum Fault {
         /// Whether that is so of all its methods.
         why: &'static str,
     },
-    /// All connections are in use, and the line for them is full or did not move in time; no byte was sent.
-    #[error("backend {backend} is busy: {waiting} calls wait for a connection")]
+    /// All connections are in use, or as many calls are under way as may be for now, and the line is full or did not move in time; no byte
+    /// was sent.
+    #[error("backend {backend} is busy: {waiting} calls wait for their turn")]
     Busy {
         /// The backend's name.
         backend: Arc<str>,

@@ -289,7 +289,7 @@ impl Attempt {
             Refusal::Cut => position.closed(now),
             // While others are answered it is full, and not gone.
             Refusal::Silent if pulse.was_heard_since(now - means.settings().connect_timeout) => {
-                pool.permits.full(now);
+                pool.permits.full(pool.connections(), now);
                 Effect::Unchanged
             }
             Refusal::Silent => position.unreached(Why::Silent, now),

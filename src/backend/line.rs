@@ -115,7 +115,9 @@ impl Line {
     pub(super) fn take(&self, wish: Wish<'_>) -> Option<Permit> {
         let mut state = self.0.lock();
         let State { room, .. } = &mut *state;
-        room.refreshing_max = wish.refreshing_max;
+        if wish.rank == Rank::Refresh {
+            room.refreshing_max = wish.refreshing_max;
+        }
         // Nobody in the line fits, or he would have been served.
         if !room.fits(wish.rank, wish.method) {
             return None;
@@ -196,11 +198,9 @@ impl Line {
         state.room.limit_of(method).cut(sent, now);
     }
 
-    /// The endpoint takes no further connections beside those it answers on.
-    pub(super) fn full(&self, now: Instant) {
-        let mut state = self.0.limit();
-        let limit = &mut state.room.limit;
-        limit.hold(limit.out(), now);
+    /// The endpoint takes no connections beside these.
+    pub(super) fn full(&self, connections: usize, now: Instant) {
+        self.0.limit().room.limit.hold(connections, now);
     }
 
     /// Of a method that does not answer no more than `most` calls may be out.

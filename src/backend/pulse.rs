@@ -4,10 +4,12 @@
 //! connection, or since a first call began to wait, whichever is later.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::doubling::Doubling;
 
 /// What is heard of an endpoint. Shared by its connections; a few atomic operations for a call.
 #[derive(Debug)]
@@ -23,6 +25,10 @@ pub(super) struct Pulse {
     heard: AtomicU64,
     /// The most calls that were seen to be handled at once.
     parallel: AtomicUsize,
+    /// Checks so far that were to show that there may be two.
+    trials: AtomicU32,
+    /// When the next one may be, in microseconds.
+    trial_at: AtomicU64,
 }
 
 /// A call that waits; it does no longer when this is dropped.
@@ -42,6 +48,8 @@ impl Pulse {
             since: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             parallel: AtomicUsize::new(1),
+            trials: AtomicU32::new(0),
+            trial_at: AtomicU64::new(0),
         })
     }
 
@@ -84,9 +92,25 @@ impl Pulse {
         self.parallel.load(Ordering::Relaxed)
     }
 
+    /// Whether a check beside a call that waits is to show, by overtaking it, that more than one can be handled at once: where calls
+    /// come one after another, none of them does. Whoever asks makes the check; it is asked for more and more seldom.
+    pub(super) fn wants_trial(&self) -> bool {
+        let now = self.now();
+        let is_due = self.parallel() < 2
+            && self.silence() >= TRIAL_AFTER
+            && self.trial_at.load(Ordering::Relaxed) <= now;
+        if is_due {
+            let next = TRIALS.whole(self.trials.fetch_add(1, Ordering::Relaxed));
+            self.trial_at.store(now + next.as_micros() as u64, Ordering::Relaxed);
+        }
+        is_due
+    }
+
     /// Forgets what was seen: what listens there now may be another process.
     pub(super) fn reset(&self) {
         self.parallel.store(1, Ordering::Relaxed);
+        self.trials.store(0, Ordering::Relaxed);
+        self.trial_at.store(0, Ordering::Relaxed);
     }
 
     fn now(&self) -> u64 {
@@ -115,6 +139,11 @@ impl Drop for Wait {
     }
 }
 
+/// A call that has waited for less may be answered before any check.
+const TRIAL_AFTER: Duration = Duration::from_millis(1);
+/// Between two checks that are to show how much an endpoint handles at once.
+const TRIALS: Doubling = Doubling { first: Duration::from_secs(1), most: Duration::from_secs(60) };
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +170,30 @@ mod tests {
         assert_eq!(pulse.silence(), SECOND);
         drop(second);
         assert_eq!(pulse.silence(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_only_asked_one_thing_at_a_time_is_tried_beside_a_call_less_and_less_often() {
+        let pulse = Pulse::new();
+        tokio::time::advance(SECOND).await;
+        assert!(!pulse.wants_trial(), "nothing waits that could be overtaken");
+        let waits = pulse.wait();
+        assert!(!pulse.wants_trial(), "it may be answered at once");
+        tokio::time::advance(SECOND).await;
+        let mut tried = Vec::new();
+        for second in 0..20 {
+            if pulse.wants_trial() {
+                tried.push(second);
+            }
+            tokio::time::advance(SECOND).await;
+        }
+        assert_eq!(tried, [0, 1, 3, 7, 15]);
+        pulse.wait().answered();
+        tokio::time::advance(SECOND * 1000).await;
+        assert!(!pulse.wants_trial(), "the check has overtaken the call");
+        pulse.reset();
+        assert!(pulse.wants_trial());
+        drop(waits);
     }
 
     #[tokio::test(start_paused = true)]

@@ -92,6 +92,10 @@ impl Backend {
 
 /// Has an endpoint checked that is silent, and takes it out where no check can tell.
 fn listen(endpoint: &Endpoint, now: Instant) {
+    // How much it handles at once must be known before it is needed: then silence needs no ten seconds.
+    if endpoint.pulse.wants_trial() {
+        endpoint.position.suspect(now);
+    }
     let silence = endpoint.pulse.silence();
     if silence < SILENCE_LEAST || !endpoint.position.is_rotating() {
         return;

@@ -119,7 +119,7 @@ async fn a_call_whose_time_ends_in_the_line_says_how_long_the_line_is() {
     let first = tokio::spawn(async move { first.answer(&call(), &once(), None).await });
     tokio::time::sleep(Duration::from_millis(1)).await;
     let fault = backend.answer(&call(), &once(), SHORT).await.unwrap_err();
-    assert_eq!(fault.to_string(), "backend users is busy: 1 calls wait for a connection");
+    assert_eq!(fault.to_string(), "backend users is busy: 1 calls wait for their turn");
     assert!(first.await.unwrap().is_ok());
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
 }

@@ -173,6 +173,25 @@ async fn an_endpoint_that_accepts_and_never_answers_is_out_soon_and_back_when_it
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_was_asked_one_thing_at_a_time_is_found_silent_as_soon() {
+    let mut world = World::of(1);
+    world.settings.max_connections = 64;
+    let backend = world.watch();
+    world.all(Act::AnswerAfter(20 * MS));
+    for _ in 0..100 {
+        backend.answer(&call_of("fast"), &once(), None).await.unwrap();
+        tokio::time::sleep(10 * MS).await;
+    }
+    let checks = world.servers[0].checks();
+    assert!((1..=3).contains(&checks), "{checks}");
+    world.all(Act::Hang);
+    let began = Instant::now();
+    load(&backend, "fast", None, 5).await;
+    until(&backend, 0, Standing::Ejected(Why::Silent)).await;
+    assert!(began.elapsed() <= Duration::from_millis(2600), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_silent_lets_a_few_calls_pass_and_refuses_the_rest_at_once() {
     let mut world = World::of(1);
     world.settings.max_connections = 64;
