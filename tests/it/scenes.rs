@@ -163,3 +163,33 @@ fn a_backend_that_closes_on_checks_and_answers_calls_stays() {
     }
     assert_eq!(ejections(&gateway), 0);
 }
+
+/// All that a method hangs at is its own: the connections that others need are left to them, and who has an old answer gets it.
+#[test]
+fn a_method_that_hangs_leaves_the_others_what_they_need() {
+    let backend = backend();
+    let rule = "ttl = '100ms'\nstale_if_error = '60s'";
+    let gateway =
+        gateway().endpoint(backend.address()).backend("max_connections = 16").get_user(rule).start();
+    let (mut known, mut other) = (gateway.client(), gateway.client());
+    known.get_user(7);
+    backend.does("getUser", Act::Silence);
+    pass(ms(110));
+    let mut hung: Vec<_> = (0..40).map(|_| gateway.client()).collect();
+    for (id, client) in (100..).zip(&mut hung) {
+        client.send(get_user(id));
+    }
+    for _ in 0..200 {
+        assert!(!other.call(ping()).is_exception());
+        assert!(!other.call(rename_user(1, "x")).is_exception());
+    }
+    // Ten seconds of silence are more than it can be slow; the others are answered all the while.
+    let asks = std::thread::spawn(move || known.get_user(7).user_id());
+    while !asks.is_finished() {
+        assert!(!other.call(ping()).is_exception());
+    }
+    assert_eq!(asks.join().unwrap(), 7);
+    gateway.logs(&["method out at an endpoint"]);
+    assert_eq!(ejections(&gateway), 0);
+    assert_eq!(gateway.client().get_user(7).user_id(), 7);
+}

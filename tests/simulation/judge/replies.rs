@@ -118,7 +118,7 @@ fn content(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complai
         Content::Fallback => {
             if !rules.iter().flatten().any(|rule| rule.fallback) {
                 wrong(Sentence::RightReply, "gets a fallback that no rule has".to_owned());
-            } else if !record.troubled(from, reply.written) {
+            } else if !record.troubled(from, reply.written) && !connections_are_few(record) {
                 wrong(Sentence::RightReply, "gets the fallback while all is well".to_owned());
             }
         }
@@ -190,11 +190,15 @@ fn groundless(
     if text.contains("speaks") {
         return Some("though it speaks the backend's protocol");
     }
-    // Where connections are few, who waits for one may wait in vain.
     let crowded = text.contains("is busy") || text.contains("did not answer within");
-    let few = record.world.limits.max_connections < 64 || record.world.limits.max_waiting < 64;
     let whose = record.manner(line).is_polite();
-    (whose && !record.troubled(from, reply.written) && !(crowded && few)).then_some("while all is well")
+    (whose && !record.troubled(from, reply.written) && !(crowded && connections_are_few(record)))
+        .then_some("while all is well")
+}
+
+/// Where connections are few, who waits for one may wait in vain.
+fn connections_are_few(record: &Record<'_>) -> bool {
+    record.world.limits.max_connections < 64 || record.world.limits.max_waiting < 64
 }
 
 /// When a call arrived, if nothing of its own client's can hold up its reply.
