@@ -1,5 +1,8 @@
 //! One connection to an endpoint: a call goes out, its reply comes back, and both must fit.
 
+mod pipelined;
+mod receiving;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -29,7 +32,9 @@ pub(super) struct Connection {
     transport: Transport,
     bounds: Bounds,
     outbound: BytesMut,
-    /// How much has left of the call that was last begun.
+    /// What follows it: a large struct.
+    apart: Bytes,
+    /// How much has left of both.
     written: usize,
     inbound: Inbound,
     seqids: Seqids,
@@ -134,6 +139,7 @@ impl Connection {
             transport: speech.transport,
             bounds,
             outbound: BytesMut::new(),
+            apart: Bytes::new(),
             written: 0,
             inbound: Inbound::new(speech, bounds),
             seqids,
@@ -176,19 +182,6 @@ impl Connection {
         self.unfinished.len()
     }
 
-    /// Reads and drops the answers to calls that have none, until the connection ends or something else comes.
-    pub(super) async fn drop_strays(&mut self) -> Broken {
-        loop {
-            let dropped = match self.unfinished.is_empty() {
-                true => self.read_nothing().await,
-                false => self.message().await.and_then(|message| self.drop_stray(&message)),
-            };
-            if let Err(broken) = dropped {
-                return broken;
-            }
-        }
-    }
-
     /// The connection as something that ends, and what counts it.
     pub(super) fn into_closing(self) -> (Closing, Open) {
         (Closing::new(self.stream), self.open)
@@ -205,24 +198,35 @@ impl Connection {
         }
     }
 
-    /// Writes a call under a number of its own. A large struct is not copied for that.
+    /// Writes a call under a number of its own.
     async fn write(&mut self, call: &Call) -> Result<i32, Broken> {
-        let seqid = self.draw();
-        let header = Header { kind: call.kind, name: &call.name, seqid, form: Form::Strict };
-        self.outbound.clear();
-        self.written = 0;
-        let apart: &[u8] = if call.body.len() < LARGE {
-            put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
-            &[]
-        } else {
-            put_header(&mut self.outbound, self.transport, self.protocol, &header, call.body.len());
-            &call.body
-        };
-        let sent = self.write_all(apart).await;
+        self.begin();
+        let seqid = self.spell(call);
+        let sent = self.write_all().await;
         if self.outbound.capacity() > OUTBOUND_KEPT {
             self.outbound = BytesMut::new();
         }
         sent.map(|()| seqid)
+    }
+
+    /// Forgets what was written.
+    fn begin(&mut self) {
+        self.outbound.clear();
+        self.apart = Bytes::new();
+        self.written = 0;
+    }
+
+    /// Spells a call out behind what is to be written. A large struct is not copied for that, and nothing can be spelled behind it.
+    fn spell(&mut self, call: &Call) -> i32 {
+        let seqid = self.draw();
+        let header = Header { kind: call.kind, name: &call.name, seqid, form: Form::Strict };
+        if call.body.len() < LARGE {
+            put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
+        } else {
+            put_header(&mut self.outbound, self.transport, self.protocol, &header, call.body.len());
+            self.apart = call.body.clone();
+        }
+        seqid
     }
 
     fn draw(&mut self) -> i32 {
@@ -234,11 +238,15 @@ impl Connection {
         }
     }
 
-    /// Writes what is spelled out, and `apart` behind it.
-    async fn write_all(&mut self, apart: &[u8]) -> Result<(), Broken> {
-        let total = self.outbound.len() + apart.len();
-        while self.written < total {
-            let went_on = match self.progress(apart).await {
+    /// Bytes that are spelled out, written or not.
+    fn spelled(&self) -> usize {
+        self.outbound.len() + self.apart.len()
+    }
+
+    /// Writes what is spelled out. Where calls without a reply may be answered, it reads meanwhile.
+    async fn write_all(&mut self) -> Result<(), Broken> {
+        while self.written < self.spelled() {
+            let went_on = match self.progress(!self.unfinished.is_empty()).await {
                 Progress::Wrote(Ok(count)) if count > 0 => {
                     self.written += count;
                     Ok(())
@@ -252,137 +260,25 @@ impl Connection {
         self.stream.flush().await.map_err(|error| ended(&error))
     }
 
-    /// Writes what can be written. Where calls without a reply may be answered, it reads meanwhile: a server whose answers
-    /// are not read stops reading.
-    async fn progress(&mut self, apart: &[u8]) -> Progress {
-        let Self { stream, outbound, written, inbound, unfinished, .. } = self;
+    /// Writes what can be written. Where something may come it reads meanwhile: a server whose answers are not read stops reading.
+    async fn progress(&mut self, reads: bool) -> Progress {
+        let Self { stream, outbound, apart, written, inbound, .. } = self;
         let left = match outbound.get(*written..) {
             Some(left) if !left.is_empty() => left,
             Some(_) | None => apart.get(*written - outbound.len()..).unwrap_or_default(),
         };
-        if unfinished.is_empty() {
+        if !reads {
             return Progress::Wrote(stream.write(left).await);
         }
-        poll_fn(|context| match Pin::new(&mut *stream).poll_write(context, left) {
-            Poll::Ready(wrote) => Poll::Ready(Progress::Wrote(wrote)),
-            Poll::Pending => pin!(stream.read_buf(inbound.room())).poll(context).map(Progress::Read),
+        poll_fn(|context| {
+            if !left.is_empty()
+                && let Poll::Ready(wrote) = Pin::new(&mut *stream).poll_write(context, left)
+            {
+                return Poll::Ready(Progress::Wrote(wrote));
+            }
+            pin!(stream.read_buf(inbound.room())).poll(context).map(Progress::Read)
         })
         .await
-    }
-
-    async fn receive(&mut self, seqid: i32, name: &[u8]) -> Result<Verified, Broken> {
-        loop {
-            let message = match self.message().await {
-                Err(Broken::Oversized(error)) => return Err(self.oversized(error, seqid, name).await),
-                found => found?,
-            };
-            let header = message.header();
-            if header.seqid != seqid {
-                self.drop_stray(&message)?;
-                continue;
-            }
-            verify(&header, name)?;
-            if let Some(error) = message.flaw.clone() {
-                return Err(Broken::Oversized(error));
-            }
-            self.unfinished.clear();
-            let after = if self.inbound.is_empty() { After::Clean } else { After::Unsolicited };
-            let (kind, protocol) = (header.kind, self.protocol);
-            return Ok(Verified { kind, protocol, body: message.body(), after });
-        }
-    }
-
-    /// The next message, once it is whole.
-    async fn message(&mut self) -> Result<Taken, Broken> {
-        loop {
-            match self.inbound.first() {
-                Ok(Look::Whole) => return self.taken(),
-                Ok(Look::Needs(_)) => self.read().await?,
-                Ok(Look::Unfinished) => tokio::task::yield_now().await,
-                Err(error) if error.limit().is_some() => return Err(Broken::Oversized(error)),
-                Err(error) => return Err(garbage(error.to_string())),
-            }
-        }
-    }
-
-    /// What a message is that exceeds a bound: a reply to the call, if its header says so. Any four bytes are a length.
-    async fn oversized(&mut self, error: WireError, seqid: i32, name: &[u8]) -> Broken {
-        loop {
-            match self.inbound.header_ahead() {
-                Ok(Some(header)) if header.seqid == seqid && verify(&header, name).is_ok() => {
-                    return Broken::Oversized(error);
-                }
-                Ok(Some(_)) | Err(_) => return garbage(error.to_string()),
-                Ok(None) => {
-                    if let Err(broken) = self.read().await {
-                        return broken;
-                    }
-                }
-            }
-        }
-    }
-
-    fn taken(&mut self) -> Result<Taken, Broken> {
-        let taken = self.inbound.take().ok_or_else(|| garbage("nothing".to_owned()))?;
-        match &taken.flaw {
-            Some(error) if error.limit().is_none() => Err(garbage(error.to_string())),
-            Some(_) | None => Ok(taken),
-        }
-    }
-
-    fn drop_whole_strays(&mut self) -> Result<(), Broken> {
-        while self.inbound.first().map_err(|error| garbage(error.to_string()))? == Look::Whole {
-            let message = self.taken()?;
-            self.drop_stray(&message)?;
-        }
-        Ok(())
-    }
-
-    /// Takes a message for the answer to a call without a reply, if it can be: that call and those before it are handled.
-    fn drop_stray(&mut self, message: &Taken) -> Result<(), Broken> {
-        let header = message.header();
-        is_reply(&header)?;
-        match self.unfinished.iter().position(|&seqid| seqid == header.seqid) {
-            Some(at) => drop(self.unfinished.drain(..=at)),
-            None => return Err(garbage(format!("sequence id {}, which no call has", header.seqid))),
-        }
-        Ok(())
-    }
-
-    /// Waits for the end of a connection on which nothing may come.
-    async fn read_nothing(&mut self) -> Result<(), Broken> {
-        if self.inbound.is_empty() {
-            self.read().await?;
-        }
-        Err(garbage("bytes that nobody asked for".to_owned()))
-    }
-
-    async fn read(&mut self) -> Result<(), Broken> {
-        let held = self.inbound.len();
-        match self.stream.read_buf(self.inbound.room()).await {
-            Ok(count) if count > 0 => {
-                self.pulse.heard();
-                Ok(())
-            }
-            Err(error) if held == 0 || End::of(&error) == End::Lost => Err(ended(&error)),
-            Ok(_) | Err(_) if held > 0 => Err(garbage("the connection ended inside it".to_owned())),
-            Ok(_) | Err(_) => Err(Broken::Closed(End::Closed)),
-        }
-    }
-}
-
-fn verify(header: &Header<'_>, name: &[u8]) -> Result<(), Broken> {
-    is_reply(header)?;
-    if header.name != name && header.name != split_name(name).1 {
-        return Err(garbage("a reply to another method".to_owned()));
-    }
-    Ok(())
-}
-
-fn is_reply(header: &Header<'_>) -> Result<(), Broken> {
-    match header.kind {
-        Kind::Reply | Kind::Exception => Ok(()),
-        kind @ (Kind::Call | Kind::Oneway) => Err(garbage(format!("a message of type {kind:?}"))),
     }
 }
 
