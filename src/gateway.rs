@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::backend::{Backend, Session};
+use crate::backend::{Backend, Place, Session};
 use crate::cache::Cache;
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
@@ -87,7 +87,7 @@ impl Gateway {
         now: Millis,
         caller: &mut Caller,
     ) -> Turn {
-        let Caller { scratch, session } = caller;
+        let Caller { scratch, session, place } = caller;
         // 1. Is there a rule that caches, and does it give this call a key?
         let asking = route.asking(call.header.kind);
         let own_way = session.is_private() || asking.is_silent();
@@ -96,15 +96,15 @@ impl Gateway {
             Decision::Cache(cached) if !own_way => cached,
             Decision::Observe(keyed) if !own_way => {
                 let outcome = self.observe(call, keyed, now, scratch);
-                return self.pass(call, asking, session, outcome);
+                return self.pass(call, asking, (session, *place), outcome);
             }
             Decision::Pass | Decision::Cache(_) | Decision::Observe(_) => {
-                return self.pass(call, asking, session, Outcome::Passed);
+                return self.pass(call, asking, (session, *place), Outcome::Passed);
             }
         };
         if cached.keyed.key(call, scratch).is_err() {
             route.counts.unkeyable();
-            return self.pass(call, asking, session, Outcome::PassedUnkeyable);
+            return self.pass(call, asking, (session, *place), Outcome::PassedUnkeyable);
         }
         let (key, caching) = (scratch.key.as_slice(), &cached.keyed.caching);
 
@@ -165,7 +165,7 @@ impl Gateway {
         self: &Arc<Self>,
         call: &CallRef<'_>,
         asking: &Arc<Asking>,
-        session: &Arc<Session>,
+        (session, place): (&Arc<Session>, Place),
         outcome: Outcome,
     ) -> Turn {
         let (this, asking, session) = (Arc::clone(self), Arc::clone(asking), Arc::clone(session));
@@ -176,7 +176,7 @@ impl Gateway {
             let demand = Demand::new(Need::Bare);
             let question = asking.question(&call, &demand);
             // Pinned where it lies: whoever takes it copies a pointer.
-            let asked = pin!(session.ask(&this.backend, question, *timeout));
+            let asked = pin!(session.ask(&this.backend, question, *timeout, place));
             let asked = guarded(counts, asked).await;
             match asked.and_then(|asked| asked.map_err(|fault| counts.met(fault))) {
                 Ok(Some(answer)) => Reply::passed(answer.body, outcome),

@@ -29,6 +29,8 @@ pub(super) struct Attempt {
     burden: Burden,
     /// When the call was sent, or is about to be.
     sent: Option<Instant>,
+    /// When it was sent behind others of its client: how long it takes tells nothing.
+    followed: Option<Instant>,
     /// While it waits for its answer.
     waits: Option<Waits>,
     chance: FairChance,
@@ -157,6 +159,16 @@ impl Attempt {
         self.sent = None;
     }
 
+    /// Notes that it is sent behind others of its client.
+    pub(super) fn follows(&mut self) {
+        self.followed = Some(Instant::now());
+    }
+
+    /// Notes that a call which followed others ran out of its time, all of which it had when they were answered.
+    pub(super) fn had_its_time(&mut self) {
+        self.sent = self.since_if_known();
+    }
+
     /// Leaves it to what goes on when the call has ended to say what came of it.
     pub(super) fn hand_over(&mut self) -> Self {
         let burden = self.endpoint.load.begin(None, Instant::now());
@@ -167,6 +179,7 @@ impl Attempt {
             cell: Arc::clone(&self.cell),
             role: self.role.take(),
             sent: None,
+            followed: None,
             waits: None,
             chance: self.chance,
             rank: self.rank,
@@ -191,7 +204,7 @@ impl Attempt {
         }
         self.endpoint.pool.permits.answered(self.method.index, now);
         if self.role.is_some() {
-            let effect = self.method_answered(self.sent.unwrap_or(now), now);
+            let effect = self.method_answered(self.since(now), now);
             self.ends(effect, None);
         }
     }
@@ -207,6 +220,11 @@ impl Attempt {
         let now = Instant::now();
         self.measure(fault, now);
         self.proves_by(fault, now);
+    }
+
+    /// Ends it with a fault of the call before it, which proves what it proves once.
+    pub(super) fn falls_with_another(self, fault: &Fault) {
+        self.endpoint.means.tally.failed(fault);
     }
 
     /// Ends it by what came of a call that is answered.
@@ -226,7 +244,7 @@ impl Attempt {
         if self.role.is_none() {
             return;
         }
-        let (sent, position) = (self.sent.unwrap_or(now), &self.endpoint.position);
+        let (sent, position) = (self.since(now), &self.endpoint.position);
         let effect = match fault {
             Fault::Unreachable { refusal, .. } => self.unreached(*refusal, now),
             Fault::Timeout { .. } => {
@@ -261,6 +279,14 @@ impl Attempt {
             | Fault::Protocol { .. } => Effect::Unchanged,
         };
         self.ends(effect, Some(fault));
+    }
+
+    fn since_if_known(&self) -> Option<Instant> {
+        self.sent.or(self.followed)
+    }
+
+    fn since(&self, now: Instant) -> Instant {
+        self.since_if_known().unwrap_or(now)
     }
 
     fn measure(&self, fault: &Fault, now: Instant) {
@@ -342,6 +368,7 @@ impl Attempt {
             rank: role.rank(),
             role: Some(role),
             sent: None,
+            followed: None,
             waits: None,
             chance: FairChance::Given,
         }

@@ -16,13 +16,15 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
+pub(super) use pipelined::{Moved, Spelled};
+
 use super::chance::Seqids;
 use super::closing::Closing;
 use super::pulse::Pulse;
 use crate::call::Call;
 use crate::dial::{End, Stream};
-use crate::wire::inbound::{Inbound, LARGE, Look, Taken};
-use crate::wire::message::{Form, Header, Kind, put_header, put_message, split_name};
+use crate::wire::inbound::{Inbound, LARGE};
+use crate::wire::message::{Form, Header, Kind, put_header, put_message};
 use crate::wire::{Bounds, Protocol, Speech, Transport, WireError};
 
 /// A connection that has at most one call on it that is answered, behind any number of calls that are not.
@@ -36,6 +38,8 @@ pub(super) struct Connection {
     apart: Bytes,
     /// How much has left of both.
     written: usize,
+    /// How much has left before them, since it was counted anew.
+    turned_over: usize,
     inbound: Inbound,
     seqids: Seqids,
     /// The numbers of the calls without a reply that may not be handled yet, in their order. Some servers answer them.
@@ -141,6 +145,7 @@ impl Connection {
             outbound: BytesMut::new(),
             apart: Bytes::new(),
             written: 0,
+            turned_over: 0,
             inbound: Inbound::new(speech, bounds),
             seqids,
             unfinished: VecDeque::new(),
@@ -203,15 +208,17 @@ impl Connection {
         self.begin();
         let seqid = self.spell(call);
         let sent = self.write_all().await;
-        if self.outbound.capacity() > OUTBOUND_KEPT {
-            self.outbound = BytesMut::new();
-        }
+        // A connection at rest keeps no large struct.
+        self.begin();
         sent.map(|()| seqid)
     }
 
-    /// Forgets what was written.
+    /// Forgets what was spelled out.
     fn begin(&mut self) {
-        self.outbound.clear();
+        match self.outbound.capacity() > OUTBOUND_KEPT {
+            true => self.outbound = BytesMut::new(),
+            false => self.outbound.clear(),
+        }
         self.apart = Bytes::new();
         self.written = 0;
     }

@@ -4,10 +4,12 @@
 //! Calls without a reply are written without waiting for their handlers, and nobody else's call is ever behind them. A
 //! reply says that all before it was handled: with it, a lane for oneways has done its work, and its connection is any
 //! call's again. Without one it rests, and ends when it has rested long enough or when its room is needed: its peer is told
-//! that nothing more comes, and has the time to read all that came.
+//! that nothing more comes, and has the time to read all that came. Calls with a reply that are given together are a run: they
+//! are written without waiting for each other, and the last reply is the lane's end.
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -17,8 +19,10 @@ use super::answer::Cut;
 use super::connection::{After, Broken, Verified};
 use super::deadline::{Deadline, within};
 use super::endpoint::Endpoint;
+use super::errand::{Errand, Rider, Told};
 use super::loan::{Loan, until};
 use super::means::Means;
+use super::run::{Ended, Failed, Over, Run};
 use crate::call::Call;
 use crate::dial::End;
 use crate::fault::Fault;
@@ -35,6 +39,10 @@ pub(super) struct Lane {
 #[derive(Debug)]
 pub(super) struct LaneEnd(CancellationToken);
 
+/// What will come of a call that follows others.
+#[derive(Debug)]
+pub(super) struct Following(oneshot::Receiver<Told>);
+
 /// How long a lane lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lasts {
@@ -44,26 +52,10 @@ pub(super) enum Lasts {
     ForGood,
 }
 
-/// A call, and where to say what came of it. Whoever stops listening takes the call back, if it has not begun to leave.
-enum Errand {
-    Send(Call, oneshot::Sender<Result<(), Broken>>),
-    Exchange(Call, oneshot::Sender<Result<Verified, Broken>>),
-}
-
-/// How a lane ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Over {
-    /// From this side: its peer may have calls to read and to handle.
-    Left,
-    /// From the other.
-    Gone,
-}
-
 impl Lane {
     /// Makes a connection a lane.
     pub(super) fn begin(loan: Loan, lasts: Lasts) -> Self {
-        // A client's calls come one after another; what it does not await it has taken back.
-        let (errands, given) = mpsc::channel(1);
+        let (errands, given) = mpsc::channel(AHEAD);
         let (endpoint, ended) = (Arc::clone(&loan.endpoint), CancellationToken::new());
         let ends = ended.clone().drop_guard();
         endpoint.means.tasks.spawn(async move {
@@ -75,12 +67,38 @@ impl Lane {
 
     /// Sends a call that has no reply, behind all that were sent before. [`Broken::Unsent`] tells that the lane is over.
     pub(super) async fn send(&self, call: &Call, deadline: Option<Deadline>) -> Result<(), Cut> {
-        self.give(deadline, |done| Errand::Send(call.clone(), done)).await
+        let (done, outcome) = oneshot::channel();
+        let run = pin!(async {
+            if self.errands.send(Errand::Send(call.clone(), done)).await.is_err() {
+                return Err(Broken::Unsent);
+            }
+            // Without a word it may have left.
+            outcome.await.unwrap_or(Err(Broken::Closed(End::Closed)))
+        });
+        until(deadline, run).await
     }
 
     /// Sends a call and waits for its reply. [`Broken::Unsent`] tells that the lane is over.
     pub(super) async fn exchange(&self, call: &Call, deadline: Option<Deadline>) -> Result<Verified, Cut> {
-        self.give(deadline, |done| Errand::Exchange(call.clone(), done)).await
+        let run = pin!(async {
+            let Some(following) = self.follow(call, None).await else { return Ok(Told::Cut(UNSENT)) };
+            Ok(following.told().await)
+        });
+        match until(deadline, run).await? {
+            Told::Reply(reply) => Ok(reply),
+            Told::Cut(cut) => Err(cut),
+            Told::Behind => Err(Cut::Broken(Broken::Closed(End::Closed))),
+            Told::Back(_) => Err(UNSENT),
+        }
+    }
+
+    /// Has a call follow those that were given before. What came of it is told later; nothing, if the lane is over. `timeout` begins when
+    /// nothing before the call is unanswered.
+    pub(super) async fn follow(&self, call: &Call, timeout: Option<Duration>) -> Option<Following> {
+        let (told, following) = oneshot::channel();
+        let rider = Rider { call: call.clone(), timeout, told };
+        self.errands.send(Errand::Exchange(rider)).await.ok()?;
+        Some(Following(following))
     }
 
     /// Whether it takes no further calls.
@@ -93,21 +111,13 @@ impl Lane {
     pub(super) fn leave(self) -> LaneEnd {
         LaneEnd(self.ended)
     }
+}
 
-    async fn give<T>(
-        &self,
-        deadline: Option<Deadline>,
-        errand: impl FnOnce(oneshot::Sender<Result<T, Broken>>) -> Errand,
-    ) -> Result<T, Cut> {
-        let (done, outcome) = oneshot::channel();
-        let run = pin!(async {
-            if self.errands.send(errand(done)).await.is_err() {
-                return Err(Broken::Unsent);
-            }
-            // Without a word it may have left.
-            outcome.await.unwrap_or(Err(Broken::Closed(End::Closed)))
-        });
-        until(deadline, run).await
+impl Following {
+    /// What came of the call.
+    pub(super) async fn told(self) -> Told {
+        // Without a word it may have left.
+        self.0.await.unwrap_or(Told::Behind)
     }
 }
 
@@ -122,36 +132,54 @@ impl Means {
 }
 
 async fn drive(mut loan: Loan, lasts: Lasts, mut errands: mpsc::Receiver<Errand>) {
-    let mut needed_since = None;
-    let over = loop {
-        let went_on = match next(&mut loan, lasts, &mut needed_since, &mut errands).await {
+    let (mut needed_since, mut given) = (None, None);
+    let failed = loop {
+        let errand = match given.take() {
+            Some(errand) => Ok(errand),
+            None => next(&mut loan, lasts, &mut needed_since, &mut errands).await,
+        };
+        let went_on = match errand {
             Ok(Errand::Send(call, done)) => send(&mut loan, &call, done).await,
-            Ok(Errand::Exchange(call, done)) => match exchange(&mut loan, &call, done).await {
-                Ok((reply, done)) if lasts == Lasts::UntilAnswered => {
+            Ok(Errand::Exchange(rider)) => {
+                let Ended { reply, told, next } = match Run::new(&mut loan, &mut errands).ride(rider).await {
+                    Ok(ended) => ended,
+                    Err(failed) => break failed,
+                };
+                given = next;
+                if given.is_none() && lasts == Lasts::UntilAnswered {
                     errands.close();
-                    loan.give_back(reply.after);
-                    let _ = done.send(Ok(reply));
-                    return;
+                    let Ok(errand) = errands.try_recv() else {
+                        loan.give_back(reply.after);
+                        let _heard_or_not = told.send(Told::Reply(reply));
+                        return;
+                    };
+                    given = Some(errand);
                 }
-                Ok((reply, done)) => {
-                    let after = keeps(&loan, reply.after);
-                    let _ = done.send(Ok(reply));
-                    after
-                }
-                Err(over) => Err(over),
-            },
+                let kept = keeps(&loan, reply.after);
+                let _heard_or_not = told.send(Told::Reply(reply));
+                kept
+            }
             Err(over) => Err(over),
         };
         if let Err(over) = went_on {
-            break over;
+            break Failed { over, unsent: given.into_iter().collect() };
         }
     };
+    end(loan, failed, errands).await;
+}
+
+/// Ends a lane, and gives back what was not sent, call by call: once what has left is handled, and what came before has ended.
+async fn end(loan: Loan, Failed { over, mut unsent }: Failed, mut errands: mpsc::Receiver<Errand>) {
     errands.close();
     while let Ok(errand) = errands.try_recv() {
-        errand.refuse();
+        unsent.push(errand);
     }
-    if over == Over::Left && loan.connection.unfinished() > 0 {
-        loan.finish().await;
+    match over {
+        Over::Left if loan.connection.unfinished() > 0 => loan.finish().await,
+        Over::Left | Over::Gone => drop(loan),
+    }
+    for errand in unsent {
+        errand.give_back().await;
     }
 }
 
@@ -211,31 +239,6 @@ async fn send(
     over
 }
 
-/// A reply and who waits for it.
-type Due = (Verified, oneshot::Sender<Result<Verified, Broken>>);
-
-async fn exchange(
-    loan: &mut Loan,
-    call: &Call,
-    mut done: oneshot::Sender<Result<Verified, Broken>>,
-) -> Result<Due, Over> {
-    let reply = tokio::select! {
-        biased;
-        reply = loan.connection.exchange(call) => Some(reply),
-        () = done.closed() => None,
-    };
-    match reply {
-        Some(Ok(reply)) => Ok((reply, done)),
-        Some(Err(broken)) => {
-            let over = Over::after(&broken);
-            let _ = done.send(Err(broken));
-            Err(over)
-        }
-        // Its reply may still come, and nothing can be told apart from it.
-        None => Err(Over::Left),
-    }
-}
-
 /// Whether a lane that lasts as long as its client lasts after a reply.
 fn keeps(loan: &Loan, after: After) -> Result<(), Over> {
     match after {
@@ -247,25 +250,10 @@ fn keeps(loan: &Loan, after: After) -> Result<(), Over> {
     }
 }
 
-impl Over {
-    fn after(broken: &Broken) -> Self {
-        match broken {
-            Broken::Unsent | Broken::Closed(_) => Self::Gone,
-            Broken::Garbage(_) | Broken::Oversized(_) => Self::Left,
-        }
-    }
-}
-
-impl Errand {
-    /// Gives it back unsent.
-    fn refuse(self) {
-        let _ = match self {
-            Self::Send(_, done) => done.send(Err(Broken::Unsent)).is_ok(),
-            Self::Exchange(_, done) => done.send(Err(Broken::Unsent)).is_ok(),
-        };
-    }
-}
-
+/// What tells that a lane is over.
+const UNSENT: Cut = Cut::Broken(Broken::Unsent);
+/// Calls that are given to a lane before it takes them up. Of those that it has, its client's listener bounds the number.
+const AHEAD: usize = 32;
 /// Calls without a reply that may be unhandled on one lane: their numbers are kept, to know their answers. Behind so many,
 /// the client's next one waits until they are handled.
 const UNFINISHED_MAX: usize = 4096;

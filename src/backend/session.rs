@@ -5,17 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::unconstrained;
 
 use super::answer::Cut;
 use super::attempt::Attempt;
 use super::connection::Broken;
-use super::deadline::Deadline;
-use super::lane::{Lane, Lasts};
+use super::deadline::{Deadline, within};
+use super::errand::Told;
+use super::lane::{Following, Lane, Lasts};
 use super::loan::{Past, Want};
 use super::method::{Method, Question};
 use super::private::Private;
 use super::{Backend, Sharing};
 use crate::call::{Answer, Answering, ClientId, Repeat};
+use crate::dial::End;
 use crate::fault::Fault;
 
 /// What one client's connection has of its own at a backend.
@@ -28,14 +31,34 @@ pub(crate) struct Session {
 
 #[derive(Debug)]
 enum Ways {
-    /// Others' connections for calls that are answered, and a lane from the first oneway until a reply shows that all were
-    /// handled.
+    /// Others' connections for calls that are answered, and a lane from the first oneway, or the first of a run, until a reply shows
+    /// that all were handled.
     Shared(Oneways),
     /// A connection for all its calls.
     Private(Mutex<Private>),
 }
 
-/// The lane of a client's oneways.
+/// Where a call stands among those of its client that may not be repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// None of its client's is under way, and none begins before it has ended.
+    #[default]
+    Alone,
+    /// None is under way, and others may follow: it begins a run.
+    First,
+    /// It follows others in a run.
+    Behind,
+}
+
+/// A call in a run.
+struct Begun {
+    attempt: Attempt,
+    following: Following,
+    /// When it must end, if that is known already.
+    deadline: Option<Deadline>,
+}
+
+/// The lane of a client's oneways and runs.
 #[derive(Debug, Default)]
 struct Oneways {
     lane: Mutex<Option<Lane>>,
@@ -44,10 +67,11 @@ struct Oneways {
 }
 
 impl Oneways {
-    /// The lane, to send a oneway down it or to begin one for it.
+    /// The lane, to send a call down it or to begin one for it. Who asks first has it first.
     async fn lane(&self) -> MutexGuard<'_, Option<Lane>> {
         self.were_sent.store(true, Ordering::Release);
-        self.lane.lock().await
+        // Whoever comes stands in line at once, however much its task has done before: others come behind it.
+        unconstrained(self.lane.lock()).await
     }
 
     /// Takes the lane away, if there is one.
@@ -90,15 +114,17 @@ impl Session {
     /// to a call that has no reply, once it was written.
     ///
     /// Calls without a reply go down one lane. So does a call that may not be repeated, behind those that may not be handled
-    /// yet; one of an idempotent method goes beside them, like any other client's.
+    /// yet; one of an idempotent method goes beside them, like any other client's. Calls of a run go down one lane too, without waiting
+    /// for each other: they are to be polled first in their order, and the time of each begins when nothing before it is unanswered.
     ///
     /// # Errors
-    /// As [`Backend::ask`]; once [`Session::is_lost`], always [`Fault::Closed`].
+    /// As [`Backend::ask`]; [`Fault::Closed`] too for a call of a run with a call before which its connection ended; once [`Session::is_lost`], always [`Fault::Closed`].
     pub(crate) async fn ask(
         &self,
         backend: &Backend,
         question: Question<'_>,
         timeout: Option<Duration>,
+        place: Place,
     ) -> Result<Option<Answer>, Fault> {
         let oneways = match &self.ways {
             // What most calls do not need lies in boxes, so that their own futures are small.
@@ -111,6 +137,14 @@ impl Session {
         let deadline = Deadline::after(timeout);
         match (question.terms.answer, question.terms.repeat) {
             (Answering::Reply, Repeat::Idempotent) => backend.ask_until(question, deadline).await.map(Some),
+            (Answering::Reply, Repeat::Once) if place != Place::Alone => {
+                let asked = async {
+                    let begun =
+                        follow(&mut *oneways.lane().await, backend, question, (timeout, place)).await?;
+                    begun.end(backend, question, timeout).await
+                };
+                Box::pin(asked).await.map(Some)
+            }
             (Answering::Reply, Repeat::Once) => {
                 // A call that may not be repeated is alone on its client's connection: nobody else looks for the lane meanwhile.
                 let asked = match admitted(oneways.take().await, question.method) {
@@ -201,6 +235,84 @@ async fn ask_behind(
     };
     attempt.settle(asked.as_ref());
     asked
+}
+
+/// Begins a call in its client's run: on the lane, or on another where that is over or its endpoint takes the call no more.
+async fn follow(
+    lane: &mut Option<Lane>,
+    backend: &Backend,
+    question: Question<'_>,
+    (timeout, place): (Option<Duration>, Place),
+) -> Result<Begun, Fault> {
+    backend.means.same_protocol(question.call)?;
+    let own = backend.means.settings().attempt_timeout;
+    let longest = timeout.into_iter().chain(own).min();
+    if let Some(current) = lane.take() {
+        let attempt = Attempt::admit(&current.endpoint, question.method);
+        let is_admitted = attempt.is_some();
+        if let Some(mut attempt) = attempt
+            && let Some(following) = current.follow(question.call, longest).await
+        {
+            attempt.follows();
+            if place == Place::First {
+                attempt.stands_behind_others();
+            }
+            *lane = Some(current);
+            return Ok(Begun { attempt, following, deadline: None });
+        }
+        // What its client has sent to an endpoint that is out orders nothing any more, unless it is still to be answered.
+        let deadline = Deadline::after(timeout).filter(|_| place == Place::First);
+        if is_admitted || place == Place::Behind {
+            backend.means.wait(current.leave(), deadline).await?;
+        }
+    }
+    let whole = Deadline::after(timeout);
+    let (loan, mut attempt) = backend.borrow(question, Want::Fresh, whole).await?;
+    let deadline = backend.try_deadline(whole);
+    attempt.sends(deadline);
+    let current = lane.insert(Lane::begin(loan, Lasts::UntilAnswered));
+    // A lane that begins takes what it is given first.
+    let following =
+        current.follow(question.call, None).await.ok_or_else(|| backend.means.closed(End::Closed))?;
+    Ok(Begun { attempt, following, deadline })
+}
+
+impl Begun {
+    /// Waits for what comes of the call.
+    async fn end(
+        self,
+        backend: &Backend,
+        question: Question<'_>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, Fault> {
+        let Self { mut attempt, following, deadline } = self;
+        let means = &backend.means;
+        let told = match (within(deadline.map(|deadline| deadline.at), following.told()).await, deadline) {
+            (Err(_), Some(deadline)) => Told::Cut(Cut::Late(deadline)),
+            (Ok(told), _) => told,
+            (Err(_), None) => Told::Behind,
+        };
+        let asked = match told {
+            Told::Reply(reply) => means.classify(reply, question.terms),
+            Told::Cut(cut) => {
+                if matches!(cut, Cut::Late(_)) {
+                    attempt.had_its_time();
+                }
+                Err(means.cut(cut))
+            }
+            Told::Behind => {
+                let fault = means.closed(End::Closed);
+                attempt.falls_with_another(&fault);
+                return Err(fault);
+            }
+            Told::Back(_until_ended) => {
+                drop(attempt);
+                return backend.ask_until(question, deadline.or_else(|| Deadline::after(timeout))).await;
+            }
+        };
+        attempt.settle(asked.as_ref());
+        asked
+    }
 }
 
 /// A lane and the right to its endpoint. An endpoint out of rotation ends the order of what was sent there: it does not

@@ -15,5 +15,6 @@ mod private;
 mod reloading;
 mod replying;
 mod retrying;
+mod running;
 mod verifying;
 mod world;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Gateway;
-use crate::backend::Session;
+use crate::backend::{Place, Session};
 use crate::call::ClientId;
 use crate::key::canonical::Canonical;
 
@@ -14,6 +14,8 @@ pub(crate) struct Caller {
     pub(super) scratch: Scratch,
     /// What it has of its own at the backend.
     pub(super) session: Arc<Session>,
+    /// Where its next call stands among its others.
+    pub(crate) place: Place,
 }
 
 /// Memory for what is made of a call.
@@ -31,6 +33,7 @@ impl Gateway {
         Caller {
             scratch: Scratch { key: Vec::new(), canonical: Canonical::new(depth_max) },
             session: Arc::new(self.backend.session()),
+            place: Place::default(),
         }
     }
 }

@@ -244,6 +244,14 @@ impl Route {
     pub(crate) fn keeps_place(&self) -> bool {
         self.asking.terms.repeat == Repeat::Once || self.leaves == Leaves::Session
     }
+
+    /// Whether a call of this kind may follow others that keep their place, on the connection that they are sent on, before those are
+    /// answered.
+    #[inline]
+    pub(crate) fn runs(&self, kind: Kind) -> bool {
+        let Terms { repeat, answer, .. } = &self.asking(kind).terms;
+        (*repeat, *answer, self.leaves) == (Repeat::Once, Answering::Reply, Leaves::Nothing)
+    }
 }
 
 impl Keyed {

@@ -152,10 +152,11 @@ impl<S: Client> Connection<S> {
             Err(error) => return Err(self.desk.lost(error)),
         }
         let at = self.arrivals.of(self.inbound.position()).unwrap_or(now);
+        let followed = self.inbound.behind_first() > 0;
         let (Some(speech), Some(whole)) = (self.inbound.speech(), self.inbound.message()) else {
             return Ok(Step::Waits);
         };
-        let step = self.desk.take(&Arrived { whole, speech, at }, batch, now)?;
+        let step = self.desk.take(&Arrived { whole, speech, at, followed }, batch, now)?;
         if step == Step::Taken {
             self.inbound.skip();
             self.desk.taken();

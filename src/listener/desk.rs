@@ -12,6 +12,7 @@ use super::fence::Fence;
 use super::line::{Line, Stage};
 use super::outbox::{Echo, Outbox};
 use super::{DuplicateSeqid, Front, OnClose};
+use crate::backend::Place;
 use crate::call::CallRef;
 use crate::clock::Millis;
 use crate::gateway::caller::Caller;
@@ -66,6 +67,8 @@ pub(super) struct Arrived<'a> {
     pub(super) speech: Speech,
     /// When its first byte arrived.
     pub(super) at: Instant,
+    /// Whether bytes of another are here.
+    pub(super) followed: bool,
 }
 
 impl Desk {
@@ -211,7 +214,9 @@ impl Desk {
     ) -> Result<Step, End> {
         let Front { gateway, settings, .. } = &*self.front;
         let route = batch.routes.find(call.header.name);
-        if !self.line.admits(route, settings.calls_max) {
+        // On a connection of its client's own, calls wait for each other.
+        let runs = !self.caller.is_private() && route.runs(call.header.kind);
+        if !self.line.admits(route, runs, settings.calls_max) {
             return Ok(Step::Waits);
         }
         if arrived.at != now && self.is_late(arrived.at, now) && !route.asking(call.header.kind).is_silent() {
@@ -222,6 +227,8 @@ impl Desk {
             // The call that makes it is alone on its connection.
             self.caller.become_private();
         }
+        let place = self.place(runs, arrived.followed);
+        self.caller.place = place;
         let turn = gateway.answer(call, route, batch.now, &mut self.caller);
         match turn {
             Turn::Now(reply) if self.line.is_empty() => {
@@ -234,9 +241,18 @@ impl Desk {
                 self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
                 log(&reply, route, gateway);
             }
-            turn @ (Turn::Now(_) | Turn::Later(..)) => self.line.push(turn, call, route, arrived.at),
+            turn @ (Turn::Now(_) | Turn::Later(..)) => self.line.push(turn, call, (route, place), arrived.at),
         }
         Ok(Step::Taken)
+    }
+
+    /// Where a call stands that may start now: it begins a run if it may and others are here that may follow it.
+    fn place(&self, runs: bool, followed: bool) -> Place {
+        match (runs, self.line.is_empty(), followed) {
+            (true, false, _) => Place::Behind,
+            (true, true, true) => Place::First,
+            (true, true, false) | (false, ..) => Place::Alone,
+        }
     }
 
     /// Puts the reply to the first call into the outbox, or has it sought anew if it is too old by now. False if it is not here.

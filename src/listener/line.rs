@@ -11,6 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
+use crate::backend::Place;
 use crate::call::{Call, CallRef};
 use crate::gateway::Turn;
 use crate::gateway::reply::{Body, Reply};
@@ -31,11 +32,13 @@ pub(super) struct Line {
     held: usize,
 }
 
-/// Whether calls may start beside those under way.
+/// Which calls may start beside those under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Company {
     #[default]
     Welcome,
+    /// Only of those that may follow on the connection that these are sent on.
+    Run,
     Refused,
 }
 
@@ -123,16 +126,34 @@ impl Line {
         self.calls.iter().find(|pending| pending.asked.awaited).map(|pending| pending.asked.arrived)
     }
 
-    /// Whether a call of `route` may start beside those under way, of which there may be `calls_max`.
+    /// Whether a call of `route` may start beside those under way, of which there may be `calls_max`; `runs` says if it can follow
+    /// others on one connection.
     #[inline]
-    pub(super) fn admits(&self, route: &Route, calls_max: usize) -> bool {
-        self.calls.is_empty()
-            || self.company == Company::Welcome && !route.keeps_place() && self.calls.len() < calls_max
+    pub(super) fn admits(&self, route: &Route, runs: bool, calls_max: usize) -> bool {
+        if self.calls.is_empty() {
+            return true;
+        }
+        let welcome = match self.company {
+            Company::Welcome => !route.keeps_place(),
+            Company::Run => runs,
+            Company::Refused => false,
+        };
+        welcome && self.calls.len() < calls_max
     }
 
     /// Takes a call behind the others.
-    pub(super) fn push(&mut self, turn: Turn, call: &CallRef<'_>, route: &Arc<Route>, arrived: Instant) {
-        self.company = if route.keeps_place() { Company::Refused } else { Company::Welcome };
+    pub(super) fn push(
+        &mut self,
+        turn: Turn,
+        call: &CallRef<'_>,
+        (route, place): (&Arc<Route>, Place),
+        arrived: Instant,
+    ) {
+        self.company = match (route.keeps_place(), place) {
+            (false, _) => Company::Welcome,
+            (true, Place::First | Place::Behind) => Company::Run,
+            (true, Place::Alone) => Company::Refused,
+        };
         let number = self.first + self.calls.len() as u64;
         let header = &call.header;
         let (stage, call) = match turn {
@@ -196,10 +217,11 @@ impl Line {
         Some(pending)
     }
 
+    /// Polls it first behind all that came before: the calls of a run are sent in the order in which they are polled first.
     fn seek(&mut self, call: Flying) {
         match self.one {
-            None => self.one = Some(call),
-            Some(_) => self.others.push(call),
+            None if self.others.is_empty() => self.one = Some(call),
+            None | Some(_) => self.others.push(call),
         }
     }
 

@@ -1,10 +1,11 @@
 //! Calls that are written without waiting for the replies of those before them.
 
+use tokio::io::AsyncWriteExt;
+
 use super::{Broken, Connection, Progress, Verified, ended};
 use crate::backend::pulse::Wait;
 use crate::call::Call;
 use crate::dial::End;
-use tokio::io::AsyncWriteExt;
 
 /// How a connection went on.
 #[derive(Debug)]
@@ -21,36 +22,40 @@ pub(in crate::backend) enum Moved {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::backend) struct Spelled {
     pub(in crate::backend) seqid: i32,
-    /// Where its bytes begin and end, counted from the first of what was spelled out with it.
+    /// Where its bytes begin and end, among all that leave.
     pub(in crate::backend) begin: usize,
     pub(in crate::backend) end: usize,
 }
 
 impl Connection {
     /// Begins anew to count what is spelled out and has left. To be asked for when all of it has.
-    pub(in crate::backend) fn turn_over(&mut self) {
+    pub(in crate::backend) fn count_anew(&mut self) {
         self.begin();
+        self.turned_over = 0;
     }
 
     /// Spells a call out behind others, if there is room for it.
     pub(in crate::backend) fn append(&mut self, call: &Call) -> Spelled {
-        let begin = self.spelled();
+        if self.is_written() {
+            self.turned_over += self.spelled();
+            self.begin();
+        }
+        let begin = self.turned_over + self.spelled();
         let seqid = self.spell(call);
-        Spelled { seqid, begin, end: self.spelled() }
+        Spelled { seqid, begin, end: self.turned_over + self.spelled() }
     }
 
     /// Whether another call may be spelled out behind what is to be written.
     pub(in crate::backend) fn has_room(&self) -> bool {
-        self.apart.is_empty() && self.outbound.len() < SPELLED_MAX
+        self.is_written() || self.apart.is_empty() && self.outbound.len() < SPELLED_MAX
     }
 
-    /// Bytes that have left of what is spelled out.
+    /// Bytes that have left.
     pub(in crate::backend) fn written(&self) -> usize {
-        self.written
+        self.turned_over + self.written
     }
 
-    /// Whether all has left that is spelled out.
-    pub(in crate::backend) fn is_written(&self) -> bool {
+    fn is_written(&self) -> bool {
         self.written == self.spelled()
     }
 

@@ -104,16 +104,34 @@ impl Client {
         let demand = Demand::new(Need::Bare);
         let question =
             Question { call, terms: &terms, method: method.of(&call.name), key: None, demand: &demand };
-        let told = self.session.ask(&self.backend, question, timeout).await;
+        let told = self.session.ask(&self.backend, question, timeout, Place::Alone).await;
         told.map(|answer| assert!(answer.is_none()))
     }
 
     pub(super) async fn ask(&self, terms: &Terms, timeout: Option<Duration>) -> Result<Answer, Fault> {
-        let (call, method) = (call(), method(&self.backend, &call()));
-        let demand = Demand::new(Need::Bare);
-        let question =
-            Question { call: &call, terms, method: method.of(&call.name), key: None, demand: &demand };
-        self.session.ask(&self.backend, question, timeout).await.map(Option::unwrap)
+        self.ask_at(Place::Alone, &call(), terms, timeout).await
+    }
+
+    /// Makes a call of a method that is not known to be idempotent, in a run.
+    pub(super) async fn run(
+        &self,
+        place: Place,
+        call: &Call,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, Fault> {
+        self.ask_at(place, call, &once(), timeout).await
+    }
+
+    async fn ask_at(
+        &self,
+        place: Place,
+        call: &Call,
+        terms: &Terms,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, Fault> {
+        let (method, demand) = (method(&self.backend, call), Demand::new(Need::Bare));
+        let question = Question { call, terms, method: method.of(&call.name), key: None, demand: &demand };
+        self.session.ask(&self.backend, question, timeout, place).await.map(Option::unwrap)
     }
 }
 
