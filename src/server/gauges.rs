@@ -27,6 +27,8 @@ pub(super) struct Gauges {
     endpoints: Family<Endpoint, Gauge>,
     down: Family<Named, Gauge>,
     undiscovered: Family<Named, Gauge>,
+    waiting: Family<Named, Gauge>,
+    limited: Family<Named, Gauge>,
     retries: Family<Named, Gauge<f64, AtomicU64>>,
     outages: Family<Named, Gauge<f64, AtomicU64>>,
     coverage: Family<Method, Gauge<f64, AtomicU64>>,
@@ -81,6 +83,11 @@ impl Gauges {
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
         let undiscovered = "Whether its file of endpoints is not obeyed, or a name could not be looked up";
         registry.register("larder_backend_undiscovered", undiscovered, gauges.undiscovered.clone());
+        let waiting = "Calls that wait for a connection to an endpoint, or for fewer calls under way there";
+        registry.register("larder_backend_waiting", waiting, gauges.waiting.clone());
+        let limited =
+            "Endpoints that get fewer calls at once than they might: they are back, or take no connections";
+        registry.register("larder_backend_limited", limited, gauges.limited.clone());
         let retries = "Retries that a backend's budget has left";
         registry.register("larder_backend_retry_budget", retries, gauges.retries.clone());
         let outages = "How long the outage has lasted that lasts; 0 where none does";
@@ -111,7 +118,12 @@ impl Gauges {
             self.retries.get_or_create(&named).set(backend.retries_left());
             let lasting = parts.ledger.lasting(name);
             self.outages.get_or_create(&named).set(lasting.map_or(0.0, |outage| outage.seconds));
-            for one in backend.endpoints() {
+            let endpoints = backend.endpoints();
+            let waiting = endpoints.iter().map(|one| one.waiting as u64).sum();
+            self.waiting.get_or_create(&named).set(signed(waiting));
+            let limited = endpoints.iter().filter(|one| one.limit.is_some()).count();
+            self.limited.get_or_create(&named).set(signed(limited as u64));
+            for one in endpoints {
                 let (endpoint, state) = (one.address.to_string(), one.standing.as_str());
                 let reason = one.standing.why().map_or("", Why::as_str);
                 let labels = Endpoint { backend: name.clone(), endpoint, state, reason };
