@@ -11,12 +11,14 @@ pub(crate) mod held;
 mod line;
 pub(crate) mod options;
 mod outbox;
+mod parting;
 mod patience;
 pub(crate) mod places;
 mod stop;
 #[cfg(test)]
 mod tests;
 
+use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +65,8 @@ pub(crate) struct Commons {
     pub stop: CancellationToken,
 }
 
-/// Serves every client that connects, each in a task of its own, until told to stop.
+/// Serves every client that connects, each in a task of its own, until told to stop: then those too that wait already, unless others
+/// accept them.
 pub(crate) async fn accept<A: Accept>(
     socket: A,
     settings: Settings,
@@ -75,7 +78,7 @@ pub(crate) async fn accept<A: Accept>(
     loop {
         let accepted = tokio::select! {
             biased;
-            () = commons.stop.cancelled() => return,
+            () = commons.stop.cancelled() => break,
             accepted = socket.accept() => accepted,
         };
         match accepted {
@@ -89,6 +92,10 @@ pub(crate) async fn accept<A: Accept>(
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+    // The system would reset them. There is no end to them where clients come back at once.
+    for (stream, peer) in iter::from_fn(|| socket.waiting()).take(LAST_MAX) {
+        admit::<A>(stream, peer.ip(), &front, &commons);
     }
 }
 
@@ -112,4 +119,6 @@ fn admit<A: Accept>(stream: A::Stream, peer: IpAddr, front: &Arc<Front>, commons
     });
 }
 
+/// Connections that are accepted after a stop: as many as may have waited when it came.
+const LAST_MAX: usize = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::accept::{Accept, Bind};
+use crate::accept::{Accept, Bind, Sockets};
 use crate::admin::command::Command;
 use crate::admin::{self};
 use crate::cache::shared::Store;
@@ -68,11 +68,11 @@ pub struct Surroundings<B> {
     pub store: Option<Arc<dyn Store>>,
 }
 
-impl Surroundings<Tcp> {
+impl Surroundings<Sockets> {
     /// The system's time, network and disks, and a seed that nobody knows.
     pub fn system() -> Self {
-        let (dial, files) = (Arc::new(Tcp), Arc::new(Disk));
-        Self { clock: Clock::system(), dial, bind: Tcp, files, seed: rand::random(), store: None }
+        let (dial, bind, files) = (Arc::new(Tcp), Sockets::default(), Arc::new(Disk));
+        Self { clock: Clock::system(), dial, bind, files, seed: rand::random(), store: None }
     }
 }
 
@@ -254,10 +254,10 @@ struct Bound<A> {
 impl<A: Accept> Bound<A> {
     fn of<B: Bind<Socket = A>>(config: &Config, bind: &B) -> Result<Self, StartError> {
         let listeners = config.listeners.iter().map(|(name, listener)| {
-            Ok((name.clone(), Self::one(bind, &format!("listener {name}"), listener.bind)?))
+            Ok((name.clone(), Self::one(bind, &format!("listener {name}"), name, listener.bind)?))
         });
         Ok(Self {
-            admin: Self::one(bind, "the admin endpoint", config.admin.bind)?,
+            admin: Self::one(bind, "the admin endpoint", ADMIN, config.admin.bind)?,
             listeners: listeners.collect::<Result<_, StartError>>()?,
         })
     }
@@ -265,15 +265,18 @@ impl<A: Accept> Bound<A> {
     fn one<B: Bind<Socket = A>>(
         bind: &B,
         what: &str,
+        name: &str,
         address: SocketAddr,
     ) -> Result<(SocketAddr, A), StartError> {
         let error = |source| StartError::Bind { what: what.to_owned(), address, source };
-        let socket = bind.bind(address).map_err(error)?;
+        let socket = bind.bind(name, address).map_err(error)?;
         let address = socket.address().map_err(error)?;
         Ok((address, socket))
     }
 }
 
+/// What the admin endpoint's socket is called by who gives it.
+const ADMIN: &str = "admin";
 /// Commands that wait for whoever runs the gateway; who gives a further one waits too.
 const COMMANDS_MAX: usize = 8;
 /// How long the last flights, the last connections to backends, the last writes to the shared tier and to the disk, and the admin endpoint's last client, may take.

@@ -1,6 +1,9 @@
 //! What can be known of a client besides its bytes.
 
+use std::mem::MaybeUninit;
+
 use futures_util::FutureExt;
+use socket2::SockRef;
 use tokio::io::{DuplexStream, Interest};
 use tokio::net::TcpStream;
 use tokio::task::unconstrained;
@@ -11,6 +14,9 @@ use crate::dial::Stream;
 pub trait Client: Stream {
     /// What is known of the other end, without waiting and without reading.
     fn peer(&self) -> Peer;
+
+    /// Whether bytes have come of which the task may not have been told yet, so that a read would still wait for them.
+    fn has_unread(&self) -> bool;
 }
 
 /// What is known of the other end of a connection.
@@ -35,6 +41,10 @@ impl Client for TcpStream {
             Some(Ok(_)) | None => Peer::Open,
         }
     }
+
+    fn has_unread(&self) -> bool {
+        SockRef::from(self).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
+    }
 }
 
 /// A pipe inside the process: nothing but reading and writing tells of its other end.
@@ -42,20 +52,23 @@ impl Client for DuplexStream {
     fn peer(&self) -> Peer {
         Peer::Open
     }
+
+    fn has_unread(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accept::{Accept, Bind};
+    use crate::accept::{Accept, Bind, Sockets};
     use crate::dial::Tcp;
-    use socket2::SockRef;
     use std::time::Duration;
     use tokio::io::AsyncWriteExt;
 
     /// Waits until the client of a connection, which does as told, is known to be in a state.
     async fn becomes(linger: Option<Duration>, unread: bool, expected: Peer) {
-        let door = Tcp.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let door = Sockets::default().bind("one", "127.0.0.1:0".parse().unwrap()).unwrap();
         let address = door.address().unwrap();
         let (dialled, accepted) = tokio::join!(crate::dial::Dial::dial(&Tcp, address), door.accept());
         let (mut client, (mut stream, _)) = (dialled.unwrap(), accepted.unwrap());

@@ -19,7 +19,7 @@ pub struct Door {
 impl Bind for Simulated {
     type Socket = Door;
 
-    fn bind(&self, address: SocketAddr) -> io::Result<Door> {
+    fn bind(&self, _: &str, address: SocketAddr) -> io::Result<Door> {
         let address = self.free(address);
         Ok(Door { address, arrivals: Mutex::new(self.listen(address, BACKLOG)) })
     }
@@ -43,6 +43,12 @@ impl Accept for Door {
         }
     }
 
+    fn waiting(&self) -> Option<(Socket, SocketAddr)> {
+        let socket = self.arrivals.try_lock().ok()?.try_recv().ok()?;
+        let from = socket.route().from;
+        Some((socket, from))
+    }
+
     fn prepare(_: &Socket) {}
 }
 
@@ -53,6 +59,11 @@ impl Client for Socket {
             (false, true) => Peer::Finished,
             (false, false) => Peer::Open,
         }
+    }
+
+    /// A read finds at once what has come.
+    fn has_unread(&self) -> bool {
+        false
     }
 }
 
@@ -67,7 +78,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_dialled_is_accepted_with_its_address() {
         let network = Simulated::default();
-        let door = network.bind("10.0.0.1:0".parse().unwrap()).unwrap();
+        let door = network.bind("one", "10.0.0.1:0".parse().unwrap()).unwrap();
         let address = door.address().unwrap();
         assert_ne!(address.port(), 0);
         let mut client = network.host("10.0.0.7".parse().unwrap()).dial_socket(address).await.unwrap();

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::exchange::{AT_ONCE, EXCHANGE_MAX, HEAD_MAX};
 use super::status::{ConfigStatus, LocalStatus, SharedStatus};
 use super::*;
+use crate::accept::{Bind, Sockets};
 use crate::dial::{Dial, Stream, Tcp};
 
 /// A gateway about which there is nothing to say.
@@ -50,8 +50,8 @@ struct Served {
 
 impl Served {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = Sockets::default().bind("admin", "127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.address().unwrap();
         let (orders, commands) = mpsc::channel(1);
         let (hosts, stop) = (Hosts::new(&["gateway.example".to_owned()]), CancellationToken::new());
         let task = tokio::spawn(serve(listener, Arc::new(Nothing), orders, hosts, stop.clone()));

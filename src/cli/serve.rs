@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::CONFIG;
+use crate::accept::{Sockets, inherited};
 use crate::admin::command::{Command, Reloaded};
 use crate::config::fit::System;
 use crate::config::{Config, Loaded};
@@ -26,6 +27,7 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
     };
     log::start(&config.log);
     announce(&config, file);
+    let sockets = inherited();
     let fit = config.fit(System::ask());
     if let Some(problem) = fit.problem {
         eprintln!("larder: {problem}");
@@ -40,7 +42,7 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
         Err(error) => return failed(&error),
     };
     runtime.spawn(runtime::give_memory_back());
-    runtime.block_on(serve(config, file))
+    runtime.block_on(serve(config, file, sockets))
 }
 
 /// Says what starts.
@@ -61,11 +63,13 @@ pub(super) fn load(file: Option<&Path>) -> Loaded {
     }
 }
 
-async fn serve(config: Config, file: Option<&Path>) -> u8 {
-    let mut running = match server::start(config, Surroundings::system()).await {
+async fn serve(config: Config, file: Option<&Path>, sockets: Sockets) -> u8 {
+    let surroundings = Surroundings { bind: sockets.clone(), ..Surroundings::system() };
+    let mut running = match server::start(config, surroundings).await {
         Ok(running) => running,
         Err(error) => return failed(&error),
     };
+    sockets.close_rest();
     let signals =
         (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {

@@ -20,6 +20,7 @@ use super::clocks::{Clocks, Due};
 use super::desk::{Arrived, Desk, Step};
 use super::end::End;
 use super::held::{Allowed, Share};
+use super::parting;
 use super::stop::Stop;
 use crate::accept::{Client, Peer};
 use crate::gateway::Batch;
@@ -35,6 +36,8 @@ pub(super) struct Connection<S> {
     unnoted: Option<u64>,
     desk: Desk,
     reading: Reading,
+    /// Something has come before the gateway stopped, and is to be read first.
+    unread: bool,
     /// What the last look for a call came to.
     step: Step,
     /// The bytes cannot be told apart any further: what was asked before is answered, then this ends it.
@@ -66,6 +69,7 @@ impl<S: Client> Connection<S> {
             unnoted: None,
             desk: Desk::new(Arc::clone(&front)),
             reading: Reading::Open,
+            unread: false,
             step: Step::Waits,
             lost: None,
             share,
@@ -93,6 +97,9 @@ impl<S: Client> Connection<S> {
         };
         // What was answered before leaves, if the socket takes it at once.
         poll_fn(|cx| Poll::Ready(self.desk.outbox.poll_write(cx, &mut self.stream).is_ready())).await;
+        if end == End::Drained {
+            parting::part(&mut self.stream).await;
+        }
         end
     }
 
@@ -181,6 +188,7 @@ impl<S: Client> Connection<S> {
         }
         if self.reading == Reading::Open && stop.has_come(cx) {
             self.reading = Reading::Draining;
+            self.unread = self.stream.has_unread();
             self.clocks.draining = Some(Instant::now());
             return Poll::Ready(Ok(()));
         }
@@ -236,6 +244,7 @@ impl<S: Client> Connection<S> {
         let from = self.inbound.end();
         let read = ready!(pin!(self.stream.read_buf(self.inbound.room())).poll(cx));
         self.clocks.idle = None;
+        self.unread = false;
         match read {
             Ok(0) => {
                 self.reading = Reading::Ended;
@@ -331,7 +340,7 @@ impl<S: Client> Connection<S> {
             _ if self.desk.is_session_lost() => Some(End::Session),
             Reading::Ended if answered => Some(End::Client),
             Reading::Ended if self.step == Step::Waits && self.clocks.crowded.is_none() => Some(End::Broken),
-            Reading::Draining if answered => Some(End::Drained),
+            Reading::Draining if answered && !self.unread => Some(End::Drained),
             Reading::Ended | Reading::Draining | Reading::Open => None,
         }
     }

@@ -58,6 +58,9 @@ mod deadly;
 // Starting, ending, health and monitoring.
 mod lifecycle;
 
+// Restarts under load, with sockets that outlive the process.
+mod restarts;
+
 // Properties of the codec, held against the official crate.
 mod codec;
 

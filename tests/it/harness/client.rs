@@ -66,6 +66,11 @@ impl Client {
         self.send_bytes(&bytes);
     }
 
+    /// Sends a call under this seqid, if the connection takes it.
+    pub(crate) fn try_send_as(&mut self, seqid: i32, call: Message) -> io::Result<()> {
+        self.stream.write_all(&Message { seqid, ..call }.bytes(self.wire))
+    }
+
     /// Sends several calls in one write, under seqids from 1.
     #[track_caller]
     pub(crate) fn send_together(&mut self, calls: Vec<Message>) {

@@ -1,9 +1,10 @@
 //! The real gateway, as a process with a configuration of its own.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value as Json;
@@ -161,7 +162,25 @@ impl Gateway {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("larder.toml");
         std::fs::write(&config, text).unwrap();
-        let mut process = Process::start(larder.arg("serve").arg("--config").arg(&config));
+        let process = Process::start(larder.arg("serve").arg("--config").arg(&config));
+        Self::ready(process, folder)
+    }
+
+    /// The same, given two listening sockets as a service manager gives them: the listener's and the admin endpoint's.
+    pub(crate) fn start_given(text: &str, [users, admin]: [&TcpListener; 2]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("larder.toml");
+        std::fs::write(&config, text).unwrap();
+        let mut shell = Command::new("sh");
+        // What it says goes to standard error, because its other streams bring the sockets.
+        let given = "exec 3<&0 4<&1 0</dev/null 1>&2; export LISTEN_PID=$$; exec \"$@\"";
+        shell.args(["-c", given, "sh", env!("CARGO_BIN_EXE_larder"), "serve"]).arg(&config);
+        shell.env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", "users:admin");
+        let stream = |socket: &TcpListener| Stdio::from(OwnedFd::from(socket.try_clone().unwrap()));
+        Self::ready(Process::start_with(&mut shell, stream(users), stream(admin)), folder)
+    }
+
+    fn ready(mut process: Process, folder: TempDir) -> Self {
         let listener = process.says(|line| address(line, "listening"));
         let admin = process.says(|line| address(line, "admin listening"));
         process.says(|line| message(line, "ready"));
@@ -271,6 +290,15 @@ impl Gateway {
     /// Lets it open no further file descriptor, or lets it again.
     pub(crate) fn opens_descriptors(&self, may: bool) {
         self.process.opens_descriptors(may);
+    }
+
+    /// Lets it do nothing, or go on: the system goes on accepting connections for it.
+    pub(crate) fn pause(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.process.signal(Signal::CONT);
     }
 
     /// Asks it to end.

@@ -19,12 +19,17 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the command, with what it writes (to either stream) kept as lines.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::piped(), Stdio::piped())
+    }
+
+    /// The same, with other things in the places of its input and its output.
+    pub(crate) fn start_with(command: &mut Command, input: Stdio, output: Stdio) -> Self {
         let named = format!("{command:?}");
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = command.stdin(input).stdout(output).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{named} does not start: {error}"));
         let lines = Arc::new(Mutex::new(Vec::new()));
-        collect(child.stdout.take().unwrap(), &lines);
-        collect(child.stderr.take().unwrap(), &lines);
+        child.stdout.take().into_iter().for_each(|stream| collect(stream, &lines));
+        child.stderr.take().into_iter().for_each(|stream| collect(stream, &lines));
         Self { child, lines }
     }
 

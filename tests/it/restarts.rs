@@ -1,0 +1,186 @@
+//! Restarts under load: no call is lost, none is made twice, and none gets another's reply.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use larder::config::Config;
+use larder::server::{self, Surroundings};
+
+use crate::harness::*;
+
+const CLIENTS: usize = 6;
+/// Users that everybody asks for; those beyond are asked for once.
+const SHARED: i64 = 20;
+
+/// How often the gateway is restarted: `LARDER_RESTARTS`, or 10 times.
+fn restarts() -> usize {
+    std::env::var("LARDER_RESTARTS").map_or(10, |count| count.parse().expect("LARDER_RESTARTS is a number"))
+}
+
+fn caching(backend: &Backend) -> Builder {
+    gateway().endpoint(backend.address()).get_user("ttl = '60s'")
+}
+
+/// A client that connects again, and asks again, when its connection ends in place of a reply.
+struct Caller {
+    address: SocketAddr,
+    connection: Client,
+    /// Connections that ended.
+    ended: usize,
+}
+
+impl Caller {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, connection: Client::connect(address, Wire::framed()), ended: 0 }
+    }
+
+    fn ask(&mut self, call: Message) -> Message {
+        let name = call.name.clone();
+        loop {
+            if let Some((seqid, reply)) = self.try_ask(call.clone()) {
+                assert_eq!((reply.seqid, &reply.name), (seqid, &name), "the reply is to another call");
+                assert!(!reply.is_exception(), "{}", reply.exception_text());
+                return reply;
+            }
+            self.ended += 1;
+            self.connection = Client::connect(self.address, Wire::framed());
+        }
+    }
+
+    /// Nothing where the connection ends before a byte of the reply: what ends later fails the test.
+    fn try_ask(&mut self, call: Message) -> Option<(i32, Message)> {
+        let seqid = i32::try_from(self.ended).unwrap() + 1;
+        let sent = self.connection.try_send_as(seqid, call);
+        let ends = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+        };
+        match sent.and_then(|()| self.connection.stream().peek(&mut [0])) {
+            Ok(0) => None,
+            Ok(_) => Some((seqid, self.connection.receive())),
+            Err(error) if ends(&error) => None,
+            Err(error) => panic!("no reply: {error}"),
+        }
+    }
+}
+
+/// Clients that call without a pause.
+#[derive(Default)]
+struct Load {
+    calls: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Load {
+    /// Calls until it is over. Gives the ids that it renamed, and how many of its connections ended.
+    fn run(&self, address: SocketAddr, client: i64) -> (Vec<i64>, usize) {
+        let (mut caller, mut renamed) = (Caller::new(address), Vec::new());
+        for call in 0.. {
+            if self.over.load(Ordering::Relaxed) {
+                break;
+            }
+            let own = 1_000 + client * 1_000_000 + call;
+            for id in [call % SHARED, own] {
+                assert_eq!(caller.ask(get_user(id)).user_id(), id);
+            }
+            caller.ask(rename_user(own, "x"));
+            renamed.push(own);
+            self.calls.fetch_add(1, Ordering::Relaxed);
+        }
+        (renamed, caller.ended)
+    }
+
+    /// Goes on with clients until `restarts` are over, and checks that each call was made once.
+    fn during(&self, address: SocketAddr, backend: &Backend, restarts: impl FnOnce(&Self)) {
+        let mut renamed = Vec::new();
+        let ended: usize = thread::scope(|scope| {
+            let run = |client| move || self.run(address, client);
+            let clients: Vec<_> = (0..CLIENTS as i64).map(|client| scope.spawn(run(client))).collect();
+            self.goes_on();
+            restarts(self);
+            self.goes_on();
+            self.over.store(true, Ordering::Relaxed);
+            let mut count = 0;
+            for client in clients {
+                let (ids, ended) = client.join().unwrap();
+                renamed.extend(ids);
+                count += ended;
+            }
+            count
+        });
+        let mut made = BTreeMap::new();
+        let seen = backend.seen();
+        for call in seen.iter().filter(|call| call.name == "renameUser") {
+            let Some(Value::I64(id)) = call.field(1) else { panic!("not a call of renameUser: {call:?}") };
+            *made.entry(*id).or_insert(0) += 1;
+        }
+        assert!(made.values().all(|times| *times == 1), "a call was made twice");
+        renamed.sort_unstable();
+        assert!(made.keys().eq(&renamed), "{} calls were made and {} answered", made.len(), renamed.len());
+        assert!(ended >= CLIENTS, "no client noticed anything");
+    }
+
+    /// Waits until every client is answered what it asks from here on.
+    fn goes_on(&self) {
+        let before = self.calls.load(Ordering::Relaxed);
+        eventually(|| self.calls.load(Ordering::Relaxed) > before + 2 * CLIENTS);
+    }
+}
+
+#[test]
+fn sockets_that_a_service_manager_keeps_lose_no_call_over_restarts() {
+    let backend = backend();
+    let sockets = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let text = caching(&backend).text();
+    let start = || Gateway::start_given(&text, [&sockets[0], &sockets[1]]);
+    let mut gateway = start();
+    let addresses = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
+    assert_eq!([gateway.address(), gateway.admin()], addresses);
+    Load::default().during(addresses[0], &backend, |load| {
+        for _ in 0..restarts() {
+            gateway.terminate();
+            assert_eq!(gateway.exit_code(), Some(0));
+            gateway = start();
+            load.goes_on();
+        }
+    });
+}
+
+/// Nobody else has the socket: who waits there when the gateway stops would be reset with it.
+#[test]
+fn who_has_connected_when_a_gateway_stops_is_answered() {
+    let backend = backend();
+    let mut gateway = gateway().endpoint(backend.address()).start();
+    gateway.client().get_user(7);
+    gateway.pause();
+    let mut clients: Vec<_> = (0..20).map(|_| gateway.client()).collect();
+    for (id, client) in (100..).zip(&mut clients) {
+        client.send(get_user(id));
+    }
+    gateway.terminate();
+    gateway.resume();
+    for (id, client) in (100..).zip(&mut clients) {
+        assert_eq!(client.receive().user_id(), id);
+        assert!(client.is_closed_unanswered());
+    }
+    assert_eq!(gateway.exit_code(), Some(0));
+    assert!(TcpStream::connect(gateway.address()).is_err());
+}
+
+/// The runtime hears of connections and bytes only when it asks the system, which it does not between a stop and an end.
+#[test]
+fn what_has_come_before_a_stop_is_read_although_the_runtime_has_not_heard_of_it() {
+    let backend = backend();
+    let (text, nothing) = (gateway().endpoint(backend.address()).without_idl().text(), |_: &str| None);
+    let config = Config::load(Path::new("larder.toml"), &|_| Ok(text.clone()), &nothing).config.unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let running = runtime.block_on(server::start(config, Surroundings::system())).unwrap();
+    let mut client = Client::connect(running.listeners["users"], Wire::framed());
+    client.send(get_user(7));
+    runtime.block_on(running.stop(ms(10_000)));
+    assert_eq!(client.receive().user_id(), 7);
+    assert!(client.is_closed_unanswered());
+}
