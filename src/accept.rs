@@ -1,5 +1,7 @@
 //! The only way in: every address that Larder listens on is bound here.
 
+mod descriptors;
+pub(crate) mod handover;
 mod inherited;
 mod peer;
 mod simulated;

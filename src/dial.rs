@@ -1,6 +1,7 @@
 //! The only way out: every connection Larder opens, and every name it looks up, goes through here.
 
 mod end;
+mod local;
 mod refusal;
 pub mod simulated;
 mod tcp;
@@ -13,6 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use end::End;
+pub(crate) use local::local;
 pub use refusal::Refusal;
 pub use simulated::Simulated;
 pub use tcp::Tcp;

@@ -204,8 +204,24 @@ impl Running {
     /// after `grace` is cut off.
     pub async fn stop(mut self, grace: Duration) {
         info!("draining");
-        self.commands.close();
         self.overview.drain();
+        self.drain(grace).await;
+        // A disk that hangs must not keep the process.
+        let _ = tokio::time::timeout(SETTLE, self.overview.keep_ledger()).await;
+        self.end().await;
+    }
+
+    /// Stops in the same way, but for what another process has taken over: its sockets, where that one tells checks that it is ready, and
+    /// what is kept for the next start.
+    pub(crate) async fn leave(mut self, grace: Duration) {
+        info!("another gateway has taken over; draining");
+        self.drain(grace).await;
+        self.end().await;
+    }
+
+    /// Ends the clients' connections, and then what answered them.
+    async fn drain(&mut self, grace: Duration) {
+        self.commands.close();
         self.stops.calls.cancel();
         self.parts.commons.tasks.close();
         let drained = tokio::time::timeout(grace, self.parts.commons.tasks.wait()).await;
@@ -218,8 +234,10 @@ impl Running {
         }
         self.leave_backends().await;
         self.leave_cache().await;
-        // A disk that hangs must not keep the process.
-        let _ = tokio::time::timeout(SETTLE, self.overview.keep_ledger()).await;
+    }
+
+    /// Ends all that runs as long as the gateway.
+    async fn end(self) {
         self.stops.all.cancel();
         self.tasks.close();
         // The admin endpoint may have a client that never hangs up.

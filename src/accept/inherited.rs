@@ -35,5 +35,5 @@ fn listening(socket: Option<TcpListener>) -> io::Result<Option<Given>> {
     if !socket_acceptconn(&socket)? {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen"));
     }
-    Ok(Some(Given { name: None, address: socket.local_addr()?, socket }))
+    Ok(Some(Given { name: None, address: socket.local_addr()?, socket, is_kept: true }))
 }

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::{self, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Accept, Bind};
@@ -15,6 +17,7 @@ use super::{Accept, Bind};
 #[derive(Clone, Debug, Default)]
 pub struct Sockets {
     given: Arc<Mutex<Vec<Given>>>,
+    bound: Arc<Mutex<Vec<Weak<Open>>>>,
 }
 
 /// A listening socket that the process was given.
@@ -25,20 +28,37 @@ pub(super) struct Given {
     /// Where it is bound.
     pub(super) address: SocketAddr,
     pub(super) socket: net::TcpListener,
+    /// Whoever opened it keeps it open: what waits there when this process stops is for the next one.
+    pub(super) is_kept: bool,
 }
 
 /// A bound address.
 #[derive(Debug)]
-pub struct Listening {
+pub struct Listening(Arc<Open>);
+
+/// Its socket, as long as anybody listens there.
+#[derive(Debug)]
+pub(super) struct Open {
     socket: TcpListener,
-    /// Whoever gave it keeps it open: what waits there when this process stops is for the next one.
     is_kept: bool,
+    /// Another process accepts there in place of this one.
+    passed_on: CancellationToken,
 }
 
 impl Sockets {
     /// With sockets that the process was given.
     pub(super) fn having(given: Vec<Given>) -> Self {
-        Self { given: Arc::new(Mutex::new(given)) }
+        Self { given: Arc::new(Mutex::new(given)), bound: Arc::default() }
+    }
+
+    /// Adds sockets that another gateway has handed over.
+    pub(super) fn add(&self, given: Vec<Given>) {
+        self.given().extend(given);
+    }
+
+    /// Those that somebody listens on.
+    pub(super) fn open(&self) -> Vec<Arc<Open>> {
+        self.bound().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Closes the sockets that were given and not bound since.
@@ -60,6 +80,10 @@ impl Sockets {
         Some(given.remove(at))
     }
 
+    fn bound(&self) -> MutexGuard<'_, Vec<Weak<Open>>> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn given(&self) -> MutexGuard<'_, Vec<Given>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,14 +100,38 @@ impl Bind for Sockets {
 
     fn bind(&self, name: &str, address: SocketAddr) -> io::Result<Listening> {
         let (socket, is_kept) = match self.take(name, address) {
-            Some(Given { address, socket, .. }) => {
+            Some(Given { address, socket, is_kept, .. }) => {
                 info!(name, %address, "the socket was given");
-                (socket, true)
+                (socket, is_kept)
             }
             None => (bind(address)?, false),
         };
         socket.set_nonblocking(true)?;
-        Ok(Listening { socket: TcpListener::from_std(socket)?, is_kept })
+        let passed_on = CancellationToken::new();
+        let open = Arc::new(Open { socket: TcpListener::from_std(socket)?, is_kept, passed_on });
+        self.bound().push(Arc::downgrade(&open));
+        Ok(Listening(open))
+    }
+}
+
+impl Open {
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// Leaves all who connect from here on to another process.
+    pub(super) fn pass_on(&self) {
+        self.passed_on.cancel();
+    }
+}
+
+impl AsFd for Open {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
@@ -99,19 +147,24 @@ impl Accept for Listening {
     type Stream = TcpStream;
 
     fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.0.address()
     }
 
-    fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send {
-        self.socket.accept()
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let Open { socket, passed_on, .. } = &*self.0;
+        match passed_on.run_until_cancelled(socket.accept()).await {
+            Some(accepted) => accepted,
+            None => std::future::pending().await,
+        }
     }
 
     fn waiting(&self) -> Option<(TcpStream, SocketAddr)> {
-        if self.is_kept {
+        let Open { socket, is_kept, passed_on } = &*self.0;
+        if *is_kept || passed_on.is_cancelled() {
             return None;
         }
         // The runtime may not have heard of them yet.
-        let (stream, from) = SockRef::from(&self.socket).accept().ok()?;
+        let (stream, from) = SockRef::from(socket).accept().ok()?;
         stream.set_nonblocking(true).ok()?;
         Some((TcpStream::from_std(stream.into()).ok()?, from.as_socket()?))
     }
@@ -143,7 +196,7 @@ mod tests {
         let socket = net::TcpListener::bind(address).unwrap();
         let address = socket.local_addr().unwrap();
         let name = Some(name).filter(|name| !name.is_empty()).map(str::to_owned);
-        (Given { name, address, socket }, address)
+        (Given { name, address, socket, is_kept: true }, address)
     }
 
     #[tokio::test]

@@ -1,20 +1,24 @@
 //! `larder serve`: the gateway, until a signal ends it.
 #![expect(clippy::print_stderr, reason = "what is wrong before there is a log goes to standard error")]
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::CONFIG;
+use crate::accept::handover::{Handover, Predecessor};
 use crate::accept::{Sockets, inherited};
 use crate::admin::command::{Command, Reloaded};
 use crate::config::fit::System;
 use crate::config::{Config, Loaded};
 use crate::log;
 use crate::runtime;
-use crate::server::{self, Running, Surroundings};
+use crate::server::{self, Running, StartError, Surroundings};
 
 /// Serves as the file says, or as the embedded configuration does.
 pub(super) fn run(file: Option<&Path>) -> u8 {
@@ -64,29 +68,72 @@ pub(super) fn load(file: Option<&Path>) -> Loaded {
 }
 
 async fn serve(config: Config, file: Option<&Path>, sockets: Sockets) -> u8 {
-    let surroundings = Surroundings { bind: sockets.clone(), ..Surroundings::system() };
-    let mut running = match server::start(config, surroundings).await {
-        Ok(running) => running,
-        Err(error) => return failed(&error),
-    };
-    sockets.close_rest();
     let signals =
         (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
         error!("signals cannot be received");
         return 1;
     };
-    loop {
-        tokio::select! {
-            Some(()) = hangup.recv() => {
-                reload(&mut running, file);
+    let (mut running, handover) = match start(config, &sockets).await {
+        Ok(started) => started,
+        Err(error) => return failed(&error),
+    };
+    let is_relieved = {
+        let mut relieved = pin!(relieved(handover, &sockets));
+        loop {
+            tokio::select! {
+                Some(()) = hangup.recv() => {
+                    reload(&mut running, file);
+                }
+                Some(command) = running.commands.recv() => obey(command, &mut running, file),
+                () = &mut relieved => break true,
+                Some(()) = either(&mut terminate, &mut interrupt) => break false,
             }
-            Some(command) = running.commands.recv() => obey(command, &mut running, file),
-            Some(()) = either(&mut terminate, &mut interrupt) => break,
         }
+    };
+    // From here on nothing is handed over: who starts now binds.
+    if is_relieved {
+        running.leave(GRACE).await;
+    } else {
+        running.stop(GRACE).await;
     }
-    running.stop(GRACE).await;
     0
+}
+
+/// Starts the gateway, in the place of one that runs if there is one, and gives by what the next one takes its place.
+async fn start(config: Config, sockets: &Sockets) -> Result<(Running, Option<Handover>), ServeError> {
+    let path = config.runtime.handover.clone();
+    let failed = |source| ServeError::Handover { path: path.clone().unwrap_or_default(), source };
+    let predecessor = match &path {
+        Some(path) => Predecessor::ask(path, sockets).await.map_err(failed)?,
+        None => None,
+    };
+    let surroundings = Surroundings { bind: sockets.clone(), ..Surroundings::system() };
+    let running = server::start(config, surroundings).await?;
+    sockets.close_rest();
+    let handover = match (predecessor, &path) {
+        (Some(predecessor), _) => Some(predecessor.relieve(sockets).await),
+        (None, Some(path)) => Some(Handover::bind(path).map_err(failed)?),
+        (None, None) => None,
+    };
+    Ok((running, handover))
+}
+
+/// Waits until another gateway has taken the place of this one.
+async fn relieved(handover: Option<Handover>, sockets: &Sockets) {
+    match handover {
+        Some(handover) => handover.taken(sockets).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Why the gateway does not serve.
+#[derive(Debug, Error)]
+enum ServeError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("runtime.handover: {} cannot be used", path.display())]
+    Handover { path: PathBuf, source: io::Error },
 }
 
 async fn either(one: &mut Signal, other: &mut Signal) -> Option<()> {

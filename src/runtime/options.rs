@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::setting::Section;
+use crate::setting::{Finding, Section};
 
 /// The process as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,11 @@ pub(crate) struct Options {
     /// A folder for what should outlive the process: small files, which another start reads. It is made when it is needed.
     #[schemars(extend("x-default" = "none: nothing is kept"))]
     pub state_dir: Option<PathBuf>,
+    /// A socket in the file system, through which a gateway that starts takes the listening sockets of the one that runs with the same path.
+    /// As soon as it serves, the other one answers what it has read and ends. Both run as the same user. At most 100 bytes, and in a
+    /// folder where nobody else may write.
+    #[schemars(extend("x-default" = "none: a port that is in use ends the start"))]
+    pub handover: Option<PathBuf>,
 }
 
 /// What the runtime is told.
@@ -26,13 +31,33 @@ pub(crate) struct Settings {
     pub threads: Option<usize>,
     /// The folder for what should outlive the process; nothing is kept without.
     pub state_dir: Option<PathBuf>,
+    /// The socket for handovers; there are none without.
+    pub handover: Option<PathBuf>,
 }
 
 impl Options {
     /// What the runtime is told. `beside` tells where a path is that stands in the file.
     pub(crate) fn settings(&self, beside: impl Fn(&Path) -> PathBuf) -> Settings {
-        Settings { threads: self.threads, state_dir: self.state_dir.as_deref().map(beside) }
+        Settings {
+            threads: self.threads,
+            state_dir: self.state_dir.as_deref().map(&beside),
+            handover: self.handover.as_deref().map(beside),
+        }
     }
 }
 
-impl Section for Options {}
+impl Section for Options {
+    fn problems(&self) -> Vec<Finding> {
+        let length = self.handover.as_ref().map_or(0, |path| path.as_os_str().len());
+        if length <= HANDOVER_MAX {
+            return Vec::new();
+        }
+        vec![Finding::new(
+            "handover",
+            format!("a path of {length} bytes is too long: expected at most {HANDOVER_MAX}"),
+        )]
+    }
+}
+
+/// Bytes of a socket's path. Linux takes 107, of which four are for the name that it has at first.
+const HANDOVER_MAX: usize = 100;

@@ -19,10 +19,10 @@ mod users;
 pub(crate) use backend::{Act, Backend, backend, backend_speaking};
 pub(crate) use client::Client;
 pub(crate) use front::{Front, balancer};
-pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within, metrics_at};
+pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within, metrics_at, readiness};
 pub(crate) use python::{
-    Library, PythonBackend, PythonClient, late_replies, multiplexed_python_backend, python_backend,
-    single_python_backend,
+    Library, PythonBackend, PythonClient, RestlessClient, late_replies, multiplexed_python_backend,
+    python_backend, single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
 pub(crate) use thrift::{Kind, Message, Protocol, Transport, Value, Wire, frame, string};

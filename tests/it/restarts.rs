@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -147,6 +147,71 @@ fn sockets_that_a_service_manager_keeps_lose_no_call_over_restarts() {
             load.goes_on();
         }
     });
+}
+
+/// A configuration at fixed addresses that nobody else has, under which gateways take each other's place.
+fn replaceable(backend: &Backend, folder: &Path, network: u8) -> (String, SocketAddr) {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let own = IpAddr::from([127, network, high, low]);
+    let (admin, users) = (SocketAddr::new(own, 9099), SocketAddr::new(own, 9090));
+    let path = folder.join("handover");
+    let text = caching(backend).section("runtime", &format!("handover = '{}'", path.display())).text();
+    let any = "bind = '127.0.0.1:0'";
+    let text = text.replacen(any, &format!("bind = '{admin}'"), 1);
+    (text.replacen(any, &format!("bind = '{users}'"), 1), users)
+}
+
+#[test]
+fn gateways_that_take_each_others_place_lose_no_call_and_are_always_ready() {
+    let (backend, folder) = (backend(), tempfile::tempdir().unwrap());
+    let (text, address) = replaceable(&backend, folder.path(), 77);
+    let mut gateway = Gateway::start(&text);
+    let admin = gateway.admin();
+    let over = AtomicBool::new(false);
+    let checks = || {
+        while !over.load(Ordering::Relaxed) {
+            assert_eq!(readiness(admin), Some(200));
+            pass(ms(10));
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(checks);
+        let real = [Library::Thriftpy2, Library::Apache]
+            .map(|library| RestlessClient::connect(address, library, Wire::framed()));
+        Load::default().during(address, &backend, |load| {
+            for _ in 0..restarts() {
+                let next = Gateway::start(&text);
+                assert_eq!(gateway.exit_code(), Some(0));
+                gateway = next;
+                load.goes_on();
+            }
+        });
+        over.store(true, Ordering::Relaxed);
+        for client in real {
+            let came = client.stop();
+            assert_eq!((&came["wrong"], &came["lost"]), (&0.into(), &0.into()), "{came}");
+            assert!(came["own"].as_u64() > came["ended"].as_u64(), "{came}");
+        }
+    });
+}
+
+/// One that cannot start has harmed nobody.
+#[test]
+fn a_gateway_goes_on_when_the_one_after_it_does_not_start() {
+    let (backend, folder) = (backend(), tempfile::tempdir().unwrap());
+    let (text, _) = replaceable(&backend, folder.path(), 78);
+    let gateway = Gateway::start(&text);
+    let mut client = gateway.client();
+    client.get_user(7);
+    let file = folder.path().join("larder.toml");
+    // Its listener's port is taken.
+    let taken = TcpListener::bind((gateway.address().ip(), 0)).unwrap();
+    let elsewhere = text.replace(&gateway.address().to_string(), &taken.local_addr().unwrap().to_string());
+    std::fs::write(&file, elsewhere).unwrap();
+    assert_eq!(larder().arg("serve").arg(&file).output().unwrap().status.code(), Some(1));
+    gateway.logs(&["a handover came to nothing"]);
+    client.get_user(8);
+    assert_eq!(gateway.client().get_user(9).user_id(), 9);
 }
 
 /// Nobody else has the socket: who waits there when the gateway stops would be reset with it.

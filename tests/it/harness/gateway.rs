@@ -337,6 +337,11 @@ pub(crate) fn metrics_at(admin: SocketAddr) -> Metrics {
     Metrics::parse(&page)
 }
 
+/// The status of an admin endpoint's `/readyz`.
+pub(crate) fn readiness(admin: SocketAddr) -> Option<u16> {
+    http::get(admin, "/readyz").map(|(status, _)| status)
+}
+
 /// The binary, with no arguments yet.
 pub(crate) fn larder() -> Command {
     Command::new(env!("CARGO_BIN_EXE_larder"))

@@ -152,6 +152,31 @@ impl PythonClient {
     }
 }
 
+/// A client that calls without a pause, and connects again when its connection ends.
+#[derive(Debug)]
+pub(crate) struct RestlessClient {
+    process: Process,
+    input: ChildStdin,
+}
+
+impl RestlessClient {
+    pub(crate) fn connect(address: SocketAddr, library: Library, wire: Wire) -> Self {
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let options = ["--host", &host, "--port", &port];
+        let mut process = Process::start(peer("restless.py", library, wire).args(options));
+        let input = process.input();
+        process.says(|line| (line == "calling").then_some(()));
+        Self { process, input }
+    }
+
+    /// Stops it, and gives what its calls came to.
+    #[track_caller]
+    pub(crate) fn stop(mut self) -> Json {
+        drop(self.input);
+        self.process.says(|line| serde_json::from_str(line).ok())
+    }
+}
+
 /// What so many runs of `late.py` come to, each on a connection of its own.
 pub(crate) fn late_replies(address: SocketAddr, library: Library, wire: Wire, runs: u32) -> Json {
     let mut clients = peer("late.py", library, wire);
