@@ -52,7 +52,6 @@ mod vigil;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -68,7 +67,6 @@ pub(crate) use options::{Settings, Sharing};
 pub(crate) use session::{Place, Session};
 pub(crate) use standing::Why;
 
-use crate::call::ClientId;
 use crate::dial::Dial;
 use crate::fault::Fault;
 use crate::files::Files;
@@ -101,8 +99,6 @@ pub(crate) struct Backend {
     budget: Budget,
     discovery: Discovery,
     lookup: watch::Sender<Lookup>,
-    /// How many clients there were; the number 0 is its own.
-    clients: AtomicU64,
 }
 
 impl Backend {
@@ -132,8 +128,8 @@ impl Backend {
             tasks,
         });
         let endpoints = Endpoints::new(Arc::clone(&means));
-        let (lookup, clients) = (watch::Sender::new(Lookup::Pending), AtomicU64::new(1));
-        let backend = Self { means, endpoints, budget, discovery, lookup, clients };
+        let lookup = watch::Sender::new(Lookup::Pending);
+        let backend = Self { means, endpoints, budget, discovery, lookup };
         backend.obey_list(None);
         Arc::new(backend)
     }
@@ -271,8 +267,7 @@ impl Backend {
 
     /// What one client's connection has of its own here.
     pub(crate) fn session(&self) -> Session {
-        let number = self.clients.fetch_add(1, Ordering::Relaxed);
-        Session::new(ClientId(number), self.settings().connections)
+        Session::new(self.settings().connections)
     }
 }
 

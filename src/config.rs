@@ -1,6 +1,6 @@
 //! The configuration file: one section per module, each section's type owned by the module that obeys it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -62,19 +62,24 @@ impl Config {
         load::load(path, &outside::Outside { read_file, env })
     }
 
-    /// Takes over from `next` what a reload changes: rules, the IDL of listeners and the options of backends that are in both.
+    /// Takes over from `next` what a reload changes: rules, the backends, and where listeners lead that are in both.
     pub fn reload(&mut self, next: Self) -> Changes {
         let Self { listeners, backends, rules, values, .. } = next;
         self.rules = rules;
-        for (name, next) in backends {
-            self.backends.entry(name).and_modify(|backend| *backend = next);
-        }
         for (name, next) in listeners {
             if let Some(listener) = self.listeners.get_mut(&name) {
                 listener.methods = next.methods;
+                listener.backend = next.backend;
             }
         }
-        self.values.reload(values)
+        let before = std::mem::replace(&mut self.backends, backends);
+        // A listener that is gone from the file goes on until a restart, and its backends with it.
+        let needed: BTreeSet<&str> = self.listeners.values().flat_map(Listener::backends).collect();
+        let stay = before.into_iter().filter(|(name, _)| needed.contains(name.as_str()));
+        let stay: Vec<_> = stay.filter(|(name, _)| !self.backends.contains_key(name)).collect();
+        let sections: Vec<String> = stay.iter().map(|(name, _)| format!("backends.{name}")).collect();
+        self.backends.extend(stay);
+        self.values.reload(values, &sections)
     }
 
     /// The config that ships inside the program: `config/larder.toml`, with the sample service's IDL.
@@ -101,6 +106,13 @@ pub(crate) struct Listener {
     pub(crate) settings: listener::Settings,
     /// What the rules and its `idl` say of each method.
     pub(crate) methods: Governed,
+}
+
+impl Listener {
+    /// The backends that its calls may go to.
+    fn backends(&self) -> impl Iterator<Item = &str> {
+        self.methods.backends().chain([self.backend.as_str()])
+    }
 }
 
 /// What became of a file: a config unless there are problems.

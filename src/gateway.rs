@@ -3,6 +3,7 @@
 mod again;
 mod backing;
 pub(crate) mod caller;
+pub(crate) mod destination;
 pub(crate) mod fetch;
 mod guard;
 pub(crate) mod observed;
@@ -12,10 +13,11 @@ mod seeker;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 
-use crate::backend::{Backend, Place, Session};
+use crate::backend::{Place, Session};
 use crate::cache::Cache;
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
@@ -34,11 +36,9 @@ use reply::Reply;
 use route::{Asking, Cached, Decision, Keyed, Route, Routes};
 use seeker::{Found, Seeker};
 
-/// What stands between the clients of one listener and their backend.
+/// What stands between the clients of one listener and their backends.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    /// The calls' way out.
-    pub backend: Arc<Backend>,
     /// What all gateways of the process keep.
     pub cache: Arc<Cache>,
     /// What all gateways of the process ask.
@@ -49,6 +49,8 @@ pub(crate) struct Gateway {
     pub clock: Clock,
     /// What is counted.
     pub counts: ListenerCounts,
+    /// How many clients all gateways of the process have had: that tells them apart.
+    pub clients: Arc<AtomicU64>,
     /// Bounds what is logged of calls.
     pub lines: Lines,
     /// The rules in force, by the method's name on the wire.
@@ -87,24 +89,25 @@ impl Gateway {
         now: Millis,
         caller: &mut Caller,
     ) -> Turn {
-        let Caller { scratch, session, place } = caller;
+        let Caller { scratch, sessions, place, .. } = caller;
         // 1. Is there a rule that caches, and does it give this call a key?
         let asking = route.asking(call.header.kind);
+        let session = sessions.at(asking.backend());
         let own_way = session.is_private() || asking.is_silent();
         let cached = match &route.decision {
             Decision::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
             Decision::Cache(cached) if !own_way => cached,
             Decision::Observe(keyed) if !own_way => {
                 let outcome = self.observe(call, keyed, now, scratch);
-                return self.pass(call, asking, (session, *place), outcome);
+                return pass(call, asking, (session, *place), outcome);
             }
             Decision::Pass | Decision::Cache(_) | Decision::Observe(_) => {
-                return self.pass(call, asking, (session, *place), Outcome::Passed);
+                return pass(call, asking, (session, *place), Outcome::Passed);
             }
         };
         if cached.keyed.key(call, scratch).is_err() {
             route.counts.unkeyable();
-            return self.pass(call, asking, (session, *place), Outcome::PassedUnkeyable);
+            return pass(call, asking, (session, *place), Outcome::PassedUnkeyable);
         }
         let (key, caching) = (scratch.key.as_slice(), &cached.keyed.caching);
 
@@ -119,9 +122,9 @@ impl Gateway {
                     return Turn::Now(Reply::kept(entry, Outcome::Stale, now));
                 }
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
-                Freshness::StaleIfError if self.backend.is_out(cached.asking.method_of(call.header.name)) => {
+                Freshness::StaleIfError if cached.asking.is_out(call.header.name) => {
                     self.refresh(call, cached, key);
-                    return Turn::Now(self.for_the_outage(entry, now));
+                    return Turn::Now(Reply::for_the_outage(entry, &cached.asking, now));
                 }
                 Freshness::StaleIfError => Some(entry),
                 Freshness::Expired => None,
@@ -153,39 +156,11 @@ impl Gateway {
 
     /// Refreshes `key` unless that is under way, or no endpoint would be asked: an outage costs no flight per stale key.
     fn refresh(self: &Arc<Self>, call: &CallRef<'_>, cached: &Arc<Cached>, key: &[u8]) {
-        if !self.backend.is_worth_asking(cached.asking.method_of(call.header.name)) {
+        if !cached.asking.is_worth_asking(call.header.name) {
             return;
         }
         let call = || call.to_call();
         self.flights.refresh(key, |key, flight| self.flight(call(), cached, key, flight));
-    }
-
-    /// Sends the call through untouched.
-    fn pass(
-        self: &Arc<Self>,
-        call: &CallRef<'_>,
-        asking: &Arc<Asking>,
-        (session, place): (&Arc<Session>, Place),
-        outcome: Outcome,
-    ) -> Turn {
-        let (this, asking, session) = (Arc::clone(self), Arc::clone(asking), Arc::clone(session));
-        let call = call.to_call();
-        let taken = call.clone();
-        let reply = Box::pin(async move {
-            let Asking { timeout, fallback, counts, .. } = &*asking;
-            let demand = Demand::new(Need::Bare);
-            let question = asking.question(&call, &demand);
-            // Pinned where it lies: whoever takes it copies a pointer.
-            let asked = pin!(session.ask(&this.backend, question, *timeout, place));
-            let asked = guarded(counts, asked).await;
-            match asked.and_then(|asked| asked.map_err(|fault| counts.met(fault))) {
-                Ok(Some(answer)) => Reply::passed(answer.body, outcome),
-                Ok(None) => Reply::silence(None),
-                Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),
-                Err(fault) => Reply::last(fault, fallback.as_ref(), call.protocol),
-            }
-        });
-        Turn::Later(taken, reply)
     }
 
     /// What an observed rule would have done with the call.
@@ -201,4 +176,31 @@ impl Gateway {
     pub(crate) fn batch(&self, now: Millis) -> Batch {
         Batch { routes: self.routes.load_full(), now }
     }
+}
+
+/// Sends the call through untouched.
+fn pass(
+    call: &CallRef<'_>,
+    asking: &Arc<Asking>,
+    (session, place): (&Arc<Session>, Place),
+    outcome: Outcome,
+) -> Turn {
+    let (asking, session) = (Arc::clone(asking), Arc::clone(session));
+    let call = call.to_call();
+    let taken = call.clone();
+    let reply = Box::pin(async move {
+        let Asking { timeout, fallback, counts, .. } = &*asking;
+        let demand = Demand::new(Need::Bare);
+        let question = asking.question(&call, &demand);
+        // Pinned where it lies: whoever takes it copies a pointer.
+        let asked = pin!(session.ask(asking.backend(), question, *timeout, place));
+        let asked = guarded(counts, asked).await;
+        match asked.and_then(|asked| asked.map_err(|fault| counts.met(fault))) {
+            Ok(Some(answer)) => Reply::passed(answer.body, outcome),
+            Ok(None) => Reply::silence(None),
+            Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),
+            Err(fault) => Reply::last(fault, fallback.as_ref(), call.protocol),
+        }
+    });
+    Turn::Later(taken, reply)
 }

@@ -146,7 +146,7 @@ impl Metrics {
     }
 
     /// The handles of one listener.
-    pub(crate) fn listener(&self, listener: Arc<str>, traffic: Arc<Traffic>) -> ListenerCounts {
+    pub(crate) fn listener(&self, listener: Arc<str>) -> ListenerCounts {
         let seconds = Outcome::ALL.map(|outcome| {
             let labels = Seconds { listener: Arc::clone(&listener), outcome: outcome.as_str() };
             self.seconds.get_or_create(&labels).clone()
@@ -156,7 +156,7 @@ impl Metrics {
         let open = self.connections.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
         let gave_up = self.gave_up.get_or_create(&Listener { listener: Arc::clone(&listener) }).clone();
         let coverages = Mutex::default();
-        ListenerCounts { families: self.clone(), listener, seconds, ages, open, gave_up, traffic, coverages }
+        ListenerCounts { families: self.clone(), listener, seconds, ages, open, gave_up, coverages }
     }
 }
 
@@ -171,9 +171,8 @@ pub(crate) struct ListenerCounts {
     pub open: Gauge,
     /// After how long clients were seen to give up on a call.
     pub gave_up: Histogram,
-    traffic: Arc<Traffic>,
-    /// By the label of their methods. They outlive the rules.
-    coverages: Mutex<BTreeMap<Arc<str>, Arc<Coverage>>>,
+    /// By backend, and by the label of their methods. They outlive the rules.
+    coverages: Mutex<BTreeMap<Place, Arc<Coverage>>>,
 }
 
 impl ListenerCounts {
@@ -182,38 +181,41 @@ impl ListenerCounts {
         &self.listener
     }
 
-    /// The handles of one method, or of all methods under one label, whose rule has a fallback or none.
-    pub(crate) fn method(&self, method: Arc<str>, fallback: bool) -> MethodCounts {
-        let coverage = Arc::clone(self.coverages().entry(Arc::clone(&method)).or_default());
+    /// The handles of one method, or of all methods under one label, whose rule has a fallback or none, and whose calls are for the
+    /// backend of this traffic.
+    pub(crate) fn method(&self, method: Arc<str>, fallback: bool, traffic: &Arc<Traffic>) -> MethodCounts {
+        let place = (Arc::clone(&traffic.backend), Arc::clone(&method));
+        let coverage = Arc::clone(self.coverages().entry(place).or_default());
         coverage.falls_back(fallback);
         MethodCounts {
             coverage,
             families: self.families.clone(),
             listener: Arc::clone(&self.listener),
             method,
+            traffic: Arc::clone(traffic),
             outcomes: Default::default(),
         }
     }
 
-    /// Counts what became of one call, how long it took, and how old what answered it was.
-    pub(crate) fn call(&self, outcome: Outcome, took: Duration, age: Option<Duration>, now: Millis) {
+    /// Counts how long it took until this had become of one call, and how old what answered it was.
+    pub(crate) fn call(&self, outcome: Outcome, took: Duration, age: Option<Duration>) {
         if let Some(seconds) = self.seconds.get(outcome as usize) {
             seconds.observe(took.as_secs_f64());
         }
         if let (Some(ages), Some(age)) = (self.ages.get(outcome as usize), age) {
             ages.observe(age.as_secs_f64());
         }
-        self.traffic.note(outcome, age, now);
     }
 
-    /// What would be answered without the backend, of each label whose calls the last five minutes have seen.
-    pub(crate) fn covered(&self, now: Millis) -> Vec<(Arc<str>, Covered)> {
+    /// What would be answered without this backend, of each label whose calls for it the last five minutes have seen.
+    pub(crate) fn covered(&self, backend: &str, now: Millis) -> Vec<(Arc<str>, Covered)> {
         let coverages = self.coverages();
-        let all = coverages.iter().map(|(method, coverage)| (Arc::clone(method), coverage.covered(now)));
+        let at_it = coverages.iter().filter(|((at, _), _)| &**at == backend);
+        let all = at_it.map(|((_, method), coverage)| (Arc::clone(method), coverage.covered(now)));
         all.filter(|(_, covered)| covered.calls > 0).collect()
     }
 
-    fn coverages(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Coverage>>> {
+    fn coverages(&self) -> MutexGuard<'_, BTreeMap<Place, Arc<Coverage>>> {
         self.coverages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -236,6 +238,9 @@ impl ListenerCounts {
     }
 }
 
+/// A backend and the label of methods whose calls are for it.
+type Place = (Arc<str>, Arc<str>);
+
 /// What is counted of one method's calls.
 #[derive(Debug)]
 pub(crate) struct MethodCounts {
@@ -244,6 +249,7 @@ pub(crate) struct MethodCounts {
     method: Arc<str>,
     outcomes: [OnceLock<Counter>; Outcome::ALL.len()],
     coverage: Arc<Coverage>,
+    traffic: Arc<Traffic>,
 }
 
 impl MethodCounts {
@@ -252,9 +258,10 @@ impl MethodCounts {
         &self.method
     }
 
-    /// Counts what became of one call.
+    /// Counts what became of one call, and how old what answered it was.
     #[inline]
-    pub(crate) fn call(&self, outcome: Outcome) {
+    pub(crate) fn call(&self, outcome: Outcome, age: Option<Duration>, now: Millis) {
+        self.traffic.note(outcome, age, now);
         if let Some(counter) = self.outcomes.get(outcome as usize) {
             counter.get_or_init(|| self.counter(outcome)).inc();
         }

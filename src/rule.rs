@@ -27,6 +27,8 @@ pub(crate) struct Rule {
     pub terms: Terms,
     /// Whether the IDL declares it.
     pub declaration: Declaration,
+    /// The backend that is asked; the listener's own without.
+    pub backend: Option<Arc<str>>,
     /// How long a whole call may take.
     pub timeout: Timeout,
     /// What answers when nothing else does.

@@ -1,5 +1,7 @@
 //! The running gateway: builds its parts from a checked configuration, starts them, replaces the rules, and drains.
 
+mod attend;
+mod backends;
 mod build;
 mod coverage;
 mod gauges;
@@ -32,7 +34,6 @@ use crate::files::{Disk, Files};
 use crate::listener;
 
 use build::Parts;
-use outages::Watch;
 use subject::Overview;
 
 /// A gateway that answers calls.
@@ -121,18 +122,10 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     let stops = Stops::default();
     let tasks = TaskTracker::new();
     let bound = Bound::of(&config, &surroundings.bind)?;
-    let parts = Arc::new(Parts::build(&config, &surroundings, stops.calls.clone()));
+    let parts = Arc::new(Parts::build(&config, &surroundings, &stops, tasks.clone()));
     parts.warm().await;
 
-    for (name, backend) in &parts.backends {
-        tasks.spawn(Arc::clone(backend).run(stops.all.clone()));
-        if let Some(traffic) = parts.traffic.get(name) {
-            let (parts, clock) = (Arc::clone(&parts), surroundings.clock.clone());
-            let watch = Watch { parts, backend: Arc::clone(backend), traffic: Arc::clone(traffic), clock };
-            let stop = stops.all.clone();
-            tasks.spawn(async move { stop.run_until_cancelled(watch.forever()).await });
-        }
-    }
+    parts.start();
     let overview = Arc::new(Overview::new(Arc::clone(&parts), surroundings.clock.clone()));
     let admin = bound.admin.0;
     info!(address = %admin, "admin listening");
@@ -165,9 +158,15 @@ impl Running {
     /// Says what is in force now and what needs a restart.
     pub fn reload(&mut self, next: Config) -> Changes {
         let changes = self.config.reload(next);
-        self.parts.reload(&self.config);
+        self.parts.renew(&self.config);
         self.overview.reloads.applied();
         changes
+    }
+
+    /// What goes on in it beside its client connections.
+    #[cfg(test)]
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.len()
     }
 
     /// What it shows to those who watch it.
@@ -180,7 +179,8 @@ impl Running {
     pub fn under_way(&self) -> UnderWay {
         let Parts { gateways, commons, flights, backends, cache, .. } = &*self.parts;
         let open = gateways.values().map(|gateway| gateway.counts.open.get()).sum::<i64>();
-        let endpoints = backends.values().flat_map(|backend| backend.endpoints());
+        let backends = backends.all();
+        let endpoints = backends.values().flat_map(|to| to.backend.endpoints());
         UnderWay {
             connections: usize::try_from(open).unwrap_or_default(),
             held: commons.held.total(),
@@ -256,7 +256,8 @@ impl Running {
 
     /// Ends the connections to backends that calls have left behind.
     async fn leave_backends(&self) {
-        let settled = join_all(self.parts.backends.values().map(|backend| backend.settled()));
+        let backends = self.parts.backends.all();
+        let settled = join_all(backends.values().map(|to| to.backend.settled()));
         if tokio::time::timeout(SETTLE, settled).await.is_err() {
             warn!("some connections to backends did not end in time");
         }

@@ -17,15 +17,13 @@ use super::loan::{Past, Want};
 use super::method::{Method, Question};
 use super::private::Private;
 use super::{Backend, Sharing};
-use crate::call::{Answer, Answering, ClientId, Repeat};
+use crate::call::{Answer, Answering, Repeat};
 use crate::dial::End;
 use crate::fault::Fault;
 
 /// What one client's connection has of its own at a backend.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Whose it is.
-    pub(crate) client: ClientId,
     ways: Ways,
 }
 
@@ -84,12 +82,12 @@ impl Oneways {
 }
 
 impl Session {
-    pub(super) fn new(client: ClientId, sharing: Sharing) -> Self {
+    pub(super) fn new(sharing: Sharing) -> Self {
         let ways = match sharing {
             Sharing::Shared => Ways::Shared(Oneways::default()),
             Sharing::PerClient => Ways::Private(Mutex::new(Private::Unopened { behind: None })),
         };
-        Self { client, ways }
+        Self { ways }
     }
 
     /// A connection for all calls of the same client from here on, behind what it has sent without waiting. To be asked for
@@ -101,7 +99,7 @@ impl Session {
             Ways::Private(_) => None,
         };
         let ways = Ways::Private(Mutex::new(Private::Unopened { behind: behind.map(Lane::leave) }));
-        Self { client: self.client, ways }
+        Self { ways }
     }
 
     /// Whether the backend keeps state on this client's connection, so that no other call may answer for one of its calls.

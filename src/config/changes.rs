@@ -33,7 +33,7 @@ enum When {
 fn when(section: &str, option: Option<&str>) -> When {
     let kind = section.split('.').next();
     match (kind, option) {
-        (Some("rules"), _) | (Some("listeners"), Some("idl")) | (Some("backends"), Some(_)) => When::AtReload,
+        (Some("rules" | "backends"), _) | (Some("listeners"), Some("backend" | "idl")) => When::AtReload,
         (_, _) => When::AtRestart,
     }
 }
@@ -53,13 +53,14 @@ impl Values {
         }
     }
 
-    /// Takes over from `next` what a reload changes.
-    pub(super) fn reload(&mut self, mut next: Self) -> Changes {
+    /// Takes over from `next` what a reload changes; sections that `stay` are not gone until a restart.
+    pub(super) fn reload(&mut self, mut next: Self, stay: &[String]) -> Changes {
         let mut changes = Changes::default();
         let paths: BTreeSet<String> = self.sections.keys().chain(next.sections.keys()).cloned().collect();
         for path in paths {
             match (self.sections.get_mut(&path), next.sections.remove(&path)) {
                 (Some(old), Some(new)) => changes.within(&path, old, new),
+                (Some(_), None) if stay.contains(&path) => changes.restart.push(path),
                 (_, new) => {
                     if changes.note(&path, None) == When::AtReload {
                         self.sections.remove(&path);

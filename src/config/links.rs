@@ -73,12 +73,16 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 fn backends(draft: &Draft, sides: &mut Sides<'_>) {
-    for listener in draft.listeners.values().filter(|listener| listener.place.gives("backend")) {
-        let name = &listener.options.backend;
-        if !draft.backends.contains_key(name) {
+    let of_listeners = draft.listeners.values().filter(|listener| listener.place.gives("backend"));
+    let of_listeners = of_listeners.map(|listener| (&listener.place, &listener.options.backend));
+    let of_rules = draft.rules.iter().map(|rule| &rule.section);
+    let of_rules = of_rules.filter_map(|section| Some((&section.place, section.options.backend.as_ref()?)));
+    let named: Vec<_> = of_listeners.chain(of_rules).collect();
+    for (place, name) in &named {
+        if !draft.backends.contains_key(*name) {
             let known = draft.backends.keys().map(String::as_str);
             let finding = Finding::new("backend", format!("there is no backend {name:?}"));
-            sides.problem(&listener.place, finding.suggesting(Nearest::of(name, known)));
+            sides.problem(place, finding.suggesting(Nearest::of(name, known)));
         }
     }
     for (name, backend) in &draft.backends {
@@ -93,8 +97,8 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
             }
             (true, false) | (false, true) => {}
         }
-        if !draft.listeners.values().any(|listener| listener.options.backend == *name) {
-            sides.warning(&backend.place, Finding::new("", "no listener names this backend"));
+        if !named.iter().any(|(_, named)| *named == name) {
+            sides.warning(&backend.place, Finding::new("", "no listener and no rule names this backend"));
         }
         let own = backend.options.connections == Sharing::PerClient;
         if own && backend.state == State::Sound && !backend.place.gives("max_connections") {
@@ -138,9 +142,22 @@ fn rules(draft: &Draft, sides: &mut Sides<'_>) {
         if options.ttl.is_some() && options.tiers == [Tier::Shared] && draft.shared.is_none() {
             sides.warning(place, Finding::new("tiers", "without a section [cache.shared] nothing is kept"));
         }
+        elsewhere(rule, draft, sides);
         for listener in draft.listeners.values().filter(|one| one.options.service == rule.pattern.service()) {
             between(rule, listener, draft, sides);
         }
+    }
+}
+
+/// A rule that takes methods from the backend which a wider rule names, and does not say so.
+fn elsewhere(rule: &RuleDraft, draft: &Draft, sides: &mut Sides<'_>) {
+    let mut wider = draft.rules.iter().filter(|wider| wider.pattern.covers(&rule.pattern));
+    let named = wider.find_map(|wider| Some((&wider.pattern, wider.section.options.backend.as_ref()?)));
+    if let (Some((pattern, name)), None) = (named, &rule.section.options.backend) {
+        let message = format!(
+            "its calls go to the listener's backend, not to {name:?} as those of {pattern}: nothing is inherited"
+        );
+        sides.warning(&rule.section.place, Finding::new("backend", message));
     }
 }
 
@@ -160,7 +177,8 @@ fn between(
         );
         sides.warning(&rule.section.place, Finding::new("timeout", message));
     }
-    let Some(backend) = draft.backends.get(&listener.options.backend) else {
+    let name = rule.section.options.backend.as_ref().unwrap_or(&listener.options.backend);
+    let Some(backend) = draft.backends.get(name) else {
         return;
     };
     if rule.section.options.ttl.is_some() && backend.options.connections == Sharing::PerClient {

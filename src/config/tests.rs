@@ -174,6 +174,10 @@ fn names_and_addresses_must_agree() {
         ],
     );
     added_refused(
+        "[rules.\"UserService.getUser\"]\nbackend = \"usres\"\n",
+        &[(2, "rules.\"UserService.getUser\".backend: there is no backend \"usres\", did you mean users?")],
+    );
+    added_refused(
         "[backends.b]\nendpoints = [\"h:1\", \"h:1\"]\n[backends.c]\nendpoints = [\"h\"]\n[listeners.\"a b\"]\n\
          bind = \"1.2.3.4\"\nservice = \"UserService\"\nbackend = \"b\"\n",
         &[

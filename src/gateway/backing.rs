@@ -13,7 +13,7 @@ impl Route {
     /// Counts what became of a call, and what would have answered it without the backend.
     #[inline]
     pub(crate) fn count(&self, reply: &Reply, now: Millis) {
-        self.counts.call(reply.outcome);
+        self.counts.call(reply.outcome, reply.age, now);
         match (&self.decision, &reply.body) {
             (Decision::Cache(cached), Body::Kept(entry)) => {
                 self.counts.backed(backing(reply, entry, cached, now), now);

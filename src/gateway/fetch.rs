@@ -83,7 +83,7 @@ impl Gateway {
         let born = self.clock.now();
         // What the look into the shared tier took is not taken from the backend's time.
         let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
-        let asked = self.backend.ask(question, asking.timeout).await;
+        let asked = asking.backend().ask(question, asking.timeout).await;
         let answer = asked.map_err(|fault| asking.counts.met(fault))?;
         Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend))
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use thrift::ApplicationErrorKind;
 
+use super::route::Asking;
 use crate::clock::Millis;
 use crate::dial::End;
 use crate::entry::Entry;
@@ -47,6 +48,11 @@ impl Reply {
     pub(crate) fn kept(entry: Arc<Entry>, outcome: Outcome, now: Millis) -> Self {
         let age = Some(now.since(entry.born));
         Self { body: Body::Kept(entry), outcome, age, fault: None, spare: None }
+    }
+
+    /// An old entry's answer while the backend is known to be out.
+    pub(crate) fn for_the_outage(entry: Arc<Entry>, asking: &Asking, now: Millis) -> Self {
+        Self::kept(entry, Outcome::StaleIfError, now).because(asking.backend().down())
     }
 
     /// A backend's reply that is not kept.

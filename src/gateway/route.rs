@@ -7,7 +7,8 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::caller::Scratch;
-use crate::backend::{Method, MethodOf, Methods, Question};
+use super::destination::{Destination, Destinations};
+use crate::backend::{Backend, Method, MethodOf, Question};
 use crate::call::{Answering, Call, CallRef, Repeat, Terms};
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope, Spelling};
@@ -70,6 +71,8 @@ pub(crate) struct Keyed {
 pub(crate) struct Asking {
     /// What the backend must know of the method.
     pub terms: Terms,
+    /// Who is asked.
+    destination: Arc<Destination>,
     /// What the backend learns of the method.
     method: MethodOf,
     /// How long a whole call may take; unbounded without.
@@ -90,6 +93,8 @@ pub(crate) struct Routes {
     other: Unnamed,
     refused: Arc<Route>,
     sessions: Sessions,
+    /// Where any of them lead.
+    destinations: Vec<Arc<Destination>>,
 }
 
 /// The routes of names that nobody wrote down.
@@ -99,30 +104,17 @@ struct Unnamed {
     session: Arc<Route>,
 }
 
-/// The backend that a listener's calls go to, as far as routes must know it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Destination<'a> {
-    /// Its name.
-    pub backend: &'a str,
-    /// Its methods.
-    pub methods: &'a Methods,
-    /// Its own timeout for a whole call.
-    pub timeout: Option<Duration>,
-    /// What a call of a method means that is known to make a session.
-    pub sessions: Sessions,
-}
-
 impl Routes {
-    /// Routes to a backend, where a name without prefix belongs to `service`.
+    /// Routes to backends, where a name without prefix belongs to `service`.
     pub(crate) fn new(
-        to: Destination<'_>,
+        to: Destinations<'_>,
         service: &str,
         methods: &Governed,
         listener: &ListenerCounts,
     ) -> Self {
         let mut names = HashMap::default();
         for (of, method, ruled) in methods.named() {
-            let counts = counts(listener, ruled);
+            let counts = counts(to, listener, ruled);
             let mut add = |name: &str, spelling| {
                 let named = Named { to, service: of, method, spelling };
                 names.insert(name.as_bytes().into(), Arc::new(Route::named(named, ruled, &counts)));
@@ -133,17 +125,19 @@ impl Routes {
             add(&format!("{of}:{method}"), Spelling::Multiplexed);
         }
         let unnamed = |ruled: &Ruled| {
-            let counts = counts(listener, ruled);
+            let counts = counts(to, listener, ruled);
+            let method = to.of(&ruled.rule).backend.methods().unnamed(&ruled.label);
             let route = |leaves| {
-                let asking = Asking::new(to, ruled, to.methods.unnamed(&ruled.label), Arc::clone(&counts));
+                let asking = Asking::new(to, ruled, method.clone(), Arc::clone(&counts));
                 Arc::new(Route::new(Decision::Pass, asking, ruled.rule.declaration, leaves))
             };
             Unnamed { plain: route(Leaves::Nothing), session: route(Leaves::Session) }
         };
-        let other = methods.other();
-        let tracking: Arc<str> = TRACKING.into();
+        let (other, tracking) = (methods.other(), Arc::from(TRACKING));
+        let usual = to.of(&other.rule);
+        let method = usual.backend.methods().named(&tracking);
         let refused =
-            Asking::new(to, other, to.methods.named(&tracking), Arc::new(listener.method(tracking, false)));
+            Asking::new(to, other, method, Arc::new(listener.method(tracking, false, &usual.traffic)));
         Self {
             names,
             service: service.to_owned(),
@@ -156,7 +150,13 @@ impl Routes {
                 Leaves::Nothing,
             )),
             sessions: to.sessions,
+            destinations: to.among(methods),
         }
+    }
+
+    /// Whether any of them leads to this backend.
+    pub(crate) fn lead_to(&self, backend: *const Backend) -> bool {
+        self.destinations.iter().any(|destination| Arc::as_ptr(&destination.backend) == backend)
     }
 
     /// What is known of the method with this name on the wire.
@@ -187,14 +187,15 @@ impl Routes {
     }
 }
 
-fn counts(listener: &ListenerCounts, ruled: &Ruled) -> Arc<MethodCounts> {
-    Arc::new(listener.method(Arc::clone(&ruled.label), ruled.rule.fallback.is_some()))
+fn counts(to: Destinations<'_>, listener: &ListenerCounts, ruled: &Ruled) -> Arc<MethodCounts> {
+    let traffic = &to.of(&ruled.rule).traffic;
+    Arc::new(listener.method(Arc::clone(&ruled.label), ruled.rule.fallback.is_some(), traffic))
 }
 
 /// A method as it is named on the wire.
 #[derive(Clone, Copy)]
 struct Named<'a> {
-    to: Destination<'a>,
+    to: Destinations<'a>,
     service: &'a str,
     method: &'a str,
     spelling: Spelling,
@@ -214,20 +215,26 @@ impl Route {
     }
 
     fn named(named: Named<'_>, ruled: &Ruled, counts: &Arc<MethodCounts>) -> Self {
-        let method = named.to.methods.named(&ruled.label);
+        let backend = &named.to.of(&ruled.rule).backend;
+        let method = backend.methods().named(&ruled.label);
         let asking = Asking::new(named.to, ruled, method, Arc::clone(counts));
         let leaves = named.to.sessions.left_by(named.method);
         let decision = match &ruled.rule.action {
             Action::Pass => Decision::Pass,
             // Its answer is for its own connection, whatever its rule says.
             Action::Observe(_) | Action::Cache(_) if leaves == Leaves::Session => Decision::Pass,
-            Action::Observe(caching) => Decision::Observe(Keyed::new(named, caching)),
+            Action::Observe(caching) => Decision::Observe(Keyed::new(named, backend.name(), caching)),
             Action::Cache(caching) => Decision::Cache(Arc::new(Cached {
-                keyed: Keyed::new(named, caching),
+                keyed: Keyed::new(named, backend.name(), caching),
                 asking: Arc::new(asking.clone()),
             })),
         };
         Self::new(decision, asking, ruled.rule.declaration, leaves)
+    }
+
+    /// The backend that is asked.
+    pub(crate) fn backend(&self) -> &Arc<Backend> {
+        self.asking.backend()
     }
 
     /// How a backend is asked for a call whose message is of this kind.
@@ -255,11 +262,11 @@ impl Route {
 }
 
 impl Keyed {
-    fn new(named: Named<'_>, caching: &Caching) -> Self {
-        let Named { to, service, method, spelling } = named;
+    fn new(named: Named<'_>, backend: &str, caching: &Caching) -> Self {
+        let Named { to: _, service, method, spelling } = named;
         let prefix = |protocol| {
             Prefix::new(&Scope {
-                backend: to.backend,
+                backend,
                 service: service.as_bytes(),
                 method: method.as_bytes(),
                 spelling,
@@ -289,19 +296,37 @@ impl Keyed {
 }
 
 impl Asking {
-    fn new(to: Destination<'_>, ruled: &Ruled, method: MethodOf, counts: Arc<MethodCounts>) -> Self {
+    fn new(to: Destinations<'_>, ruled: &Ruled, method: MethodOf, counts: Arc<MethodCounts>) -> Self {
+        let destination = to.of(&ruled.rule);
         Self {
             terms: ruled.rule.terms.clone(),
+            destination: Arc::clone(destination),
             method,
-            timeout: ruled.rule.timeout.at(to.timeout),
+            timeout: ruled.rule.timeout.at(destination.backend.settings().timeout),
             fallback: ruled.rule.fallback.clone(),
             counts,
         }
     }
 
+    /// Who is asked.
+    #[inline]
+    pub(crate) fn backend(&self) -> &Arc<Backend> {
+        &self.destination.backend
+    }
+
     /// A call as the backend is asked it.
     pub(crate) fn question<'a>(&'a self, call: &'a Call, demand: &'a Demand) -> Question<'a> {
         Question { call, terms: &self.terms, method: self.method_of(&call.name), key: None, demand }
+    }
+
+    /// Whether the backend is known to answer no calls with this name on the wire.
+    pub(crate) fn is_out(&self, name: &[u8]) -> bool {
+        self.backend().is_out(self.method_of(name))
+    }
+
+    /// Whether a refresh of a call with this name on the wire would get as far as an endpoint.
+    pub(crate) fn is_worth_asking(&self, name: &[u8]) -> bool {
+        self.backend().is_worth_asking(self.method_of(name))
     }
 
     /// What the backend knows of the method of calls with this name on the wire.

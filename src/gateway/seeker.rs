@@ -122,11 +122,6 @@ impl Gateway {
         }
     }
 
-    /// An old entry's answer while the backend is down.
-    pub(super) fn for_the_outage(&self, entry: Arc<Entry>, now: Millis) -> Reply {
-        Reply::kept(entry, Outcome::StaleIfError, now).because(self.backend.down())
-    }
-
     /// What answers in place of a fault: the youngest old entry that the rule allows, else the fallback, else the fault.
     fn instead(&self, fault: Fault, seeker: &Seeker, found: Option<Arc<Entry>>) -> Reply {
         let now = self.clock.now();
@@ -151,11 +146,13 @@ impl Gateway {
             flight.found().await;
         }
         loop {
-            let early = self.cause(seeker).await;
+            let early = cause(seeker).await;
             let (found, now) = (flight.spare(), self.clock.now());
             let was_found = found.is_some();
             match (self.youngest(seeker, found, now), early) {
-                (Some(entry), Early::Down) => return self.for_the_outage(entry, now),
+                (Some(entry), Early::Down) => {
+                    return Reply::for_the_outage(entry, &seeker.cached.asking, now);
+                }
                 (Some(entry), Early::Slow) => return Reply::kept(entry, Outcome::StaleIfSlow, now),
                 (None, Early::Down | Early::Slow) if was_found => pending().await,
                 // What was here is too old by now, or proved wrong. The flight may find something younger.
@@ -179,14 +176,6 @@ impl Gateway {
         }
     }
 
-    async fn cause(&self, seeker: &Seeker) -> Early {
-        tokio::select! {
-            biased;
-            () = self.backend.until_out(seeker.cached.asking.method_of(&seeker.call.name)) => Early::Down,
-            () = until(seeker.soft()) => Early::Slow,
-        }
-    }
-
     /// Whether a flight that is too old to be shared is waited for all the same: by who has an old entry that will answer soon.
     fn awaits(&self, seeker: &Seeker, found: Option<&Arc<Entry>>) -> bool {
         let ahead = seeker.soft().filter(|soft| *soft > Instant::now());
@@ -201,6 +190,16 @@ impl Gateway {
                 && !self.cache.is_removed(key, entry.born)
         };
         [spare.clone(), found].into_iter().flatten().filter(servable).max_by_key(|entry| entry.born)
+    }
+}
+
+/// Why an old entry answers, as soon as one may. Does not end where none does.
+async fn cause(seeker: &Seeker) -> Early {
+    let asking = &seeker.cached.asking;
+    tokio::select! {
+        biased;
+        () = asking.backend().until_out(asking.method_of(&seeker.call.name)) => Early::Down,
+        () = until(seeker.soft()) => Early::Slow,
     }
 }
 

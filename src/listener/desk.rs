@@ -171,11 +171,10 @@ impl Desk {
             return;
         }
         let (ended, counts) = (Instant::now(), &self.front.gateway.counts);
-        let now = self.front.gateway.clock.at(ended);
         for together in self.at_once.chunk_by(|one, next| one.arrived == next.arrived) {
             let arrived = together.first().map_or(ended, |first| first.arrived);
             let took = ended.saturating_duration_since(arrived);
-            together.iter().for_each(|one| counts.call(one.outcome, took, one.age, now));
+            together.iter().for_each(|one| counts.call(one.outcome, took, one.age));
         }
         self.at_once.clear();
     }
@@ -214,18 +213,21 @@ impl Desk {
     ) -> Result<Step, End> {
         let Front { gateway, settings, .. } = &*self.front;
         let route = batch.routes.find(call.header.name);
+        if self.caller.is_stranded(|backend| batch.routes.lead_to(backend)) {
+            return if self.line.is_empty() { Err(End::Session) } else { Ok(Step::Waits) };
+        }
         // On a connection of its client's own, calls wait for each other.
-        let runs = !self.caller.is_private() && route.runs(call.header.kind);
+        let runs = !self.caller.is_private_at(route.backend()) && route.runs(call.header.kind);
         if !self.line.admits(route, runs, settings.calls_max) {
             return Ok(Step::Waits);
         }
         if arrived.at != now && self.is_late(arrived.at, now) && !route.asking(call.header.kind).is_silent() {
             return Err(End::LateReply);
         }
-        if route.leaves == Leaves::Session && !self.caller.is_private() {
+        if route.leaves == Leaves::Session && !self.caller.is_private_at(route.backend()) {
             gateway.counts.session();
             // The call that makes it is alone on its connection.
-            self.caller.become_private();
+            self.caller.become_private_at(route.backend());
         }
         let place = self.place(runs, arrived.followed);
         self.caller.place = place;
@@ -289,9 +291,8 @@ impl Desk {
             (None, Stage::Sought | Stage::Postponed) => return Ok(true),
         };
         let reply = aged(reply, time);
-        let (outcome, age) = (reply.outcome, reply.age);
         asked.route.count(&reply, time);
-        gateway.counts.call(outcome, now.saturating_duration_since(asked.arrived), age, time);
+        gateway.counts.call(reply.outcome, now.saturating_duration_since(asked.arrived), reply.age);
         log(&reply, &asked.route, gateway);
         if self.hands_on(&reply, &asked.route) {
             return Err(End::Backend);
@@ -358,7 +359,7 @@ fn log(reply: &Reply, route: &Route, gateway: &Gateway) {
     let Some(dropped) = gateway.lines.admit() else { return };
     let fault = reply.fault.as_ref().map(tracing::field::display);
     let (listener, backend, method) =
-        (gateway.counts.listener(), gateway.backend.name(), route.counts.method());
+        (gateway.counts.listener(), route.backend().name(), route.counts.method());
     let age_ms = reply.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     let outcome = reply.outcome.as_str();
     tracing::warn!(%listener, %backend, %method, outcome, fault, age_ms, dropped, "call");

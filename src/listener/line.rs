@@ -135,7 +135,7 @@ impl Line {
         }
         let welcome = match self.company {
             Company::Welcome => !route.keeps_place(),
-            Company::Run => runs,
+            Company::Run => runs && self.calls.back().is_some_and(|last| last.asked.is_beside(route)),
             Company::Refused => false,
         };
         welcome && self.calls.len() < calls_max
@@ -237,6 +237,11 @@ impl Line {
 }
 
 impl Asked {
+    /// Whether calls of `route` are for the same backend.
+    fn is_beside(&self, route: &Route) -> bool {
+        Arc::ptr_eq(self.route.backend(), route.backend())
+    }
+
     /// Whether the client waits for a reply.
     pub(super) fn is_awaited(&self) -> bool {
         self.awaited

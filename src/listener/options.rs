@@ -12,7 +12,7 @@ use crate::rule::sessions::Sessions;
 use crate::setting::{Finding, Period, Section};
 use crate::wire::{self, Bounds};
 
-/// An address that clients call, and the backend behind it. The name is free; logs and metrics use it.
+/// An address that clients call, and the backend behind it; rules may name others. The name is free; logs and metrics use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["bind", "service", "backend"]))]
@@ -22,7 +22,7 @@ pub(crate) struct Options {
     pub bind: SocketAddr,
     /// The Thrift service that a method name without a `Service:` prefix belongs to.
     pub service: String,
-    /// The backend that answers its calls, by its name in `[backends.NAME]`.
+    /// The backend that answers its calls, but for those whose rule names another, by its name in `[backends.NAME]`.
     pub backend: String,
     /// The `.thrift` file that declares the service, relative to this file. With it rules may name fields and
     /// exceptions and are checked against it; without it they use ids.

@@ -5,6 +5,7 @@ mod ending;
 mod fence;
 mod knowing;
 mod memory;
+mod routing;
 mod time;
 mod waiting;
 mod world;

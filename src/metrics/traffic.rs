@@ -1,5 +1,6 @@
 //! What became of a backend's calls, of all listeners before it: of late, and while it is down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::outage::OutageCounts;
@@ -8,8 +9,10 @@ use crate::clock::Millis;
 use crate::outcome::Outcome;
 
 /// Counts of one backend's calls, also of those that never reached it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Traffic {
+    /// The backend's name.
+    pub backend: Arc<str>,
     /// Those of the last minute.
     pub recent: Recent,
     /// Those of the outage that lasts.
@@ -17,6 +20,11 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
+    /// No calls yet.
+    pub(crate) fn new(backend: Arc<str>) -> Self {
+        Self { backend, recent: Recent::default(), outage: OutageCounts::default() }
+    }
+
     /// Counts one call.
     #[inline]
     pub(super) fn note(&self, outcome: Outcome, age: Option<Duration>, now: Millis) {

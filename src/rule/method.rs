@@ -76,6 +76,12 @@ impl Governed {
         self.patterns.iter().map(|(pattern, ruled)| (pattern, ruled))
     }
 
+    /// The backends that rules name here.
+    pub(crate) fn backends(&self) -> impl Iterator<Item = &str> {
+        let ruled = self.named.values().chain(self.patterns.iter().map(|(_, ruled)| ruled));
+        ruled.filter_map(|ruled| ruled.rule.backend.as_deref())
+    }
+
     /// What holds for the methods that nothing here is for.
     pub(crate) fn other(&self) -> &Arc<Ruled> {
         &self.other
@@ -92,6 +98,8 @@ fn ruled(
     let rule = match governing {
         None => unruled(),
         Some((pattern, options)) => {
+            // Where a method is found is so whatever becomes of its replies.
+            let unruled = || Rule { backend: backend(options), ..unruled() };
             let rule = rule(Some(pattern.methods()), options, declared);
             match (options.mode, rule.action) {
                 (Mode::On, action) => Rule { action, ..rule },
@@ -137,10 +145,15 @@ fn rule(methods: Option<&Methods>, options: &Options, declared: Option<(&Schema,
             (None, Some(_)) => Timeout::Ruled,
             (None, None) => Timeout::Backend,
         },
+        backend: backend(options),
         declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
         action,
         fallback: resolved.fallback,
     }
+}
+
+fn backend(options: &Options) -> Option<Arc<str>> {
+    options.backend.as_deref().map(Arc::from)
 }
 
 /// Whether replies of a method may be kept and shared. A method that returns nothing is called for its effect, which a shared reply

@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// `on`: as this rule says. `observe`: passes calls as without this rule, and counts what would have been hits. `off`:
     /// passes calls as without this rule.
     pub mode: Mode,
+    /// The backend that answers these calls, by its name in `[backends.NAME]`, whatever `mode` says.
+    #[schemars(extend("x-default" = "the listener's"))]
+    pub backend: Option<String>,
     /// Where replies are kept.
     #[schemars(length(min = 1, max = 2))]
     pub tiers: Vec<Tier>,
@@ -119,6 +122,7 @@ impl Default for Options {
             ignore: Vec::new(),
             revision: 0,
             mode: Mode::On,
+            backend: None,
             tiers: vec![Tier::Local, Tier::Shared],
             cache_void: false,
             cache_exceptions: Vec::new(),

@@ -40,6 +40,11 @@ impl Pattern {
             }
     }
 
+    /// Whether it is for all methods of another and for more.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self != other && self.matches(&other.service, other.methods.text())
+    }
+
     /// How specific it is: the most specific of all that match a method governs it.
     pub(crate) fn specificity(&self) -> usize {
         match &self.methods {

@@ -1,6 +1,7 @@
 //! The parts of a gateway, out of what the configuration says.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -9,24 +10,28 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Stops;
 use super::Surroundings;
+use super::backends::Backends;
 use super::ledger::Ledger;
-use crate::backend::{self, Backend, Outside};
+use crate::backend::Outside;
 use crate::cache::Cache;
 use crate::cache::local::Local;
 use crate::cache::shared::redis::Redis;
 use crate::cache::shared::{self, Store};
+use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::flight::Flights;
 use crate::gateway::Gateway;
+use crate::gateway::destination::{Destination, Destinations};
 use crate::gateway::fetch::Landed;
 use crate::gateway::observed::Observed;
-use crate::gateway::route::{Destination, Routes};
+use crate::gateway::route::Routes;
 use crate::listener::Commons;
 use crate::listener::held::Held;
 use crate::listener::places::Places;
 use crate::log::Lines;
-use crate::metrics::{ListenerCounts, Metrics, Traffic};
+use crate::metrics::{ListenerCounts, Metrics};
 use crate::seed::Seed;
 use crate::state::State;
 
@@ -34,23 +39,27 @@ use crate::state::State;
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) gateways: BTreeMap<String, Arc<Gateway>>,
-    pub(super) backends: BTreeMap<String, Arc<Backend>>,
+    pub(super) backends: Backends,
     pub(super) cache: Arc<Cache>,
     pub(super) flights: Arc<Flights<Landed>>,
     pub(super) redis: Option<Arc<Redis>>,
     pub(super) commons: Commons,
-    /// What became of each backend's calls.
-    pub(super) traffic: BTreeMap<String, Arc<Traffic>>,
     /// When backends were down.
     pub(super) ledger: Ledger,
     pub(super) registry: Mutex<Registry>,
+    pub(super) clock: Clock,
+    /// What backends do by themselves.
+    pub(super) tasks: TaskTracker,
+    /// When nothing is needed any more.
+    pub(super) stop: CancellationToken,
 }
 
 impl Parts {
     pub(super) fn build(
         config: &Config,
         surroundings: &Surroundings<impl Sized>,
-        stop: CancellationToken,
+        stops: &Stops,
+        tasks: TaskTracker,
     ) -> Self {
         let seed = Seed::new(surroundings.seed);
         let mut registry = Registry::default();
@@ -67,37 +76,38 @@ impl Parts {
         let files = Arc::clone(&surroundings.files);
         let state = Arc::new(State::new(Arc::clone(&files), config.runtime.state_dir.clone()));
         let outside = Outside { dial: Arc::clone(&surroundings.dial), files, state: Arc::clone(&state) };
-        let backends = backends(config, &outside, seed.of("backends"), &mut registry);
-        let traffic: BTreeMap<_, _> =
-            backends.keys().map(|name| (name.clone(), Arc::new(Traffic::default()))).collect();
+        let backends = Backends::new(outside, seed.of("backends"), &mut registry, stops.all.clone());
+        let destinations = {
+            backends.adopt(&config.backends);
+            backends.all()
+        };
+        let clients = Arc::new(AtomicU64::new(CLIENTS_FROM));
         let flights = Flights::new(config.flights, seed.of("flights"));
         let gateway = |name: &String, listener: &config::Listener| {
-            let backend = backends.get(&listener.backend)?;
-            let traffic = Arc::clone(traffic.get(&listener.backend)?);
-            let counts = metrics.listener(name.as_str().into(), traffic);
-            Some(Arc::new(Gateway {
-                routes: ArcSwap::from_pointee(routes(listener, backend, &counts)),
+            let counts = metrics.listener(name.as_str().into());
+            Arc::new(Gateway {
+                routes: ArcSwap::from_pointee(routes(listener, &destinations, &counts)),
                 counts,
-                backend: Arc::clone(backend),
                 cache: Arc::clone(&cache),
                 flights: Arc::clone(&flights),
                 observed: Observed::new(seed.of("observed").of(name)),
                 lines: Lines::new(config.log.calls_per_second),
+                clients: Arc::clone(&clients),
                 clock: surroundings.clock.clone(),
-            }))
+            })
         };
-        let gateways = config.listeners.iter();
-        let gateways =
-            gateways.filter_map(|(name, listener)| Some((name.clone(), gateway(name, listener)?))).collect();
+        let listeners = config.listeners.iter();
+        let gateways = listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
         let commons = Commons {
             places: Places::new(config.limits.connections, config.limits.connections_per_address),
             held: Held::new(config.limits.buffered),
             tasks: TaskTracker::new(),
-            stop,
+            stop: stops.calls.clone(),
         };
         let ledger = Ledger::new(state, &mut registry);
         let registry = Mutex::new(registry);
-        Self { gateways, backends, cache, flights, redis, commons, traffic, ledger, registry }
+        let (clock, stop) = (surroundings.clock.clone(), stops.all.clone());
+        Self { gateways, backends, cache, flights, redis, commons, ledger, registry, clock, tasks, stop }
     }
 
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there, and reads
@@ -109,44 +119,27 @@ impl Parts {
         }
     }
 
-    /// Puts other rules and other options of backends in force.
-    pub(super) fn reload(&self, config: &Config) {
-        for (name, settings) in &config.backends {
-            if let Some(backend) = self.backends.get(name) {
-                backend.reload(settings.clone());
-            }
-        }
+    /// Puts other rules and other backends in force, and returns the backends that are new. Calls under way end where they are.
+    pub(super) fn reload(&self, config: &Config) -> Vec<Arc<Destination>> {
+        let added = self.backends.adopt(&config.backends);
+        let destinations = self.backends.all();
         for (name, listener) in &config.listeners {
             if let Some(gateway) = self.gateways.get(name) {
-                gateway.routes.store(Arc::new(routes(listener, &gateway.backend, &gateway.counts)));
+                gateway.routes.store(Arc::new(routes(listener, &destinations, &gateway.counts)));
             }
         }
+        self.backends.leave(&config.backends);
+        added
     }
 }
 
-fn routes(listener: &config::Listener, backend: &Backend, counts: &ListenerCounts) -> Routes {
-    let to = Destination {
-        backend: backend.name(),
-        methods: backend.methods(),
-        timeout: backend.settings().timeout,
-        sessions: listener.settings.sessions,
-    };
+fn routes(
+    listener: &config::Listener,
+    all: &BTreeMap<String, Arc<Destination>>,
+    counts: &ListenerCounts,
+) -> Routes {
+    let to = Destinations { all, usual: &listener.backend, sessions: listener.settings.sessions };
     Routes::new(to, &listener.service, &listener.methods, counts)
-}
-
-fn backends(
-    config: &Config,
-    outside: &Outside,
-    seed: Seed,
-    registry: &mut Registry,
-) -> BTreeMap<String, Arc<Backend>> {
-    let counts = backend::Counts::default();
-    counts.register(registry);
-    let built = config.backends.iter().map(|(name, settings)| {
-        let seed = seed.of(name);
-        (name.clone(), Backend::new(settings.clone(), outside.clone(), seed, &counts))
-    });
-    built.collect()
 }
 
 fn redis(config: &Config, surroundings: &Surroundings<impl Sized>, registry: &mut Registry) -> Option<Redis> {
@@ -168,3 +161,6 @@ fn version(registry: &mut Registry) {
         build,
     );
 }
+
+/// The number of the first client; the number 0 is the gateway's own.
+const CLIENTS_FROM: u64 = 1;

@@ -24,11 +24,10 @@ pub(super) struct Method {
 impl Parts {
     /// What would be answered if a backend died at `now`.
     pub(super) fn coverage(&self, backend: &str, now: Millis) -> Coverage {
-        let before_it = self.gateways.values().filter(|gateway| &**gateway.backend.name() == backend);
-        let methods = before_it.flat_map(|gateway| {
+        let methods = self.gateways.values().flat_map(|gateway| {
             let listener = gateway.counts.listener();
             let of = |(name, covered)| Method { listener: Arc::clone(listener), name, covered };
-            gateway.counts.covered(now).into_iter().map(of)
+            gateway.counts.covered(backend, now).into_iter().map(of)
         });
         let mut coverage = Coverage { methods: methods.collect(), whole: Covered::default() };
         coverage.methods.iter().for_each(|method| coverage.whole += method.covered);

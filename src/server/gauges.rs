@@ -52,6 +52,7 @@ struct Named {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Method {
     listener: Arc<str>,
+    backend: String,
     method: Arc<str>,
     /// How long after the backend's death.
     after: &'static str,
@@ -109,9 +110,12 @@ impl Gauges {
         self.config_age.set(signed(age.as_secs()));
         self.generation.set(signed(record.generation));
         parts.note_outages(now);
-        // An endpoint that changed its state, or is gone, must not be left behind.
+        // What changed its state, or is gone, must not be left behind.
         self.endpoints.clear();
-        for (name, backend) in &parts.backends {
+        [&self.down, &self.undiscovered, &self.waiting, &self.limited].into_iter().for_each(Family::clear);
+        [&self.retries, &self.outages].into_iter().for_each(Family::clear);
+        for (name, to) in &*parts.backends.all() {
+            let backend = &to.backend;
             let named = Named { backend: name.clone() };
             self.down.get_or_create(&named).set(backend.is_down().into());
             self.undiscovered.get_or_create(&named).set(backend.undiscovered().is_some().into());
@@ -137,7 +141,7 @@ impl Gauges {
         // Whose calls are too long ago is not shown any more.
         self.coverage.clear();
         self.backend_coverage.clear();
-        for backend in parts.backends.keys() {
+        for backend in parts.backends.all().keys() {
             let coverage = parts.coverage(backend, now);
             for (after, by, ratio) in ratios(&coverage.whole) {
                 let labels = Whole { backend: backend.clone(), after, by };
@@ -146,7 +150,8 @@ impl Gauges {
             for coverage::Method { listener, name, covered } in coverage.methods {
                 for (after, by, ratio) in ratios(&covered) {
                     let (listener, method) = (Arc::clone(&listener), Arc::clone(&name));
-                    self.coverage.get_or_create(&Method { listener, method, after, by }).set(ratio);
+                    let backend = backend.clone();
+                    self.coverage.get_or_create(&Method { listener, backend, method, after, by }).set(ratio);
                 }
             }
         }

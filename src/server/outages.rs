@@ -23,7 +23,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Watches, for ever.
-    pub(super) async fn forever(self) {
+    pub(super) async fn forever(&self) {
         loop {
             self.backend.until_down(true).await;
             self.begin();
@@ -32,6 +32,14 @@ impl Watch {
                 self.note();
                 self.parts.ledger.keep().await;
             }
+            self.end();
+            self.parts.ledger.keep().await;
+        }
+    }
+
+    /// The backend is there no longer: an outage that lasts is over.
+    pub(super) async fn leave(&self) {
+        if self.parts.ledger.lasting(self.backend.name()).is_some() {
             self.end();
             self.parts.ledger.keep().await;
         }
@@ -75,10 +83,8 @@ impl Watch {
 impl Parts {
     /// Brings the outages that last up to date.
     pub(super) fn note_outages(&self, now: Millis) {
-        for (name, backend) in &self.backends {
-            if let Some(traffic) = self.traffic.get(name) {
-                self.ledger.note(name, traffic.outage.sums(), &out(backend), now);
-            }
+        for (name, to) in &*self.backends.all() {
+            self.ledger.note(name, to.traffic.outage.sums(), &out(&to.backend), now);
         }
     }
 }

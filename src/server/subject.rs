@@ -12,9 +12,9 @@ use crate::admin::status::{
     AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, LocalStatus, MethodCoverage,
     SharedStatus, Status, WindowStatus,
 };
-use crate::backend::Backend;
 use crate::cache::shared::Store;
 use crate::clock::{Clock, Millis};
+use crate::gateway::destination::Destination;
 use crate::metrics::{self, Coverage, Covered, HORIZONS, Window};
 use crate::outcome::Outcome;
 
@@ -47,7 +47,8 @@ impl Overview {
         self.parts.ledger.keep().await;
     }
 
-    fn backend(&self, name: &str, backend: &Backend) -> BackendStatus {
+    fn backend(&self, name: &str, destination: &Destination) -> BackendStatus {
+        let Destination { backend, traffic, .. } = destination;
         let endpoints = backend.endpoints().into_iter().map(|endpoint| EndpointStatus {
             address: endpoint.address.to_string(),
             state: endpoint.standing.as_str().to_owned(),
@@ -60,8 +61,7 @@ impl Overview {
             connections: endpoint.connections as u64,
         });
         let now = self.clock.now();
-        let traffic = self.parts.traffic.get(name);
-        let window = traffic.map(|traffic| traffic.recent.window(now)).unwrap_or_default();
+        let window = traffic.recent.window(now);
         BackendStatus {
             name: name.to_owned(),
             down: backend.is_down(),
@@ -102,7 +102,8 @@ impl Subject for Overview {
         let (local, redis) = (self.parts.cache.local(), self.parts.redis.as_ref());
         let (record, age) = self.reloads.now();
         self.parts.note_outages(self.clock.now());
-        let backends = self.parts.backends.iter().map(|(name, backend)| self.backend(name, backend));
+        let backends = self.parts.backends.all();
+        let backends = backends.iter().map(|(name, to)| self.backend(name, to));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.clock.now().since(self.started).as_secs_f64(),

@@ -47,6 +47,8 @@ mod limits;
 mod memory;
 // What a configuration may say, and what reloading does.
 mod rules;
+// Several backends behind one listener.
+mod routing;
 // What changes of a backend under load.
 mod reloads;
 // Endpoints, connections to them, and tries.

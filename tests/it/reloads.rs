@@ -95,6 +95,53 @@ fn a_backend_changes_under_load_and_no_call_is_lost() {
     assert_eq!(gateway.metric("larder_faults_total", &[]), 0);
 }
 
+#[test]
+fn backends_come_and_go_under_load_and_no_call_is_lost() {
+    let mut servers = [(); 3].map(|()| python_backend(Library::Thriftpy2, Wire::unframed()));
+    let [one, two, three] = [0, 1, 2].map(|at: usize| servers[at].address());
+    // One listener, which names this backend, and all backends.
+    let config = |named: &str, backends: &[(&str, SocketAddr)], rules: &str| {
+        let text = gateway().text().replace("backend = 'users'", &format!("backend = '{named}'"));
+        let (head, _) = text.split_once("[backends.users]").unwrap();
+        let section = |(name, address): &(&str, SocketAddr)| {
+            format!("[backends.{name}]\nendpoints = ['{address}']\ntransport = 'unframed'\n")
+        };
+        format!("{head}{}{rules}", backends.iter().map(section).collect::<String>())
+    };
+    let gateway = Gateway::start(&config("first", &[("first", one)], ""));
+    let load = Load::default();
+    let reload = |text: &str, changes: &[&str]| {
+        load.goes_on();
+        gateway.configure(text);
+        let (status, answer) = gateway.command("/reload");
+        assert_eq!((status, &answer["needs_restart"]), (200, &serde_json::json!([])));
+        assert_eq!(answer["changes"], serde_json::json!(changes));
+        load.goes_on();
+    };
+    let rule = "[rules.'UserService.getUser']\nbackend = 'second'\n";
+    let answers = load.during(&gateway, || {
+        reload(&config("first", &[("first", one), ("second", two)], ""), &["backends.second"]);
+        reload(
+            &config("first", &[("first", one), ("second", two)], rule),
+            &["rules.\"UserService.getUser\""],
+        );
+        reload(
+            &config("third", &[("second", two), ("third", three)], rule),
+            &["backends.first", "backends.third", "listeners.users.backend"],
+        );
+        servers[0].kill();
+        reload(
+            &config("third", &[("third", three)], ""),
+            &["backends.second", "rules.\"UserService.getUser\""],
+        );
+        servers[1].kill();
+    });
+    for address in [one, two, three] {
+        assert!(answers.contains_key(&address.port().to_string()), "{address} in {answers:?}");
+    }
+    assert_eq!(gateway.metric("larder_faults_total", &[]), 0);
+}
+
 /// Replaces a file of endpoints as a whole.
 fn list(file: &Path, endpoints: &[SocketAddr]) {
     let new = file.with_extension("new");

@@ -1,7 +1,5 @@
 //! What a reload takes over, and what it says of the rest.
 
-use std::time::Duration;
-
 use super::super::Changes;
 use super::{BASE, load};
 
@@ -34,7 +32,11 @@ fn every_changed_option_is_named_with_its_effect() {
     check(BASE, &BASE.replace("9090", "9091"), &[], &["listeners.users.bind"]);
     check(BASE, &format!("{BASE}[log]\nlevel = \"warn\"\n"), &[], &["log.level"]);
     check(BASE, &format!("{BASE}[log]\nlevel = \"info\"\n"), &[], &[]);
-    check(BASE, &format!("{BASE}[backends.two]\nendpoints = [\"h:1\"]\n"), &[], &["backends.two"]);
+    let two = format!("{BASE}[backends.two]\nendpoints = [\"h:1\"]\n");
+    check(BASE, &two, &["backends.two"], &[]);
+    check(&two, BASE, &["backends.two"], &[]);
+    let moved = two.replace("backend = \"users\"", "backend = \"two\"");
+    check(&two, &moved, &["listeners.users.backend"], &[]);
     check(BASE, &format!("{BASE}[cache.shared]\nurl = \"redis://db\"\n"), &[], &["cache.shared"]);
 }
 
@@ -55,12 +57,43 @@ fn a_change_in_a_named_file_is_a_change() {
 #[test]
 fn what_needs_a_restart_stays_as_it_was() {
     let mut config = load(BASE).config.unwrap();
-    let next = format!("{}timeout = \"1s\"\n", BASE.replace("users\"\nidl", "two\"\nidl"))
-        .replace("[backends.users]", "[backends.two]");
+    let next = format!("{}timeout = \"1s\"\n", BASE.replace("9090", "9091"));
     let first = config.reload(load(&next).config.unwrap());
-    assert_eq!(first.restart, ["backends.two", "backends.users", "listeners.users.backend"]);
-    assert_eq!((config.listeners["users"].backend.as_str(), config.backends.len()), ("users", 1));
-    assert_eq!(config.backends["users"].timeout, None::<Duration>);
+    assert_eq!(
+        (&first.applied[..], &first.restart[..]),
+        (&["backends.users.timeout".to_owned()][..], &["listeners.users.bind".to_owned()][..])
+    );
+    assert_eq!(config.listeners["users"].bind.port(), 9090);
     let again = config.reload(load(&next).config.unwrap());
-    assert_eq!(again, first, "what is not in force is said again");
+    assert_eq!(
+        (&again.applied[..], &again.restart),
+        (&[][..], &first.restart),
+        "what is not in force is said again"
+    );
+}
+
+#[test]
+fn a_listener_is_led_to_another_backend_and_the_old_one_is_gone() {
+    let mut config = load(BASE).config.unwrap();
+    let next = BASE
+        .replace("backend = \"users\"", "backend = \"two\"")
+        .replace("[backends.users]", "[backends.two]");
+    let changes = config.reload(load(&next).config.unwrap());
+    assert_eq!(changes.applied, ["backends.two", "backends.users", "listeners.users.backend"]);
+    assert_eq!(config.listeners["users"].backend, "two");
+    assert_eq!(config.backends.keys().collect::<Vec<_>>(), ["two"]);
+}
+
+#[test]
+fn a_listener_that_goes_on_until_a_restart_keeps_its_backends() {
+    let rule = "[rules.\"UserService.getUser\"]\nbackend = \"three\"\n";
+    let more = "[backends.two]\nendpoints = [\"h:1\"]\n[backends.three]\nendpoints = [\"h:1\"]\n";
+    let mut config = load(&format!("{BASE}{more}{rule}")).config.unwrap();
+    let next = BASE.replace("listeners.users", "listeners.other").replace("9090", "9091");
+    let next = next.replace("\"users\"", "\"four\"").replace("[backends.users]", "[backends.four]");
+    let changes = config.reload(load(&next).config.unwrap());
+    let stay = ["backends.three", "backends.users", "listeners.other", "listeners.users"];
+    assert_eq!(changes.restart, stay);
+    assert_eq!(changes.applied, ["backends.four", "backends.two", "rules.\"UserService.getUser\""]);
+    assert_eq!(config.backends.keys().collect::<Vec<_>>(), ["four", "three", "users"]);
 }

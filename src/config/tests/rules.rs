@@ -207,7 +207,18 @@ fn sections_that_work_against_each_other_are_warned_of() {
     );
     added_warned(
         "[backends.spare]\nendpoints = [\"h:1\"]\n",
-        &[(1, "backends.spare: no listener names this backend")],
+        &[(1, "backends.spare: no listener and no rule names this backend")],
+    );
+    added_warned(
+        "[rules.\"UserService.get*\"]\nbackend = \"users\"\n[rules.\"UserService.getUser\"]\nidempotent = true\n",
+        &[
+            (1, "rules.\"UserService.get*\": every method that it is for"),
+            (
+                3,
+                "rules.\"UserService.getUser\".backend: its calls go to the listener's backend, not to \"users\" as those of \
+             UserService.get*: nothing is inherited",
+            ),
+        ],
     );
     added_warned("[rules.\"Weather.now\"]\n", &[(1, "rules.\"Weather.now\": no listener serves Weather")]);
     added_warned(

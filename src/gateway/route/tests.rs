@@ -3,13 +3,18 @@
 use std::path::Path;
 
 use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::backend::{self, Outside};
+use crate::dial::Simulated;
+use crate::files::Memory;
 use crate::idl::Schema;
 use crate::metrics::{Metrics, Traffic};
-use crate::rule::options::Options;
+use crate::rule::options::{Mode, Options};
 use crate::seed::Seed;
 use crate::setting::Period;
+use crate::state::State;
 
 const TIMEOUT: Option<Duration> = Some(Duration::from_secs(7));
 
@@ -23,11 +28,23 @@ fn routes_with(rules: &[(&str, Options)], sessions: Sessions) -> Routes {
     let rules: Vec<(Pattern, &Options)> =
         rules.iter().map(|(pattern, options)| (pattern.parse().unwrap(), options)).collect();
     let governed = Governed::new(rules.iter().map(|(pattern, options)| (pattern, *options)), Some(&schema));
-    let counts =
-        Metrics::register(&mut Registry::default()).listener("l".into(), Arc::new(Traffic::default()));
-    let methods = Methods::new(Seed::new(1));
-    let to = Destination { backend: "b", methods: &methods, timeout: TIMEOUT, sessions };
-    Routes::new(to, "S", &governed, &counts)
+    let counts = Metrics::register(&mut Registry::default()).listener("l".into());
+    let all = ["b", "c"].map(|name| (name.to_owned(), Arc::new(destination(name)))).into();
+    Routes::new(Destinations { all: &all, usual: "b", sessions }, "S", &governed, &counts)
+}
+
+/// A backend without an endpoint.
+fn destination(name: &str) -> Destination {
+    let files = Arc::new(Memory::default());
+    let outside = Outside {
+        dial: Arc::new(Simulated::default()),
+        state: Arc::new(State::new(Arc::clone(&files) as Arc<_>, None)),
+        files,
+    };
+    let options = backend::options::Options { timeout: TIMEOUT.map(Period::from), ..Default::default() };
+    let settings = options.settings(name, Path::to_path_buf);
+    let backend = Backend::new(settings, outside, Seed::new(1), &backend::Counts::default());
+    Destination { backend, traffic: Arc::new(Traffic::new(name.into())), stop: CancellationToken::new() }
 }
 
 fn cached() -> Options {
@@ -115,4 +132,41 @@ fn a_method_that_makes_a_session_is_known_by_its_name_and_never_kept() {
         assert_eq!(own.find(b"get").leaves, Leaves::Nothing);
         assert_eq!(shared.find(b"login").keeps_place(), rules.is_empty());
     }
+}
+
+fn at(backend: &str, options: Options) -> Options {
+    Options { backend: Some(backend.to_owned()), ..options }
+}
+
+#[test]
+fn a_rule_says_which_backend_its_calls_are_for_whatever_its_mode() {
+    let off = Options { mode: Mode::Off, ..cached() };
+    let routes = routes(&[("S.get", at("c", cached())), ("S.put", at("c", off)), ("T.*", at("c", cached()))]);
+    let to = |name: &[u8]| routes.find(name).backend().name().to_string();
+    for name in ["get", "S:get", "put", "T:get", "T:unknown"] {
+        assert_eq!(to(name.as_bytes()), "c", "{name}");
+    }
+    for name in ["login", "unknown", "S:unknown", "U:get", TRACKING] {
+        assert_eq!(to(name.as_bytes()), "b", "{name}");
+    }
+}
+
+#[test]
+fn what_one_backend_said_is_no_answer_of_another() {
+    let [here, there] = ["b", "c"].map(|backend| routes(&[("S.get", at(backend, cached()))]));
+    let unsaid = routes(&[("S.get", cached())]);
+    assert_eq!(prefix(&here, "get"), prefix(&unsaid, "get"));
+    assert_ne!(prefix(&here, "get"), prefix(&there, "get"));
+}
+
+#[test]
+fn routes_lead_to_the_listeners_backend_and_those_of_its_rules() {
+    let lead = |rules: &[(&str, Options)]| {
+        let routes = routes(rules);
+        let named = |name| routes.destinations.iter().filter(|to| &**to.backend.name() == name).count();
+        assert!(routes.destinations.iter().all(|to| routes.lead_to(Arc::as_ptr(&to.backend))));
+        (named("b"), named("c"))
+    };
+    assert_eq!(lead(&[("S.get", cached())]), (1, 0));
+    assert_eq!(lead(&[("S.get", at("c", cached())), ("S.p*", at("c", cached()))]), (1, 1));
 }

@@ -36,7 +36,7 @@ fn told(world: &World, after: &str) -> f64 {
 
 fn of(world: &World, method: &str, by: &str) -> f64 {
     world.metric(&format!(
-        "larder_coverage_ratio{{listener=\"it\",method=\"S.{method}\",after=\"0s\",by=\"{by}\"}}"
+        "larder_coverage_ratio{{listener=\"it\",backend=\"it\",method=\"S.{method}\",after=\"0s\",by=\"{by}\"}}"
     ))
 }
 

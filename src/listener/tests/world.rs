@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::cache::shared::Store;
 use crate::clock::{Clock, Millis};
-use crate::config::Config;
+use crate::config::{Changes, Config};
 use crate::dial::Simulated;
 use crate::dial::simulated::{Path, Socket};
 use crate::files::Memory;
@@ -26,8 +26,12 @@ const BACKEND: &str = "10.0.0.1:9090";
 pub(super) struct World {
     pub(super) network: Simulated,
     pub(super) gateway: Running,
-    heard: Arc<Mutex<Vec<String>>>,
+    heard: Heard,
+    text: String,
 }
+
+/// The names of the calls that a backend has heard.
+pub(super) type Heard = Arc<Mutex<Vec<String>>>;
 
 /// What is configured besides addresses.
 #[derive(Default)]
@@ -44,18 +48,17 @@ pub(super) struct Given<'a> {
 impl World {
     pub(super) async fn new(given: Given<'_>) -> Self {
         let network = Simulated::default();
-        let heard = Arc::default();
+        let heard = Heard::default();
         let Given { limits, listener, backend: pool, rules, store, protocol } = given;
         let speech = Speech { protocol: protocol.unwrap_or(SPEECH.protocol), ..SPEECH };
         let protocol = speech.protocol.as_str();
-        let backend = serve(&network, &heard, speech);
+        serve(&network, BACKEND, &heard, speech);
         let text = format!(
             "[admin]\nbind = '10.0.0.9:99'\n[limits]\n{limits}\n\
              [listeners.it]\nbind = '10.0.0.9:9090'\nservice = 'S'\nbackend = 'it'\n{listener}\n\
-             [backends.it]\nendpoints = ['{backend}']\nprotocol = '{protocol}'\ntransport = 'framed'\n{pool}\n{rules}\n"
+             [backends.it]\nendpoints = ['{BACKEND}']\nprotocol = '{protocol}'\ntransport = 'framed'\n{pool}\n{rules}\n"
         );
-        let loaded = Config::load(File::new("larder.toml"), &|_| Ok(text.clone()), &|_| None);
-        let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.problems));
+        let config = read(&text);
         let surroundings = Surroundings {
             clock: Clock::starting_at(Millis(1_000_000)),
             dial: Arc::new(network.clone()),
@@ -65,7 +68,20 @@ impl World {
             store,
         };
         let gateway = start(config, surroundings).await.unwrap();
-        Self { network, gateway, heard }
+        Self { network, gateway, heard, text }
+    }
+
+    /// Another backend, at this address.
+    pub(super) fn serves(&self, address: &str) -> Heard {
+        let heard = Heard::default();
+        serve(&self.network, address, &heard, SPEECH);
+        heard
+    }
+
+    /// Another configuration is put in force.
+    pub(super) fn reload(&mut self, change: impl FnOnce(&str) -> String) -> Changes {
+        self.text = change(&self.text);
+        self.gateway.reload(read(&self.text))
     }
 
     pub(super) async fn client(&self) -> Client {
@@ -175,23 +191,22 @@ fn number(body: &Bytes) -> i32 {
 /// A service that counts its answers, and whose methods do what their names say:
 /// `wait` so many milliseconds, `blob` of so many bytes, `hang` for ever, `once` for ever but
 /// for the first time, `close` without an answer.
-fn serve(network: &Simulated, heard: &Arc<Mutex<Vec<String>>>, speech: Speech) -> String {
-    let mut accepted = network.listen(BACKEND.parse().unwrap(), 64);
+fn serve(network: &Simulated, address: &str, heard: &Heard, speech: Speech) {
+    let mut accepted = network.listen(address.parse().unwrap(), 64);
     let (heard, answered) = (Arc::clone(heard), Arc::new(AtomicI32::new(0)));
     tokio::spawn(async move {
         while let Some(socket) = accepted.recv().await {
             tokio::spawn(converse(socket, speech, Arc::clone(&heard), Arc::clone(&answered)));
         }
     });
-    BACKEND.to_owned()
 }
 
-async fn converse(
-    mut socket: Socket,
-    speech: Speech,
-    heard: Arc<Mutex<Vec<String>>>,
-    answered: Arc<AtomicI32>,
-) -> Option<()> {
+fn read(text: &str) -> Config {
+    let loaded = Config::load(File::new("larder.toml"), &|_| Ok(text.to_owned()), &|_| None);
+    loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.problems))
+}
+
+async fn converse(mut socket: Socket, speech: Speech, heard: Heard, answered: Arc<AtomicI32>) -> Option<()> {
     let mut inbound = Inbound::new(speech, Bounds::default());
     loop {
         if inbound.first().ok()? != Look::Whole {

@@ -1,0 +1,38 @@
+//! What backends do by themselves, and the watch for their outages: from when they are in force until nobody may ask them any more.
+
+use std::sync::Arc;
+
+use super::build::Parts;
+use super::outages::Watch;
+use crate::config::Config;
+use crate::gateway::destination::Destination;
+
+impl Parts {
+    /// Attends to all backends.
+    pub(super) fn start(self: &Arc<Self>) {
+        self.backends.all().values().for_each(|destination| self.attend(destination));
+    }
+
+    /// Puts another configuration in force, and attends to the backends that are new.
+    pub(super) fn renew(self: &Arc<Self>, config: &Config) {
+        self.reload(config).iter().for_each(|destination| self.attend(destination));
+    }
+
+    fn attend(self: &Arc<Self>, destination: &Destination) {
+        let Destination { backend, traffic, stop } = destination;
+        let (running, ends) = (Arc::clone(backend), stop.clone());
+        self.tasks.spawn(async move {
+            Arc::clone(&running).run(ends).await;
+            running.settled().await;
+        });
+        let (parts, backend, traffic) = (Arc::clone(self), Arc::clone(backend), Arc::clone(traffic));
+        let watch = Watch { parts, backend, traffic, clock: self.clock.clone() };
+        let (ends, all) = (stop.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            ends.run_until_cancelled(watch.forever()).await;
+            if !all.is_cancelled() {
+                watch.leave().await;
+            }
+        });
+    }
+}
