@@ -35,6 +35,7 @@ mod pace;
 mod pool;
 mod position;
 mod private;
+mod proof;
 mod pulse;
 mod quarantine;
 mod queue;

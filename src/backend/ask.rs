@@ -1,5 +1,6 @@
 //! One call's tries: at which endpoint, over which connection, until when.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::answer::Cut;
 use super::attempt::Attempt;
 use super::connection::{Broken, Verified};
 use super::deadline::Deadline;
+use super::endpoint::Endpoint;
 use super::loan::{Loan, Past, Want};
 use super::method::{Method, Question};
 use super::quarantine::Broke;
@@ -171,11 +173,18 @@ impl Backend {
             attempt.sends(deadline);
             let means = &attempt.endpoint.means;
             let exchanged = match question.terms.repeat {
-                Repeat::Once => loan.exchange(question.call, deadline).await,
+                Repeat::Once => Some(exchange_once(&mut loan, question, attempt.usual(), deadline).await),
                 Repeat::Idempotent => {
+                    let unread = until_unread(&loan, attempt.usual());
                     let silent = self.until_better_elsewhere(attempt, question.method, tries);
-                    unless(silent, loan.exchange(question.call, deadline)).await
+                    unless(unread, silent, loan.exchange(question.call, deadline)).await
                 }
+            };
+            let Some(exchanged) = exchanged else {
+                drop(loan);
+                attempt.endpoint.reads_no_more();
+                want = Want::Any;
+                continue;
             };
             match (exchanged, loan.past) {
                 (Ok(reply), _) => {
@@ -213,16 +222,59 @@ impl Backend {
     }
 }
 
-/// What an exchange comes to, unless its endpoint falls silent before.
+/// What an exchange comes to, unless its endpoint falls silent before; nothing, if nobody reads its connection.
 async fn unless(
+    unread: impl Future<Output = ()>,
     silent: impl Future<Output = ()>,
     exchange: impl Future<Output = Result<Verified, Cut>>,
-) -> Result<Verified, Cut> {
+) -> Option<Result<Verified, Cut>> {
     let began = Instant::now();
     tokio::select! {
         biased;
-        exchanged = exchange => exchanged,
-        () = silent => Err(Cut::Silent(began.elapsed())),
+        exchanged = exchange => Some(exchanged),
+        () = unread => None,
+        () = silent => Some(Err(Cut::Silent(began.elapsed()))),
+    }
+}
+
+/// What an exchange comes to whose call may not be sent again: where nobody reads its connection, others make room for it.
+async fn exchange_once(
+    loan: &mut Loan,
+    question: Question<'_>,
+    usual: Duration,
+    deadline: Option<Deadline>,
+) -> Result<Verified, Cut> {
+    let makes_room = make_room(Arc::clone(&loan.endpoint), until_unread(loan, usual));
+    tokio::select! {
+        biased;
+        exchanged = loan.exchange(question.call, deadline) => exchanged,
+        never = makes_room => match never {},
+    }
+}
+
+/// Has an endpoint read further connections, again and again, once one looks unread.
+async fn make_room(endpoint: Arc<Endpoint>, unread: impl Future<Output = ()>) -> Infallible {
+    unread.await;
+    loop {
+        endpoint.reads_no_more();
+        // Whoever reads it turns to the next.
+        endpoint.pool.close_one();
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Waits until a call on a new connection looks as if nobody read it. Does not end on one that was used before.
+fn until_unread(loan: &Loan, usual: Duration) -> impl Future<Output = ()> + use<> {
+    // In a box, because most calls go over a connection that was used before.
+    let unread = (loan.past == Past::New).then(|| {
+        let (endpoint, proof) = (Arc::clone(&loan.endpoint), Arc::clone(&loan.connection.proof));
+        Box::pin(async move { endpoint.until_unread(proof, usual).await })
+    });
+    async move {
+        match unread {
+            Some(unread) => unread.await,
+            None => std::future::pending().await,
+        }
     }
 }
 

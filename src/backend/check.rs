@@ -5,6 +5,7 @@ use tokio::time::{Instant, timeout};
 use super::connection::{After, Broken, Connection, Verified};
 use super::endpoint::Endpoint;
 use super::finding::{Asked, Finding, Kind};
+use super::proof::Reads;
 use crate::dial::Refusal;
 
 impl Endpoint {
@@ -35,6 +36,29 @@ impl Endpoint {
                 quarantine.lives(self.address, began);
             }
             Finding::Closed | Finding::Late | Finding::Nothing => {}
+        }
+    }
+
+    /// Whether it reads one more connection beside those it reads.
+    pub(super) async fn reads_another(&self) -> Reads {
+        let asked = self.means.settings().check();
+        let (Kind::Call | Kind::Fb303, Some(permit)) = (asked.kind, self.pool.spare()) else {
+            return Reads::Unknown;
+        };
+        let call = asked.call(self.speech.protocol);
+        let exchange = async {
+            let mut connection = self.connect().await.ok()?;
+            let _anything = connection.exchange(&call).await;
+            Some(())
+        };
+        let exchanged = timeout(asked.timeout, exchange).await;
+        drop(permit);
+        match exchanged {
+            Ok(Some(())) => Reads::Yes,
+            Ok(None) => Reads::Unknown,
+            // It does answer on one that it reads.
+            Err(_) if self.check().await == Finding::Alive => Reads::No,
+            Err(_) => Reads::Unknown,
         }
     }
 

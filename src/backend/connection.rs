@@ -20,6 +20,7 @@ pub(super) use pipelined::{Moved, Spelled};
 
 use super::chance::Seqids;
 use super::closing::Closing;
+use super::proof::Proof;
 use super::pulse::Pulse;
 use crate::call::Call;
 use crate::dial::{End, Stream};
@@ -49,6 +50,8 @@ pub(super) struct Connection {
     open: Open,
     /// What is heard of its endpoint.
     pulse: Arc<Pulse>,
+    /// Whether anything ever came on it.
+    pub(super) proof: Arc<Proof>,
 }
 
 /// A verified reply.
@@ -135,7 +138,7 @@ impl Connection {
         stream: Box<dyn Stream>,
         (speech, bounds): (Speech, Bounds),
         seqids: Seqids,
-        (open, pulse): (Open, Arc<Pulse>),
+        (open, pulse, proof): (Open, Arc<Pulse>, Arc<Proof>),
     ) -> Self {
         Self {
             stream,
@@ -152,6 +155,7 @@ impl Connection {
             idle_since: Instant::now(),
             open,
             pulse,
+            proof,
         }
     }
 

@@ -94,7 +94,12 @@ impl Endpoint {
         let Means { chance, tally, .. } = &*self.means;
         tally.opened();
         let terms = (self.speech, self.means.settings().bounds);
-        Box::new(Connection::new(stream, terms, chance.seqids(), (open, Arc::clone(&self.pulse))))
+        Box::new(Connection::new(
+            stream,
+            terms,
+            chance.seqids(),
+            (open, Arc::clone(&self.pulse), self.pool.proven.next()),
+        ))
     }
 
     /// Obeys other settings. What is known of it stays.

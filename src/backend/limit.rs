@@ -46,6 +46,8 @@ enum Growth {
     Additive { answers: usize },
     /// Twice as much at the first answer after this.
     Ramp { step_ends: Instant },
+    /// Not before this: it is how much there is, as far as anybody knows. Then as the first.
+    Stands { until: Instant, answers: usize },
 }
 
 impl Limit {
@@ -76,6 +78,19 @@ impl Limit {
         self.cut.is_some()
     }
 
+    /// Whether there is one because something was wrong.
+    pub(super) fn is_strained(&self) -> bool {
+        match self.cut.map(|cut| cut.growth) {
+            Some(Growth::Additive { .. } | Growth::Ramp { .. }) => true,
+            Some(Growth::Stands { .. }) | None => false,
+        }
+    }
+
+    /// Whether it is what can be handled at all, as far as is known.
+    pub(super) fn stands(&self) -> bool {
+        self.is_cut() && !self.is_strained()
+    }
+
     /// The most that may be out, if there is a limit.
     pub(super) fn most(&self) -> Option<usize> {
         self.cut.map(|cut| cut.most)
@@ -98,6 +113,14 @@ impl Limit {
         }
     }
 
+    /// No more than `most` can be handled at once, as far as is known now.
+    pub(super) fn stand(&mut self, most: usize, now: Instant) {
+        if self.cut.is_none_or(|cut| most <= cut.most) {
+            let growth = Growth::Stands { until: now + STANDS, answers: 0 };
+            self.cut = Some(Cut { most: most.max(1), since: now, growth });
+        }
+    }
+
     /// It has none from here on, and what is out counts no more.
     pub(super) fn lift(&mut self) {
         *self = Self { era: Era(self.era.0 + 1), ..Self::default() };
@@ -114,7 +137,8 @@ impl Limit {
     pub(super) fn answered(&mut self, now: Instant, all: usize) {
         let Some(cut) = &mut self.cut else { return };
         match &mut cut.growth {
-            Growth::Additive { answers } => {
+            Growth::Stands { until, .. } if now < *until => {}
+            Growth::Additive { answers } | Growth::Stands { answers, .. } => {
                 *answers += 1;
                 if *answers >= cut.most {
                     *answers = 0;
@@ -147,6 +171,9 @@ const LEAST: usize = 4;
 const RAMP_BEGINS: usize = 10;
 /// After each of these without a fault, twice as many.
 const STEP: Duration = Duration::from_millis(250);
+
+/// How long it is believed that no more can be handled.
+const STANDS: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -206,6 +233,21 @@ mod tests {
         assert!(!limit.is_cut());
         limit.ramp(0, start);
         assert_eq!(limit.most(), Some(LEAST));
+    }
+
+    #[test]
+    fn what_is_known_to_be_all_stands_for_a_minute_and_is_no_strain() {
+        let (start, minute) = (Instant::now(), Duration::from_secs(60));
+        let mut limit = Limit::default();
+        limit.stand(4, start);
+        assert!(limit.is_cut() && !limit.is_strained());
+        (0..100).for_each(|_| limit.answered(start + minute - MILLI, 64));
+        assert_eq!(limit.most(), Some(4));
+        (0..4).for_each(|_| limit.answered(start + minute, 64));
+        assert_eq!(limit.most(), Some(5));
+        limit.stand(4, start + minute);
+        (0..100).for_each(|_| limit.answered(start + minute, 64));
+        assert_eq!(limit.most(), Some(4));
     }
 
     #[test]

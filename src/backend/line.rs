@@ -181,6 +181,11 @@ impl Line {
         self.0.lock().room.limit.most()
     }
 
+    /// Whether it is known that the endpoint takes no more connections.
+    pub(super) fn stands(&self) -> bool {
+        self.0.limited.load(Ordering::Acquire) && self.0.lock().room.limit.stands()
+    }
+
     /// A call of a method was answered.
     pub(super) fn answered(&self, method: usize, now: Instant) {
         if !self.0.limited.load(Ordering::Acquire) {
@@ -200,7 +205,7 @@ impl Line {
 
     /// The endpoint takes no connections beside these.
     pub(super) fn full(&self, connections: usize, now: Instant) {
-        self.0.limit().room.limit.hold(connections, now);
+        self.0.limit().room.limit.stand(connections, now);
     }
 
     /// Of a method that does not answer no more than `most` calls may be out.
@@ -230,7 +235,7 @@ impl Line {
         let Wish { method, client, demand, .. } = wish;
         let mut state = self.0.lock();
         let (full, need) = (Unserved::Full(state.queue.len()), demand.need());
-        if need == Need::Spared && state.room.is_cut(method) {
+        if need == Need::Spared && state.room.is_strained(method) {
             return Err(full);
         }
         if state.queue.len() >= state.waiting_max {

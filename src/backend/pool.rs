@@ -28,6 +28,7 @@ use super::Settings;
 use super::connection::{Connection, Idle, Open};
 use super::counts::Tally;
 use super::line::{Line, Permit, Unserved, Wish};
+use super::proof::Proven;
 use super::resting::{Rest, Resting};
 use crate::wire::Bounds;
 
@@ -44,6 +45,8 @@ pub(super) struct Pool {
     lingering: Line,
     resting: Resting,
     open: Arc<AtomicUsize>,
+    /// Of the open ones, those on which something came.
+    pub(super) proven: Proven,
 }
 
 /// Idle connections, and which are kept.
@@ -95,6 +98,7 @@ impl Pool {
             lingering: Line::new(lingering, 0),
             resting: Resting::default(),
             open: Arc::default(),
+            proven: Proven::default(),
         }
     }
 
@@ -204,6 +208,14 @@ impl Pool {
                 Idle::Closed => {}
                 Idle::Unsolicited => tally.unsolicited(),
             }
+        }
+    }
+
+    /// Closes the idle connection that rested longest, if there is one.
+    pub(super) fn close_one(&self) {
+        let mut idle = self.lock();
+        if !idle.all.is_empty() {
+            drop(idle.all.remove(0));
         }
     }
 

@@ -77,9 +77,9 @@ impl Room {
     }
 
     /// Whether calls of a method, or all, are limited by something that was wrong.
-    pub(super) fn is_cut(&self, method: Option<usize>) -> bool {
+    pub(super) fn is_strained(&self, method: Option<usize>) -> bool {
         let share = method.and_then(|method| self.methods.get(method));
-        self.limit.is_cut() || share.is_some_and(|share| share.limit.is_cut())
+        self.limit.is_strained() || share.is_some_and(|share| share.limit.is_strained())
     }
 
     /// One more is out.

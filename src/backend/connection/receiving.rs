@@ -144,6 +144,7 @@ impl Connection {
         match read {
             Ok(count) if count > 0 => {
                 self.pulse.heard();
+                self.proof.show();
                 Ok(())
             }
             Err(error) if held == 0 || End::of(&error) == End::Lost => Err(ended(&error)),

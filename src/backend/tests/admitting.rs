@@ -135,6 +135,58 @@ async fn who_is_back_is_asked_little_at_first_and_everything_soon() {
     assert!((1..=3).contains(&steps), "{steps}");
 }
 
+/// As Apache's pools of threads are: four connections are read, and the fifth when one of them ends.
+fn few_workers(max_connections: usize) -> (World, Arc<Backend>) {
+    let mut world = World::of(1);
+    (world.settings.max_connections, world.settings.max_waiting) = (max_connections, 100);
+    let server = world.serve_with("10.0.0.1:9090".parse().unwrap(), 4);
+    world.servers.push(server);
+    let backend = world.backend();
+    tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
+    world.all(Act::AnswerAfter(10 * MS));
+    (world, backend)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_with_few_workers_answers_all_that_a_client_asks_at_once_and_is_not_asked_more_after() {
+    let (world, backend) = few_workers(64);
+    let began = Instant::now();
+    let all: Vec<_> = (0..38).map(|_| asks(&backend, "getUser")).collect();
+    for one in all {
+        one.await.unwrap().unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(first(&backend).pool.permits.limit(), Some(4));
+    let opened = world.opened();
+    let began = Instant::now();
+    for _ in 0..20 {
+        let all: Vec<_> = (0..38).map(|_| asks(&backend, "getUser")).collect();
+        for one in all {
+            one.await.unwrap().unwrap();
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(world.opened(), opened, "no call waits behind a connection that is not read");
+    assert!(backend.endpoints().iter().all(|one| one.standing == Standing::Rotating));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_sent_twice_to_a_server_with_few_workers_is_read_when_others_make_room() {
+    let (world, backend) = few_workers(64);
+    let write = || {
+        let backend = Arc::clone(&backend);
+        tokio::spawn(async move { backend.answer(&call_of("write"), &once(), None).await })
+    };
+    let began = Instant::now();
+    let all: Vec<_> = (0..12).map(|_| write()).collect();
+    for one in all {
+        one.await.unwrap().unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    assert_eq!(world.calls(), 12, "each was sent once");
+    assert!(backend.endpoints().iter().all(|one| one.standing == Standing::Rotating));
+}
+
 #[tokio::test(start_paused = true)]
 async fn refreshes_take_nothing_that_others_need() {
     let mut world = World::of(1);

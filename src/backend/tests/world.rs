@@ -20,8 +20,9 @@ pub(super) use crate::wire::{Protocol, Transport};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::replying::reply;
 use crate::dial::simulated::Socket;
@@ -313,7 +314,7 @@ impl World {
     }
 
     pub(super) fn serve(&self, address: SocketAddr) -> Server {
-        self.serve_from(address, self.network.listen(address, 64))
+        self.serve_with(address, Semaphore::MAX_PERMITS)
     }
 
     /// Makes an address accept nothing and refuse nothing.
@@ -326,10 +327,20 @@ impl World {
     pub(super) async fn drain(&mut self, address: SocketAddr) -> Server {
         let (mut accepted, first) = self.full.take().unwrap();
         drop((accepted.recv().await, first));
-        self.serve_from(address, accepted)
+        self.serve_from(address, accepted, Semaphore::MAX_PERMITS)
     }
 
-    fn serve_from(&self, address: SocketAddr, mut accepted: mpsc::Receiver<Socket>) -> Server {
+    /// A server that reads so many connections at once.
+    pub(super) fn serve_with(&self, address: SocketAddr, workers: usize) -> Server {
+        self.serve_from(address, self.network.listen(address, 64), workers)
+    }
+
+    fn serve_from(
+        &self,
+        address: SocketAddr,
+        mut accepted: mpsc::Receiver<Socket>,
+        workers: usize,
+    ) -> Server {
         let server = Server {
             address,
             script: Arc::new(Mutex::new(Act::Answer)),
@@ -344,8 +355,11 @@ impl World {
         };
         let (listening, settings) = (server.clone(), self.settings.clone());
         tokio::spawn(async move {
+            let workers = Arc::new(Semaphore::new(workers));
             while let Some(stream) = accepted.recv().await {
-                tokio::spawn(listening.clone().converse(stream, settings.clone()));
+                let worker = Arc::clone(&workers).acquire_owned().await.unwrap();
+                let conversation = listening.clone().converse(stream, settings.clone());
+                tokio::spawn(conversation.map(|()| drop(worker)));
             }
         });
         server
