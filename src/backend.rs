@@ -49,6 +49,7 @@ mod share;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod vigil;
 
 use std::pin::pin;

@@ -5,8 +5,16 @@ use tokio::time::{Instant, timeout};
 use super::connection::{After, Broken, Connection, Verified};
 use super::endpoint::Endpoint;
 use super::finding::{Asked, Finding, Kind};
-use super::proof::Reads;
 use crate::dial::Refusal;
+
+/// Whether an endpoint reads one more connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    Yes,
+    No,
+    /// There was no way to find out.
+    Unknown,
+}
 
 impl Endpoint {
     /// Asks for a sign of life, over a connection that lies idle if there is one. A check counts for nothing among the calls.
