@@ -182,7 +182,7 @@ impl Backend {
             };
             let Some(exchanged) = exchanged else {
                 drop(loan);
-                attempt.endpoint.reads_no_more();
+                attempt.endpoint.reads_no_more(attempt.sent_at().unwrap_or_else(Instant::now));
                 want = Want::Any;
                 continue;
             };
@@ -254,9 +254,10 @@ async fn exchange_once(
 
 /// Has an endpoint read further connections, again and again, once one looks unread.
 async fn make_room(endpoint: Arc<Endpoint>, unread: impl Future<Output = ()>) -> Infallible {
+    let sent = Instant::now();
     unread.await;
     loop {
-        endpoint.reads_no_more();
+        endpoint.reads_no_more(sent);
         // Whoever reads it turns to the next.
         endpoint.pool.close_one();
         sleep(LOOK_AGAIN).await;

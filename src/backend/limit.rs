@@ -86,9 +86,9 @@ impl Limit {
         }
     }
 
-    /// Whether it is what can be handled at all, as far as is known.
-    pub(super) fn stands(&self) -> bool {
-        self.is_cut() && !self.is_strained()
+    /// Whether it is what can be handled at all, as far as is known since `moment`.
+    pub(super) fn stands_since(&self, moment: Instant) -> bool {
+        self.cut.is_some_and(|cut| cut.since >= moment) && !self.is_strained()
     }
 
     /// The most that may be out, if there is a limit.

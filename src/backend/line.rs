@@ -181,9 +181,9 @@ impl Line {
         self.0.lock().room.limit.most()
     }
 
-    /// Whether it is known that the endpoint takes no more connections.
-    pub(super) fn stands(&self) -> bool {
-        self.0.limited.load(Ordering::Acquire) && self.0.lock().room.limit.stands()
+    /// Whether it has been found since `moment` that the endpoint takes no more connections.
+    pub(super) fn stands_since(&self, moment: Instant) -> bool {
+        self.0.limited.load(Ordering::Acquire) && self.0.lock().room.limit.stands_since(moment)
     }
 
     /// A call of a method was answered.

@@ -23,15 +23,15 @@ impl Endpoint {
             if !may_tell || !self.pulse.was_heard_since(sent) {
                 continue;
             }
-            if self.pool.permits.stands() || self.reads_another().await == Reads::No {
+            if self.pool.permits.stands_since(sent) || self.reads_another().await == Reads::No {
                 return;
             }
         }
     }
 
-    /// It reads no more connections than have proven that: no more are opened for a while.
-    pub(super) fn reads_no_more(&self) {
-        if self.pool.permits.stands() {
+    /// It reads no more connections than have proven that, as a call found that was sent at `sent`: no more are opened for a while.
+    pub(super) fn reads_no_more(&self, sent: Instant) {
+        if self.pool.permits.stands_since(sent) {
             return;
         }
         let proven = self.pool.proven.count();

@@ -42,10 +42,11 @@ impl Load {
         thread::scope(|scope| {
             let run = |client| move || self.run(gateway, client);
             let clients: Vec<_> = (0..CLIENTS as i64).map(|client| scope.spawn(run(client))).collect();
+            let over = Over(&self.over);
             self.goes_on();
             change();
             self.goes_on();
-            self.over.store(true, Ordering::Relaxed);
+            drop(over);
             let mut all = BTreeMap::new();
             for (port, count) in clients.into_iter().flat_map(|client| client.join().unwrap()) {
                 *all.entry(port).or_default() += count;
@@ -58,6 +59,15 @@ impl Load {
     fn goes_on(&self) {
         let before = self.calls.load(Ordering::Relaxed);
         eventually(|| self.calls.load(Ordering::Relaxed) > before + 20 * CLIENTS);
+    }
+}
+
+/// Ends the clients when it is dropped, by a failed assertion too.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
