@@ -5,7 +5,7 @@
 //! - clients take turns, and first tries go before retries, and all calls before refreshes ([`Queue`]);
 //! - refreshes take a quarter of what the endpoint was seen to handle at once;
 //! - where several methods are asked, none takes the last quarter of the permits: one that hangs leaves some for others;
-//! - of an endpoint, or a method there, that had too much or is just back, fewer calls may be out ([`Limit`]). Whoever has an old entry
+//! - of an endpoint, or a method there, that had too much or is just back, fewer calls may be out (`limit.rs`). Whoever has an old entry
 //!   does not wait for that: it answers.
 //!
 //! Calls that find out whether something is back pass by all of this but the number of permits.
