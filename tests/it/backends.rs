@@ -106,7 +106,7 @@ fn a_connection_that_died_in_the_pool_costs_no_call() {
 #[test]
 fn connections_are_used_again() {
     let backend = backend();
-    let gateway = gateway().endpoint(backend.address()).start();
+    let gateway = gateway().backend("check = 'off'").endpoint(backend.address()).start();
     let mut client = gateway.client();
     (0..50).for_each(|id| assert_eq!(client.get_user(id).user_id(), id));
     assert_eq!(backend.connections(), 1);
@@ -170,7 +170,7 @@ fn host_names_are_looked_up() {
 #[test]
 fn a_client_may_have_its_own_connection() {
     let backend = backend();
-    let own = gateway().backend("connections = 'per_client'").get_user(PATIENT);
+    let own = gateway().backend("connections = 'per_client'\ncheck = 'off'").get_user(PATIENT);
     let gateway = own.endpoint(backend.address()).start();
     let (mut one, mut other) = (gateway.client(), gateway.client());
     for _ in 0..3 {
