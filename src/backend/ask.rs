@@ -1,6 +1,5 @@
 //! One call's tries: at which endpoint, over which connection, until when.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,6 @@ use super::answer::Cut;
 use super::attempt::Attempt;
 use super::connection::{Broken, Verified};
 use super::deadline::Deadline;
-use super::endpoint::Endpoint;
 use super::loan::{Loan, Past, Want};
 use super::method::{Method, Question};
 use super::quarantine::Broke;
@@ -244,23 +242,16 @@ async fn exchange_once(
     usual: Duration,
     deadline: Option<Deadline>,
 ) -> Result<Verified, Cut> {
-    let makes_room = make_room(Arc::clone(&loan.endpoint), until_unread(loan, usual));
+    // Most calls go over a connection that was used before, and was read.
+    if loan.past == Past::Used {
+        return loan.exchange(question.call, deadline).await;
+    }
+    let (endpoint, proof) = (Arc::clone(&loan.endpoint), Arc::clone(&loan.connection.proof));
+    let makes_room = Box::pin(async move { endpoint.make_room(proof, usual).await });
     tokio::select! {
         biased;
         exchanged = loan.exchange(question.call, deadline) => exchanged,
         never = makes_room => match never {},
-    }
-}
-
-/// Has an endpoint read further connections, again and again, once one looks unread.
-async fn make_room(endpoint: Arc<Endpoint>, unread: impl Future<Output = ()>) -> Infallible {
-    let sent = Instant::now();
-    unread.await;
-    loop {
-        endpoint.reads_no_more(sent);
-        // Whoever reads it turns to the next.
-        endpoint.pool.close_one();
-        sleep(LOOK_AGAIN).await;
     }
 }
 

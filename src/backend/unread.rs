@@ -1,5 +1,6 @@
 //! Servers that read fewer connections than they accept: those with few workers let the others wait until one that they read ends.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,18 @@ impl Endpoint {
         }
     }
 
+    /// Has it read further connections, again and again, once one looks unread whose call may not be sent again.
+    pub(super) async fn make_room(&self, proof: Arc<Proof>, usual: Duration) -> Infallible {
+        let sent = Instant::now();
+        self.until_unread(proof, usual).await;
+        loop {
+            self.reads_no_more(sent);
+            // Whoever reads it turns to the next.
+            self.pool.close_one();
+            sleep(ROOM_AGAIN).await;
+        }
+    }
+
     /// It reads no more connections than have proven that, as a call found that was sent at `sent`: no more are opened for a while.
     pub(super) fn reads_no_more(&self, sent: Instant) {
         if self.pool.permits.stands_since(sent) {
@@ -41,5 +54,7 @@ impl Endpoint {
     }
 }
 
+/// How soon more room is made for a call that still waits.
+const ROOM_AGAIN: Duration = Duration::from_secs(1);
 /// A call on a new connection may take this many times the usual.
 const UNREAD_TIMES: u32 = 3;
