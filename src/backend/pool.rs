@@ -30,6 +30,7 @@ use super::counts::Tally;
 use super::line::{Line, Permit, Unserved, Wish};
 use super::proof::Proven;
 use super::resting::{Rest, Resting};
+use crate::bounded::{Admitted, Bounded};
 use crate::wire::Bounds;
 
 /// The connections to one endpoint. A permit stands for a connection in use; the idle ones fit under the same cap, for
@@ -42,7 +43,8 @@ pub(super) struct Pool {
     kept: Line,
     /// Half of the connections, so that the other half is left to calls that are answered.
     lanes: Line,
-    lingering: Line,
+    /// Connections that linger beyond the cap.
+    lingering: Bounded,
     resting: Resting,
     open: Arc<AtomicUsize>,
     /// Of the open ones, those on which something came.
@@ -75,7 +77,6 @@ struct Sizes {
     permits: usize,
     kept: usize,
     lanes: usize,
-    lingering: usize,
 }
 
 /// What a permit is good for.
@@ -89,13 +90,13 @@ pub(super) enum Vacancy {
 impl Pool {
     pub(super) fn new(settings: &Settings) -> Self {
         let keep = Keep::of(settings);
-        let Sizes { permits, kept, lanes, lingering } = Sizes::of(keep.most);
+        let Sizes { permits, kept, lanes } = Sizes::of(keep.most);
         Self {
             idle: Mutex::new(Stock { all: Vec::new(), keep }),
             permits: Line::new(permits, settings.max_waiting),
             kept: Line::new(kept, 0),
             lanes: Line::new(lanes, settings.max_waiting),
-            lingering: Line::new(lingering, 0),
+            lingering: Bounded::default(),
             resting: Resting::default(),
             open: Arc::default(),
             proven: Proven::default(),
@@ -105,11 +106,10 @@ impl Pool {
     /// Obeys other settings: what is not kept by them is closed, at once if it is idle, else when it is given back.
     pub(super) fn obey(&self, settings: &Settings) {
         let keep = Keep::of(settings);
-        let Sizes { permits, kept, lanes, lingering } = Sizes::of(keep.most);
+        let Sizes { permits, kept, lanes } = Sizes::of(keep.most);
         self.permits.resize(permits, settings.max_waiting);
         self.kept.resize(kept, 0);
         self.lanes.resize(lanes, settings.max_waiting);
-        self.lingering.resize(lingering, 0);
         self.keep(keep);
     }
 
@@ -146,8 +146,9 @@ impl Pool {
     }
 
     /// The right to linger beyond the cap, if not too many do.
-    pub(super) fn linger(&self) -> Option<Permit> {
-        self.lingering.spare()
+    pub(super) fn linger(&self) -> Option<Admitted> {
+        let most = self.lock().keep.most;
+        self.lingering.join(most)
     }
 
     /// Lets a lane rest. `needed_since` is its own note of when it first saw that its room is needed.
@@ -288,7 +289,7 @@ impl Keep {
 impl Sizes {
     fn of(most: usize) -> Self {
         let kept = usize::from(most >= MANY);
-        Self { permits: most - kept, kept, lanes: (most / 2).max(1), lingering: most }
+        Self { permits: most - kept, kept, lanes: (most / 2).max(1) }
     }
 }
 
