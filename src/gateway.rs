@@ -122,7 +122,9 @@ impl Gateway {
                     return Turn::Now(Reply::kept(entry, Outcome::Stale, now));
                 }
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
-                Freshness::StaleIfError if cached.asking.is_out(call.header.name) => {
+                Freshness::StaleIfError
+                    if cached.asking.is_out(call.header.name) && !caching.yields(&entry) =>
+                {
                     self.refresh(call, cached, key);
                     return Turn::Now(Reply::for_the_outage(entry, &cached.asking, now));
                 }

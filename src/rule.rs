@@ -105,6 +105,8 @@ pub(crate) struct Caching {
     pub exceptions: Arc<[i16]>,
     /// How long such an exception is fresh.
     pub exception_ttl: Duration,
+    /// How long after that such an exception answers when a backend fails.
+    pub exception_stale_if_error: Duration,
     /// Bytes of the longest reply that is kept.
     pub reply_max: usize,
 }
@@ -179,16 +181,18 @@ impl Caching {
     /// What `entry`, kept under `key`, may be used for at `now`. Both stale windows start where `ttl` ends.
     pub(crate) fn judge(&self, entry: &Entry, key: &[u8], now: Millis) -> Freshness {
         let age = now.since(entry.born);
-        if matches!(entry.ending, Ending::Exception(_)) {
-            let kept = self.keeping(entry) == Keeping::Keep && age < self.exception_ttl;
-            return if kept { Freshness::Fresh } else { Freshness::Expired };
-        }
-        let ttl = self.ttl_of(entry, key);
+        let (ttl, revalidate, error) = match entry.ending {
+            Ending::Exception(_) if self.keeping(entry) != Keeping::Keep => return Freshness::Expired,
+            Ending::Exception(_) => (self.exception_ttl, Duration::ZERO, self.exception_stale_if_error),
+            Ending::Result | Ending::Empty => {
+                (self.ttl_of(entry, key), self.stale_while_revalidate, self.stale_if_error)
+            }
+        };
         if age < ttl {
             Freshness::Fresh
-        } else if age < ttl + self.stale_while_revalidate {
+        } else if age < ttl + revalidate {
             Freshness::StaleWhileRevalidate
-        } else if age < ttl + self.stale_if_error {
+        } else if age < ttl + error {
             Freshness::StaleIfError
         } else {
             Freshness::Expired
@@ -206,11 +210,16 @@ impl Caching {
         }
     }
 
+    /// Whether `entry`, held here and old, waits for what other gateways may have learnt since: an exception must not hide what there is by now.
+    pub(crate) fn yields(&self, entry: &Entry) -> bool {
+        matches!(entry.ending, Ending::Exception(_)) && self.tiers == Tiers::Both
+    }
+
     /// How much longer, from `now` on, an entry may answer while its backend is down; a little less where `ttl` is jittered, as if it
     /// were shortened by all that it may be.
     pub(crate) fn left(&self, entry: &Entry, now: Millis) -> Duration {
         let whole = match entry.ending {
-            Ending::Exception(_) => self.exception_ttl,
+            Ending::Exception(_) => self.exception_longest(),
             Ending::Result | Ending::Empty if self.ttl_jitter == 0.0 => self.ttl + self.stale(),
             Ending::Result | Ending::Empty => {
                 self.ttl.mul_f64(1.0 - self.ttl_jitter.clamp(0.0, 1.0)) + self.stale()
@@ -221,7 +230,12 @@ impl Caching {
 
     /// The longest time for which an entry may be of use.
     pub(crate) fn longest(&self) -> Duration {
-        (self.ttl + self.stale()).max(self.exception_ttl)
+        (self.ttl + self.stale()).max(self.exception_longest())
+    }
+
+    /// The longest time for which a kept exception may be of use.
+    fn exception_longest(&self) -> Duration {
+        self.exception_ttl + self.exception_stale_if_error
     }
 
     /// For how long after `ttl` an entry may answer.
@@ -265,6 +279,7 @@ mod tests {
             tiers: Tiers::Both,
             exceptions: Arc::new([1]),
             exception_ttl: Duration::from_secs(2),
+            exception_stale_if_error: Duration::ZERO,
             reply_max: 100,
         }
     }
@@ -298,10 +313,16 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_exception_has_its_own_time_and_is_never_stale() {
+    fn a_kept_exception_has_its_own_times() {
         check(&caching(), Ending::Exception(1), 1_999, Freshness::Fresh);
         check(&caching(), Ending::Exception(1), 2_000, Freshness::Expired);
-        check(&caching(), Ending::Exception(2), 0, Freshness::Expired);
+        let stale = Caching { exception_stale_if_error: Duration::from_secs(30), ..caching() };
+        check(&stale, Ending::Exception(1), 1_999, Freshness::Fresh);
+        check(&stale, Ending::Exception(1), 2_000, Freshness::StaleIfError);
+        check(&stale, Ending::Exception(1), 31_999, Freshness::StaleIfError);
+        check(&stale, Ending::Exception(1), 32_000, Freshness::Expired);
+        check(&stale, Ending::Exception(2), 0, Freshness::Expired);
+        assert!(stale.yields(&entry(Ending::Exception(1))) && !stale.yields(&entry(Ending::Result)));
     }
 
     #[test]
@@ -313,12 +334,13 @@ mod tests {
     #[test]
     fn an_entry_is_of_use_until_the_last_of_its_windows_ends() {
         let longest = |swr, sie, exception| {
-            let [stale_while_revalidate, stale_if_error, exception_ttl] =
+            let [stale_while_revalidate, stale_if_error, exception_stale_if_error] =
                 [swr, sie, exception].map(Duration::from_secs);
-            let caching = Caching { stale_while_revalidate, stale_if_error, exception_ttl, ..caching() };
+            let caching =
+                Caching { stale_while_revalidate, stale_if_error, exception_stale_if_error, ..caching() };
             caching.longest().as_secs()
         };
-        assert_eq!([longest(5, 60, 2), longest(60, 5, 2), longest(5, 60, 90)], [70, 70, 90]);
+        assert_eq!([longest(5, 60, 0), longest(60, 5, 0), longest(5, 60, 90)], [70, 70, 92]);
     }
 
     #[test]
@@ -331,6 +353,11 @@ mod tests {
             [70_000, 1, 0, 0]
         );
         assert_eq!([0, 1_999, 2_000].map(|age| left(&caching(), Ending::Exception(1), age)), [2_000, 1, 0]);
+        let stale = Caching { exception_stale_if_error: Duration::from_secs(30), ..caching() };
+        assert_eq!(
+            [0, 2_000, 32_000].map(|age| left(&stale, Ending::Exception(1), age)),
+            [32_000, 30_000, 0]
+        );
         let jittered = Caching { ttl_jitter: 0.5, ..caching() };
         assert_eq!(left(&jittered, Ending::Result, 0), 65_000);
         let revalidated = Caching { stale_if_error: Duration::ZERO, ..caching() };

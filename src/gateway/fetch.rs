@@ -79,6 +79,11 @@ impl Gateway {
                 Freshness::StaleWhileRevalidate | Freshness::StaleIfError => flight.finds(entry),
                 Freshness::Expired => {}
             }
+        } else if let Some(entry) = self.cache.near(caching.tiers, key)
+            && self.freshness(caching, &entry, key) != Freshness::Expired
+        {
+            // There is nothing younger for which it would have to wait.
+            flight.finds(entry);
         }
         let born = self.clock.now();
         // What the look into the shared tier took is not taken from the backend's time.

@@ -52,6 +52,11 @@ impl Seeker {
         Self { call, cached: Arc::clone(cached), key: key.into(), spare, since: Instant::now() }
     }
 
+    /// Whether its old entry may answer before the flight has looked for a younger one.
+    fn is_settled(&self) -> bool {
+        self.spare.as_ref().is_some_and(|spare| !self.cached.keyed.caching.yields(spare))
+    }
+
     /// From when on an old entry answers.
     fn soft(&self) -> Option<Instant> {
         self.cached.keyed.caching.soft_timeout.map(|soft| self.since + soft)
@@ -142,7 +147,7 @@ impl Gateway {
 
     /// An old entry's answer, here or found by the flight, as soon as there is a cause. Does not end where there is none.
     async fn spared(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Reply {
-        if seeker.spare.is_none() {
+        if !seeker.is_settled() {
             flight.found().await;
         }
         loop {

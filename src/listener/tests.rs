@@ -2,6 +2,7 @@
 
 mod effort;
 mod ending;
+mod excepted;
 mod fence;
 mod knowing;
 mod memory;

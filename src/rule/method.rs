@@ -185,6 +185,7 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
         },
         exceptions: resolved.cache_exceptions.clone().into(),
         exception_ttl: options.exception_time().duration(),
+        exception_stale_if_error: options.exception_stale_if_error.duration(),
         reply_max: options.max_reply.length(),
     }
 }

@@ -51,9 +51,12 @@ pub(crate) struct Options {
     /// listener's `idl`), or ids.
     #[schemars(length(max = 256))]
     pub cache_exceptions: Vec<String>,
-    /// How long a kept exception is fresh. It is never served stale.
+    /// How long a kept exception is fresh.
     #[schemars(extend("x-least" = "0s", "x-most" = "87600h", "x-default" = "5s"))]
     pub exception_ttl: Option<Period>,
+    /// How long after `exception_ttl` a kept exception still answers when backends fail, if nothing younger is kept.
+    #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
+    pub exception_stale_if_error: Period,
     /// Declared exceptions that mean the service failed: taken like a dead connection. Names or ids as above.
     #[schemars(length(max = 256))]
     pub failure_exceptions: Vec<String>,
@@ -127,6 +130,7 @@ impl Default for Options {
             cache_void: false,
             cache_exceptions: Vec::new(),
             exception_ttl: None,
+            exception_stale_if_error: Period::ZERO,
             failure_exceptions: Vec::new(),
             max_reply: Size::from_mib(1),
             timeout: None,
@@ -182,6 +186,11 @@ impl Section for Options {
             (
                 self.exception_ttl.is_some() && !exceptions,
                 "exception_ttl",
+                "without cache_exceptions no exception is kept",
+            ),
+            (
+                !self.exception_stale_if_error.is_zero() && !exceptions,
+                "exception_stale_if_error",
                 "without cache_exceptions no exception is kept",
             ),
             (

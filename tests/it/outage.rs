@@ -347,6 +347,23 @@ fn a_declared_exception_is_an_answer_and_removes_the_entry() {
     assert!(scene.gateway.client().get_user(7).is_exception());
 }
 
+/// What Spark asks a Hive Metastore first: whether there is a database `global_temp`. There is none, and it starts on that answer alone.
+#[test]
+fn a_metastore_that_is_gone_still_lacks_what_it_lacked() {
+    let rule = "ttl = '100ms'\nstale_if_error = '60s'\ncache_exceptions = ['NotFound']\nexception_ttl = '100ms'\n\
+                exception_stale_if_error = '60s'";
+    let mut scene = Scene::with(rule);
+    scene.backend.does("getUser", Act::Reply(not_found(8)));
+    assert_eq!(scene.gateway.client().get_user(8).fields, not_found(8));
+    scene.backend.kill();
+    pass(STALE);
+    assert_eq!(scene.gateway.client().get_user(8).fields, not_found(8));
+    // Another gateway has it from the shared tier.
+    assert_eq!(scene.other(rule).client().get_user(8).fields, not_found(8));
+    assert_eq!(scene.answer(), scene.known);
+    assert!(scene.gateway.client().get_user(9).is_exception());
+}
+
 #[test]
 fn a_hung_server_costs_a_client_no_more_than_the_soft_timeout() {
     let server = python_backend(Library::Thriftpy2, Wire::unframed());

@@ -32,6 +32,7 @@ pub(crate) struct Terms {
 pub(crate) fn draw(seed: u64, length: Ms, terms: &Terms) -> Vec<Generation> {
     let mut generations = generations(&mut stream(seed, "rules", 0), length, terms);
     soften(&mut stream(seed, "soft", 0), &mut generations);
+    lengthen(&mut stream(seed, "exceptions", 0), &mut generations);
     move_endpoints(&mut stream(seed, "moves", 0), &mut generations, terms.endpoints);
     generations
 }
@@ -121,6 +122,15 @@ fn move_endpoints(random: &mut StdRng, generations: &mut [Generation], endpoints
     }
     for generation in generations {
         generation.absent = random.random_bool(0.6).then(|| random.random_range(0..endpoints));
+    }
+}
+
+/// Has the kept exceptions of some rules answer in outages.
+fn lengthen(random: &mut StdRng, generations: &mut [Generation]) {
+    for method in [Method::Get, Method::Find] {
+        let error = *[0, 2_000, 20_000].choose(random).unwrap();
+        let rules = generations.iter_mut().flat_map(|generation| &mut generation.rules);
+        rules.filter(|rule| rule.method == method).for_each(|rule| rule.exception_error = error);
     }
 }
 

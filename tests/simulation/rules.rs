@@ -24,6 +24,7 @@ pub(crate) struct Rule {
     pub(crate) fallback: bool,
     pub(crate) kept_exceptions: Vec<i16>,
     pub(crate) exception_ttl: Ms,
+    pub(crate) exception_error: Ms,
     pub(crate) failure_exceptions: Vec<i16>,
     pub(crate) revision: u32,
     pub(crate) tiers: Tiers,
@@ -61,6 +62,7 @@ impl Rule {
             fallback: false,
             kept_exceptions: Vec::new(),
             exception_ttl: 5_000,
+            exception_error: 0,
             failure_exceptions: Vec::new(),
             revision: 0,
             tiers: Tiers::Local,
@@ -98,6 +100,11 @@ impl Rule {
         self.outage() - self.ttl.unwrap_or(0) * self.jitter / 100
     }
 
+    /// How old a kept exception may be that answers in place of a fault.
+    pub(crate) fn exception_outage(&self) -> Ms {
+        self.exception_ttl + self.exception_error
+    }
+
     fn toml(&self, idl: bool, out: &mut String) {
         // Without an IDL nobody knows which methods a wildcard would cache.
         let pattern = match self.method {
@@ -130,6 +137,7 @@ impl Rule {
             if !self.kept_exceptions.is_empty() {
                 put("cache_exceptions", ids(&self.kept_exceptions));
                 put("exception_ttl", ms(self.exception_ttl));
+                put("exception_stale_if_error", ms(self.exception_error));
             }
         } else if self.idempotent {
             put("idempotent", "true".to_owned());

@@ -174,6 +174,7 @@ fn the_legal_and_unwise_is_warned_of() {
         ".soft_timeout: it is for replies that stale_if_error allows longer than",
     );
     check("exception_ttl = \"1s\"", 2, ".exception_ttl: without cache_exceptions");
+    check("exception_stale_if_error = \"1s\"", 2, ".exception_stale_if_error: without cache_exceptions");
     check("fallback = '{\"id\": 0}'", 2, ".fallback: without ttl or idempotent");
     check(
         "ttl = \"1s\"\nstale_if_error = \"1s\"\nmax_reply = \"512MiB\"",

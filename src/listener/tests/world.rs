@@ -190,7 +190,7 @@ fn number(body: &Bytes) -> i32 {
 
 /// A service that counts its answers, and whose methods do what their names say:
 /// `wait` so many milliseconds, `blob` of so many bytes, `hang` for ever, `once` for ever but
-/// for the first time, `close` without an answer.
+/// for the first time, `close` without an answer, `lack` with the declared exception 1 for the first time.
 fn serve(network: &Simulated, address: &str, heard: &Heard, speech: Speech) {
     let mut accepted = network.listen(address.parse().unwrap(), 64);
     let (heard, answered) = (Arc::clone(heard), Arc::new(AtomicI32::new(0)));
@@ -241,6 +241,7 @@ async fn converse(mut socket: Socket, speech: Speech, heard: Heard, answered: Ar
             Some(length) => {
                 [&[11, 0, 0][..], &length.to_be_bytes(), &vec![b'x'; length as usize], &[0]].concat()
             }
+            None if name == "lack" && !again => [&[8, 0, 1][..], &count.to_be_bytes(), &[0]].concat(),
             None => [&[8, 0, 0][..], &count.to_be_bytes(), &[0]].concat(),
         };
         let mut out = BytesMut::new();

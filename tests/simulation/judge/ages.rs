@@ -73,18 +73,17 @@ fn aged(record: &Record<'_>, got: &Got<'_>) -> Option<(Sentence, String)> {
     // What was not here when the call came was brought by a flight that it joined.
     let young = got.attempt.sent + most(&|rule| rule.ttl.unwrap_or(0)) >= got.arrived;
     let brought = got.read + HERE >= got.arrived;
-    let in_window = |window: Moment| age < window;
+    let in_windows = |well: &dyn Fn(&Rule) -> Ms, outage: &dyn Fn(&Rule) -> Ms| {
+        age < most(well)
+            || (record.troubled(got.arrived, got.reply.written) || is_soft(got, &rules)) && age < most(outage)
+    };
     let kept = match &got.reply.content {
         Content::Declared { id, .. } => {
             let kept = rules.iter().any(|rule| rule.kept_exceptions.contains(id));
-            kept && in_window(most(&|rule| rule.exception_ttl))
+            kept && in_windows(&|rule| rule.exception_ttl, &Rule::exception_outage)
         }
         Content::Exception { .. } => false,
-        _ => {
-            in_window(most(&Rule::well))
-                || (record.troubled(got.arrived, got.reply.written) || is_soft(got, &rules))
-                    && in_window(most(&Rule::outage))
-        }
+        _ => in_windows(&Rule::well, &Rule::outage),
     };
     if kept || brought && young {
         return None;

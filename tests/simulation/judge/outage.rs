@@ -48,7 +48,7 @@ fn allows_stale(record: &Record<'_>, call: &Call, reply: &Reply, arrived: Moment
     }
 }
 
-/// A result for the same key that the gateway had when a call arrived, and must still have had at a later moment.
+/// What was kept for the same key that the gateway had when a call arrived, and must still have had at a later moment.
 pub(super) fn known<'a>(
     record: &'a Record<'_>,
     call: &Call,
@@ -64,20 +64,26 @@ pub(super) fn known<'a>(
     let kept = |attempt: &&Attempt| attempt.gateway == gateway && attempt.kind == Kind::Call;
     attempts.iter().copied().filter(kept).find(|attempt| {
         let Some(answer) = attempt.answer.as_ref().filter(|answer| answer.honest) else { return false };
-        if answer.read.is_none_or(|read| read >= arrived) || !matches!(answer.content, Content::Result { .. })
-        {
+        if answer.read.is_none_or(|read| read >= arrived) {
             return false;
         }
         let Some(born) = led_at(record, attempt) else { return false };
         let Some(rule) = unchanged(record, &call.asked, born, until) else { return false };
-        let in_window = born + rule.outage_least() * 1000 > until + ONE_MS;
-        // A declared exception since then may have removed or replaced it, whichever of the two was asked first.
-        let doubtful = attempts.iter().any(|other| {
-            let declared = other
-                .answer
-                .as_ref()
-                .is_some_and(|answer| matches!(answer.content, Content::Declared { .. }));
-            declared && read(other).is_none_or(|read| read + LATE >= born) && other.sent <= until
+        let window = match &answer.content {
+            Content::Result { .. } => rule.outage_least(),
+            Content::Declared { id, .. } if rule.kept_exceptions.contains(id) => rule.exception_outage(),
+            _ => return false,
+        };
+        let in_window = born + window * 1000 > until + ONE_MS;
+        // An answer since then may have removed or replaced it, whichever of the two was asked first. A result has the window of another.
+        let replaces = |content: &Content| match (content, &answer.content) {
+            (Content::Declared { .. }, _) => true,
+            (Content::Result { .. }, content) => matches!(content, Content::Declared { .. }),
+            _ => false,
+        };
+        let doubtful = attempts.iter().filter(|other| !std::ptr::eq(**other, *attempt)).any(|other| {
+            let replaces = other.answer.as_ref().is_some_and(|answer| replaces(&answer.content));
+            replaces && read(other).is_none_or(|read| read + LATE >= born) && other.sent <= until
         });
         in_window && !doubtful && is_kept(record, rule, answer.size)
     })
