@@ -129,7 +129,7 @@ fn reply(born: usize, size: u32) -> Slot {
     const BODY: &[u8] = &[0; SIZE_MAX];
     let body = Bytes::from_static(&BODY[..(size as usize).min(SIZE_MAX)]);
     let (born, ending, protocol) = (Millis(born as u64), Ending::Result, Protocol::Binary);
-    Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
+    Slot::Entry(Arc::new(Entry::new(born, ending, protocol, body)))
 }
 
 fn weight(size: u32) -> u32 {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use crate::clock::Millis;
 use crate::entry::{Entry, Slot};
+use crate::key;
+use crate::mark::{Covers, Marks, Standing};
 use crate::rule::Tiers;
 
 use local::Local;
@@ -22,6 +24,7 @@ use shared::{Store, Write};
 #[derive(Debug)]
 pub struct Cache {
     local: Arc<Local>,
+    marks: Marks,
     shared: Option<Arc<dyn Store>>,
     /// The least time for which the shared tier keeps an entry: a rule may be lengthened in the middle of an outage.
     keep: Duration,
@@ -30,12 +33,17 @@ pub struct Cache {
 impl Cache {
     /// A cache over a local tier and, where there is one, a shared tier that keeps what it is given for at least `keep`.
     pub fn new(local: Local, shared: Option<Arc<dyn Store>>, keep: Duration) -> Self {
-        Self { local: Arc::new(local), shared, keep }
+        Self { local: Arc::new(local), marks: Marks::default(), shared, keep }
     }
 
     /// The local tier.
     pub fn local(&self) -> &Local {
         &self.local
+    }
+
+    /// What was declared wrong.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// The entry that this process holds under `key`.
@@ -85,6 +93,22 @@ impl Cache {
     /// Whether this process knows that what a call sent at `born` learnt under `key` is wrong.
     pub fn is_removed(&self, key: &[u8], born: Millis) -> bool {
         self.local.tombstone(key).is_some_and(|removed| born <= removed)
+    }
+
+    /// Holds all entries of the local tier against the marks whenever there are so many of those that some must go. Never ends.
+    pub async fn attend(&self) {
+        loop {
+            self.marks.crowded().await;
+            let sweep = self.marks.sweep();
+            self.local.sweep(|key, entry| self.is_clear(key, entry)).await;
+            self.marks.swept(sweep);
+        }
+    }
+
+    fn is_clear(&self, key: &[u8], entry: &Entry) -> bool {
+        let place = key::place(key);
+        let covers = Covers { place: &place, tags: &entry.tags.covers, key };
+        self.marks.standing(&entry.seal, covers) != Standing::Hard
     }
 
     /// Waits until the writes to the shared tier that were begun have ended.

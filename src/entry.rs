@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::clock::Millis;
+use crate::mark::{Cover, Seal};
 use crate::wire::Protocol;
 
 /// A kept reply. It holds no durations: the rule in force judges its age.
@@ -18,7 +19,23 @@ pub struct Entry {
     pub protocol: Protocol,
     /// The reply's struct as the backend sent it, stop byte included, without the message header.
     pub body: Bytes,
+    /// By which names marks cover it.
+    pub tags: Tags,
+    /// Which marks it was held against.
+    pub seal: Seal,
 }
+
+/// The tags of an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tags {
+    /// By which templates they were made: a hash of them, 0 of none. Nobody knows what an entry made by others lacks.
+    pub made_by: u64,
+    /// What marks on them cover.
+    pub covers: Box<[Cover]>,
+}
+
+/// Tags of one entry. Where there are more, nobody knows which.
+pub const TAGS_MAX: usize = 256;
 
 /// What a kept call ended with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +58,11 @@ pub enum Slot {
 }
 
 impl Entry {
+    /// An entry without tags, of which nobody knows when it was learnt in the order of the marks.
+    pub fn new(born: Millis, ending: Ending, protocol: Protocol, body: Bytes) -> Self {
+        Self { born, ending, protocol, body, tags: Tags::default(), seal: Seal::default() }
+    }
+
     /// The same entry with a body that is alone in its buffer. An entry cut out of a read buffer or an envelope keeps
     /// all of it alive otherwise, many times the bytes that [`Slot::weight`] counts.
     #[must_use]
@@ -79,6 +101,14 @@ impl Slot {
         }
     }
 
+    /// Its tags, if there is a reply.
+    fn tags(&self) -> &[Cover] {
+        match self {
+            Self::Entry(entry) => &entry.tags.covers,
+            Self::Tombstone(_) => &[],
+        }
+    }
+
     /// The bytes of the reply, if there is one.
     pub fn body(&self) -> &[u8] {
         match self {
@@ -94,7 +124,7 @@ impl Slot {
             Self::Entry(_) => SLOT + ENTRY,
             Self::Tombstone(_) => SLOT,
         };
-        let own = key_len.saturating_add(self.body().len());
+        let own = key_len.saturating_add(self.body().len()).saturating_add(size_of_val(self.tags()));
         let bytes = bookkeeping.saturating_add(own).saturating_add(own / ROUNDING);
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
@@ -120,7 +150,7 @@ mod tests {
     use super::*;
 
     fn entry(born: u64, body: Bytes) -> Entry {
-        Entry { born: Millis(born), ending: Ending::Result, protocol: Protocol::Binary, body }
+        Entry::new(Millis(born), Ending::Result, Protocol::Binary, body)
     }
 
     fn kept(born: u64) -> Slot {

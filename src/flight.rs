@@ -30,6 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bounded::Bounded;
 use crate::fault::Crowd;
+use crate::mark::Tick;
 use crate::need::Need;
 use crate::seed::{Hashing, Seed};
 
@@ -94,6 +95,10 @@ pub(crate) struct Ask {
     pub oldest: Duration,
     /// What becomes of a flight that it starts when nobody waits for it any more.
     pub deserted: Deserted,
+    /// The last mark before it: what it starts is covered by those that come later.
+    pub tick: Tick,
+    /// The last mark that covers what it asks for: it shares no flight that began before.
+    pub since: Tick,
     /// How much it needs one. When many are under way, those give way first that are needed least.
     pub need: Need,
 }
@@ -167,7 +172,7 @@ impl<T: Landing> Flights<T> {
     {
         let mut seats = self.seats(key);
         if let Some(Seat { began, stage: Stage::Flying(flight) }) = seats.get(key) {
-            let is_young = began.elapsed() < ask.oldest;
+            let is_young = began.elapsed() < ask.oldest && flight.board.tick >= ask.since;
             if is_young || awaits(flight.board.spare()) {
                 if flight.board.waiters.load(Ordering::Relaxed) >= self.bounds.waiters_max {
                     return Joined::Crowded(Crowd::Waiters(self.bounds.waiters_max));
@@ -184,14 +189,24 @@ impl<T: Landing> Flights<T> {
     }
 
     /// Starts `work` as a flight unless one is under way, a failed one has its pause, or many are under way.
-    pub(crate) fn refresh<F>(self: &Arc<Self>, key: &[u8], work: impl FnOnce(&Arc<[u8]>, Flight<T>) -> F)
-    where
+    pub(crate) fn refresh<F>(
+        self: &Arc<Self>,
+        key: &[u8],
+        tick: Tick,
+        work: impl FnOnce(&Arc<[u8]>, Flight<T>) -> F,
+    ) where
         F: Future<Output = T> + Send + 'static,
     {
         let mut seats = self.seats(key);
         if !seats.contains_key(key) {
             let key = key.into();
-            let ask = Ask { oldest: Duration::ZERO, deserted: Deserted::Lands, need: Need::Refresh };
+            let ask = Ask {
+                oldest: Duration::ZERO,
+                deserted: Deserted::Lands,
+                tick,
+                since: Tick::default(),
+                need: Need::Refresh,
+            };
             self.take_off(&key, ask, &mut seats, |flight| work(&key, flight));
         }
     }

@@ -4,6 +4,7 @@ mod again;
 mod backing;
 pub(crate) mod caller;
 pub(crate) mod destination;
+mod effect;
 pub(crate) mod fetch;
 mod guard;
 pub(crate) mod observed;
@@ -29,6 +30,7 @@ use crate::outcome::Outcome;
 use crate::rule::Freshness;
 
 use caller::{Caller, Scratch};
+use effect::Effect;
 use fetch::{Landed, Origin};
 use guard::guarded;
 use observed::Observed;
@@ -99,21 +101,21 @@ impl Gateway {
             Decision::Cache(cached) if !own_way => cached,
             Decision::Observe(keyed) if !own_way => {
                 let outcome = self.observe(call, keyed, now, scratch);
-                return pass(call, asking, (session, *place), outcome);
+                return self.pass(call, asking, (session, *place), outcome);
             }
             Decision::Pass | Decision::Cache(_) | Decision::Observe(_) => {
-                return pass(call, asking, (session, *place), Outcome::Passed);
+                return self.pass(call, asking, (session, *place), Outcome::Passed);
             }
         };
         if cached.keyed.key(call, scratch).is_err() {
             route.counts.unkeyable();
-            return pass(call, asking, (session, *place), Outcome::PassedUnkeyable);
+            return self.pass(call, asking, (session, *place), Outcome::PassedUnkeyable);
         }
         let (key, caching) = (scratch.key.as_slice(), &cached.keyed.caching);
 
         let spare = match self.cache.near(caching.tiers, key) {
             None => None,
-            Some(entry) => match caching.judge(&entry, key, now) {
+            Some(entry) => match cached.keyed.judge(&entry, key, now, self.cache.marks()) {
                 // 2.
                 Freshness::Fresh => return Turn::Now(Reply::kept(entry, Outcome::HitLocal, now)),
                 // 3. The refresh is a flight like any other, so a thousand callers start one.
@@ -147,7 +149,9 @@ impl Gateway {
             Ok(Found { entry, origin, spare }) => {
                 if origin == Origin::SharedStale {
                     let Seeker { call, cached, key, .. } = &seeker;
-                    self.flights.refresh(key, |key, flight| self.flight(call.clone(), cached, key, flight));
+                    let tick = self.cache.marks().latest();
+                    self.flights
+                        .refresh(key, tick, |key, flight| self.flight(call.clone(), cached, key, flight));
                 }
                 Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare)
             }
@@ -161,8 +165,8 @@ impl Gateway {
         if !cached.asking.is_worth_asking(call.header.name) {
             return;
         }
-        let call = || call.to_call();
-        self.flights.refresh(key, |key, flight| self.flight(call(), cached, key, flight));
+        let tick = self.cache.marks().latest();
+        self.flights.refresh(key, tick, |key, flight| self.flight(call.to_call(), cached, key, flight));
     }
 
     /// What an observed rule would have done with the call.
@@ -178,31 +182,38 @@ impl Gateway {
     pub(crate) fn batch(&self, now: Millis) -> Batch {
         Batch { routes: self.routes.load_full(), now }
     }
-}
 
-/// Sends the call through untouched.
-fn pass(
-    call: &CallRef<'_>,
-    asking: &Arc<Asking>,
-    (session, place): (&Arc<Session>, Place),
-    outcome: Outcome,
-) -> Turn {
-    let (asking, session) = (Arc::clone(asking), Arc::clone(session));
-    let call = call.to_call();
-    let taken = call.clone();
-    let reply = Box::pin(async move {
-        let Asking { timeout, fallback, counts, .. } = &*asking;
-        let demand = Demand::new(Need::Bare);
-        let question = asking.question(&call, &demand);
-        // Pinned where it lies: whoever takes it copies a pointer.
-        let asked = pin!(session.ask(asking.backend(), question, *timeout, place));
-        let asked = guarded(counts, asked).await;
-        match asked.and_then(|asked| asked.map_err(|fault| counts.met(fault))) {
-            Ok(Some(answer)) => Reply::passed(answer.body, outcome),
-            Ok(None) => Reply::silence(None),
-            Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),
-            Err(fault) => Reply::last(fault, fallback.as_ref(), call.protocol),
-        }
-    });
-    Turn::Later(taken, reply)
+    /// Sends the call through untouched.
+    fn pass(
+        self: &Arc<Self>,
+        call: &CallRef<'_>,
+        asking: &Arc<Asking>,
+        (session, place): (&Arc<Session>, Place),
+        outcome: Outcome,
+    ) -> Turn {
+        let (asking, session) = (Arc::clone(asking), Arc::clone(session));
+        let call = call.to_call();
+        let taken = call.clone();
+        let effects = asking.invalidation.is_some().then(|| Arc::clone(self));
+        let reply = Box::pin(async move {
+            let Asking { timeout, fallback, counts, .. } = &*asking;
+            let demand = Demand::new(Need::Bare);
+            let question = asking.question(&call, &demand);
+            let effect = effects.and_then(|gateway| Effect::attempt(&gateway, &asking, &call));
+            // Pinned where it lies: whoever takes it copies a pointer.
+            let asked = pin!(session.ask(asking.backend(), question, *timeout, place));
+            let asked = guarded(counts, asked).await;
+            let asked = asked.and_then(|asked| asked.map_err(|fault| counts.met(fault)));
+            if let Some(effect) = effect {
+                effect.ended(&asked);
+            }
+            match asked {
+                Ok(Some(answer)) => Reply::passed(answer.body, outcome),
+                Ok(None) => Reply::silence(None),
+                Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),
+                Err(fault) => Reply::last(fault, fallback.as_ref(), call.protocol),
+            }
+        });
+        Turn::Later(taken, reply)
+    }
 }

@@ -7,6 +7,7 @@ pub mod canonical;
 
 use std::collections::BTreeMap;
 
+use crate::mark::Cover;
 use crate::wire::Protocol;
 
 /// Argument fields that a rule leaves out of its keys, nested through structs.
@@ -145,6 +146,24 @@ impl Prefix {
     }
 }
 
+/// What covers all entries of the method that `key` belongs to, of its service, and all.
+pub fn place(key: &[u8]) -> [Cover; 3] {
+    let mut rest = key;
+    let [_backend, service, method] = [(); 3].map(|()| {
+        let (length, behind) = rest.split_first_chunk().unwrap_or((&[0; 4], &[]));
+        let (part, behind) =
+            behind.split_at_checked(u32::from_be_bytes(*length) as usize).unwrap_or((behind, &[]));
+        rest = behind;
+        part
+    });
+    covering(service, method)
+}
+
+/// What covers all entries of a method, of its service, and all.
+pub fn covering(service: &[u8], method: &[u8]) -> [Cover; 3] {
+    [Cover::method(service, method), Cover::service(service), Cover::all()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +196,22 @@ mod tests {
         spelled.sort();
         spelled.dedup();
         assert_eq!(spelled.len(), all.len());
+    }
+
+    #[test]
+    fn a_key_tells_what_covers_it() {
+        let scope = Scope {
+            backend: "b",
+            service: b"S",
+            method: b"get",
+            spelling: Spelling::Plain,
+            protocol: Protocol::Binary,
+            revision: 0,
+            ignored: &Ignored::default(),
+        };
+        let key = [Prefix::new(&scope).as_bytes(), b"arguments"].concat();
+        assert_eq!(place(&key), covering(b"S", b"get"));
+        assert_eq!(place(b"no key"), covering(b"", b""));
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub mod key;
 mod limits;
 mod listener;
 mod log;
+pub mod mark;
 mod metrics;
 mod need;
 pub mod outcome;

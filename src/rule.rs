@@ -5,6 +5,7 @@ pub(crate) mod options;
 pub(crate) mod pattern;
 pub(crate) mod resolve;
 pub(crate) mod sessions;
+pub(crate) mod tagging;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,10 @@ use crate::call::{Returns, Said, Terms};
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
 use crate::key::Ignored;
+use crate::mark::Standing;
 use crate::wire::Protocol;
+
+use tagging::{Invalidation, Tagging};
 
 /// What holds for the calls of one method.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub(crate) struct Rule {
     pub timeout: Timeout,
     /// What answers when nothing else does.
     pub fallback: Option<Fallback>,
+    /// What its calls change of what is kept.
+    pub invalidation: Option<Arc<Invalidation>>,
 }
 
 /// Who says how long a whole call may take.
@@ -109,6 +115,8 @@ pub(crate) struct Caching {
     pub exception_stale_if_error: Duration,
     /// Bytes of the longest reply that is kept.
     pub reply_max: usize,
+    /// The tags of replies.
+    pub tagging: Tagging,
 }
 
 /// Where replies are kept.
@@ -178,8 +186,8 @@ pub(crate) enum Keeping {
 }
 
 impl Caching {
-    /// What `entry`, kept under `key`, may be used for at `now`. Both stale windows start where `ttl` ends.
-    pub(crate) fn judge(&self, entry: &Entry, key: &[u8], now: Millis) -> Freshness {
+    /// What `entry`, kept under `key`, may be used for at `now`, where marks leave so much of it. Both stale windows start where `ttl` ends.
+    pub(crate) fn judge(&self, entry: &Entry, key: &[u8], now: Millis, standing: Standing) -> Freshness {
         let age = now.since(entry.born);
         let (ttl, revalidate, error) = match entry.ending {
             Ending::Exception(_) if self.keeping(entry) != Keeping::Keep => return Freshness::Expired,
@@ -188,9 +196,15 @@ impl Caching {
                 (self.ttl_of(entry, key), self.stale_while_revalidate, self.stale_if_error)
             }
         };
-        if age < ttl {
+        let (fresh, revalidated) = match standing {
+            Standing::Clear => (ttl, ttl + revalidate),
+            // It is left what an outage allows.
+            Standing::Soft => (Duration::ZERO, Duration::ZERO),
+            Standing::Hard => return Freshness::Expired,
+        };
+        if age < fresh {
             Freshness::Fresh
-        } else if age < ttl + revalidate {
+        } else if age < revalidated {
             Freshness::StaleWhileRevalidate
         } else if age < ttl + error {
             Freshness::StaleIfError
@@ -281,16 +295,18 @@ mod tests {
             exception_ttl: Duration::from_secs(2),
             exception_stale_if_error: Duration::ZERO,
             reply_max: 100,
+            tagging: Tagging::default(),
         }
     }
 
     fn entry(ending: Ending) -> Entry {
-        Entry { born: Millis(1_000), ending, protocol: Protocol::Binary, body: Bytes::from_static(&[0]) }
+        Entry::new(Millis(1_000), ending, Protocol::Binary, Bytes::from_static(&[0]))
     }
 
     #[track_caller]
     fn check(caching: &Caching, ending: Ending, age: u64, expected: Freshness) {
-        assert_eq!(caching.judge(&entry(ending), b"key", Millis(1_000 + age)), expected, "at {age} ms");
+        let judged = caching.judge(&entry(ending), b"key", Millis(1_000 + age), Standing::Clear);
+        assert_eq!(judged, expected, "at {age} ms");
     }
 
     #[test]
@@ -323,6 +339,24 @@ mod tests {
         check(&stale, Ending::Exception(1), 32_000, Freshness::Expired);
         check(&stale, Ending::Exception(2), 0, Freshness::Expired);
         assert!(stale.yields(&entry(Ending::Exception(1))) && !stale.yields(&entry(Ending::Result)));
+    }
+
+    #[test]
+    fn what_is_marked_softly_answers_in_an_outage_alone_and_what_is_marked_hard_never() {
+        let judged = |caching: &Caching, ending, age: u64, standing| {
+            caching.judge(&entry(ending), b"key", Millis(1_000 + age), standing)
+        };
+        let soft = |age| judged(&caching(), Ending::Result, age, Standing::Soft);
+        assert_eq!(
+            [0, 12_000, 69_999, 70_000].map(soft),
+            [Freshness::StaleIfError, Freshness::StaleIfError, Freshness::StaleIfError, Freshness::Expired]
+        );
+        let short = Caching { stale_if_error: Duration::from_secs(1), ..caching() };
+        assert_eq!(judged(&short, Ending::Result, 12_000, Standing::Clear), Freshness::StaleWhileRevalidate);
+        assert_eq!(judged(&short, Ending::Result, 12_000, Standing::Soft), Freshness::Expired);
+        let never_stale = Caching { exception_ttl: Duration::ZERO, ..caching() };
+        assert_eq!(judged(&never_stale, Ending::Exception(1), 0, Standing::Soft), Freshness::Expired);
+        assert_eq!(judged(&caching(), Ending::Result, 0, Standing::Hard), Freshness::Expired);
     }
 
     #[test]

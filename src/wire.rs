@@ -5,6 +5,7 @@ pub mod detect;
 pub(crate) mod exception;
 pub mod inbound;
 pub mod message;
+pub mod pick;
 pub mod walk;
 
 use schemars::JsonSchema;

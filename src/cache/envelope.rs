@@ -1,7 +1,7 @@
 //! What lies under a key as bytes, for the shared tier.
 //!
 //! ```text
-//! 0   4   magic "LRD" and the format's version, 2
+//! 0   4   magic "LRD" and the format's version, 3
 //! 4   8   born: milliseconds since the Unix epoch, big-endian
 //! 12  1   0: an entry, 1: a tombstone
 //! 13  4   length of the header, big-endian
@@ -23,11 +23,12 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::Millis;
-use crate::entry::{Ending, Entry, Slot};
+use crate::entry::{Ending, Entry, Slot, TAGS_MAX, Tags};
+use crate::mark::Cover;
 use crate::wire::Protocol;
 
 /// The version of the format written and read here.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 /// The first four bytes of every envelope.
 pub const MAGIC: [u8; 4] = [b'L', b'R', b'D', FORMAT];
 /// The most bytes an envelope has. Far above any useful reply, far below what Redis would hand over (512 MiB).
@@ -54,7 +55,8 @@ pub fn encode(key: &[u8], slot: &Slot) -> Result<Vec<u8>, TooLarge> {
         Slot::Entry(entry) => {
             let body = u64::try_from(entry.body.len()).map_err(|_| TooLarge)?;
             let (ending, protocol) = (entry.ending.into(), entry.protocol.into());
-            (codec().serialize(&EntryHeader { ending, protocol, key, body }), &entry.body[..])
+            let tags = TagsField::from(&entry.tags);
+            (codec().serialize(&EntryHeader { ending, protocol, key, tags, body }), &entry.body[..])
         }
     };
     let header = header.map_err(|_| TooLarge)?;
@@ -104,7 +106,8 @@ pub fn decode(key: &[u8], envelope: &Bytes) -> Result<Slot, Unreadable> {
             }
             let (ending, protocol) = (header.ending.into(), header.protocol.into());
             let body = envelope.slice_ref(parts.after_header);
-            (Slot::Entry(Arc::new(Entry { born: parts.born, ending, protocol, body })), header.key)
+            let entry = Entry { tags: header.tags.into(), ..Entry::new(parts.born, ending, protocol, body) };
+            (Slot::Entry(Arc::new(entry)), header.key)
         }
         TOMBSTONE => {
             let header: TombstoneHeader<'_> = read(parts.header)?;
@@ -211,7 +214,27 @@ struct EntryHeader<'a> {
     protocol: ProtocolField,
     #[serde(borrow, with = "serde_bytes")]
     key: &'a [u8],
+    tags: TagsField,
     body: u64,
+}
+
+/// [`Tags`] as they are written.
+#[derive(Serialize, Deserialize)]
+struct TagsField {
+    made_by: u64,
+    covers: Vec<u128>,
+}
+
+impl From<&Tags> for TagsField {
+    fn from(tags: &Tags) -> Self {
+        Self { made_by: tags.made_by, covers: tags.covers.iter().map(|cover| cover.0).collect() }
+    }
+}
+
+impl From<TagsField> for Tags {
+    fn from(tags: TagsField) -> Self {
+        Self { made_by: tags.made_by, covers: tags.covers.into_iter().map(Cover).collect() }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -287,8 +310,8 @@ fn codec() -> impl Options {
 const FIXED: usize = HEAD + 4;
 /// Bytes after the body.
 const CHECKSUM: usize = 8;
-/// The most bytes a header has: the largest key, and the fields beside it.
-const MAX_HEADER: u64 = (MAX_KEY + 256) as u64;
+/// The most bytes a header has: the largest key, all tags that an entry may have, and the fields beside it.
+const MAX_HEADER: u64 = (MAX_KEY + TAGS_MAX * size_of::<u128>() + 256) as u64;
 
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,29 @@ impl Local {
         younger.unwrap_or(slot)
     }
 
+    /// Lets `visit` see every entry, and drops those that it says are of no use any more. What is put meanwhile it may not see. Others get
+    /// their turn in between.
+    pub async fn sweep(&self, mut is_useful: impl FnMut(&[u8], &Entry) -> bool) {
+        // Unlike a look for one key, this does not count as asking for it.
+        for (index, (key, slot)) in self.slots.iter().enumerate() {
+            match slot {
+                Slot::Entry(entry) if !is_useful(&key, &entry) => self.drop_entry(&key, &entry),
+                Slot::Entry(_) | Slot::Tombstone(_) => {}
+            }
+            if index % SWEPT_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Drops `entry` unless something else lies there by now.
+    fn drop_entry(&self, key: &Arc<[u8]>, entry: &Arc<Entry>) {
+        self.slots.entry(Arc::clone(key)).and_compute_with(|kept| match kept.map(moka::Entry::into_value) {
+            Some(Slot::Entry(kept)) if Arc::ptr_eq(&kept, entry) => Op::Remove,
+            Some(_) | None => Op::Nop,
+        });
+    }
+
     /// Slots held.
     pub fn count(&self) -> u64 {
         self.slots.run_pending_tasks();
@@ -76,6 +99,9 @@ impl Local {
     }
 }
 
+/// Entries that are seen before others get their turn.
+const SWEPT_AT_ONCE: usize = 512;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +114,7 @@ mod tests {
     fn of(born: u64, bytes: usize) -> Slot {
         let body = Bytes::from(vec![0; bytes]);
         let (born, ending, protocol) = (Millis(born), Ending::Result, Protocol::Binary);
-        Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
+        Slot::Entry(Arc::new(Entry::new(born, ending, protocol, body)))
     }
 
     fn born(born: u64) -> Slot {

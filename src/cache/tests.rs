@@ -44,7 +44,7 @@ fn gateway(shared: &Memory) -> Cache {
 
 fn of(born: u64, ending: Ending) -> Arc<Entry> {
     let body = Bytes::from(format!("born {born}"));
-    Arc::new(Entry { born: Millis(NOW + born), ending, protocol: Protocol::Binary, body })
+    Arc::new(Entry::new(Millis(NOW + born), ending, Protocol::Binary, body))
 }
 
 impl Cache {

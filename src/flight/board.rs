@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{Ask, Deserted, Flights};
+use crate::mark::Tick;
 use crate::need::{Demand, Need};
 
 /// What a flight brings, and what that means for the seat of a refresh.
@@ -38,6 +39,8 @@ pub(super) struct Board<T: Landing> {
     /// How many wait for it. Changed under the lock of its seat.
     pub(super) waiters: AtomicUsize,
     pub(super) deserted: Deserted,
+    /// The last mark before it began.
+    pub(super) tick: Tick,
     /// How much those who wait need it.
     demand: Demand,
     /// Bytes of its call that are counted as nobody's since its last caller was answered.
@@ -142,13 +145,14 @@ impl<T: Landing> Clone for Flight<T> {
 }
 
 impl<T: Landing> Board<T> {
-    fn new(Ask { deserted, need, .. }: Ask) -> Self {
+    fn new(Ask { deserted, need, tick, .. }: Ask) -> Self {
         Self {
             spare: OnceLock::new(),
             brought: OnceLock::new(),
             told: Notify::new(),
             waiters: AtomicUsize::new(0),
             deserted,
+            tick,
             demand: Demand::new(need),
             orphaned: OnceLock::new(),
             end: CancellationToken::new(),

@@ -29,7 +29,8 @@ fn at_most(flights_max: usize) -> Arc<Work> {
 const LONG: Duration = Duration::from_secs(60);
 
 /// Asks for what nothing else answers, of any flight that is under way.
-const ANY: Ask = Ask { oldest: LONG, deserted: Deserted::Lands, need: Need::Bare };
+const ANY: Ask =
+    Ask { oldest: LONG, deserted: Deserted::Lands, tick: Tick(0), since: Tick(0), need: Need::Bare };
 /// The same, of none that is under way.
 const OWN: Ask = Ask { oldest: Duration::ZERO, ..ANY };
 /// What it holds is as much as all that may go on without callers.
@@ -93,7 +94,7 @@ async fn a_failed_refresh_pauses_before_the_next() {
     let runs = Arc::new(AtomicUsize::new(0));
     let refresh = || {
         let runs = Arc::clone(&runs);
-        flights.refresh(b"k", |_, _| async move {
+        flights.refresh(b"k", Tick(0), |_, _| async move {
             runs.fetch_add(1, Ordering::Relaxed);
             Err(())
         });
@@ -111,7 +112,7 @@ async fn a_failed_refresh_pauses_before_the_next() {
 #[tokio::test(start_paused = true)]
 async fn a_call_flies_again_while_a_failed_refresh_pauses() {
     let flights = flights();
-    flights.refresh(b"k", |_, _| async { Err(()) });
+    flights.refresh(b"k", Tick(0), |_, _| async { Err(()) });
     tokio::task::yield_now().await;
     assert_eq!((flights.tasks(), flights.aloft()), (1, 0));
     let Joined::Led(again) = flights.join(&key("k"), ANY, never, |_| slow(Ok(7))) else { unreachable!() };
@@ -126,7 +127,7 @@ async fn only_a_refresh_that_failed_pauses() {
             unreachable!()
         };
         assert_eq!(call.land().await, Some(landing));
-        flights.refresh(b"k", |_, _| std::future::pending());
+        flights.refresh(b"k", Tick(0), |_, _| std::future::pending());
         assert_eq!(flights.aloft(), 1, "a refresh after {landing:?}");
     }
 }
@@ -134,7 +135,7 @@ async fn only_a_refresh_that_failed_pauses() {
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_fails_leaves_the_seat_to_the_younger_flight_that_took_it() {
     let flights = flights();
-    flights.refresh(b"k", |_, _| slow(Err(())));
+    flights.refresh(b"k", Tick(0), |_, _| slow(Err(())));
     tokio::time::sleep(Duration::from_millis(50)).await;
     let Joined::Led(younger) = flights.join(&key("k"), OWN, never, |_| slow(Ok(7))) else { unreachable!() };
     tokio::time::sleep(Duration::from_millis(75)).await;
@@ -151,7 +152,7 @@ async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
     let Joined::Led(hangs) = flights.join(&key("hangs"), ANY, never, |_| std::future::pending()) else {
         unreachable!()
     };
-    flights.refresh(b"pauses", |_, _| async { Err(()) });
+    flights.refresh(b"pauses", Tick(0), |_, _| async { Err(()) });
     tokio::task::yield_now().await;
     let began = Instant::now();
     assert_eq!((flights.tasks(), flights.ground(Duration::from_millis(500)).await), (3, 1));
@@ -240,7 +241,7 @@ async fn of_many_flights_those_give_way_that_are_needed_least() {
     };
     let refresh = |name: &str| {
         let before = flights.aloft();
-        flights.refresh(name.as_bytes(), |_, _| std::future::pending());
+        flights.refresh(name.as_bytes(), Tick(0), |_, _| std::future::pending());
         flights.aloft() > before
     };
     assert!(ask("a", Need::Spared) && refresh("b"));
@@ -255,7 +256,7 @@ async fn of_many_flights_those_give_way_that_are_needed_least() {
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_pauses_does_not_fly() {
     let flights = flights();
-    flights.refresh(b"k", |_, _| async { Err(()) });
+    flights.refresh(b"k", Tick(0), |_, _| async { Err(()) });
     tokio::task::yield_now().await;
     assert_eq!((flights.tasks(), flights.aloft()), (1, 0));
 }

@@ -39,7 +39,7 @@ impl Gateway {
         let Decision::Cache(cached) = &route.decision else { return true };
         now.since(entry.born) <= age
             || cached.keyed.key(call, &mut caller.scratch).is_ok()
-                && cached.keyed.caching.judge(entry, &caller.scratch.key, now) <= oldest
+                && cached.keyed.judge(entry, &caller.scratch.key, now, self.cache.marks()) <= oldest
                 && !self.cache.is_removed(&caller.scratch.key, entry.born)
     }
 }

@@ -14,10 +14,11 @@ use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
 use crate::fault::Fault;
 use crate::flight::{Flight, Landing};
+use crate::mark::{Seal, Tick};
 use crate::need::Need;
 use crate::outcome::Outcome;
-use crate::rule::{Caching, Freshness, Keeping, ending};
-use crate::wire::Protocol;
+use crate::rule::tagging::Said;
+use crate::rule::{Freshness, Keeping, ending};
 
 /// What a flight brought.
 pub(crate) type Landed = Result<(Arc<Entry>, Origin), Fault>;
@@ -66,11 +67,11 @@ impl Gateway {
         let Cached { keyed: Keyed { caching, .. }, asking } = cached;
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
-        if let Some(entry) = near.filter(|entry| self.freshness(caching, entry, key) == Freshness::Fresh) {
+        if let Some(entry) = near.filter(|entry| self.freshness(cached, entry, key) == Freshness::Fresh) {
             return Ok((entry, Origin::Local));
         }
         if let Some(entry) = self.cache.far(caching.tiers, key).await {
-            match self.freshness(caching, &entry, key) {
+            match self.freshness(cached, &entry, key) {
                 Freshness::Fresh => return Ok((entry, Origin::Shared)),
                 // Who has been answered with something stale wants what is fresh.
                 Freshness::StaleWhileRevalidate if flight.demand().need() != Need::Refresh => {
@@ -80,34 +81,44 @@ impl Gateway {
                 Freshness::Expired => {}
             }
         } else if let Some(entry) = self.cache.near(caching.tiers, key)
-            && self.freshness(caching, &entry, key) != Freshness::Expired
+            && self.freshness(cached, &entry, key) != Freshness::Expired
         {
             // There is nothing younger for which it would have to wait.
             flight.finds(entry);
         }
-        let born = self.clock.now();
+        let (since, born) = (self.cache.marks().latest(), self.clock.now());
         // What the look into the shared tier took is not taken from the backend's time.
         let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
         let asked = asking.backend().ask(question, asking.timeout).await;
         let answer = asked.map_err(|fault| asking.counts.met(fault))?;
-        Ok((self.learn(&answer, born, call.protocol, cached, key), Origin::Backend))
+        Ok((self.learn(call, &answer, (born, since), cached, key), Origin::Backend))
     }
 
     /// Keeps an answer as the rule says, or forgets what it proves wrong.
     fn learn(
         &self,
+        call: &Call,
         answer: &Answer,
-        born: Millis,
-        protocol: Protocol,
+        (born, since): (Millis, Tick),
         cached: &Cached,
         key: &[u8],
     ) -> Arc<Entry> {
-        let Cached { keyed: Keyed { caching, .. }, asking } = cached;
+        let Cached { keyed, asking } = cached;
+        let caching = &keyed.caching;
         let ending = ending(answer.said, asking.terms.returns);
         // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
         let body = Bytes::copy_from_slice(&answer.body);
-        let entry = Arc::new(Entry { born, ending: ending.unwrap_or(Ending::Empty), protocol, body });
+        let said = Said { protocol: call.protocol, call: &call.body, reply: Some(&body) };
+        let tags = caching.tagging.of(said);
+        let entry = Entry {
+            tags,
+            seal: Seal::new(since),
+            ..Entry::new(born, ending.unwrap_or(Ending::Empty), call.protocol, body)
+        };
+        let entry = Arc::new(entry);
         match ending.map(|_| caching.keeping(&entry)) {
+            // A write may have taken effect after it was asked.
+            Some(Keeping::Keep) if !self.is_settled(keyed, &entry, key) => {}
             Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
             Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born, asking.timeout),
             Some(Keeping::Leave) | None => {}
@@ -115,8 +126,12 @@ impl Gateway {
         entry
     }
 
-    fn freshness(&self, caching: &Caching, entry: &Entry, key: &[u8]) -> Freshness {
-        caching.judge(entry, key, self.clock.now())
+    fn freshness(&self, cached: &Cached, entry: &Entry, key: &[u8]) -> Freshness {
+        cached.keyed.judge(entry, key, self.clock.now(), self.cache.marks())
+    }
+
+    fn is_settled(&self, keyed: &Keyed, entry: &Entry, key: &[u8]) -> bool {
+        self.cache.marks().is_settled(keyed.covers(&entry.tags.covers, key), entry.born)
     }
 }
 

@@ -10,14 +10,18 @@ use super::caller::Scratch;
 use super::destination::{Destination, Destinations};
 use crate::backend::{Backend, Method, MethodOf, Question};
 use crate::call::{Answering, Call, CallRef, Repeat, Terms};
+use crate::clock::Millis;
+use crate::entry::Entry;
 use crate::key::canonical::Unkeyable;
-use crate::key::{Prefix, Scope, Spelling};
+use crate::key::{Prefix, Scope, Spelling, covering};
+use crate::mark::{Cover, Covers, Marks, Standing};
 use crate::metrics::{ListenerCounts, MethodCounts};
 use crate::need::Demand;
 use crate::rule::method::{Governed, Ruled};
 use crate::rule::pattern::Pattern;
 use crate::rule::sessions::{Leaves, Sessions};
-use crate::rule::{Action, Caching, Declaration, Fallback};
+use crate::rule::tagging::Invalidation;
+use crate::rule::{Action, Caching, Declaration, Fallback, Freshness};
 use crate::wire::Protocol;
 use crate::wire::message::{Kind, split_name};
 
@@ -43,7 +47,7 @@ pub(crate) enum Decision {
     /// They are answered from what is kept.
     Cache(Arc<Cached>),
     /// They go to a backend, and what would have been a hit is counted.
-    Observe(Keyed),
+    Observe(Box<Keyed>),
     /// They are no calls for a backend.
     Refuse,
 }
@@ -62,6 +66,8 @@ pub(crate) struct Cached {
 pub(crate) struct Keyed {
     /// What may be done with an entry.
     pub caching: Caching,
+    /// What covers all entries of the method.
+    covers: [Cover; 3],
     binary: Prefix,
     compact: Prefix,
 }
@@ -79,6 +85,8 @@ pub(crate) struct Asking {
     pub timeout: Option<Duration>,
     /// What answers when nothing else does.
     pub fallback: Option<Fallback>,
+    /// What the calls change of what is kept.
+    pub invalidation: Option<Arc<Invalidation>>,
     /// What is counted of the calls.
     pub counts: Arc<MethodCounts>,
 }
@@ -223,7 +231,9 @@ impl Route {
             Action::Pass => Decision::Pass,
             // Its answer is for its own connection, whatever its rule says.
             Action::Observe(_) | Action::Cache(_) if leaves == Leaves::Session => Decision::Pass,
-            Action::Observe(caching) => Decision::Observe(Keyed::new(named, backend.name(), caching)),
+            Action::Observe(caching) => {
+                Decision::Observe(Box::new(Keyed::new(named, backend.name(), caching)))
+            }
             Action::Cache(caching) => Decision::Cache(Arc::new(Cached {
                 keyed: Keyed::new(named, backend.name(), caching),
                 asking: Arc::new(asking.clone()),
@@ -279,7 +289,23 @@ impl Keyed {
             binary: prefix(Protocol::Binary),
             compact: prefix(Protocol::Compact),
             caching: caching.clone(),
+            covers: covering(service.as_bytes(), method.as_bytes()),
         }
+    }
+
+    /// All that may cover what is kept under `key` with these tags.
+    pub(crate) fn covers<'a>(&'a self, tags: &'a [Cover], key: &'a [u8]) -> Covers<'a> {
+        Covers { place: &self.covers, tags, key }
+    }
+
+    /// What `entry`, kept under `key`, may be used for at `now`: by its age and the marks that cover it.
+    #[inline]
+    pub(crate) fn judge(&self, entry: &Entry, key: &[u8], now: Millis, marks: &Marks) -> Freshness {
+        let marked = marks.standing(&entry.seal, self.covers(&entry.tags.covers, key));
+        // Who made its tags by other templates may have left out what a mark covers.
+        let knows = entry.tags.made_by == self.caching.tagging.made_by();
+        let standing = if knows { marked } else { marked.max(Standing::Soft) };
+        self.caching.judge(entry, key, now, standing)
     }
 
     /// Leaves the key of `call` in `scratch`.
@@ -304,6 +330,7 @@ impl Asking {
             method,
             timeout: ruled.rule.timeout.at(destination.backend.settings().timeout),
             fallback: ruled.rule.fallback.clone(),
+            invalidation: ruled.rule.invalidation.clone(),
             counts,
         }
     }

@@ -15,9 +15,11 @@ use crate::clock::Millis;
 use crate::entry::Entry;
 use crate::fault::Fault;
 use crate::flight::{Ask, Deserted, Joined, Waiter};
+use crate::mark::{Marks, Tick};
 use crate::need::Need;
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
+use crate::rule::tagging::Said;
 
 /// A call that no entry may answer at once.
 pub(super) struct Seeker {
@@ -62,11 +64,22 @@ impl Seeker {
         self.cached.keyed.caching.soft_timeout.map(|soft| self.since + soft)
     }
 
+    /// The last mark that covers what it asks for, as far as the call tells.
+    fn marked(&self, marks: &Marks) -> Tick {
+        let Self { call, cached, key, .. } = self;
+        let said = Said { protocol: call.protocol, call: &call.body, reply: None };
+        let tags = cached.keyed.caching.tagging.of(said);
+        marks.last(cached.keyed.covers(&tags.covers, key))
+    }
+
     /// What it asks for when it has waited so long behind another flight. One that began meanwhile is young enough.
-    fn ask(&self, waited: Duration) -> Ask {
+    fn ask(&self, waited: Duration, marks: &Marks) -> Ask {
+        let tick = marks.latest();
         Ask {
             oldest: self.cached.keyed.caching.ttl + waited,
             deserted: deserted(self.call.body.len()),
+            tick,
+            since: if tick == Tick::default() { tick } else { self.marked(marks) },
             need: if self.spare.is_some() { Need::Spared } else { Need::Bare },
         }
     }
@@ -80,7 +93,7 @@ impl Gateway {
         let mut waited = Duration::ZERO;
         loop {
             let awaits = |found: Option<&Arc<Entry>>| self.awaits(seeker, found);
-            let joined = self.flights.join(key, seeker.ask(waited), awaits, |flight| {
+            let joined = self.flights.join(key, seeker.ask(waited, self.cache.marks()), awaits, |flight| {
                 self.flight(call.clone(), cached, key, flight)
             });
             let older = match joined {
@@ -170,7 +183,7 @@ impl Gateway {
     async fn refreshed(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Arc<Entry> {
         let found = flight.found().await;
         let Seeker { cached, key, .. } = seeker;
-        match cached.keyed.caching.judge(&found, key, self.clock.now()) {
+        match cached.keyed.judge(&found, key, self.clock.now(), self.cache.marks()) {
             Freshness::Fresh | Freshness::StaleWhileRevalidate if !self.cache.is_removed(key, found.born) => {
                 found
             }
@@ -191,7 +204,7 @@ impl Gateway {
     fn youngest(&self, seeker: &Seeker, found: Option<Arc<Entry>>, now: Millis) -> Option<Arc<Entry>> {
         let Seeker { cached, key, spare, .. } = seeker;
         let servable = |entry: &Arc<Entry>| {
-            cached.keyed.caching.judge(entry, key, now) != Freshness::Expired
+            cached.keyed.judge(entry, key, now, self.cache.marks()) != Freshness::Expired
                 && !self.cache.is_removed(key, entry.born)
         };
         [spare.clone(), found].into_iter().flatten().filter(servable).max_by_key(|entry| entry.born)

@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::options::{Mode, Options, Tier};
 use super::pattern::{Methods, Pattern};
 use super::resolve::{Replies, Resolved, resolve_known};
+use super::tagging::template::Template;
+use super::tagging::{Invalidation, Tagging};
 use super::{Action, Caching, Declaration, Rule, Tiers, Timeout};
 use crate::call::{Answering, Repeat, Returns, Terms};
 use crate::idl::{Method, Schema};
@@ -149,7 +151,13 @@ fn rule(methods: Option<&Methods>, options: &Options, declared: Option<(&Schema,
         declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
         action,
         fallback: resolved.fallback,
+        invalidation: invalidation(options, resolved.invalidates),
     }
+}
+
+fn invalidation(options: &Options, templates: Vec<Template>) -> Option<Arc<Invalidation>> {
+    let settle = options.settle.duration();
+    (!templates.is_empty()).then(|| Arc::new(Invalidation { templates: templates.into(), settle }))
 }
 
 fn backend(options: &Options) -> Option<Arc<str>> {
@@ -187,6 +195,7 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
         exception_ttl: options.exception_time().duration(),
         exception_stale_if_error: options.exception_stale_if_error.duration(),
         reply_max: options.max_reply.length(),
+        tagging: Tagging::new(resolved.tags.clone()),
     }
 }
 

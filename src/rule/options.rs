@@ -44,6 +44,18 @@ pub(crate) struct Options {
     /// Where replies are kept.
     #[schemars(length(min = 1, max = 2))]
     pub tiers: Vec<Tier>,
+    /// Names that purges and `invalidates` know what is kept by, made of arguments and reply: `["user:{id}", "team:{reply.team_id}"]`.
+    /// Fields as in `ignore`; through lists, each element makes a tag of its own. `{name|lower}` folds a text to lower case.
+    #[schemars(length(max = 16))]
+    pub tags: Vec<String>,
+    /// The tags of what a call of this method changes: they answer only in an outage from its beginning on, and not at all once it has
+    /// succeeded. Only in a rule without `ttl`.
+    #[schemars(length(max = 16))]
+    pub invalidates: Vec<String>,
+    /// How long the effect of such a call may still spread among the service's replicas: what is asked meanwhile is not kept. It is also
+    /// how long a call may still take effect of which nobody knows whether it did.
+    #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
+    pub settle: Period,
     /// Whether the empty reply of a method that returns nothing is kept: of the calls that share it only one reaches the
     /// service. Only in a rule for one method.
     pub cache_void: bool,
@@ -127,6 +139,9 @@ impl Default for Options {
             mode: Mode::On,
             backend: None,
             tiers: vec![Tier::Local, Tier::Shared],
+            tags: Vec::new(),
+            invalidates: Vec::new(),
+            settle: Period::from_secs(1),
             cache_void: false,
             cache_exceptions: Vec::new(),
             exception_ttl: None,
@@ -155,6 +170,11 @@ impl Section for Options {
             (self.oneway && self.fallback.is_some(), "fallback", "a oneway method has no reply"),
             (self.oneway && self.cache_void, "cache_void", "a oneway method has no reply to keep"),
             (twice, "tiers", "one tier is listed twice"),
+            (
+                cached && !self.invalidates.is_empty(),
+                "invalidates",
+                "a call that changes something is not answered from what is kept: leave out this or ttl",
+            ),
         ];
         chosen(checks).collect()
     }
@@ -180,6 +200,7 @@ impl Section for Options {
                 "it is for replies that stale_if_error allows longer than stale_while_revalidate, and there are none",
             ),
             (!cached && self.ttl_jitter > 0.0, "ttl_jitter", "without ttl there is nothing to shorten"),
+            (!cached && !self.tags.is_empty(), "tags", "without ttl nothing is cached, so nothing has tags"),
             (!cached && self.cache_void, "cache_void", "without ttl nothing is cached"),
             (!cached && exceptions, "cache_exceptions", "without ttl nothing is cached"),
             (!cached && !self.ignore.is_empty(), "ignore", "without ttl there are no keys"),

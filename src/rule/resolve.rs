@@ -4,6 +4,7 @@ use crate::idl::value;
 use crate::idl::{Method, Schema, UnknownName};
 use crate::rule::Fallback;
 use crate::rule::options::Options;
+use crate::rule::tagging::template::{Hole, Side, Template};
 use crate::setting::{Finding, Nearest};
 use crate::wire::Protocol;
 
@@ -20,6 +21,10 @@ pub(crate) struct Resolved {
     pub fallback: Option<Fallback>,
     /// What a call of the method gets back.
     pub replies: Replies,
+    /// The tags of what is kept.
+    pub tags: Vec<Template>,
+    /// The tags of what its calls change.
+    pub invalidates: Vec<Template>,
 }
 
 /// What a call of a method gets back.
@@ -61,13 +66,20 @@ pub(crate) fn resolve_known(
     let mut keep = |option, result: Result<_, Finding>| {
         result.map_err(|finding| findings.push(Finding { option, ..finding })).ok()
     };
-    let ignore = options.ignore.iter().filter_map(|dotted| keep("ignore", path(dotted, method))).collect();
+    let ignore: Vec<_> =
+        options.ignore.iter().filter_map(|dotted| keep("ignore", path(dotted, method))).collect();
     let mut exceptions = |option, names: &[String]| -> Vec<i16> {
         let ids = names.iter().map(|name| exception(name, method).map(|id| vec![id]));
         ids.filter_map(|id| keep(option, id)).flatten().collect()
     };
     let cache_exceptions = exceptions("cache_exceptions", &options.cache_exceptions);
     let failure_exceptions = exceptions("failure_exceptions", &options.failure_exceptions);
+    let mut templates = |option, texts: &[String], ignore: &[Vec<i16>]| -> Vec<Template> {
+        let mut met = |finding| findings.push(Finding { option, ..finding });
+        texts.iter().filter_map(|text| template(text, method, ignore, &mut met)).collect()
+    };
+    let tags = templates("tags", &options.tags, &ignore);
+    let invalidates = templates("invalidates", &options.invalidates, &[]);
     let both = cache_exceptions.iter().find(|id| failure_exceptions.contains(id));
     if let Some(id) = both {
         let message =
@@ -79,13 +91,44 @@ pub(crate) fn resolve_known(
     });
     findings.extend(reply_fault(options, method));
     let replies = replies(options, method);
-    (Resolved { ignore, cache_exceptions, failure_exceptions, fallback, replies }, findings)
+    let resolved =
+        Resolved { ignore, cache_exceptions, failure_exceptions, fallback, replies, tags, invalidates };
+    (resolved, findings)
 }
 
 fn path(dotted: &str, method: Option<(&Schema, &Method)>) -> Result<Vec<i16>, Finding> {
     match method {
         Some((schema, method)) => method.path(schema, dotted).map_err(unknown),
         None => dotted.split('.').map(|step| id(step, dotted)).collect(),
+    }
+}
+
+/// The template that `text` writes. What this method does not have leaves a hole that nothing fills: its calls stand for all that might.
+fn template(
+    text: &str,
+    method: Option<(&Schema, &Method)>,
+    ignore: &[Vec<i16>],
+    met: &mut dyn FnMut(Finding),
+) -> Option<Template> {
+    let written = Template::parse(text).map_err(|fault| met(Finding::new("", fault))).ok()?;
+    let template = written.resolve(|side, dotted| field(side, dotted, method).map_err(&mut *met).ok());
+    let is_left_out = |hole: &Hole<Vec<i16>>| {
+        hole.side == Side::Call && ignore.iter().any(|path| hole.path.starts_with(path))
+    };
+    if template.holes().any(is_left_out) {
+        let why = "calls that share a reply may differ in it";
+        met(Finding::new("", format!("{text:?} has a field that ignore leaves out of the key: {why}")));
+    }
+    Some(template)
+}
+
+fn field(side: Side, dotted: &str, method: Option<(&Schema, &Method)>) -> Result<Vec<i16>, Finding> {
+    match (method, side) {
+        (Some((schema, method)), Side::Call) => method.path_to_scalars(schema, dotted).map_err(unknown),
+        (Some((schema, method)), Side::Reply) => method.path_in_reply(schema, dotted).map_err(unknown),
+        (None, Side::Call) => path(dotted, None),
+        (None, Side::Reply) if dotted.is_empty() => Ok(vec![0]),
+        (None, Side::Reply) => Ok([vec![0], path(dotted, None)?].concat()),
     }
 }
 
@@ -110,7 +153,7 @@ fn unknown(error: UnknownName) -> Finding {
     let text = error.to_string();
     let nearest = match error {
         UnknownName::Field { nearest, .. } | UnknownName::Exception { nearest, .. } => nearest,
-        UnknownName::NoFields { .. } => Nearest::default(),
+        UnknownName::NoFields { .. } | UnknownName::NoScalar { .. } => Nearest::default(),
     };
     let message = text.strip_suffix(&nearest.to_string()).unwrap_or(&text).to_owned();
     Finding::new("", message).suggesting(nearest)

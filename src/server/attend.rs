@@ -1,4 +1,4 @@
-//! What backends do by themselves, and the watch for their outages: from when they are in force until nobody may ask them any more.
+//! What backends and the cache do by themselves, and the watch for their outages: from when they are in force until nobody may ask them any more.
 
 use std::sync::Arc;
 
@@ -8,9 +8,11 @@ use crate::config::Config;
 use crate::gateway::destination::Destination;
 
 impl Parts {
-    /// Attends to all backends.
+    /// Attends to all backends and to the cache.
     pub(super) fn start(self: &Arc<Self>) {
         self.backends.all().values().for_each(|destination| self.attend(destination));
+        let (cache, stop) = (Arc::clone(&self.cache), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(cache.attend()).await });
     }
 
     /// Puts another configuration in force, and attends to the backends that are new.

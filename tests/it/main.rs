@@ -40,6 +40,8 @@ mod faults;
 mod shared;
 // What was proved wrong, and older calls that do not know.
 mod removal;
+// What writes change of what is kept.
+mod invalidating;
 // What becomes of calls that make the gateway itself panic.
 mod panics;
 // What no client may do, and what it gets for trying.

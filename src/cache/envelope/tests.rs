@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::entry::Tags;
+use crate::mark::Cover;
 
 fn slots() -> impl Strategy<Value = Slot> {
     let endings =
@@ -13,7 +15,7 @@ fn slots() -> impl Strategy<Value = Slot> {
     let entries = (births(), endings, protocols, bodies);
     prop_oneof![
         3 => entries.prop_map(|(born, ending, protocol, body)| {
-            Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
+            Slot::Entry(Arc::new(Entry::new(born, ending, protocol, body)))
         }),
         1 => births().prop_map(Slot::Tombstone),
     ]
@@ -24,12 +26,9 @@ fn keys() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn sample() -> Entry {
-    Entry {
-        born: Millis(1_700_000_000_123),
-        ending: Ending::Exception(2),
-        protocol: Protocol::Compact,
-        body: Bytes::from_static(b"reply"),
-    }
+    let tags = Tags { made_by: 7, covers: [Cover(1), Cover(u128::MAX)].into() };
+    let body = Bytes::from_static(b"reply");
+    Entry { tags, ..Entry::new(Millis(1_700_000_000_123), Ending::Exception(2), Protocol::Compact, body) }
 }
 
 fn encoded(key: &[u8], entry: Entry) -> Result<Vec<u8>, TooLarge> {
@@ -90,6 +89,10 @@ fn the_format_is_as_described() {
         &1_u32.to_le_bytes(),
         &3_u64.to_le_bytes(),
         b"key",
+        &7_u64.to_le_bytes(),
+        &2_u64.to_le_bytes(),
+        &1_u128.to_le_bytes(),
+        &u128::MAX.to_le_bytes(),
         &5_u64.to_le_bytes(),
     ]
     .concat();

@@ -170,7 +170,7 @@ mod tests {
     fn born(millis: u64) -> Slot {
         let (born, body) = (Millis(millis), Bytes::from(format!("born {millis}")));
         let (ending, protocol) = (Ending::Result, Protocol::Binary);
-        Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
+        Slot::Entry(Arc::new(Entry::new(born, ending, protocol, body)))
     }
 
     impl Memory {

@@ -183,7 +183,7 @@ async fn what_is_too_large_is_not_written() {
     let store = gateway(&server).await;
     let body = Bytes::from(vec![0; MAX_ENVELOPE]);
     let (born, ending, protocol) = (Millis(NOW), Ending::Result, Protocol::Binary);
-    let large = Slot::Entry(Arc::new(Entry { born, ending, protocol, body }));
+    let large = Slot::Entry(Arc::new(Entry::new(born, ending, protocol, body)));
     assert_eq!(store.keeps(large).await, Write::TooLarge);
 }
 
@@ -227,7 +227,7 @@ fn a_redis_key_tells_prefix_format_and_hash() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let store = runtime.block_on(async { store(Settings::from_url("redis://127.0.0.1:1").unwrap()) });
     let key = store.redis_key(KEY);
-    let hash = key.strip_prefix("larder:2:").unwrap();
+    let hash = key.strip_prefix("larder:3:").unwrap();
     assert!(hash.len() == 32 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()), "{key}");
 }
 
@@ -260,7 +260,7 @@ fn store(settings: Settings) -> Redis {
 fn born(millis: u64) -> Slot {
     let (born, body) = (Millis(millis), Bytes::from(format!("born {millis}")));
     let (ending, protocol) = (Ending::Result, Protocol::Binary);
-    Slot::Entry(Arc::new(Entry { born, ending, protocol, body }))
+    Slot::Entry(Arc::new(Entry::new(born, ending, protocol, body)))
 }
 
 async fn until(what: &str, holds: impl Fn() -> bool) {
