@@ -211,6 +211,13 @@ impl<T: Landing> Flights<T> {
         }
     }
 
+    /// What the flight for `key` has found on its way, also if it has failed and pauses.
+    pub(crate) fn found(&self, key: &[u8]) -> Option<T::Spare> {
+        let seats = self.seats(key);
+        let (Stage::Flying(flight) | Stage::Paused(flight)) = &seats.get(key)?.stage;
+        flight.board.spare().cloned()
+    }
+
     /// The flight that `work` is from now on, unless too many are under way.
     fn take_off<F>(
         self: &Arc<Self>,
@@ -237,7 +244,7 @@ impl<T: Landing> Flights<T> {
             drop(aloft);
             let Some(brought) = flown.flatten() else { return };
             // The seat is free before anybody is told: a call that is made once a reply is known must not join its flight.
-            let pauses = ask.need == Need::Refresh && brought.failed() && leave.pause();
+            let pauses = leave.flight.refreshes(ask) && brought.failed() && leave.pause();
             if !pauses {
                 leave.free();
             }
@@ -329,6 +336,11 @@ impl<T: Landing> Drop for Leave<T> {
 }
 
 impl<T: Landing> Flight<T> {
+    /// Whether it was begun as a refresh by who asked so, or is one by what it found.
+    fn refreshes(&self, ask: Ask) -> bool {
+        ask.need.min(self.demand().need()) == Need::Refresh
+    }
+
     /// Frees its seat, unless a younger flight has taken it.
     fn free(&self, key: &[u8], seats: &mut Seats<T>) {
         if seats.get(key).is_some_and(|seat| seat.holds(self)) {

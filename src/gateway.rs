@@ -31,7 +31,7 @@ use crate::rule::Freshness;
 
 use caller::{Caller, Scratch};
 use effect::Effect;
-use fetch::{Landed, Origin};
+use fetch::Landed;
 use guard::guarded;
 use observed::Observed;
 use reply::Reply;
@@ -138,8 +138,14 @@ impl Gateway {
         Turn::Later(seeker.call.clone(), Box::pin(Arc::clone(self).seek(seeker)))
     }
 
-    /// Sentences 4 and 5 of the promise.
+    /// Sentences 4 and 5 of the promise, and 3 where no entry is held here.
     async fn seek(self: Arc<Self>, seeker: Seeker) -> Reply {
+        // 3. Whoever refreshes a key has found what answers meanwhile.
+        if let Some(entry) =
+            self.flights.found(&seeker.key).and_then(|found| self.revalidated(&seeker, found))
+        {
+            return Reply::kept(entry, Outcome::Stale, self.clock.now());
+        }
         // 4. The flight outlives this caller: a client that hangs up harms nobody who waits. Of large calls none flies for nobody.
         let (flight, outcome) = match self.join(&seeker).await {
             Ok(joined) => joined,
@@ -147,12 +153,6 @@ impl Gateway {
         };
         match self.wait(&seeker, flight).await {
             Ok(Found { entry, origin, spare }) => {
-                if origin == Origin::SharedStale {
-                    let Seeker { call, cached, key, .. } = &seeker;
-                    let tick = self.cache.marks().latest();
-                    self.flights
-                        .refresh(key, tick, |key, flight| self.flight(call.clone(), cached, key, flight));
-                }
                 Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare)
             }
             // 5. Nobody who has an old entry waits for a backend that turns out to be down, or longer than the rule says.

@@ -45,9 +45,9 @@ impl Demand {
         }
     }
 
-    /// Something was found that may answer instead.
-    pub(crate) fn spare(&self) {
-        self.need.fetch_min(SPARED, Ordering::AcqRel);
+    /// Something was found by which all who wait need it no more than this.
+    pub(crate) fn shrink(&self, need: Need) {
+        self.need.fetch_min(need as u8, Ordering::AcqRel);
     }
 
     /// Waits until it is more than `need`.
@@ -81,10 +81,10 @@ mod tests {
         assert_eq!(demand.need(), Need::Bare);
         demand.grow(Need::Spared);
         assert_eq!(demand.need(), Need::Bare);
-        demand.spare();
+        demand.shrink(Need::Spared);
         assert_eq!(demand.need(), Need::Spared);
         let refresh = Demand::new(Need::Refresh);
-        refresh.spare();
+        refresh.shrink(Need::Spared);
         assert_eq!(refresh.need(), Need::Refresh);
     }
 }

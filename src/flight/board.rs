@@ -129,10 +129,11 @@ impl<T: Landing> Flight<T> {
         &self.board.demand
     }
 
-    /// Tells those who wait what may answer if nothing is brought, or too late. What was told first stays.
-    pub(crate) fn finds(&self, spare: T::Spare) {
+    /// Tells those who wait what may answer if nothing is brought, or too late, and so how much they need it from now on. What was told
+    /// first stays.
+    pub(crate) fn finds(&self, spare: T::Spare, need: Need) {
         if self.board.spare.set(spare).is_ok() {
-            self.board.demand.spare();
+            self.board.demand.shrink(need);
             self.board.told.notify_waiters();
         }
     }

@@ -204,8 +204,8 @@ async fn what_a_flight_finds_on_its_way_is_told_to_all_who_wait_before_it_lands(
     let flights = flights();
     let work = |flight: Flight<_>| async move {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        flight.finds(3);
-        flight.finds(4);
+        flight.finds(3, Need::Spared);
+        flight.finds(4, Need::Spared);
         slow(Ok(7)).await
     };
     let Joined::Led(first) = flights.join(&key("k"), ANY, never, work) else { unreachable!() };
@@ -223,7 +223,7 @@ async fn what_a_flight_finds_on_its_way_is_told_to_all_who_wait_before_it_lands(
 async fn an_older_flight_is_waited_for_by_who_says_so() {
     let flights = flights();
     drop(flights.join(&key("k"), ANY, never, |flight| {
-        flight.finds(3);
+        flight.finds(3, Need::Spared);
         slow(Ok(7))
     }));
     let said = |found: Option<&u32>| found == Some(&3);

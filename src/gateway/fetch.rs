@@ -28,10 +28,8 @@ pub(crate) type Landed = Result<(Arc<Entry>, Origin), Fault>;
 pub(crate) enum Origin {
     /// In the local tier: a flight before had just landed.
     Local,
-    /// In the shared tier, fresh.
+    /// In the shared tier.
     Shared,
-    /// In the shared tier, to be refreshed.
-    SharedStale,
     /// At a backend.
     Backend,
 }
@@ -73,18 +71,16 @@ impl Gateway {
         if let Some(entry) = self.cache.far(caching.tiers, key).await {
             match self.freshness(cached, &entry, key) {
                 Freshness::Fresh => return Ok((entry, Origin::Shared)),
-                // Who has been answered with something stale wants what is fresh.
-                Freshness::StaleWhileRevalidate if flight.demand().need() != Need::Refresh => {
-                    return Ok((entry, Origin::SharedStale));
-                }
-                Freshness::StaleWhileRevalidate | Freshness::StaleIfError => flight.finds(entry),
+                // It answers all who wait, and this is its refresh from here on.
+                Freshness::StaleWhileRevalidate => flight.finds(entry, Need::Refresh),
+                Freshness::StaleIfError => flight.finds(entry, Need::Spared),
                 Freshness::Expired => {}
             }
         } else if let Some(entry) = self.cache.near(caching.tiers, key)
             && self.freshness(cached, &entry, key) != Freshness::Expired
         {
             // There is nothing younger for which it would have to wait.
-            flight.finds(entry);
+            flight.finds(entry, Need::Spared);
         }
         let (since, born) = (self.cache.marks().latest(), self.clock.now());
         // What the look into the shared tier took is not taken from the backend's time.
@@ -141,7 +137,6 @@ impl Origin {
         match self {
             Self::Local => Outcome::HitLocal,
             Self::Shared => Outcome::HitShared,
-            Self::SharedStale => Outcome::Stale,
             Self::Backend => asked,
         }
     }

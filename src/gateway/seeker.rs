@@ -182,16 +182,18 @@ impl Gateway {
     /// The stale entry of the shared tier that the flight refreshes: it answers meanwhile. Does not end where there is none.
     async fn refreshed(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Arc<Entry> {
         let found = flight.found().await;
-        let Seeker { cached, key, .. } = seeker;
-        match cached.keyed.judge(&found, key, self.clock.now(), self.cache.marks()) {
-            Freshness::Fresh | Freshness::StaleWhileRevalidate if !self.cache.is_removed(key, found.born) => {
-                found
-            }
-            Freshness::Fresh
-            | Freshness::StaleWhileRevalidate
-            | Freshness::StaleIfError
-            | Freshness::Expired => pending().await,
+        match self.revalidated(seeker, found) {
+            Some(found) => found,
+            None => pending().await,
         }
+    }
+
+    /// What a flight has found, if it may answer while that flight refreshes it.
+    pub(super) fn revalidated(&self, seeker: &Seeker, found: Arc<Entry>) -> Option<Arc<Entry>> {
+        let Seeker { cached, key, .. } = seeker;
+        let freshness = cached.keyed.judge(&found, key, self.clock.now(), self.cache.marks());
+        let answers = freshness <= Freshness::StaleWhileRevalidate && !self.cache.is_removed(key, found.born);
+        answers.then_some(found)
     }
 
     /// Whether a flight that is too old to be shared is waited for all the same: by who has an old entry that will answer soon.

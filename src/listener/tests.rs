@@ -6,6 +6,7 @@ mod excepted;
 mod fence;
 mod knowing;
 mod memory;
+mod revalidating;
 mod routing;
 mod time;
 mod waiting;

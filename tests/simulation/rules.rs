@@ -90,6 +90,11 @@ impl Rule {
         self.ttl.unwrap_or(0) + self.revalidate
     }
 
+    /// Up to which age a result answers at once for certain.
+    pub(crate) fn well_least(&self) -> Ms {
+        self.well() - self.shortened()
+    }
+
     /// How old a result may be that answers in place of a fault.
     pub(crate) fn outage(&self) -> Ms {
         self.ttl.unwrap_or(0) + self.error.max(self.revalidate)
@@ -97,7 +102,12 @@ impl Rule {
 
     /// Up to which age a result answers in place of a fault for certain.
     pub(crate) fn outage_least(&self) -> Ms {
-        self.outage() - self.ttl.unwrap_or(0) * self.jitter / 100
+        self.outage() - self.shortened()
+    }
+
+    /// By how much jitter may shorten a ttl.
+    fn shortened(&self) -> Ms {
+        self.ttl.unwrap_or(0) * self.jitter / 100
     }
 
     /// How old a kept exception may be that answers in place of a fault.

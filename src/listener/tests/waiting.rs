@@ -234,22 +234,3 @@ async fn when_many_flights_are_under_way_old_entries_answer_at_once_and_the_rest
     assert_eq!((began.elapsed(), outcomes(&world, "S.once", "stale_if_error")), (Duration::ZERO, 1.0));
     assert_eq!(world.metric("larder_faults_total{listener=\"it\",method=\"S.hang\",fault=\"crowded\"}"), 1.0);
 }
-
-#[tokio::test(start_paused = true)]
-async fn what_a_refresh_found_in_the_shared_tier_answers_while_it_is_refreshed() {
-    let rules =
-        "[rules.'S.wait']\nttl = '1s'\nstale_while_revalidate = '60s'\ntimeout = '30s'\ntiers = ['shared']";
-    let world = World::new(Given { rules, store: shared(), ..Given::default() }).await;
-    let [mut first, mut second] = [world.client().await, world.client().await];
-    first.call(&[("wait", 500)]).await;
-    assert_eq!(first.reply().await, Some((1, Kind::Reply, 1)));
-    pass(2_000).await;
-    let began = Instant::now();
-    first.call(&[("wait", 500)]).await;
-    assert_eq!(first.reply().await, Some((1, Kind::Reply, 1)));
-    pass(10).await;
-    second.call(&[("wait", 500)]).await;
-    assert_eq!(second.reply().await, Some((1, Kind::Reply, 1)));
-    assert_eq!(began.elapsed(), Duration::from_millis(10));
-    assert_eq!((outcomes(&world, "S.wait", "stale"), world.heard().len()), (2.0, 2));
-}

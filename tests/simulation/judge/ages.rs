@@ -154,6 +154,14 @@ pub(super) fn is_kept(record: &Record<'_>, rule: &Rule, size: usize) -> bool {
     is_roomy(record) && size < rule.reply_max && matches!(rule.tiers, Tiers::Local | Tiers::Both)
 }
 
+/// Whether a result of this size, read by then, is in the shared tier alone for certain, and found there within its time.
+pub(super) fn is_shared(record: &Record<'_>, rule: &Rule, size: usize, read: Moment, asked: Moment) -> bool {
+    let finds = |state: &TierState| matches!(state, TierState::Up(delay) if *delay < TIER_MS);
+    let certain =
+        record.world.tier.as_ref().is_some_and(|tier| tier.changes.iter().all(|(_, state)| finds(state)));
+    rule.tiers == Tiers::Shared && certain && size < rule.reply_max && read + TIER_WRITES < asked
+}
+
 /// Whether the local tier drops nothing for want of room.
 fn is_roomy(record: &Record<'_>) -> bool {
     record.world.limits.local_capacity > 8 << 20
@@ -181,5 +189,7 @@ pub(super) fn led_at(record: &Record<'_>, attempt: &Attempt) -> Option<Moment> {
 const ONE_MS: Moment = 1_000;
 /// Longer than any write to the shared tier takes.
 const TIER_WRITES: Moment = 100_000;
+/// How long a look into the shared tier may take, in milliseconds.
+pub(super) const TIER_MS: Ms = 50;
 /// What a flight brought in the same moment as a call came may have been here or not.
 const HERE: Moment = 0;

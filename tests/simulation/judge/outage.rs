@@ -1,6 +1,6 @@
 //! Whether what was answered before is answered in an outage.
 
-use super::ages::{is_kept, led_at, unchanged};
+use super::ages::{is_kept, is_shared, led_at, unchanged};
 use super::record::{Attempt, Call, Record, Reply};
 use super::replies::is_silent;
 use super::{Complaint, Sentence};
@@ -15,7 +15,9 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
             if !allows_stale(record, call, reply, arrived) {
                 continue;
             }
-            if let Some(attempt) = known(record, call, arrived, reply.written, line.gateway) {
+            let when =
+                Known { arrived, until: reply.written, gateway: line.gateway, windows: Windows::Outage };
+            if let Some(attempt) = known(record, call, when) {
                 let why = format!(
                     "call {} gets {:?}, though call {} was answered within the window",
                     call.asked.call, reply.content, attempt.asked.call
@@ -48,14 +50,27 @@ fn allows_stale(record: &Record<'_>, call: &Call, reply: &Reply, arrived: Moment
     }
 }
 
+/// What is looked for: something that was known when a call arrived, and may answer it by these windows until some moment.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    pub(super) arrived: Moment,
+    pub(super) until: Moment,
+    pub(super) gateway: usize,
+    pub(super) windows: Windows,
+}
+
+/// The windows in which an entry answers.
+#[derive(Clone, Copy)]
+pub(super) enum Windows {
+    /// At once, whatever backends do.
+    Well,
+    /// In place of a fault.
+    Outage,
+}
+
 /// What was kept for the same key that the gateway had when a call arrived, and must still have had at a later moment.
-pub(super) fn known<'a>(
-    record: &'a Record<'_>,
-    call: &Call,
-    arrived: Moment,
-    until: Moment,
-    gateway: usize,
-) -> Option<&'a Attempt> {
+pub(super) fn known<'a>(record: &'a Record<'_>, call: &Call, when: Known) -> Option<&'a Attempt> {
+    let Known { arrived, until, gateway, windows } = when;
     // What another gateway learnt is known here where they share a tier.
     let alike = record.attempts.values().filter(|attempt| attempt.asked.asks_as(&call.asked));
     let read = |attempt: &Attempt| attempt.answer.as_ref().and_then(|answer| answer.read);
@@ -64,14 +79,15 @@ pub(super) fn known<'a>(
     let kept = |attempt: &&Attempt| attempt.gateway == gateway && attempt.kind == Kind::Call;
     attempts.iter().copied().filter(kept).find(|attempt| {
         let Some(answer) = attempt.answer.as_ref().filter(|answer| answer.honest) else { return false };
-        if answer.read.is_none_or(|read| read >= arrived) {
-            return false;
-        }
+        let Some(here) = answer.read.filter(|read| *read < arrived) else { return false };
         let Some(born) = led_at(record, attempt) else { return false };
         let Some(rule) = unchanged(record, &call.asked, born, until) else { return false };
-        let window = match &answer.content {
-            Content::Result { .. } => rule.outage_least(),
-            Content::Declared { id, .. } if rule.kept_exceptions.contains(id) => rule.exception_outage(),
+        let window = match (&answer.content, windows) {
+            (Content::Result { .. }, Windows::Outage) => rule.outage_least(),
+            (Content::Result { .. }, Windows::Well) => rule.well_least(),
+            (Content::Declared { id, .. }, _) if !rule.kept_exceptions.contains(id) => return false,
+            (Content::Declared { .. }, Windows::Outage) => rule.exception_outage(),
+            (Content::Declared { .. }, Windows::Well) => rule.exception_ttl,
             _ => return false,
         };
         let in_window = born + window * 1000 > until + ONE_MS;
@@ -85,7 +101,9 @@ pub(super) fn known<'a>(
             let replaces = other.answer.as_ref().is_some_and(|answer| replaces(&answer.content));
             replaces && read(other).is_none_or(|read| read + LATE >= born) && other.sent <= until
         });
-        in_window && !doubtful && is_kept(record, rule, answer.size)
+        let is_there =
+            is_kept(record, rule, answer.size) || is_shared(record, rule, answer.size, here, arrived);
+        in_window && !doubtful && is_there
     })
 }
 
