@@ -1,7 +1,9 @@
 //! The decision: what answers a call.
 
 mod again;
+pub(crate) mod asking;
 mod backing;
+mod backup;
 pub(crate) mod caller;
 pub(crate) mod destination;
 mod effect;
@@ -25,18 +27,19 @@ use crate::clock::{Clock, Millis};
 use crate::flight::Flights;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
-use crate::need::{Demand, Need};
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
 
+use asking::Asking;
+use backup::Asked;
 use caller::{Caller, Scratch};
 use effect::Effect;
 use fetch::Landed;
 use guard::guarded;
 use observed::Observed;
 use reply::Reply;
-use route::{Asking, Cached, Decision, Keyed, Route, Routes};
-use seeker::{Found, Seeker};
+use route::{Cached, Decision, Keyed, Route, Routes};
+use seeker::{Found, Instead, Seeker};
 
 /// What stands between the clients of one listener and their backends.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ impl Gateway {
     /// 2. A fresh entry answers at once.
     /// 3. A stale entry answers at once too, while one call refreshes it.
     /// 4. Otherwise one call asks a backend, and all who ask the same meanwhile share its reply.
-    /// 5. If that fails, an old entry answers where the rule allows it; else the rule's fallback; else the fault does.
+    /// 5. If that fails, an old entry answers where the rule allows it; else the rule's backup; else its fallback; else the fault does.
     pub(crate) fn answer(
         self: &Arc<Self>,
         call: &CallRef<'_>,
@@ -125,7 +128,7 @@ impl Gateway {
                 }
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
                 Freshness::StaleIfError
-                    if cached.asking.is_out(call.header.name) && !caching.yields(&entry) =>
+                    if cached.asking.stale_is_next(call.header.name) && !caching.yields(&entry) =>
                 {
                     self.refresh(call, cached, key);
                     return Turn::Now(Reply::for_the_outage(entry, &cached.asking, now));
@@ -146,18 +149,19 @@ impl Gateway {
         {
             return Reply::kept(entry, Outcome::Stale, self.clock.now());
         }
-        // 4. The flight outlives this caller: a client that hangs up harms nobody who waits. Of large calls none flies for nobody.
-        let (flight, outcome) = match self.join(&seeker).await {
-            Ok(joined) => joined,
-            Err(reply) => return reply,
-        };
-        match self.wait(&seeker, flight).await {
-            Ok(Found { entry, origin, spare }) => {
-                Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare)
-            }
+        match self.fly(&seeker).await {
+            Ok(reply) => reply,
             // 5. Nobody who has an old entry waits for a backend that turns out to be down, or longer than the rule says.
-            Err(reply) => reply,
+            Err(Instead::Reply(reply)) => reply,
+            Err(Instead::Failed(failed)) => self.instead(&seeker, failed).await,
         }
+    }
+
+    /// 4. The flight outlives this caller: a client that hangs up harms nobody who waits. Of large calls none flies for nobody.
+    async fn fly(self: &Arc<Self>, seeker: &Seeker) -> Result<Reply, Instead> {
+        let (flight, outcome) = self.join(seeker).await?;
+        let Found { entry, origin, spare } = self.wait(seeker, flight).await?;
+        Ok(Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare))
     }
 
     /// Refreshes `key` unless that is under way, or no endpoint would be asked: an outage costs no flight per stale key.
@@ -196,20 +200,21 @@ impl Gateway {
         let taken = call.clone();
         let effects = asking.invalidation.is_some().then(|| Arc::clone(self));
         let reply = Box::pin(async move {
-            let Asking { timeout, fallback, counts, .. } = &*asking;
-            let demand = Demand::new(Need::Bare);
-            let question = asking.question(&call, &demand);
+            let Asking { fallback, counts, .. } = &*asking;
             let effect = effects.and_then(|gateway| Effect::attempt(&gateway, &asking, &call));
             // Pinned where it lies: whoever takes it copies a pointer.
-            let asked = pin!(session.ask(asking.backend(), question, *timeout, place));
+            let asked = pin!(asking.ask(&session, &call, place));
             let asked = guarded(counts, asked).await;
             let asked = asked.and_then(|asked| asked.map_err(|fault| counts.met(fault)));
             if let Some(effect) = effect {
-                effect.ended(&asked);
+                effect.ended(asked.as_ref().map(|asked| asked.answer.as_ref()));
             }
             match asked {
-                Ok(Some(answer)) => Reply::passed(answer.body, outcome),
-                Ok(None) => Reply::silence(None),
+                Ok(Asked { answer: Some(answer), fault: None }) => Reply::passed(answer.body, outcome),
+                Ok(Asked { answer: Some(answer), fault: Some(fault) }) => {
+                    Reply::passed(answer.body, outcome).by_backup().because(fault)
+                }
+                Ok(Asked { answer: None, .. }) => Reply::silence(None),
                 Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),
                 Err(fault) => Reply::last(fault, fallback.as_ref(), call.protocol),
             }

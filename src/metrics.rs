@@ -21,7 +21,7 @@ use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::outcome::Outcome;
 
-pub(crate) use coverage::{Backing, Coverage, Covered, HORIZONS};
+pub(crate) use coverage::{Backing, Coverage, Covered, FallsBack, HORIZONS};
 pub(crate) use outage::OutageSums;
 pub(crate) use recent::Window;
 pub(crate) use traffic::Traffic;
@@ -181,12 +181,17 @@ impl ListenerCounts {
         &self.listener
     }
 
-    /// The handles of one method, or of all methods under one label, whose rule has a fallback or none, and whose calls are for the
-    /// backend of this traffic.
-    pub(crate) fn method(&self, method: Arc<str>, fallback: bool, traffic: &Arc<Traffic>) -> MethodCounts {
+    /// The handles of one method, or of all methods under one label, whose rule falls back on this, and whose calls are for the backend of
+    /// this traffic.
+    pub(crate) fn method(
+        &self,
+        method: Arc<str>,
+        falls_back: FallsBack,
+        traffic: &Arc<Traffic>,
+    ) -> MethodCounts {
         let place = (Arc::clone(&traffic.backend), Arc::clone(&method));
         let coverage = Arc::clone(self.coverages().entry(place).or_default());
-        coverage.falls_back(fallback);
+        coverage.falls_back(falls_back);
         MethodCounts {
             coverage,
             families: self.families.clone(),

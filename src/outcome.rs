@@ -18,6 +18,8 @@ pub enum Outcome {
     StaleIfError,
     /// A backend was slow, and an old entry answered before it did.
     StaleIfSlow,
+    /// A backend failed, and the rule's backup answered this call or another that had asked the same.
+    Backup,
     /// A backend failed, and the rule's fallback answered.
     Fallback,
     /// No rule caches the call: it went to a backend.
@@ -36,7 +38,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All there are, in their order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::HitLocal,
         Self::HitShared,
         Self::Stale,
@@ -44,6 +46,7 @@ impl Outcome {
         Self::Coalesced,
         Self::StaleIfError,
         Self::StaleIfSlow,
+        Self::Backup,
         Self::Fallback,
         Self::Passed,
         Self::PassedUnkeyable,
@@ -63,6 +66,7 @@ impl Outcome {
             Self::Coalesced => "coalesced",
             Self::StaleIfError => "stale_if_error",
             Self::StaleIfSlow => "stale_if_slow",
+            Self::Backup => "backup",
             Self::Fallback => "fallback",
             Self::Passed => "passed",
             Self::PassedUnkeyable => "passed_unkeyable",

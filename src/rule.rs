@@ -1,5 +1,6 @@
 //! A rule in force for one method: what its calls may be answered with, and how old that may be.
 
+mod fallback;
 pub(crate) mod method;
 pub(crate) mod options;
 pub(crate) mod pattern;
@@ -10,7 +11,6 @@ pub(crate) mod tagging;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::call::{Returns, Said, Terms};
@@ -18,8 +18,8 @@ use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
 use crate::key::Ignored;
 use crate::mark::Standing;
-use crate::wire::Protocol;
 
+pub(crate) use fallback::{Backup, Fallback};
 use tagging::{Invalidation, Tagging};
 
 /// What holds for the calls of one method.
@@ -33,6 +33,8 @@ pub(crate) struct Rule {
     pub declaration: Declaration,
     /// The backend that is asked; the listener's own without.
     pub backend: Option<Arc<str>>,
+    /// Who is asked where that one fails.
+    pub backup: Option<Backup>,
     /// How long a whole call may take.
     pub timeout: Timeout,
     /// What answers when nothing else does.
@@ -139,25 +141,6 @@ impl Tiers {
     /// Whether the shared tier is one of them.
     pub fn shared(self) -> bool {
         matches!(self, Self::Shared | Self::Both)
-    }
-}
-
-/// A rule's last answer, as the result struct of either protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fallback {
-    /// For a client that speaks the binary protocol.
-    pub binary: Bytes,
-    /// For a client that speaks the compact protocol.
-    pub compact: Bytes,
-}
-
-impl Fallback {
-    /// The struct for a client that speaks `protocol`.
-    pub(crate) fn body(&self, protocol: Protocol) -> Bytes {
-        match protocol {
-            Protocol::Binary => self.binary.clone(),
-            Protocol::Compact => self.compact.clone(),
-        }
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct OutageCalls {
     pub fresh: u64,
     /// A stale entry.
     pub stale: u64,
+    /// The rule's backup.
+    #[serde(default)]
+    pub backup: u64,
     /// The rule's fallback.
     pub fallback: u64,
     /// An exception.

@@ -92,6 +92,9 @@ pub(crate) struct AnsweredStatus {
     pub seconds: u64,
     /// By what was kept when they came.
     pub kept: u64,
+    /// Of the others, by the rule's backup, as long as that answers.
+    #[serde(default)]
+    pub backup: u64,
     /// Of the others, by the rule's fallback.
     pub fallback: u64,
     /// Of the others, by what is kept since, if the very same is asked again.

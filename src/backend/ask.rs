@@ -15,9 +15,10 @@ use super::loan::{Loan, Past, Want};
 use super::method::{Method, Question};
 use super::quarantine::Broke;
 use super::retry::{Again, REDIALS_MOST, Tries};
-use crate::call::{Answer, Repeat};
+use crate::call::{Answer, Call, Repeat, Terms};
 use crate::dial::End;
 use crate::fault::Fault;
+use crate::need::{Demand, Need};
 
 impl Backend {
     /// Asks for a reply, at another endpoint too where that is safe. `timeout` bounds the whole call, lines and tries
@@ -65,6 +66,24 @@ impl Backend {
                 None => return Err(fault),
             }
         }
+    }
+
+    /// Has a call that something else answers find out whether its method is back. What comes of it is noted where it was asked, and
+    /// nobody waits for it.
+    pub(crate) fn find_out(
+        self: &Arc<Self>,
+        call: Call,
+        terms: Terms,
+        method: Arc<Method>,
+        timeout: Option<Duration>,
+    ) {
+        let this = Arc::clone(self);
+        self.means.tasks.spawn(async move {
+            let demand = Demand::new(Need::Refresh);
+            let question =
+                Question { call: &call, terms: &terms, method: &method, key: None, demand: &demand };
+            let _ = this.ask(question, timeout).await;
+        });
     }
 
     /// Lets no call through that endpoints die of.

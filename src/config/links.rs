@@ -74,14 +74,17 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 
 fn backends(draft: &Draft, sides: &mut Sides<'_>) {
     let of_listeners = draft.listeners.values().filter(|listener| listener.place.gives("backend"));
-    let of_listeners = of_listeners.map(|listener| (&listener.place, &listener.options.backend));
-    let of_rules = draft.rules.iter().map(|rule| &rule.section);
-    let of_rules = of_rules.filter_map(|section| Some((&section.place, section.options.backend.as_ref()?)));
+    let of_listeners = of_listeners.map(|listener| (&listener.place, "backend", &listener.options.backend));
+    let of_rules = draft.rules.iter().flat_map(|rule| {
+        let options = &rule.section.options;
+        let both = [("backend", &options.backend), ("backup", &options.backup)];
+        both.into_iter().filter_map(|(option, name)| Some((&rule.section.place, option, name.as_ref()?)))
+    });
     let named: Vec<_> = of_listeners.chain(of_rules).collect();
-    for (place, name) in &named {
+    for (place, option, name) in &named {
         if !draft.backends.contains_key(*name) {
             let known = draft.backends.keys().map(String::as_str);
-            let finding = Finding::new("backend", format!("there is no backend {name:?}"));
+            let finding = Finding::new(option, format!("there is no backend {name:?}"));
             sides.problem(place, finding.suggesting(Nearest::of(name, known)));
         }
     }
@@ -97,7 +100,7 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
             }
             (true, false) | (false, true) => {}
         }
-        if !named.iter().any(|(_, named)| *named == name) {
+        if !named.iter().any(|(_, _, named)| *named == name) {
             sides.warning(&backend.place, Finding::new("", "no listener and no rule names this backend"));
         }
         let own = backend.options.connections == Sharing::PerClient;
@@ -181,6 +184,7 @@ fn between(
     let Some(backend) = draft.backends.get(name) else {
         return;
     };
+    backed_up(rule, name, draft, sides);
     if rule.section.options.ttl.is_some() && backend.options.connections == Sharing::PerClient {
         let message = format!("nothing of {} is cached: its connections are per_client", backend.place.path);
         sides.warning(&rule.section.place, Finding::new("ttl", message));
@@ -198,5 +202,27 @@ fn between(
     {
         let message = format!("{whole} is shorter than attempt_timeout of {}, {attempt}", backend.place.path);
         sides.warning(&rule.section.place, Finding::new("timeout", message));
+    }
+}
+
+/// A rule's backup, and the backend `usual` that its calls go to.
+fn backed_up(rule: &RuleDraft, usual: &str, draft: &Draft, sides: &mut Sides<'_>) {
+    let Some(name) = &rule.section.options.backup else { return };
+    let (Some(usual), Some(backup)) = (draft.backends.get(usual), draft.backends.get(name)) else {
+        return;
+    };
+    let mut wrong = |message| sides.problem(&rule.section.place, Finding::new("backup", message));
+    if usual.place.path == backup.place.path {
+        wrong(format!("{name:?} is the backend that its calls go to anyway"));
+    }
+    for one in [usual, backup] {
+        if one.options.connections == Sharing::PerClient {
+            wrong(format!("what {} knows of a client's connection no other backend does", one.place.path));
+        }
+    }
+    let (ours, theirs) = (usual.options.protocol, backup.options.protocol);
+    if ours != theirs {
+        let (ours, theirs) = (ours.as_str(), theirs.as_str());
+        wrong(format!("it speaks {theirs}, and {} {ours}: translation is not supported", usual.place.path));
     }
 }

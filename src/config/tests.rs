@@ -174,6 +174,10 @@ fn names_and_addresses_must_agree() {
         ],
     );
     added_refused(
+        "[rules.\"UserService.getUser\"]\nttl = \"1s\"\nbackup = \"usres\"\n",
+        &[(3, "rules.\"UserService.getUser\".backup: there is no backend \"usres\", did you mean users?")],
+    );
+    added_refused(
         "[rules.\"UserService.getUser\"]\nbackend = \"usres\"\n",
         &[(2, "rules.\"UserService.getUser\".backend: there is no backend \"usres\", did you mean users?")],
     );

@@ -89,6 +89,7 @@ impl Source {
             Self::Stale => &[Outcome::Stale, Outcome::StaleIfSlow],
             Self::Backend => &[
                 Outcome::Miss,
+                Outcome::Backup,
                 Outcome::Passed,
                 Outcome::PassedUnkeyable,
                 Outcome::ObservedHit,

@@ -32,6 +32,8 @@ pub(crate) struct Flight<T: Landing> {
 pub(super) struct Board<T: Landing> {
     /// What may answer if it brings nothing, or too late: found on its way.
     spare: OnceLock<T::Spare>,
+    /// That there is nothing else to be found on its way.
+    looked: OnceLock<()>,
     /// What was brought; nothing if the flight ended without landing.
     brought: OnceLock<Option<T>>,
     /// Whenever one of them is there.
@@ -76,6 +78,11 @@ impl<T: Landing> Waiter<T> {
     /// What the flight has found that may answer if it brings nothing, or too late. Does not end where it finds nothing.
     pub(crate) async fn found(&self) -> T::Spare {
         self.until(|board| board.spare.get().cloned()).await
+    }
+
+    /// Waits until the flight has found whatever may answer if it brings nothing.
+    pub(crate) async fn looked(&self) {
+        self.until(|board| board.looked.get().copied()).await;
     }
 
     /// What the flight has found so far.
@@ -137,6 +144,13 @@ impl<T: Landing> Flight<T> {
             self.board.told.notify_waiters();
         }
     }
+
+    /// Tells those who wait that nothing else will be found that may answer if nothing is brought.
+    pub(crate) fn has_looked(&self) {
+        if self.board.looked.set(()).is_ok() {
+            self.board.told.notify_waiters();
+        }
+    }
 }
 
 impl<T: Landing> Clone for Flight<T> {
@@ -149,6 +163,7 @@ impl<T: Landing> Board<T> {
     fn new(Ask { deserted, need, tick, .. }: Ask) -> Self {
         Self {
             spare: OnceLock::new(),
+            looked: OnceLock::new(),
             brought: OnceLock::new(),
             told: Notify::new(),
             waiters: AtomicUsize::new(0),

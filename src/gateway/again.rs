@@ -8,7 +8,7 @@ use crate::clock::Millis;
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
 
-use super::reply::{Body, Reply};
+use super::reply::{Body, By, Reply};
 
 impl Gateway {
     /// Whether what was kept may still answer `call` at `now` in the way in which it was found to: as something fresh, as something stale
@@ -28,6 +28,7 @@ impl Gateway {
             Outcome::StaleIfError | Outcome::StaleIfSlow => Freshness::StaleIfError,
             Outcome::Miss
             | Outcome::Coalesced
+            | Outcome::Backup
             | Outcome::Fallback
             | Outcome::Passed
             | Outcome::PassedUnkeyable
@@ -37,9 +38,13 @@ impl Gateway {
             | Outcome::Failed => return true,
         };
         let Decision::Cache(cached) = &route.decision else { return true };
+        let keyed = match (reply.by, &cached.backup) {
+            (By::Backup, Some(backup)) => &backup.keyed,
+            (By::Usual, _) | (By::Backup, None) => &cached.keyed,
+        };
         now.since(entry.born) <= age
-            || cached.keyed.key(call, &mut caller.scratch).is_ok()
-                && cached.keyed.judge(entry, &caller.scratch.key, now, self.cache.marks()) <= oldest
+            || keyed.key(call, &mut caller.scratch).is_ok()
+                && keyed.judge(entry, &caller.scratch.key, now, self.cache.marks()) <= oldest
                 && !self.cache.is_removed(&caller.scratch.key, entry.born)
     }
 }

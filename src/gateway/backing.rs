@@ -44,6 +44,9 @@ fn backing(reply: &Reply, entry: &Entry, cached: &Cached, now: Millis) -> Backin
             None if is_kept(entry, cached) => Backing::Learnt(caching.left(entry, now)),
             None => Backing::Nothing,
         },
+        Outcome::Backup => {
+            reply.spare.as_ref().map_or(Backing::Nothing, |spare| Backing::Kept(caching.left(spare, now)))
+        }
         Outcome::Fallback
         | Outcome::Passed
         | Outcome::PassedUnkeyable

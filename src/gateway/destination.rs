@@ -51,7 +51,8 @@ impl<'a> Destinations<'a> {
         names.into_iter().map(|name| Arc::clone(self.named(name))).collect()
     }
 
-    fn named(&self, name: &str) -> &'a Arc<Destination> {
+    /// One of them.
+    pub(super) fn named(&self, name: &str) -> &'a Arc<Destination> {
         self.all.get(name).expect("the configuration was checked: it has every backend that it names")
     }
 }

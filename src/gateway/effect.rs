@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Gateway;
-use super::route::Asking;
+use super::asking::Asking;
 use crate::call::{Answer, Call, Said as Ending};
 use crate::fault::{Fault, Retry};
 use crate::mark::Kind;
@@ -39,7 +39,7 @@ impl Effect {
     }
 
     /// Marks what the call has changed, by what came of it, before its client hears of it.
-    pub(super) fn ended(mut self, asked: &Result<Option<Answer>, Fault>) {
+    pub(super) fn ended(mut self, asked: Result<Option<&Answer>, &Fault>) {
         match asked {
             Ok(Some(Answer { said: Ending::Result | Ending::Nothing, body })) => {
                 self.mark(Some(body), Unfilled::Widens, Kind::Hard, Spread::Yes);

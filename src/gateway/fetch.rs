@@ -62,7 +62,7 @@ impl Gateway {
 
     /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
     async fn fetch(&self, call: &Call, cached: &Cached, key: &[u8], flight: &Flight<Landed>) -> Landed {
-        let Cached { keyed: Keyed { caching, .. }, asking } = cached;
+        let Cached { keyed: Keyed { caching, .. }, asking, .. } = cached;
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(cached, entry, key) == Freshness::Fresh) {
@@ -82,6 +82,9 @@ impl Gateway {
             // There is nothing younger for which it would have to wait.
             flight.finds(entry, Need::Spared);
         }
+        if cached.backup.is_some() {
+            flight.has_looked();
+        }
         let (since, born) = (self.cache.marks().latest(), self.clock.now());
         // What the look into the shared tier took is not taken from the backend's time.
         let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
@@ -99,7 +102,7 @@ impl Gateway {
         cached: &Cached,
         key: &[u8],
     ) -> Arc<Entry> {
-        let Cached { keyed, asking } = cached;
+        let Cached { keyed, asking, .. } = cached;
         let caching = &keyed.caching;
         let ending = ending(answer.said, asking.terms.returns);
         // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
@@ -116,13 +119,20 @@ impl Gateway {
             // A write may have taken effect after it was asked.
             Some(Keeping::Keep) if !self.is_settled(keyed, &entry, key) => {}
             Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
-            Some(Keeping::Remove) => self.cache.remove(caching.tiers, key, born, asking.timeout),
+            Some(Keeping::Remove) => {
+                self.cache.remove(caching.tiers, key, born, asking.timeout);
+                // Nor may the backup's word from before that stand in for what is not kept any more.
+                if let Some(backup) = &cached.backup {
+                    let key = backup.keyed.key_like(keyed, key, call.protocol);
+                    self.cache.remove(caching.tiers, &key, born, asking.timeout);
+                }
+            }
             Some(Keeping::Leave) | None => {}
         }
         entry
     }
 
-    fn freshness(&self, cached: &Cached, entry: &Entry, key: &[u8]) -> Freshness {
+    pub(super) fn freshness(&self, cached: &Cached, entry: &Entry, key: &[u8]) -> Freshness {
         cached.keyed.judge(entry, key, self.clock.now(), self.cache.marks())
     }
 

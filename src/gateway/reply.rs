@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use thrift::ApplicationErrorKind;
 
-use super::route::Asking;
+use super::asking::Asking;
 use crate::clock::Millis;
 use crate::dial::End;
 use crate::entry::Entry;
@@ -27,8 +27,19 @@ pub(crate) struct Reply {
     pub age: Option<Duration>,
     /// The fault that was met, also where something else answered.
     pub fault: Option<Fault>,
+    /// Whose answer it is, if a backend's.
+    pub by: By,
     /// The old entry that was at hand, where a backend answered.
     pub spare: Option<Arc<Entry>>,
+}
+
+/// Who has said what a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The backend that its method's calls go to.
+    Usual,
+    /// The one that is asked where that fails.
+    Backup,
 }
 
 /// What is written to the client.
@@ -47,7 +58,7 @@ impl Reply {
     #[inline]
     pub(crate) fn kept(entry: Arc<Entry>, outcome: Outcome, now: Millis) -> Self {
         let age = Some(now.since(entry.born));
-        Self { body: Body::Kept(entry), outcome, age, fault: None, spare: None }
+        Self { age, ..Self::of(Body::Kept(entry), outcome) }
     }
 
     /// An old entry's answer while the backend is known to be out.
@@ -57,24 +68,18 @@ impl Reply {
 
     /// A backend's reply that is not kept.
     pub(crate) fn passed(body: Bytes, outcome: Outcome) -> Self {
-        Self { body: Body::Struct(Kind::Reply, body), outcome, age: None, fault: None, spare: None }
+        Self::of(Body::Struct(Kind::Reply, body), outcome)
     }
 
     /// The rule's last answer.
     pub(crate) fn fallback(body: Bytes) -> Self {
-        Self {
-            body: Body::Struct(Kind::Reply, body),
-            outcome: Outcome::Fallback,
-            age: None,
-            fault: None,
-            spare: None,
-        }
+        Self::of(Body::Struct(Kind::Reply, body), Outcome::Fallback)
     }
 
     /// No reply, by the method's nature.
     pub(crate) fn silence(fault: Option<Fault>) -> Self {
         let outcome = if fault.is_some() { Outcome::Failed } else { Outcome::Oneway };
-        Self { body: Body::Silence, outcome, age: None, fault, spare: None }
+        Self { fault, ..Self::of(Body::Silence, outcome) }
     }
 
     /// A fault as the client sees it: what the backend said where it said something, else an exception that says what happened.
@@ -99,7 +104,7 @@ impl Reply {
             | Fault::Internal
             | Fault::Stopped => said(protocol, ApplicationErrorKind::InternalError, &fault.to_string()),
         };
-        Self { body, outcome: Outcome::Failed, age: None, fault: Some(fault), spare: None }
+        Self::of(body, Outcome::Failed).because(fault)
     }
 
     /// What answers where nothing kept does: the rule's fallback where the fault allows it, else the fault.
@@ -117,19 +122,34 @@ impl Reply {
 
     /// The answer to a message that cannot be taken for a call.
     pub(crate) fn refusal(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Self {
-        Self {
-            body: said(protocol, kind, why),
-            outcome: Outcome::Failed,
-            age: None,
-            fault: None,
-            spare: None,
-        }
+        Self::of(said(protocol, kind, why), Outcome::Failed)
     }
 
     /// Whether all that the client is told is that the backend ended its connection.
     pub(crate) fn stands_for_a_close(&self) -> bool {
         let has_ended = matches!(self.fault, Some(Fault::Closed { end: End::Closed | End::Cut, .. }));
         has_ended && matches!((&self.body, self.outcome), (Body::Struct(..), Outcome::Failed))
+    }
+
+    /// The same reply as the backup's: what it said just now is told apart from what was kept.
+    #[must_use]
+    pub(crate) fn by_backup(self) -> Self {
+        let outcome = match self.outcome {
+            Outcome::Miss
+            | Outcome::Coalesced
+            | Outcome::Passed
+            | Outcome::PassedUnkeyable
+            | Outcome::ObservedHit
+            | Outcome::ObservedMiss => Outcome::Backup,
+            kept @ (Outcome::HitLocal
+            | Outcome::HitShared
+            | Outcome::Stale
+            | Outcome::StaleIfError
+            | Outcome::StaleIfSlow
+            | Outcome::Backup) => kept,
+            none @ (Outcome::Fallback | Outcome::Oneway | Outcome::Failed) => none,
+        };
+        Self { outcome, by: By::Backup, ..self }
     }
 
     /// The same reply, beside which this old entry was at hand.
@@ -142,6 +162,11 @@ impl Reply {
     #[must_use]
     pub(crate) fn because(self, fault: Fault) -> Self {
         Self { fault: Some(fault), ..self }
+    }
+
+    #[inline]
+    fn of(body: Body, outcome: Outcome) -> Self {
+        Self { body, outcome, age: None, fault: None, by: By::Usual, spare: None }
     }
 }
 

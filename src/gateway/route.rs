@@ -2,26 +2,24 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::asking::Asking;
 use super::caller::Scratch;
 use super::destination::{Destination, Destinations};
-use crate::backend::{Backend, Method, MethodOf, Question};
-use crate::call::{Answering, Call, CallRef, Repeat, Terms};
+use crate::backend::{Backend, Methods};
+use crate::call::{Answering, CallRef, Repeat, Terms};
 use crate::clock::Millis;
 use crate::entry::Entry;
 use crate::key::canonical::Unkeyable;
 use crate::key::{Prefix, Scope, Spelling, covering};
 use crate::mark::{Cover, Covers, Marks, Standing};
-use crate::metrics::{ListenerCounts, MethodCounts};
-use crate::need::Demand;
+use crate::metrics::{FallsBack, ListenerCounts, MethodCounts};
 use crate::rule::method::{Governed, Ruled};
 use crate::rule::pattern::Pattern;
 use crate::rule::sessions::{Leaves, Sessions};
-use crate::rule::tagging::Invalidation;
-use crate::rule::{Action, Caching, Declaration, Fallback, Freshness};
+use crate::rule::{Action, Caching, Declaration, Freshness};
 use crate::wire::Protocol;
 use crate::wire::message::{Kind, split_name};
 
@@ -59,6 +57,8 @@ pub(crate) struct Cached {
     pub keyed: Keyed,
     /// How a backend is asked.
     pub asking: Arc<Asking>,
+    /// What holds for them at the backup, whose replies are kept under keys of their own.
+    pub backup: Option<Arc<Self>>,
 }
 
 /// What is kept, and under which keys.
@@ -70,25 +70,6 @@ pub(crate) struct Keyed {
     covers: [Cover; 3],
     binary: Prefix,
     compact: Prefix,
-}
-
-/// How a backend is asked, and what answers if it does not.
-#[derive(Clone, Debug)]
-pub(crate) struct Asking {
-    /// What the backend must know of the method.
-    pub terms: Terms,
-    /// Who is asked.
-    destination: Arc<Destination>,
-    /// What the backend learns of the method.
-    method: MethodOf,
-    /// How long a whole call may take; unbounded without.
-    pub timeout: Option<Duration>,
-    /// What answers when nothing else does.
-    pub fallback: Option<Fallback>,
-    /// What the calls change of what is kept.
-    pub invalidation: Option<Arc<Invalidation>>,
-    /// What is counted of the calls.
-    pub counts: Arc<MethodCounts>,
 }
 
 /// The methods of one listener. What the IDL declares and what a rule names is in the table from the beginning; other names come from
@@ -134,18 +115,16 @@ impl Routes {
         }
         let unnamed = |ruled: &Ruled| {
             let counts = counts(to, listener, ruled);
-            let method = to.of(&ruled.rule).backend.methods().unnamed(&ruled.label);
             let route = |leaves| {
-                let asking = Asking::new(to, ruled, method.clone(), Arc::clone(&counts));
+                let asking = Asking::new(to, ruled, Methods::unnamed, &counts);
                 Arc::new(Route::new(Decision::Pass, asking, ruled.rule.declaration, leaves))
             };
             Unnamed { plain: route(Leaves::Nothing), session: route(Leaves::Session) }
         };
-        let (other, tracking) = (methods.other(), Arc::from(TRACKING));
-        let usual = to.of(&other.rule);
-        let method = usual.backend.methods().named(&tracking);
-        let refused =
-            Asking::new(to, other, method, Arc::new(listener.method(tracking, false, &usual.traffic)));
+        let other = methods.other();
+        let traffic = &to.of(&other.rule).traffic;
+        let counts = Arc::new(listener.method(TRACKING.into(), FallsBack::default(), traffic));
+        let refused = Asking::new(to, other, Methods::unnamed, &counts);
         Self {
             names,
             service: service.to_owned(),
@@ -196,8 +175,9 @@ impl Routes {
 }
 
 fn counts(to: Destinations<'_>, listener: &ListenerCounts, ruled: &Ruled) -> Arc<MethodCounts> {
-    let traffic = &to.of(&ruled.rule).traffic;
-    Arc::new(listener.method(Arc::clone(&ruled.label), ruled.rule.fallback.is_some(), traffic))
+    let Ruled { rule, label } = ruled;
+    let on = FallsBack { backup: rule.backup.is_some(), fallback: rule.fallback.is_some() };
+    Arc::new(listener.method(Arc::clone(label), on, &to.of(rule).traffic))
 }
 
 /// A method as it is named on the wire.
@@ -213,31 +193,25 @@ impl Route {
     fn new(decision: Decision, asking: Asking, declaration: Declaration, leaves: Leaves) -> Self {
         // A message's type alone makes a call oneway where nothing else tells.
         let unsure = match (asking.terms.answer, declaration) {
-            (Answering::Reply, Declaration::Undeclared) => {
-                let terms = Terms { answer: Answering::Unsure, ..asking.terms.clone() };
-                Some(Arc::new(Asking { terms, ..asking.clone() }))
-            }
+            (Answering::Reply, Declaration::Undeclared) => Some(Arc::new(asking.answered(Answering::Unsure))),
             (Answering::Reply | Answering::Oneway | Answering::Unsure, _) => None,
         };
         Self { decision, counts: Arc::clone(&asking.counts), asking: Arc::new(asking), unsure, leaves }
     }
 
     fn named(named: Named<'_>, ruled: &Ruled, counts: &Arc<MethodCounts>) -> Self {
-        let backend = &named.to.of(&ruled.rule).backend;
-        let method = backend.methods().named(&ruled.label);
-        let asking = Asking::new(named.to, ruled, method, Arc::clone(counts));
+        let asking = Asking::new(named.to, ruled, Methods::named, counts);
         let leaves = named.to.sessions.left_by(named.method);
         let decision = match &ruled.rule.action {
             Action::Pass => Decision::Pass,
             // Its answer is for its own connection, whatever its rule says.
             Action::Observe(_) | Action::Cache(_) if leaves == Leaves::Session => Decision::Pass,
             Action::Observe(caching) => {
-                Decision::Observe(Box::new(Keyed::new(named, backend.name(), caching)))
+                Decision::Observe(Box::new(Keyed::new(named, asking.backend().name(), caching)))
             }
-            Action::Cache(caching) => Decision::Cache(Arc::new(Cached {
-                keyed: Keyed::new(named, backend.name(), caching),
-                asking: Arc::new(asking.clone()),
-            })),
+            Action::Cache(caching) => {
+                Decision::Cache(Arc::new(Cached::new(named, Arc::new(asking.clone()), caching)))
+            }
         };
         Self::new(decision, asking, ruled.rule.declaration, leaves)
     }
@@ -268,6 +242,17 @@ impl Route {
     pub(crate) fn runs(&self, kind: Kind) -> bool {
         let Terms { repeat, answer, .. } = &self.asking(kind).terms;
         (*repeat, *answer, self.leaves) == (Repeat::Once, Answering::Reply, Leaves::Nothing)
+    }
+}
+
+impl Cached {
+    fn new(named: Named<'_>, asking: Arc<Asking>, caching: &Caching) -> Self {
+        let at = |asking: &Arc<Asking>| Self::new(named, Arc::clone(asking), caching);
+        Self {
+            keyed: Keyed::new(named, asking.backend().name(), caching),
+            backup: asking.backup.as_ref().map(|backup| Arc::new(at(&backup.asking))),
+            asking,
+        }
     }
 }
 
@@ -319,52 +304,15 @@ impl Keyed {
         scratch.key.extend_from_slice(prefix.as_bytes());
         scratch.canonical.put(call.protocol, call.body, &self.caching.ignored, &mut scratch.key)
     }
-}
 
-impl Asking {
-    fn new(to: Destinations<'_>, ruled: &Ruled, method: MethodOf, counts: Arc<MethodCounts>) -> Self {
-        let destination = to.of(&ruled.rule);
-        Self {
-            terms: ruled.rule.terms.clone(),
-            destination: Arc::clone(destination),
-            method,
-            timeout: ruled.rule.timeout.at(destination.backend.settings().timeout),
-            fallback: ruled.rule.fallback.clone(),
-            invalidation: ruled.rule.invalidation.clone(),
-            counts,
-        }
-    }
-
-    /// Who is asked.
-    #[inline]
-    pub(crate) fn backend(&self) -> &Arc<Backend> {
-        &self.destination.backend
-    }
-
-    /// A call as the backend is asked it.
-    pub(crate) fn question<'a>(&'a self, call: &'a Call, demand: &'a Demand) -> Question<'a> {
-        Question { call, terms: &self.terms, method: self.method_of(&call.name), key: None, demand }
-    }
-
-    /// Whether the backend is known to answer no calls with this name on the wire.
-    pub(crate) fn is_out(&self, name: &[u8]) -> bool {
-        self.backend().is_out(self.method_of(name))
-    }
-
-    /// Whether a refresh of a call with this name on the wire would get as far as an endpoint.
-    pub(crate) fn is_worth_asking(&self, name: &[u8]) -> bool {
-        self.backend().is_worth_asking(self.method_of(name))
-    }
-
-    /// What the backend knows of the method of calls with this name on the wire.
-    pub(crate) fn method_of(&self, name: &[u8]) -> &Arc<Method> {
-        self.method.of(name)
-    }
-
-    /// Whether the client expects no reply.
-    #[inline]
-    pub(crate) fn is_silent(&self) -> bool {
-        self.terms.answer != Answering::Reply
+    /// The key of a call that has `key` where `usual` holds.
+    pub(crate) fn key_like(&self, usual: &Self, key: &[u8], protocol: Protocol) -> Arc<[u8]> {
+        let (theirs, ours) = match protocol {
+            Protocol::Binary => (&usual.binary, &self.binary),
+            Protocol::Compact => (&usual.compact, &self.compact),
+        };
+        let arguments = key.get(theirs.as_bytes().len()..).unwrap_or_default();
+        [ours.as_bytes(), arguments].concat().into()
     }
 }
 

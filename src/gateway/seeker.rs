@@ -28,7 +28,22 @@ pub(super) struct Seeker {
     pub(super) key: Arc<[u8]>,
     /// An old entry of the local tier.
     spare: Option<Arc<Entry>>,
-    since: Instant,
+    pub(super) since: Instant,
+}
+
+/// What becomes of a call without its flight.
+pub(super) enum Instead {
+    /// An old entry answers before it has landed.
+    Reply(Reply),
+    /// It brought nothing, or nobody waits for it any more.
+    Failed(Failed),
+}
+
+/// Why a flight is of no use.
+pub(super) struct Failed {
+    pub(super) fault: Fault,
+    /// The old entry that it found.
+    found: Option<Arc<Entry>>,
 }
 
 /// What a flight brought to one who waited for it.
@@ -80,7 +95,10 @@ impl Seeker {
             deserted: deserted(self.call.body.len()),
             tick,
             since: if tick == Tick::default() { tick } else { self.marked(marks) },
-            need: if self.spare.is_some() { Need::Spared } else { Need::Bare },
+            need: match (&self.spare, &self.cached.backup) {
+                (None, None) => Need::Bare,
+                (Some(_), _) | (_, Some(_)) => Need::Spared,
+            },
         }
     }
 }
@@ -88,7 +106,10 @@ impl Seeker {
 impl Gateway {
     /// The flight that a call waits for, and what its reply would make of the call. Of two calls for one key that have an old entry to
     /// answer with when it takes too long, none asks beside the other.
-    pub(super) async fn join(self: &Arc<Self>, seeker: &Seeker) -> Result<(Waiter<Landed>, Outcome), Reply> {
+    pub(super) async fn join(
+        self: &Arc<Self>,
+        seeker: &Seeker,
+    ) -> Result<(Waiter<Landed>, Outcome), Instead> {
         let Seeker { call, cached, key, .. } = seeker;
         let mut waited = Duration::ZERO;
         loop {
@@ -101,7 +122,7 @@ impl Gateway {
                 Joined::Followed(flight) => return Ok((flight, Outcome::Coalesced)),
                 Joined::Crowded(crowd) => {
                     let fault = cached.asking.counts.met(Fault::Crowded(crowd));
-                    return Err(self.instead(fault, seeker, None));
+                    return Err(Instead::Failed(Failed { fault, found: None }));
                 }
                 Joined::Behind(older) => older,
             };
@@ -110,7 +131,7 @@ impl Gateway {
                 _ = older.land() => {}
                 reply = self.early(seeker, &older) => {
                     older.leave();
-                    return Err(reply);
+                    return Err(Instead::Reply(reply));
                 }
                 // What would have answered was proved wrong meanwhile.
                 () = until(seeker.soft()) => {}
@@ -120,14 +141,19 @@ impl Gateway {
     }
 
     /// What the flight brings or, where it fails or takes too long, what answers instead.
-    pub(super) async fn wait(&self, seeker: &Seeker, flight: Waiter<Landed>) -> Result<Found, Reply> {
+    pub(super) async fn wait(&self, seeker: &Seeker, flight: Waiter<Landed>) -> Result<Found, Instead> {
         let landed = tokio::select! {
             biased;
             // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
             landed = flight.land() => landed,
             reply = self.early(seeker, &flight) => {
                 flight.leave();
-                return Err(reply);
+                return Err(Instead::Reply(reply));
+            }
+            () = seeker.until_backup(&flight) => {
+                let (fault, found) = (seeker.cached.asking.backend().down(), flight.spare());
+                flight.leave();
+                return Err(Instead::Failed(Failed { fault, found }));
             }
         };
         let landed = landed.unwrap_or_else(|| Err(seeker.cached.asking.counts.met(Fault::Stopped)));
@@ -136,17 +162,14 @@ impl Gateway {
                 let spare = self.youngest(seeker, flight.spare(), self.clock.now());
                 Ok(Found { entry, origin, spare })
             }
-            Err(fault) => Err(self.instead(fault, seeker, flight.spare())),
+            Err(fault) => Err(Instead::Failed(Failed { fault, found: flight.spare() })),
         }
     }
 
-    /// What answers in place of a fault: the youngest old entry that the rule allows, else the fallback, else the fault.
-    fn instead(&self, fault: Fault, seeker: &Seeker, found: Option<Arc<Entry>>) -> Reply {
-        let now = self.clock.now();
-        match self.youngest(seeker, found, now).filter(|_| fault.allows_stale()) {
-            Some(entry) => Reply::kept(entry, Outcome::StaleIfError, now).because(fault),
-            None => Reply::last(fault, seeker.cached.asking.fallback.as_ref(), seeker.call.protocol),
-        }
+    /// The old entry that may answer in place of a fault.
+    pub(super) fn old(&self, seeker: &Seeker, failed: &Failed) -> Option<Arc<Entry>> {
+        let Failed { fault, found } = failed;
+        self.youngest(seeker, found.clone(), self.clock.now()).filter(|_| fault.allows_stale())
     }
 
     /// What answers before the flight has landed. Does not end where nothing does.
@@ -218,7 +241,7 @@ async fn cause(seeker: &Seeker) -> Early {
     let asking = &seeker.cached.asking;
     tokio::select! {
         biased;
-        () = asking.backend().until_out(asking.method_of(&seeker.call.name)) => Early::Down,
+        () = asking.until_stale_is_next(&seeker.call.name) => Early::Down,
         () = until(seeker.soft()) => Early::Slow,
     }
 }

@@ -1,5 +1,6 @@
 //! Client connections of a whole gateway on a simulated network.
 
+mod backups;
 mod effort;
 mod ending;
 mod excepted;

@@ -26,7 +26,9 @@ pub(crate) enum Backing {
 /// The calls of one method in the last five minutes, by what would have answered them.
 #[derive(Debug)]
 pub(crate) struct Coverage {
-    /// Whether the rule in force has a fallback.
+    /// Whether the rule in force has a backup.
+    backup: AtomicBool,
+    /// Whether it has a fallback.
     fallback: AtomicBool,
     /// Kept by band, learnt by band, and nothing.
     slices: Slices<COUNTERS, SLICES>,
@@ -41,12 +43,23 @@ pub(crate) struct Covered {
     pub at: [Answered; BANDS],
 }
 
+/// What a rule has to answer with where its backend fails and nothing is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FallsBack {
+    /// Another backend.
+    pub backup: bool,
+    /// A fallback.
+    pub fallback: bool,
+}
+
 /// The calls of the last five minutes that would be answered so long after the backend's death.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answered {
     /// By what was kept when they came.
     pub kept: u64,
-    /// By their rule's fallback: not those of `kept`.
+    /// By their rule's backup, as long as that answers: not those of `kept`.
+    pub backup: u64,
+    /// By their rule's fallback: not those of `kept` or `backup`.
     pub fallback: u64,
     /// By what is kept since, if the same is asked again: not those of `kept`. In an outage, new keys like theirs find nothing.
     pub learnt: u64,
@@ -63,7 +76,8 @@ pub(crate) const HORIZONS: [(&str, Duration); BANDS] = [
 
 impl Default for Coverage {
     fn default() -> Self {
-        Self { fallback: AtomicBool::new(false), slices: Slices::new(SLICE_MS) }
+        let [backup, fallback] = [(); 2].map(|()| AtomicBool::new(false));
+        Self { backup, fallback, slices: Slices::new(SLICE_MS) }
     }
 }
 
@@ -71,9 +85,10 @@ impl Coverage {
     /// What is counted is what calls would have met in the last five minutes.
     pub(crate) const LENGTH: Duration = Duration::from_millis(SLICES as u64 * SLICE_MS);
 
-    /// Says whether the rule in force has a fallback.
-    pub(super) fn falls_back(&self, fallback: bool) {
-        self.fallback.store(fallback, Ordering::Relaxed);
+    /// Says what the rule in force has where nothing is kept.
+    pub(super) fn falls_back(&self, on: FallsBack) {
+        self.backup.store(on.backup, Ordering::Relaxed);
+        self.fallback.store(on.fallback, Ordering::Relaxed);
     }
 
     /// Counts one call.
@@ -100,19 +115,24 @@ impl Coverage {
         let from = |bands: &[u64], at: usize| bands.iter().take(BANDS).skip(at).sum::<u64>();
         let at = std::array::from_fn(|at| {
             let kept = from(kept, at);
-            let fallback = if self.fallback.load(Ordering::Relaxed) { calls - kept } else { 0 };
-            Answered { kept, fallback, learnt: from(others, at) }
+            let rest = |answers: &AtomicBool, but: u64| match answers.load(Ordering::Relaxed) {
+                true => calls - but,
+                false => 0,
+            };
+            let backup = rest(&self.backup, kept);
+            let fallback = rest(&self.fallback, kept + backup);
+            Answered { kept, backup, fallback, learnt: from(others, at) }
         });
         Covered { calls, at }
     }
 }
 
 impl Covered {
-    /// The share of calls, in percent to one decimal, that would be answered by what was kept or by a fallback when the backend dies;
+    /// The share of calls, in percent to one decimal, that would be answered by what was kept, by a backup or by a fallback when the backend dies;
     /// nothing where there were no calls.
     pub(crate) fn percent(&self) -> Option<f64> {
         let [now, ..] = self.at;
-        let tenths = || (now.kept + now.fallback) as f64 * 1_000.0 / self.calls as f64;
+        let tenths = || (now.kept + now.backup + now.fallback) as f64 * 1_000.0 / self.calls as f64;
         (self.calls > 0).then(|| tenths().round() / 10.0)
     }
 }
@@ -122,6 +142,7 @@ impl AddAssign for Covered {
         self.calls += other.calls;
         for (one, more) in self.at.iter_mut().zip(other.at) {
             one.kept += more.kept;
+            one.backup += more.backup;
             one.fallback += more.fallback;
             one.learnt += more.learnt;
         }
@@ -162,11 +183,11 @@ mod tests {
         let covered = noted(&lives).covered(NOW);
         assert_eq!(covered.calls, 8);
         assert_eq!(covered.at.map(|at| at.kept), [8, 5, 4, 3, 1]);
-        assert_eq!(covered.at.map(|at| at.fallback + at.learnt), [0; 5]);
+        assert_eq!(covered.at.map(|at| at.backup + at.fallback + at.learnt), [0; 5]);
     }
 
     #[test]
-    fn what_was_learnt_by_the_call_itself_is_counted_apart_and_a_fallback_answers_the_rest() {
+    fn what_was_learnt_by_the_call_itself_is_counted_apart_and_a_backup_or_fallback_answers_the_rest() {
         let coverage = noted(&[
             Backing::Kept(seconds(90)),
             Backing::Learnt(seconds(90)),
@@ -174,12 +195,16 @@ mod tests {
             Backing::Nothing,
         ]);
         let told = |fallback| {
-            coverage.falls_back(fallback);
+            coverage.falls_back(FallsBack { backup: false, fallback });
             coverage.covered(NOW).at.map(|at| (at.kept, at.fallback, at.learnt))
         };
         assert_eq!(told(false), [(1, 0, 2), (1, 0, 1), (0, 0, 0), (0, 0, 0), (0, 0, 0)]);
         assert_eq!(coverage.covered(NOW).percent(), Some(25.0));
         assert_eq!(told(true), [(1, 3, 2), (1, 3, 1), (0, 4, 0), (0, 4, 0), (0, 4, 0)]);
+        assert_eq!(coverage.covered(NOW).percent(), Some(100.0));
+        coverage.falls_back(FallsBack { backup: true, fallback: true });
+        let at = coverage.covered(NOW).at.map(|at| (at.kept, at.backup, at.fallback));
+        assert_eq!(at, [(1, 3, 0), (1, 3, 0), (0, 4, 0), (0, 4, 0), (0, 4, 0)]);
         assert_eq!(coverage.covered(NOW).percent(), Some(100.0));
         assert_eq!(Covered::default().percent(), None);
     }

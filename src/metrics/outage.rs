@@ -11,6 +11,7 @@ pub(crate) struct OutageCounts {
     lasts: AtomicBool,
     fresh: AtomicU64,
     stale: AtomicU64,
+    backup: AtomicU64,
     fallback: AtomicU64,
     failed: AtomicU64,
     asked: AtomicU64,
@@ -25,6 +26,8 @@ pub(crate) struct OutageSums {
     pub fresh: u64,
     /// Answered by a stale entry.
     pub stale: u64,
+    /// Answered by the rule's backup.
+    pub backup: u64,
     /// Answered by the rule's fallback.
     pub fallback: u64,
     /// Answered by an exception.
@@ -46,7 +49,8 @@ impl OutageCounts {
 
     /// An outage begins, with no calls yet.
     pub(crate) fn begin(&self) {
-        let all = [&self.fresh, &self.stale, &self.fallback, &self.failed, &self.asked, &self.oldest];
+        let Self { lasts: _, fresh, stale, backup, fallback, failed, asked, oldest } = self;
+        let all = [fresh, stale, backup, fallback, failed, asked, oldest];
         all.into_iter().for_each(|count| count.store(0, Ordering::Relaxed));
         self.lasts.store(true, Ordering::Release);
     }
@@ -62,6 +66,7 @@ impl OutageCounts {
         OutageSums {
             fresh: of(&self.fresh),
             stale: of(&self.stale),
+            backup: of(&self.backup),
             fallback: of(&self.fallback),
             failed: of(&self.failed),
             asked: of(&self.asked),
@@ -74,6 +79,7 @@ impl OutageCounts {
         let count = match outcome {
             Outcome::HitLocal | Outcome::HitShared => &self.fresh,
             Outcome::Stale | Outcome::StaleIfError | Outcome::StaleIfSlow => &self.stale,
+            Outcome::Backup => &self.backup,
             Outcome::Fallback => &self.fallback,
             Outcome::Failed => &self.failed,
             Outcome::Miss
@@ -107,8 +113,8 @@ mod tests {
             (0..times).for_each(|_| all());
             counts.end();
             all();
-            let [fresh, stale, fallback, failed, asked] = [2, 3, 1, 1, 6].map(|each| each * times);
-            let sums = OutageSums { fresh, stale, fallback, failed, asked, oldest: second };
+            let [fresh, stale, backup, fallback, failed, asked] = [2, 3, 1, 1, 1, 6].map(|each| each * times);
+            let sums = OutageSums { fresh, stale, backup, fallback, failed, asked, oldest: second };
             assert_eq!(counts.sums(), sums);
         }
     }

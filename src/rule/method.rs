@@ -9,7 +9,7 @@ use super::pattern::{Methods, Pattern};
 use super::resolve::{Replies, Resolved, resolve_known};
 use super::tagging::template::Template;
 use super::tagging::{Invalidation, Tagging};
-use super::{Action, Caching, Declaration, Rule, Tiers, Timeout};
+use super::{Action, Backup, Caching, Declaration, Rule, Tiers, Timeout};
 use crate::call::{Answering, Repeat, Returns, Terms};
 use crate::idl::{Method, Schema};
 use crate::key::Ignored;
@@ -81,7 +81,10 @@ impl Governed {
     /// The backends that rules name here.
     pub(crate) fn backends(&self) -> impl Iterator<Item = &str> {
         let ruled = self.named.values().chain(self.patterns.iter().map(|(_, ruled)| ruled));
-        ruled.filter_map(|ruled| ruled.rule.backend.as_deref())
+        ruled.flat_map(|ruled| {
+            let Rule { backend, backup, .. } = &ruled.rule;
+            [backend.as_deref(), backup.as_ref().map(|backup| &*backup.backend)].into_iter().flatten()
+        })
     }
 
     /// What holds for the methods that nothing here is for.
@@ -127,10 +130,11 @@ fn rule(methods: Option<&Methods>, options: &Options, declared: Option<(&Schema,
         Some(_) | None => Action::Pass,
     };
     let kept = matches!(action, Action::Cache(_));
+    // That a method may be kept implies that it may be repeated; of one that is not, its rule must say so.
+    let repeats = options.idempotent.unwrap_or(kept);
     Rule {
         terms: Terms {
-            // That a method may be kept implies that it may be repeated; of one that is not, its rule must say so.
-            repeat: if options.idempotent.unwrap_or(kept) { Repeat::Idempotent } else { Repeat::Once },
+            repeat: if repeats { Repeat::Idempotent } else { Repeat::Once },
             answer: match resolved.replies {
                 Replies::Nothing => Answering::Oneway,
                 Replies::Unknown | Replies::Value | Replies::Void => Answering::Reply,
@@ -148,6 +152,7 @@ fn rule(methods: Option<&Methods>, options: &Options, declared: Option<(&Schema,
             (None, None) => Timeout::Backend,
         },
         backend: backend(options),
+        backup: backup(options).filter(|_| repeats),
         declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
         action,
         fallback: resolved.fallback,
@@ -162,6 +167,11 @@ fn invalidation(options: &Options, templates: Vec<Template>) -> Option<Arc<Inval
 
 fn backend(options: &Options) -> Option<Arc<str>> {
     options.backend.as_deref().map(Arc::from)
+}
+
+fn backup(options: &Options) -> Option<Backup> {
+    let backend = options.backup.as_deref().map(Arc::from)?;
+    Some(Backup { backend, when: options.backup_when })
 }
 
 /// Whether replies of a method may be kept and shared. A method that returns nothing is called for its effect, which a shared reply

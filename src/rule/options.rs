@@ -41,6 +41,12 @@ pub(crate) struct Options {
     /// The backend that answers these calls, by its name in `[backends.NAME]`, whatever `mode` says.
     #[schemars(extend("x-default" = "the listener's"))]
     pub backend: Option<String>,
+    /// The backend that answers when that one fails, or is known to be out: one that gives the same answers elsewhere, by its name in
+    /// `[backends.NAME]`. Only of what may be sent twice: with `ttl` or `idempotent`. The usual backend has half of `timeout` then.
+    #[schemars(extend("x-default" = "none"))]
+    pub backup: Option<String>,
+    /// `after_stale`: the backup is asked where no old reply may answer. `before_stale`: old replies answer where the backup fails too.
+    pub backup_when: BackupWhen,
     /// Where replies are kept.
     #[schemars(length(min = 1, max = 2))]
     pub tiers: Vec<Tier>,
@@ -99,6 +105,16 @@ pub(crate) enum Mode {
     Off,
 }
 
+/// When a backup is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BackupWhen {
+    /// When no old entry may answer.
+    AfterStale,
+    /// Before an old entry answers.
+    BeforeStale,
+}
+
 /// Where replies are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -138,6 +154,8 @@ impl Default for Options {
             revision: 0,
             mode: Mode::On,
             backend: None,
+            backup: None,
+            backup_when: BackupWhen::AfterStale,
             tiers: vec![Tier::Local, Tier::Shared],
             tags: Vec::new(),
             invalidates: Vec::new(),
@@ -175,6 +193,21 @@ impl Section for Options {
                 "invalidates",
                 "a call that changes something is not answered from what is kept: leave out this or ttl",
             ),
+            (
+                self.backup.is_some() && !self.repeats(),
+                "backup",
+                "without ttl or idempotent a call might have its effect at both backends",
+            ),
+            (
+                self.backup.is_some() && !self.invalidates.is_empty(),
+                "backup",
+                "a call that changes something does so at its own backend: leave out this or invalidates",
+            ),
+            (
+                self.backup.is_some() && self.oneway,
+                "backup",
+                "nobody knows whether a oneway method has failed",
+            ),
         ];
         chosen(checks).collect()
     }
@@ -185,6 +218,7 @@ impl Section for Options {
         let sie = !self.stale_if_error.is_zero();
         let soft = self.soft_timeout.is_some();
         let exceptions = !self.cache_exceptions.is_empty();
+        let before = self.backup_when == BackupWhen::BeforeStale;
         chosen([
             (cached && !sie, "ttl", "without stale_if_error nothing answers when backends are down"),
             (
@@ -199,6 +233,8 @@ impl Section for Options {
                 "soft_timeout",
                 "it is for replies that stale_if_error allows longer than stale_while_revalidate, and there are none",
             ),
+            (before && self.backup.is_none(), "backup_when", "without backup nobody is asked"),
+            (before && !cached, "backup_when", "without ttl nothing is cached, so nothing old can answer"),
             (!cached && self.ttl_jitter > 0.0, "ttl_jitter", "without ttl there is nothing to shorten"),
             (!cached && !self.tags.is_empty(), "tags", "without ttl nothing is cached, so nothing has tags"),
             (!cached && self.cache_void, "cache_void", "without ttl nothing is cached"),

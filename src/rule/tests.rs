@@ -1,6 +1,9 @@
 //! What an entry may be used for, and for how long.
 
+use bytes::Bytes;
+
 use super::*;
+use crate::wire::Protocol;
 
 fn caching() -> Caching {
     Caching {
@@ -137,11 +140,4 @@ fn an_exception_that_is_not_kept_removes_and_a_long_reply_leaves() {
 fn a_tier_is_used_where_the_rule_names_it() {
     let used = [Tiers::Local, Tiers::Shared, Tiers::Both].map(|tiers| (tiers.local(), tiers.shared()));
     assert_eq!(used, [(true, false), (false, true), (true, true)]);
-}
-
-#[test]
-fn a_fallback_answers_in_its_clients_protocol() {
-    let fallback = Fallback { binary: Bytes::from_static(b"b"), compact: Bytes::from_static(b"c") };
-    let bodies = [Protocol::Binary, Protocol::Compact].map(|protocol| fallback.body(protocol));
-    assert_eq!(bodies, [&b"b"[..], b"c"]);
 }

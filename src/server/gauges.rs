@@ -56,7 +56,7 @@ struct Method {
     method: Arc<str>,
     /// How long after the backend's death.
     after: &'static str,
-    /// What would answer: `kept`, `fallback` or `learnt`.
+    /// What would answer: `kept`, `backup`, `fallback` or `learnt`.
     by: &'static str,
 }
 
@@ -163,7 +163,7 @@ fn ratios(covered: &Covered) -> impl Iterator<Item = (&'static str, &'static str
     let calls = covered.calls;
     let at = HORIZONS.iter().zip(covered.at).filter(move |_| calls > 0);
     at.flat_map(move |((after, _), at)| {
-        let by = [("kept", at.kept), ("fallback", at.fallback), ("learnt", at.learnt)];
+        let by = [("kept", at.kept), ("backup", at.backup), ("fallback", at.fallback), ("learnt", at.learnt)];
         by.map(|(by, count)| (*after, by, count as f64 / calls as f64))
     })
 }

@@ -129,8 +129,8 @@ impl Ledger {
 }
 
 fn calls(sums: OutageSums) -> OutageCalls {
-    let OutageSums { fresh, stale, fallback, failed, asked, oldest: _ } = sums;
-    OutageCalls { fresh, stale, fallback, failed, asked }
+    let OutageSums { fresh, stale, backup, fallback, failed, asked, oldest: _ } = sums;
+    OutageCalls { fresh, stale, backup, fallback, failed, asked }
 }
 
 fn seconds(at: Millis) -> f64 {

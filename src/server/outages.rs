@@ -70,6 +70,7 @@ impl Watch {
             seconds,
             fresh = calls.fresh,
             stale = calls.stale,
+            backup = calls.backup,
             fallback = calls.fallback,
             failed = calls.failed,
             asked = calls.asked,

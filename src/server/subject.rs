@@ -135,6 +135,7 @@ fn answered(covered: &Covered) -> Vec<AnsweredStatus> {
     let after = HORIZONS.iter().zip(&covered.at).map(|((_, horizon), at)| AnsweredStatus {
         seconds: horizon.as_secs(),
         kept: at.kept,
+        backup: at.backup,
         fallback: at.fallback,
         learnt: at.learnt,
     });

@@ -57,3 +57,34 @@ fn a_method_has_entries_of_its_own_at_each_backend() {
     assert_eq!(ports, [&first, &second, &first].map(|backend| backend.address().port()));
     assert_eq!((first.calls(), second.calls()), (1, 1), "what was kept is there when the rule is back");
 }
+
+/// Real servers: the usual one is killed, hangs, and comes back; the backup answers whatever is not kept.
+#[test]
+fn a_backup_answers_for_a_backend_that_is_killed_or_hangs() {
+    let (mut usual, spare) = (backend(), backend());
+    let rule = "ttl = '0s'\nstale_if_error = '60s'\ntimeout = '20s'\nbackup = 'more'";
+    let more = more(spare.address(), Wire::framed());
+    let gateway = gateway().endpoint(usual.address()).section("backends.more", &more).get_user(rule).start();
+    let mut client = gateway.client();
+    let mut port = |id| {
+        let email = client.call(get_user(id)).email();
+        email.rsplit('-').next().unwrap().parse::<u16>().unwrap()
+    };
+    let ports = [usual.address().port(), spare.address().port()];
+    assert_eq!(port(1), ports[0]);
+    usual.kill();
+    let mut fresh = 2..;
+    let mut next = || port(fresh.next().unwrap());
+    for _ in 0..10 {
+        assert_eq!(next(), ports[1]);
+    }
+    usual.revive();
+    eventually(|| next() == ports[0]);
+    usual.stall();
+    assert_eq!(next(), ports[1], "it is found to hang, and the caller is answered");
+    usual.resume();
+    eventually(|| next() == ports[0]);
+    assert_eq!(port(1), ports[0]);
+    assert!(gateway.outcomes("backup") >= 11 && gateway.outcomes("failed") == 0);
+    assert_eq!(gateway.metric("larder_outages_total", &[("backend", "more")]), 0);
+}

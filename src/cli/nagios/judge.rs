@@ -129,7 +129,7 @@ fn coverage<'a>(seen: &[&BackendStatus]) -> Figure<'a> {
     let shares = seen.iter().filter_map(|backend| {
         let CoverageStatus { calls, after, .. } = &backend.coverage;
         let at = after.iter().find(|at| at.seconds == COVERED_FOR).filter(|_| *calls > 0)?;
-        let covered = at.kept + at.fallback;
+        let covered = at.kept + at.backup + at.fallback;
         Some((percent(covered, *calls), covered, *calls, plain(&backend.name)))
     });
     let (value, says) = match shares.min_by(|one, other| one.0.total_cmp(&other.0)) {

@@ -216,7 +216,8 @@ fn the_backend_that_is_worst_decides_and_is_named() {
 #[test]
 fn coverage_is_that_of_the_backend_where_it_is_least_a_minute_into_an_outage() {
     let covered = |name, calls, kept: [u64; 2], fallback| {
-        let at = |(seconds, kept)| AnsweredStatus { seconds, kept, fallback, learnt: calls - kept };
+        let at =
+            |(seconds, kept)| AnsweredStatus { seconds, kept, backup: 0, fallback, learnt: calls - kept };
         let after = [0, 60].into_iter().zip(kept).map(at).collect();
         let coverage = CoverageStatus { seconds: 300, calls, after, methods: Vec::new() };
         BackendStatus { coverage, ..backend(name, &["rotating"]) }

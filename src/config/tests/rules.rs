@@ -266,3 +266,39 @@ fn the_most_specific_rule_comes_first() {
     let order: Vec<_> = config.unwrap().rules.iter().map(ToString::to_string).collect();
     assert_eq!(order, ["UserService.getUser", "UserService.get*", "UserService.*"]);
 }
+
+#[test]
+fn a_backup_is_another_backend_for_calls_that_may_be_repeated() {
+    let rule = |lines: &str| format!("[rules.\"UserService.getUser\"]\nbackup = \"spare\"\n{lines}\n");
+    let spare = |options: &str| {
+        format!("[backends.spare]\nendpoints = [\"h:1\"]\n{options}\n{}", rule("idempotent = true"))
+    };
+    let path = "rules.\"UserService.getUser\".";
+    added_warned(&spare(""), &[]);
+    added_warned(
+        &format!("{}backup_when = \"before_stale\"\n", spare("")),
+        &[(7, &format!("{path}backup_when: without ttl"))],
+    );
+    added_warned(
+        "[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\nbackup_when = \"before_stale\"\n",
+        &[(4, &format!("{path}backup_when: without backup nobody is asked"))],
+    );
+    let refused = |options: &str, message: &str| {
+        let at = 5 + options.matches('\n').count();
+        added_refused(&spare(options), &[(at, &format!("{path}backup: {message}"))]);
+    };
+    refused("connections = \"per_client\"\nmax_connections = 9", "what backends.spare knows of a client's");
+    refused("protocol = \"compact\"", "it speaks compact, and backends.users binary");
+    added_refused(
+        &format!("{}invalidates = [\"all\"]\n", spare("")),
+        &[(5, &format!("{path}backup: a call that changes something does so at its own backend"))],
+    );
+    added_refused(
+        &rule("ttl = \"1s\"").replace("spare", "users"),
+        &[(2, &format!("{path}backup: \"users\" is the backend that its calls go to anyway"))],
+    );
+    added_refused(
+        &format!("[backends.spare]\nendpoints = [\"h:1\"]\n{}", rule("")),
+        &[(4, &format!("{path}backup: without ttl or idempotent a call might have its effect"))],
+    );
+}

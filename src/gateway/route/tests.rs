@@ -1,6 +1,7 @@
 //! Which route a name on the wire leads to.
 
 use std::path::Path;
+use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;

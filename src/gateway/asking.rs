@@ -1,0 +1,153 @@
+//! How a backend is asked for the calls of a method, and who is asked where that fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::destination::{Destination, Destinations};
+use crate::backend::{Backend, Method, MethodOf, Methods, Question};
+use crate::call::{Answering, Call, Terms};
+use crate::metrics::MethodCounts;
+use crate::need::Demand;
+use crate::rule::Fallback;
+use crate::rule::method::Ruled;
+use crate::rule::options::BackupWhen;
+use crate::rule::tagging::Invalidation;
+
+/// How a backend is asked, and what answers if it does not.
+#[derive(Clone, Debug)]
+pub(crate) struct Asking {
+    /// What the backend must know of the method.
+    pub terms: Terms,
+    /// Who is asked.
+    destination: Arc<Destination>,
+    /// What the backend learns of the method.
+    method: MethodOf,
+    /// How long a call may take there; unbounded without.
+    pub timeout: Option<Duration>,
+    /// Who is asked where that fails.
+    pub backup: Option<Backup>,
+    /// What answers when nothing else does.
+    pub fallback: Option<Fallback>,
+    /// What the calls change of what is kept.
+    pub invalidation: Option<Arc<Invalidation>>,
+    /// What is counted of the calls.
+    pub counts: Arc<MethodCounts>,
+}
+
+/// A backend that is asked where the usual one fails.
+#[derive(Clone, Debug)]
+pub(crate) struct Backup {
+    /// How it is asked. Its timeout is that of the whole call.
+    pub asking: Arc<Asking>,
+    /// Whether old entries answer before.
+    pub when: BackupWhen,
+}
+
+impl Asking {
+    /// `find` knows the methods of a rule's label at a backend.
+    pub(super) fn new(
+        to: Destinations<'_>,
+        ruled: &Ruled,
+        find: impl Fn(&Methods, &Arc<str>) -> MethodOf,
+        counts: &Arc<MethodCounts>,
+    ) -> Self {
+        let (rule, usual) = (&ruled.rule, to.of(&ruled.rule));
+        let whole = rule.timeout.at(usual.backend.settings().timeout);
+        let at = |destination: &Arc<Destination>, timeout, backup| Self {
+            terms: rule.terms.clone(),
+            destination: Arc::clone(destination),
+            method: find(destination.backend.methods(), &ruled.label),
+            timeout,
+            backup,
+            fallback: rule.fallback.clone(),
+            invalidation: rule.invalidation.clone(),
+            counts: Arc::clone(counts),
+        };
+        let backup = rule.backup.as_ref().map(|backup| {
+            let asking = Arc::new(at(to.named(&backup.backend), whole, None));
+            Backup { asking, when: backup.when }
+        });
+        // Who never answers must leave time for who would.
+        let own = if backup.is_some() { whole.map(|whole| whole / 2) } else { whole };
+        at(usual, own, backup)
+    }
+
+    /// The same for calls that are answered so.
+    pub(super) fn answered(&self, answer: Answering) -> Self {
+        let terms = Terms { answer, ..self.terms.clone() };
+        Self { terms, ..self.clone() }
+    }
+
+    /// Who is asked.
+    #[inline]
+    pub(crate) fn backend(&self) -> &Arc<Backend> {
+        &self.destination.backend
+    }
+
+    /// A call as the backend is asked it.
+    pub(crate) fn question<'a>(&'a self, call: &'a Call, demand: &'a Demand) -> Question<'a> {
+        Question { call, terms: &self.terms, method: self.method_of(&call.name), key: None, demand }
+    }
+
+    /// Whether the backend is known to answer no calls with this name on the wire.
+    pub(crate) fn is_out(&self, name: &[u8]) -> bool {
+        self.backend().is_out(self.method_of(name))
+    }
+
+    /// Whether nobody is known to answer calls with this name who is asked before an old entry answers.
+    pub(crate) fn stale_is_next(&self, name: &[u8]) -> bool {
+        self.is_out(name) && self.backup_before_stale().is_none_or(|backup| backup.is_out(name))
+    }
+
+    /// Waits until that is so.
+    pub(crate) async fn until_stale_is_next(&self, name: &[u8]) {
+        loop {
+            self.until_out(name).await;
+            match self.backup_before_stale() {
+                Some(backup) => backup.until_out(name).await,
+                None => return,
+            }
+            if self.is_out(name) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the backend is known to answer no calls with this name.
+    pub(crate) async fn until_out(&self, name: &[u8]) {
+        self.backend().until_out(self.method_of(name)).await;
+    }
+
+    /// Who is asked where that fails, before an old entry answers.
+    fn backup_before_stale(&self) -> Option<&Self> {
+        let before = self.backup.as_ref().filter(|backup| backup.when == BackupWhen::BeforeStale);
+        before.map(|backup| &*backup.asking)
+    }
+
+    /// Whether the backend is known to answer no such calls, and one of them may find out whether that is so still.
+    pub(super) fn is_due(&self, name: &[u8]) -> bool {
+        self.is_out(name) && self.is_worth_asking(name)
+    }
+
+    /// Has a call that something else answers find out whether the backend is back. Nobody waits for it.
+    pub(super) fn find_out(&self, call: Call) {
+        let method = Arc::clone(self.method_of(&call.name));
+        self.backend().find_out(call, self.terms.clone(), method, self.timeout);
+    }
+
+    /// Whether a refresh of a call with this name on the wire would get as far as an endpoint.
+    pub(crate) fn is_worth_asking(&self, name: &[u8]) -> bool {
+        self.backend().is_worth_asking(self.method_of(name))
+    }
+
+    /// What the backend knows of the method of calls with this name on the wire.
+    pub(crate) fn method_of(&self, name: &[u8]) -> &Arc<Method> {
+        self.method.of(name)
+    }
+
+    /// Whether the client expects no reply.
+    #[inline]
+    pub(crate) fn is_silent(&self) -> bool {
+        self.terms.answer != Answering::Reply
+    }
+}
