@@ -72,6 +72,8 @@ pub(crate) struct Bounds {
     pub flights_max: usize,
     /// How long no refresh takes off after one that failed.
     pub refresh_pause: Duration,
+    /// How long a key is remembered whose last reply was not kept.
+    pub unkept_time: Duration,
 }
 
 /// How a caller came to its flight.

@@ -13,6 +13,7 @@ pub(crate) mod observed;
 pub(crate) mod reply;
 pub(crate) mod route;
 mod seeker;
+pub(crate) mod unkept;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use observed::Observed;
 use reply::Reply;
 use route::{Cached, Decision, Keyed, Route, Routes};
 use seeker::{Found, Instead, Seeker};
+use unkept::Unkept;
 
 /// What stands between the clients of one listener and their backends.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(crate) struct Gateway {
     pub flights: Arc<Flights<Landed>>,
     /// What observed rules would keep.
     pub observed: Observed,
+    /// The keys whose last reply was not kept.
+    pub unkept: Unkept,
     /// The only clock.
     pub clock: Clock,
     /// What is counted.

@@ -5,6 +5,7 @@ mod outage;
 mod recent;
 mod slices;
 mod traffic;
+mod unkept;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,6 +26,8 @@ pub(crate) use coverage::{Backing, Coverage, Covered, FallsBack, HORIZONS};
 pub(crate) use outage::OutageSums;
 pub(crate) use recent::Window;
 pub(crate) use traffic::Traffic;
+pub(crate) use unkept::Unkept;
+use unkept::UnkeptLabels;
 
 /// The families of all that happens to calls and connections.
 #[derive(Clone, Debug)]
@@ -37,6 +40,7 @@ pub(crate) struct Metrics {
     limits: Family<Limit, Counter>,
     connections: Family<Listener, Gauge>,
     unkeyable: Family<Unkeyable, Counter>,
+    unkept: Family<UnkeptLabels, Counter>,
     sessions: Family<Listener, Counter>,
     gave_up: Family<Listener, Histogram, fn() -> Histogram>,
 }
@@ -101,6 +105,7 @@ impl Metrics {
             limits: Family::default(),
             connections: Family::default(),
             unkeyable: Family::default(),
+            unkept: Family::default(),
             sessions: Family::default(),
             gave_up: Family::new_with_constructor(call_seconds),
         };
@@ -141,6 +146,11 @@ impl Metrics {
             "larder_unkeyable",
             "Calls of a cached method whose arguments have no one spelling",
             metrics.unkeyable.clone(),
+        );
+        registry.register(
+            "larder_unkept_replies",
+            "Replies of a cached method that were not kept, by reason",
+            metrics.unkept.clone(),
         );
         metrics
     }
@@ -199,6 +209,7 @@ impl ListenerCounts {
             method,
             traffic: Arc::clone(traffic),
             outcomes: Default::default(),
+            unkept: Default::default(),
         }
     }
 
@@ -253,11 +264,17 @@ pub(crate) struct MethodCounts {
     listener: Arc<str>,
     method: Arc<str>,
     outcomes: [OnceLock<Counter>; Outcome::ALL.len()],
+    unkept: [OnceLock<Counter>; Unkept::ALL.len()],
     coverage: Arc<Coverage>,
     traffic: Arc<Traffic>,
 }
 
 impl MethodCounts {
+    /// The listener's name.
+    pub(crate) fn listener(&self) -> &Arc<str> {
+        &self.listener
+    }
+
     /// The method's label.
     pub(crate) fn method(&self) -> &Arc<str> {
         &self.method
@@ -293,6 +310,16 @@ impl MethodCounts {
     pub(crate) fn unkeyable(&self) {
         let labels = Unkeyable { listener: Arc::clone(&self.listener), method: Arc::clone(&self.method) };
         self.families.unkeyable.get_or_create(&labels).inc();
+    }
+
+    /// Counts a reply that is not kept. Returns whether it is the first of this reason since the rules were put in force.
+    pub(crate) fn unkept(&self, why: Unkept) -> bool {
+        let Some(counter) = self.unkept.get(why as usize) else { return false };
+        let is_first = counter.get().is_none();
+        let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&self.method));
+        let labels = UnkeptLabels { listener, method, reason: why.as_str() };
+        counter.get_or_init(|| self.families.unkept.get_or_create(&labels).clone()).inc();
+        is_first
     }
 
     fn counter(&self, outcome: Outcome) -> Counter {

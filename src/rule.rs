@@ -200,7 +200,7 @@ impl Caching {
     pub(crate) fn keeping(&self, entry: &Entry) -> Keeping {
         let fits = entry.body.len() <= self.reply_max;
         match entry.ending {
-            Ending::Exception(id) if fits && self.exceptions.contains(&id) => Keeping::Keep,
+            Ending::Exception(_) if fits && self.lists(entry.ending) => Keeping::Keep,
             Ending::Exception(_) => Keeping::Remove,
             Ending::Result | Ending::Empty if fits => Keeping::Keep,
             Ending::Result | Ending::Empty => Keeping::Leave,
@@ -210,6 +210,11 @@ impl Caching {
     /// Whether `entry`, held here and old, waits for what other gateways may have learnt since: an exception must not hide what there is by now.
     pub(crate) fn yields(&self, entry: &Entry) -> bool {
         matches!(entry.ending, Ending::Exception(_)) && self.tiers == Tiers::Both
+    }
+
+    /// Whether it is an exception that is kept as an answer.
+    pub(crate) fn lists(&self, ending: Ending) -> bool {
+        matches!(ending, Ending::Exception(id) if self.exceptions.contains(&id))
     }
 
     /// How much longer, from `now` on, an entry may answer while its backend is down; a little less where `ttl` is jittered, as if it

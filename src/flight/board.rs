@@ -136,6 +136,11 @@ impl<T: Landing> Flight<T> {
         &self.board.demand
     }
 
+    /// Whether it has found something that may answer if it brings nothing, or too late.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.board.spare.get().is_some()
+    }
+
     /// Tells those who wait what may answer if nothing is brought, or too late, and so how much they need it from now on. What was told
     /// first stays.
     pub(crate) fn finds(&self, spare: T::Spare, need: Need) {

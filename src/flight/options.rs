@@ -17,9 +17,14 @@ pub(crate) struct Options {
     /// that they have at once, as if a backend had failed; at all of it calls are refused with an exception.
     #[schemars(range(min = 4, max = 10_000_000))]
     pub max_flights: u32,
-    /// How long a stale entry is served without another try after its refresh has failed.
+    /// How long a stale entry is served without another try after its refresh has failed, or brought what is not kept.
     #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
     pub refresh_pause: Period,
+    /// How long a key is remembered whose last reply was not kept: it was too long, an exception that is not listed, or empty. For so long
+    /// nobody waits behind another call for it that is too old to be shared, and where no tier had anything for it, a backend is asked
+    /// before the shared tier. `0s` remembers none.
+    #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
+    pub unkept_time: Period,
 }
 
 impl Options {
@@ -29,13 +34,19 @@ impl Options {
             waiters_max: self.max_waiters as usize,
             flights_max: self.max_flights as usize,
             refresh_pause: self.refresh_pause.duration(),
+            unkept_time: self.unkept_time.duration(),
         }
     }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_waiters: 10_000, max_flights: FLIGHTS, refresh_pause: Period::from_secs(1) }
+        Self {
+            max_waiters: 10_000,
+            max_flights: FLIGHTS,
+            refresh_pause: Period::from_secs(1),
+            unkept_time: Period::from_secs(10),
+        }
     }
 }
 

@@ -22,7 +22,8 @@ fn flights() -> Arc<Work> {
 }
 
 fn at_most(flights_max: usize) -> Arc<Work> {
-    let bounds = Bounds { waiters_max: 2, flights_max, refresh_pause: Duration::from_secs(1) };
+    let (refresh_pause, unkept_time) = (Duration::from_secs(1), Duration::ZERO);
+    let bounds = Bounds { waiters_max: 2, flights_max, refresh_pause, unkept_time };
     Flights::new(bounds, Seed::new(1))
 }
 

@@ -3,11 +3,12 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use tracing::info;
 
 use super::Gateway;
 use super::guard::guarded;
 use super::route::{Cached, Keyed};
+use super::unkept::Left;
 use crate::backend::Question;
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
@@ -15,6 +16,7 @@ use crate::entry::{Ending, Entry};
 use crate::fault::Fault;
 use crate::flight::{Flight, Landing};
 use crate::mark::{Seal, Tick};
+use crate::metrics::{MethodCounts, Unkept};
 use crate::need::Need;
 use crate::outcome::Outcome;
 use crate::rule::tagging::Said;
@@ -32,6 +34,8 @@ pub(crate) enum Origin {
     Shared,
     /// At a backend.
     Backend,
+    /// At a backend, and it is not kept.
+    Passing,
 }
 
 impl Landing for Landed {
@@ -39,7 +43,7 @@ impl Landing for Landed {
     type Spare = Arc<Entry>;
 
     fn failed(&self) -> bool {
-        self.is_err()
+        matches!(self, Err(_) | Ok((_, Origin::Passing)))
     }
 }
 
@@ -68,19 +72,9 @@ impl Gateway {
         if let Some(entry) = near.filter(|entry| self.freshness(cached, entry, key) == Freshness::Fresh) {
             return Ok((entry, Origin::Local));
         }
-        if let Some(entry) = self.cache.far(caching.tiers, key).await {
-            match self.freshness(cached, &entry, key) {
-                Freshness::Fresh => return Ok((entry, Origin::Shared)),
-                // It answers all who wait, and this is its refresh from here on.
-                Freshness::StaleWhileRevalidate => flight.finds(entry, Need::Refresh),
-                Freshness::StaleIfError => flight.finds(entry, Need::Spared),
-                Freshness::Expired => {}
-            }
-        } else if let Some(entry) = self.cache.near(caching.tiers, key)
-            && self.freshness(cached, &entry, key) != Freshness::Expired
-        {
-            // There is nothing younger for which it would have to wait.
-            flight.finds(entry, Need::Spared);
+        let looks = self.unkept.left(key) != Some(Left::Nothing);
+        if looks && let Some(entry) = self.look(cached, key, flight).await {
+            return Ok((entry, Origin::Shared));
         }
         if cached.backup.is_some() {
             flight.has_looked();
@@ -89,11 +83,50 @@ impl Gateway {
         // What the look into the shared tier took is not taken from the backend's time.
         let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
         let asked = asking.backend().ask(question, asking.timeout).await;
-        let answer = asked.map_err(|fault| asking.counts.met(fault))?;
-        Ok((self.learn(call, &answer, (born, since), cached, key), Origin::Backend))
+        let answer = match asked.map_err(|fault| asking.counts.met(fault)) {
+            Ok(answer) => answer,
+            Err(fault) if looks => return Err(fault),
+            Err(fault) => {
+                // By now another gateway may have kept something that answers instead.
+                if let Some(entry) = self.look(cached, key, flight).await {
+                    flight.finds(entry, Need::Spared);
+                }
+                return Err(fault);
+            }
+        };
+        let (entry, kept) = self.learn(call, &answer, (born, since), cached, key);
+        let Err(why) = kept else {
+            self.unkept.forget(key);
+            return Ok((entry, Origin::Backend));
+        };
+        tell_unkept(&asking.counts, why, &entry);
+        if looks && why != Unkept::Unsettled {
+            self.unkept.note(key, if flight.has_spare() { Left::Older } else { Left::Nothing });
+        }
+        Ok((entry, Origin::Passing))
     }
 
-    /// Keeps an answer as the rule says, or forgets what it proves wrong.
+    /// What the shared tier has for `key`, if it is fresh. What else may answer there, or here, is told to those who wait.
+    async fn look(&self, cached: &Cached, key: &[u8], flight: &Flight<Landed>) -> Option<Arc<Entry>> {
+        let tiers = cached.keyed.caching.tiers;
+        if let Some(entry) = self.cache.far(tiers, key).await {
+            match self.freshness(cached, &entry, key) {
+                Freshness::Fresh => return Some(entry),
+                // It answers all who wait, and this is its refresh from here on.
+                Freshness::StaleWhileRevalidate => flight.finds(entry, Need::Refresh),
+                Freshness::StaleIfError => flight.finds(entry, Need::Spared),
+                Freshness::Expired => {}
+            }
+        } else if let Some(entry) = self.cache.near(tiers, key)
+            && self.freshness(cached, &entry, key) != Freshness::Expired
+        {
+            // There is nothing younger for which it would have to wait.
+            flight.finds(entry, Need::Spared);
+        }
+        None
+    }
+
+    /// Keeps an answer as the rule says, or forgets what it proves wrong. Where it is not kept, says why.
     fn learn(
         &self,
         call: &Call,
@@ -101,12 +134,11 @@ impl Gateway {
         (born, since): (Millis, Tick),
         cached: &Cached,
         key: &[u8],
-    ) -> Arc<Entry> {
+    ) -> (Arc<Entry>, Result<(), Unkept>) {
         let Cached { keyed, asking, .. } = cached;
         let caching = &keyed.caching;
         let ending = ending(answer.said, asking.terms.returns);
-        // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
-        let body = Bytes::copy_from_slice(&answer.body);
+        let body = answer.body.clone();
         let said = Said { protocol: call.protocol, call: &call.body, reply: Some(&body) };
         let tags = caching.tagging.of(said);
         let entry = Entry {
@@ -114,22 +146,36 @@ impl Gateway {
             seal: Seal::new(since),
             ..Entry::new(born, ending.unwrap_or(Ending::Empty), call.protocol, body)
         };
-        let entry = Arc::new(entry);
-        match ending.map(|_| caching.keeping(&entry)) {
+        let keeping = ending.map(|_| caching.keeping(&entry));
+        let unkept = match keeping {
             // A write may have taken effect after it was asked.
-            Some(Keeping::Keep) if !self.is_settled(keyed, &entry, key) => {}
-            Some(Keeping::Keep) => self.cache.put(caching.tiers, key, &entry, caching.longest()),
-            Some(Keeping::Remove) => {
-                self.cache.remove(caching.tiers, key, born, asking.timeout);
-                // Nor may the backup's word from before that stand in for what is not kept any more.
-                if let Some(backup) = &cached.backup {
-                    let key = backup.keyed.key_like(keyed, key, call.protocol);
-                    self.cache.remove(caching.tiers, &key, born, asking.timeout);
-                }
+            Some(Keeping::Keep) if !self.is_settled(keyed, &entry, key) => Unkept::Unsettled,
+            Some(Keeping::Keep) => {
+                // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
+                let entry = Arc::new(entry.detached());
+                self.cache.put(caching.tiers, key, &entry, caching.longest());
+                return (entry, Ok(()));
             }
-            Some(Keeping::Leave) | None => {}
+            Some(Keeping::Remove) => {
+                self.remove(call, born, cached, key);
+                if caching.lists(entry.ending) { Unkept::TooLarge } else { Unkept::Exception }
+            }
+            Some(Keeping::Leave) => Unkept::TooLarge,
+            None => Unkept::Empty,
+        };
+        (Arc::new(entry), Err(unkept))
+    }
+
+    /// Forgets what an answer has proved wrong.
+    fn remove(&self, call: &Call, born: Millis, cached: &Cached, key: &[u8]) {
+        let Cached { keyed, asking, backup } = cached;
+        let tiers = keyed.caching.tiers;
+        self.cache.remove(tiers, key, born, asking.timeout);
+        // Nor may the backup's word from before that stand in for what is not kept any more.
+        if let Some(backup) = backup {
+            let key = backup.keyed.key_like(keyed, key, call.protocol);
+            self.cache.remove(tiers, &key, born, asking.timeout);
         }
-        entry
     }
 
     pub(super) fn freshness(&self, cached: &Cached, entry: &Entry, key: &[u8]) -> Freshness {
@@ -141,13 +187,22 @@ impl Gateway {
     }
 }
 
+/// Counts a reply that is not kept, and logs the first of its method.
+fn tell_unkept(counts: &MethodCounts, why: Unkept, entry: &Entry) {
+    if counts.unkept(why) {
+        let (listener, method, bytes) = (counts.listener(), counts.method(), entry.body.len());
+        let why = why.as_str();
+        info!(%listener, %method, why, bytes, "a reply is not kept; further ones of this method are only counted");
+    }
+}
+
 impl Origin {
     /// The outcome for a caller who would have caused `asked` had a backend been asked.
     pub(super) fn outcome(self, asked: Outcome) -> Outcome {
         match self {
             Self::Local => Outcome::HitLocal,
             Self::Shared => Outcome::HitShared,
-            Self::Backend => asked,
+            Self::Backend | Self::Passing => asked,
         }
     }
 }

@@ -221,6 +221,10 @@ impl Gateway {
 
     /// Whether a flight that is too old to be shared is waited for all the same: by who has an old entry that will answer soon.
     fn awaits(&self, seeker: &Seeker, found: Option<&Arc<Entry>>) -> bool {
+        // What that flight brings will not be kept for who comes after it.
+        if self.unkept.left(&seeker.key).is_some() {
+            return false;
+        }
         let ahead = seeker.soft().filter(|soft| *soft > Instant::now());
         ahead.is_some_and(|soft| self.youngest(seeker, found.cloned(), self.clock.at(soft)).is_some())
     }

@@ -10,5 +10,6 @@ mod memory;
 mod revalidating;
 mod routing;
 mod time;
+mod unkept;
 mod waiting;
 mod world;

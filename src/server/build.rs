@@ -27,6 +27,7 @@ use crate::gateway::destination::{Destination, Destinations};
 use crate::gateway::fetch::Landed;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
+use crate::gateway::unkept::Unkept;
 use crate::listener::Commons;
 use crate::listener::held::Held;
 use crate::listener::places::Places;
@@ -91,6 +92,7 @@ impl Parts {
                 cache: Arc::clone(&cache),
                 flights: Arc::clone(&flights),
                 observed: Observed::new(seed.of("observed").of(name)),
+                unkept: Unkept::new(config.flights.unkept_time, seed.of("unkept").of(name)),
                 lines: Lines::new(config.log.calls_per_second),
                 clients: Arc::clone(&clients),
                 clock: surroundings.clock.clone(),

@@ -238,6 +238,10 @@ fn a_reply_beyond_the_bound_is_answered_and_not_kept() {
     let mut client = gateway.client();
     assert_eq!((client.get_user(7).user_id(), client.get_user(7).user_id()), (7, 7));
     assert_eq!((backend.calls(), gateway.metric("larder_local_entries", &[])), (2, 0));
+    let reason = [("method", "UserService.getUser"), ("reason", "too_large")];
+    assert_eq!(gateway.metric("larder_unkept_replies_total", &reason), 2);
+    let told = |line: &String| line.contains("a reply is not kept") && line.contains("UserService.getUser");
+    assert_eq!(gateway.log().iter().filter(|line| told(line)).count(), 1);
 }
 
 #[test]
