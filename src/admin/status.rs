@@ -156,6 +156,17 @@ pub(crate) struct LocalStatus {
 pub(crate) struct SharedStatus {
     /// Whether there is one.
     pub configured: bool,
-    /// Whether it answers.
+    /// Whether it answers: any of its servers.
     pub up: bool,
+    /// Its servers.
+    pub servers: Vec<ServerStatus>,
+}
+
+/// A server of the shared tier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServerStatus {
+    /// What it is called: its address, or what sentinels call it.
+    pub name: String,
+    /// `up`, `half_open` (it failed, and is to prove itself) or `down`.
+    pub state: String,
 }

@@ -27,7 +27,7 @@ impl Subject for Nothing {
             config: ConfigStatus { age_seconds: 1.0, generation: 1, last_reload: "ok".to_owned() },
             backends: Vec::new(),
             local: LocalStatus { entries: 0, bytes: 0 },
-            shared: SharedStatus { configured: false, up: false },
+            shared: SharedStatus { configured: false, up: false, servers: vec![] },
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::shared::redis::{self, Secret, UrlError};
+use super::shared::redis::{self, Form, Login, Papers, Secret, Tls, TlsError, Url};
 use crate::setting::{Finding, Period, Section, Size};
 
 /// The tier in this process.
@@ -23,7 +23,8 @@ pub(crate) struct LocalOptions {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["url"]))]
 pub(crate) struct SharedOptions {
-    /// Where Redis listens, without a password, such as `redis://127.0.0.1:6379/0`.
+    /// Where Redis listens, without a password: `redis://127.0.0.1:6379/0`, `rediss://redis.example.com` for TLS, or
+    /// `unix:///run/redis.sock`.
     pub url: String,
     /// The name to log in with, where Redis has users.
     pub username: Option<String>,
@@ -31,18 +32,38 @@ pub(crate) struct SharedOptions {
     pub password_file: Option<PathBuf>,
     /// The environment variable that holds the password.
     pub password_env: Option<String>,
+    /// Who signs the certificates of servers that speak TLS: a PEM file, relative to this file.
+    #[schemars(extend("x-default" = "whom the system trusts"))]
+    pub tls_ca: Option<PathBuf>,
+    /// The certificate that the gateway shows, with those between it and its authority behind it: a PEM file, relative to this
+    /// file.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key: a PEM file, relative to this file.
+    pub tls_key: Option<PathBuf>,
+    /// The name that servers' certificates must be for.
+    #[schemars(extend("x-default" = "the host that is connected to"))]
+    pub tls_name: Option<String>,
+    /// What the gateway calls itself in Redis' `CLIENT LIST`.
+    #[schemars(length(min = 1, max = 256))]
+    pub client_name: String,
     /// What every key in Redis begins with.
     pub prefix: String,
-    /// How long a call waits for Redis before it goes on without it.
+    /// How long a call waits for Redis before it goes on without it. A reply above 64 KiB may take ten times as long, while it comes.
     #[schemars(extend("x-least" = "1ms", "x-most" = "10s"))]
     pub read_timeout: Period,
-    /// How long opening a connection may take.
+    /// How long a write may take; nobody waits for it.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "10s"))]
+    pub write_timeout: Period,
+    /// How long opening a connection may take, with TLS and login.
     #[schemars(extend("x-least" = "1ms", "x-most" = "1m"))]
     pub connect_timeout: Period,
     /// How long Redis keeps an entry at least; the windows of its rule may ask for longer. A longer
     /// `stale_if_error`, set in the middle of an outage, finds what is kept.
     #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
     pub keep: Period,
+    /// Connections to a server for short reads. Two more are opened for writes and for large values.
+    #[schemars(range(min = 1, max = 64))]
+    pub connections: u32,
     /// Writes in flight; further ones are dropped and counted.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_writes: u32,
@@ -73,23 +94,48 @@ impl LocalOptions {
     }
 }
 
+/// What was found where the options point.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The password.
+    pub password: Option<Secret>,
+    /// What TLS needs.
+    pub papers: Papers,
+}
+
 impl SharedOptions {
-    /// What the shared tier is told, with the password that was found where these options say.
+    /// What the shared tier is told, with what was found where these options point.
     ///
     /// # Errors
-    /// The url does not say where Redis is.
-    pub(crate) fn settings(&self, password: Option<Secret>) -> Result<SharedSettings, UrlError> {
+    /// The option that does not say where Redis is, or cannot be used for TLS, and why.
+    pub(crate) fn settings(&self, found: Found) -> Result<SharedSettings, Finding> {
+        let url = Url::parse(&self.url).map_err(|fault| Finding::new("url", fault.to_string()))?;
+        let tls = if url.tls { Some(Tls::new(&found.papers).map_err(|flaw| finding(&flaw))?) } else { None };
         let redis = redis::Settings {
-            username: self.username.clone(),
-            password,
+            form: Form::One(url.place),
+            login: Login { username: self.username.clone(), password: found.password },
+            tls,
+            database: url.database,
+            client_name: self.client_name.clone(),
             prefix: self.prefix.clone(),
             read_timeout: self.read_timeout.duration(),
+            write_timeout: self.write_timeout.duration(),
             connect_timeout: self.connect_timeout.duration(),
+            connections: self.connections,
             max_writes: self.max_writes,
-            ..redis::Settings::from_url(&self.url)?
         };
         Ok(SharedSettings { redis, keep: self.keep.duration() })
     }
+}
+
+fn finding(flaw: &TlsError) -> Finding {
+    let option = match flaw {
+        TlsError::Authority(_) => "tls_ca",
+        TlsError::Certificate(_) => "tls_cert",
+        TlsError::Key(_) => "tls_key",
+        TlsError::Name(_) => "tls_name",
+    };
+    Finding::new(option, flaw.to_string())
 }
 
 impl Default for LocalOptions {
@@ -105,10 +151,17 @@ impl Default for SharedOptions {
             username: None,
             password_file: None,
             password_env: None,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            tls_name: None,
+            client_name: "larder".to_owned(),
             prefix: "larder".to_owned(),
             read_timeout: Period::from_millis(50),
+            write_timeout: Period::from_secs(1),
             connect_timeout: Period::from_millis(250),
             keep: Period::from_secs(24 * 3600),
+            connections: 1,
             max_writes: 1024,
         }
     }
@@ -129,6 +182,12 @@ impl Section for SharedOptions {
         if self.username.is_some() && self.password_file.is_none() && self.password_env.is_none() {
             found.push(Finding::new("username", "needs password_file or password_env"));
         }
+        found.extend(self.tls_problems());
+        if self.client_name.contains(|c: char| c.is_whitespace() || !c.is_ascii_graphic()) {
+            let message =
+                format!("{:?} is no name for Redis: expected no spaces, and ASCII", self.client_name);
+            found.push(Finding::new("client_name", message));
+        }
         if self.prefix.is_empty() || self.prefix.chars().any(|c| c.is_whitespace() || c.is_control()) {
             let message =
                 format!("{:?} is no prefix: expected at least one character, and no spaces", self.prefix);
@@ -138,10 +197,34 @@ impl Section for SharedOptions {
     }
 }
 
+impl SharedOptions {
+    fn tls_problems(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            let (given, lacking) =
+                if self.tls_key.is_none() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
+            found.push(Finding::new(given, format!("needs {lacking}")));
+        }
+        let given = [
+            ("tls_ca", self.tls_ca.is_some()),
+            ("tls_cert", self.tls_cert.is_some()),
+            ("tls_key", self.tls_key.is_some()),
+            ("tls_name", self.tls_name.is_some()),
+        ];
+        if Url::parse(&self.url).is_ok_and(|url| !url.tls) {
+            let idle = given.into_iter().filter(|(_, given)| *given);
+            found.extend(
+                idle.map(|(option, _)| Finding::new(option, "is of no use without rediss:// in url")),
+            );
+        }
+        found
+    }
+}
+
 /// What is wrong with a Redis URL, as the one who will connect to it reads it. The URL itself is never repeated: it may
 /// hold a password.
 fn url_fault(url: &str) -> Option<String> {
-    redis::Settings::from_url(url).err().map(|fault| fault.to_string())
+    Url::parse(url).err().map(|fault| fault.to_string())
 }
 
 #[cfg(test)]
@@ -158,6 +241,8 @@ mod tests {
         check("redis://127.0.0.1:6379/0", None);
         check("redis://127.0.0.1", None);
         check("redis://[::1]:6379", None);
+        check("rediss://127.0.0.1", None);
+        check("unix:///run/redis.sock", None);
         check("redis://:secret@127.0.0.1", Some("password_file"));
         check("redis://me:secret@127.0.0.1/1", Some("password_file"));
         check("redis://127.0.0.1/one", Some("database"));

@@ -3,6 +3,7 @@
 mod counts;
 mod memory;
 pub(crate) mod redis;
+mod servers;
 mod writes;
 
 use std::fmt::Debug;
@@ -18,6 +19,7 @@ use super::envelope;
 
 pub use counts::{Counts, Read, Write};
 pub use memory::{Memory, State};
+pub use servers::Servers;
 pub use writes::Writes;
 
 /// A place outside this process that gateways keep their replies in.

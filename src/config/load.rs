@@ -11,9 +11,10 @@ use super::outside::{Outside, beside};
 use super::text::Text;
 use super::{Config, Listener, Loaded, Problem, governed, links};
 use crate::backend::options::flaw_of_list;
+use crate::cache::options::{Found, SharedSettings};
 use crate::cache::shared::redis::Secret;
 use crate::rule::method::Governed;
-use crate::setting::Finding;
+use crate::setting::{Finding, Section};
 
 /// Reads and checks the file at `path`.
 pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
@@ -32,7 +33,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
         governed::check(&draft, path, outside);
     problems.extend(found);
     warnings.extend(unwise);
-    let password = password(&draft, path, outside).unwrap_or_else(|problem| {
+    let shared = shared(&draft, path, outside).unwrap_or_else(|problem| {
         problems.push(problem);
         None
     });
@@ -46,7 +47,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     warnings.extend(lists(&draft, path, outside));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, password));
+    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, shared));
     Loaded { config, problems, warnings }
 }
 
@@ -67,18 +68,47 @@ fn lists(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Vec<Problem> {
     found
 }
 
-/// The password of the shared tier, if it has one.
-fn password(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<Secret>, Problem> {
+/// What the shared tier is told, if there is one, and digests of what its options point to.
+struct Shared {
+    settings: SharedSettings,
+    digests: Vec<(&'static str, u128)>,
+}
+
+fn shared(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<Shared>, Problem> {
     let Some(section) = &draft.shared else {
         return Ok(None);
     };
-    outside.password(&section.options, file).map_err(|finding| section.place.problem(file, finding))
+    // What is wrong with the options by themselves has been said.
+    if !section.options.problems().is_empty() {
+        return Ok(None);
+    }
+    let found = outside.found(&section.options, file);
+    let digests = found.as_ref().map(digests).unwrap_or_default();
+    let settings = found.and_then(|found| section.options.settings(found));
+    match settings {
+        Ok(settings) => Ok(Some(Shared { settings, digests })),
+        Err(finding) => Err(section.place.problem(file, finding)),
+    }
 }
 
-fn assemble(draft: Draft, file: &Path, schemas: &Schemas, password: Option<Secret>) -> Config {
-    let values = values(&draft, schemas, password.as_ref());
-    // A url that is none was found in its section.
-    let shared = draft.shared.and_then(|section| section.options.settings(password).ok());
+fn digests(found: &Found) -> Vec<(&'static str, u128)> {
+    let password = found.password.as_ref().map(Secret::reveal);
+    let identity = found.papers.identity.as_ref();
+    let all = [
+        ("password_file", password),
+        ("password_env", password),
+        ("tls_ca", found.papers.ca.as_deref()),
+        ("tls_cert", identity.map(|(certificate, _)| certificate.as_str())),
+        ("tls_key", identity.map(|(_, key)| key.reveal())),
+    ];
+    let given = all.into_iter().filter_map(|(option, text)| Some((option, text?)));
+    given.map(|(option, text)| (option, xxh3_128(text.as_bytes()))).collect()
+}
+
+fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>) -> Config {
+    let (shared, digests) =
+        shared.map_or((None, Vec::new()), |shared| (Some(shared.settings), shared.digests));
+    let values = values(&draft, schemas, &digests);
     let limits = draft.limits.options.settings();
     let rules = draft.rules.iter().map(|rule| (&rule.pattern, &rule.section.options));
     let listeners = draft.listeners.into_iter().map(|(name, section)| {
@@ -112,18 +142,15 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, password: Option<Secre
 }
 
 /// What the file says, and what the files hold that it names.
-fn values(draft: &Draft, schemas: &Schemas, password: Option<&Secret>) -> Values {
+fn values(draft: &Draft, schemas: &Schemas, shared: &[(&'static str, u128)]) -> Values {
     let mut values = Values::of(draft);
     for (name, read) in schemas {
         if let Some(listener) = draft.listeners.get(name) {
             values.note(&listener.place.path, "idl", read.digest);
         }
     }
-    if let Some(password) = password {
-        let digest = xxh3_128(password.reveal().as_bytes());
-        for option in ["password_file", "password_env"] {
-            values.note("cache.shared", option, digest);
-        }
+    for (option, digest) in shared {
+        values.note("cache.shared", option, *digest);
     }
     values
 }

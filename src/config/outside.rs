@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cache::options::SharedOptions;
-use crate::cache::shared::redis::Secret;
+use crate::cache::options::{Found, SharedOptions};
+use crate::cache::shared::redis::{Papers, Secret};
 use crate::setting::Finding;
 
 /// The outside world, as far as a configuration names it.
@@ -19,13 +19,22 @@ pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
 }
 
 impl Outside<'_> {
-    /// The password that the shared section of `file` points to.
-    pub(super) fn password(&self, shared: &SharedOptions, file: &Path) -> Result<Option<Secret>, Finding> {
+    /// What the shared section of `file` points to.
+    pub(super) fn found(&self, shared: &SharedOptions, file: &Path) -> Result<Found, Finding> {
+        let text = |option: &'static str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| self.text(option, &beside(file, path))).transpose()
+        };
+        let certificate = text("tls_cert", &shared.tls_cert)?;
+        let key = text("tls_key", &shared.tls_key)?.map(Secret::new);
+        let (ca, name) = (text("tls_ca", &shared.tls_ca)?, shared.tls_name.clone());
+        let papers = Papers { ca, identity: certificate.zip(key), name };
+        Ok(Found { password: self.password(shared, file)?, papers })
+    }
+
+    fn password(&self, shared: &SharedOptions, file: &Path) -> Result<Option<Secret>, Finding> {
         if let Some(path) = &shared.password_file {
             let path = beside(file, path);
-            let text = (self.read_file)(&path).map_err(|error| {
-                Finding::new("password_file", format!("{} cannot be read: {error}", path.display()))
-            })?;
+            let text = self.text("password_file", &path)?;
             return match text.lines().next() {
                 Some(line) if !line.is_empty() => Ok(Some(Secret::new(line.to_owned()))),
                 Some(_) | None => {
@@ -42,5 +51,10 @@ impl Outside<'_> {
                 Err(Finding::new("password_env", format!("{variable} is not set in the environment")))
             }
         }
+    }
+
+    fn text(&self, option: &'static str, path: &Path) -> Result<String, Finding> {
+        let unread = |error| Finding::new(option, format!("{} cannot be read: {error}", path.display()));
+        (self.read_file)(path).map_err(unread)
     }
 }

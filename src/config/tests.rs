@@ -235,7 +235,7 @@ fn a_secret_stays_out_of_the_file_and_of_messages() {
     for source in ["password_file = \"secret\"", "password_env = \"SECRET\""] {
         let loaded = load(&format!("{BASE}[cache.shared]\nurl = \"redis://127.0.0.1\"\n{source}\n"));
         let config = loaded.config.unwrap();
-        assert_eq!(config.cache.shared.unwrap().redis.password.unwrap().reveal(), "sesame", "{source}");
+        assert_eq!(config.cache.shared.unwrap().redis.login.password.unwrap().reveal(), "sesame", "{source}");
     }
     added_refused(
         "[cache.shared]\nurl = \"redis://127.0.0.1\"\npassword_env = \"NOTHING\"\n",

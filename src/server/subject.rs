@@ -10,9 +10,10 @@ use crate::admin::Subject;
 use crate::admin::outage::Outage;
 use crate::admin::status::{
     AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, LocalStatus, MethodCoverage,
-    SharedStatus, Status, WindowStatus,
+    ServerStatus, SharedStatus, Status, WindowStatus,
 };
 use crate::cache::shared::Store;
+use crate::cache::shared::redis::Redis;
 use crate::clock::{Clock, Millis};
 use crate::gateway::destination::Destination;
 use crate::metrics::{self, Coverage, Covered, HORIZONS, Window};
@@ -117,6 +118,7 @@ impl Subject for Overview {
             shared: SharedStatus {
                 configured: redis.is_some(),
                 up: redis.is_some_and(|redis| redis.is_up()),
+                servers: redis.map(|redis| servers(redis)).unwrap_or_default(),
             },
         }
     }
@@ -129,6 +131,11 @@ impl Subject for Overview {
     fn is_ready(&self) -> bool {
         !self.draining.load(Ordering::Relaxed)
     }
+}
+
+fn servers(redis: &Redis) -> Vec<ServerStatus> {
+    let all = redis.servers().into_iter();
+    all.map(|(name, state)| ServerStatus { name, state: state.as_str().to_owned() }).collect()
 }
 
 fn answered(covered: &Covered) -> Vec<AnsweredStatus> {

@@ -1,10 +1,13 @@
 //! What became of reads from the shared tier and writes to it.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::servers::Servers;
 use crate::cache::envelope::Unreadable;
 
 /// The shared tier's metrics. Clones count together.
@@ -12,6 +15,10 @@ use crate::cache::envelope::Unreadable;
 pub struct Counts {
     /// 1 while the store is up, else 0.
     pub up: Gauge,
+    /// Its servers, one by one.
+    pub servers: Servers,
+    /// How many servers are up.
+    risen: Arc<Mutex<usize>>,
     reads: Family<Label, Counter>,
     writes: Family<Label, Counter>,
 }
@@ -28,6 +35,15 @@ impl Counts {
         registry.register("larder_shared_up", "Whether the shared tier is up", self.up.clone());
         registry.register("larder_shared_reads", "Reads from the shared tier by result", self.reads.clone());
         registry.register("larder_shared_writes", "Writes to the shared tier by result", self.writes.clone());
+        self.servers.register(registry);
+    }
+
+    /// One more of the store's servers is up, or one less. The store is up while one is.
+    pub(super) fn server_is_up(&self, is: bool) {
+        // A number is whole between any two statements.
+        let mut risen = self.risen.lock().unwrap_or_else(PoisonError::into_inner);
+        *risen = if is { risen.saturating_add(1) } else { risen.saturating_sub(1) };
+        self.up.set(i64::from(*risen > 0));
     }
 
     /// Counts a read.
@@ -66,8 +82,10 @@ pub enum Read {
     Timeout,
     /// The store answered with an error, or the connection died.
     Error,
-    /// Not asked: the store is down.
+    /// Not asked: the store, or the server in it that has the key, is down.
     Skipped,
+    /// Not asked: too much is read from the server at this moment.
+    Dropped,
     /// The entry was born too far ahead of our clock.
     Future,
     /// What came is not an entry of this key.
@@ -75,13 +93,14 @@ pub enum Read {
 }
 
 impl Read {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Hit,
         Self::Miss,
         Self::Tombstone,
         Self::Timeout,
         Self::Error,
         Self::Skipped,
+        Self::Dropped,
         Self::Future,
         Self::Unreadable(Unreadable::Foreign),
         Self::Unreadable(Unreadable::Format(0)),
@@ -106,8 +125,10 @@ pub enum Write {
     Dropped,
     /// Not begun: the entry is above the bounds of [`envelope`](crate::cache::envelope).
     TooLarge,
-    /// Not begun: the store is down.
+    /// Not begun: the store, or the server in it that has the key, is down.
     Skipped,
+    /// The store's memory is full, and it evicts nothing.
+    Full,
     /// No answer in time. The entry may be kept or not.
     Timeout,
     /// The store refused it, or the connection died. In the second case, the entry may be kept or not.
@@ -115,13 +136,14 @@ pub enum Write {
 }
 
 impl Write {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Written,
         Self::Older,
         Self::Tombstone,
         Self::Dropped,
         Self::TooLarge,
         Self::Skipped,
+        Self::Full,
         Self::Timeout,
         Self::Error,
     ];
@@ -138,6 +160,7 @@ impl From<Read> for Label {
             Read::Timeout => "timeout",
             Read::Error => "error",
             Read::Skipped => "skipped",
+            Read::Dropped => "dropped",
             Read::Future => "future",
             Read::Unreadable(reason) => reason.label(),
         };
@@ -154,6 +177,7 @@ impl From<Write> for Label {
             Write::Dropped => "dropped",
             Write::TooLarge => "too_large",
             Write::Skipped => "skipped",
+            Write::Full => "full",
             Write::Timeout => "timeout",
             Write::Error => "error",
         };

@@ -1,22 +1,17 @@
 //! The shared tier in Redis.
 //!
-//! One connection carries all reads and writes, and a task of ours looks after it, because the client's own managed
-//! connection lets calls wait while it reconnects, and takes a server that never answers for a live one. Here a call
-//! waits for Redis at most `read_timeout`, and only while the connection is up:
+//! A call waits for Redis at most `read_timeout`, and only while the server that has its key is up. Each server has a task of ours
+//! that looks after it (`supervisor.rs`), because the client's own managed connections let calls wait while they reconnect, and
+//! take a server that never answers for a live one:
 //!
 //! ```text
-//!            connected, logged in, PING answered within read_timeout
-//!       +-----------------------------------------------------------+
-//!       |                                                           v
-//!    +------+                                                    +----+
-//!    | down |  reads and writes return at once                   | up |  reads wait up to read_timeout
-//!    +------+                                                    +----+
-//!       ^                                                           |
-//!       +-----------------------------------------------------------+
-//!            broken pipe, or 3 reads in a row without an answer in time
+//!   key --> topology --> node --> links --> door --> dial
+//!           which       breaker,  short,    TLS,
+//!           server      bounds    writes,   login
+//!                                 large
 //! ```
 //!
-//! While down, the task dials again after a random pause of up to 50 ms, doubling to 1 s, so that many gateways do not
+//! A server that is down is connected to again after a random pause of up to 50 ms, doubling to 1 s, so that many gateways do not
 //! meet at a Redis that comes back. A connection given up is dropped with all that was queued on it; what already lay in
 //! the server's socket may still take effect. That is harmless: a put is a script that never replaces a younger entry by
 //! an older one, so it may come late or twice.
@@ -24,48 +19,64 @@
 //! A Redis key is `PREFIX:FORMAT:HASH`, the hash being xxh3-128 of the full key; the envelope holds the full key.
 //! Reads are bounded by `GETRANGE`, so that a huge foreign value is not fetched.
 
-mod link;
+mod breaker;
+mod door;
+mod failure;
+mod links;
+mod login;
+mod node;
+mod place;
+mod room;
 mod script;
 mod settings;
 mod supervisor;
+mod tls;
+mod topology;
+mod url;
+mod whereabouts;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rand::Rng;
-use redis::Value;
-use tokio::sync::watch;
+use redis::{Cmd, Value};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::cache::envelope::{self, FORMAT, MAX_ENVELOPE, Unreadable};
+use crate::cache::envelope::{self, FORMAT, Unreadable};
 use crate::clock::Clock;
 use crate::dial::Dial;
 use crate::entry::Slot;
 
 use super::{Counts, MAX_AHEAD, Read, Store, Write, Writes, judge, read};
-use link::{Failure, Link};
-use script::Replace;
-use supervisor::Supervisor;
+use door::Door;
+use links::For;
+use node::Ask;
+use script::{REPLACE, Replacement, replaced};
+use topology::Topology;
 
-pub(crate) use settings::{Secret, Settings, UrlError};
+pub(crate) use failure::Failure;
+pub(crate) use login::{Login, Secret};
+pub(crate) use node::State;
+pub(crate) use script::Lua;
+pub(crate) use settings::{Form, Settings};
+pub(crate) use tls::{Papers, Tls, TlsError};
+pub(crate) use url::Url;
 
-/// The shared tier in one Redis. Dropping it closes the connection.
+/// The shared tier in Redis. Dropping it closes its connections.
 pub(crate) struct Redis {
     settings: Arc<Settings>,
     clock: Clock,
     counts: Counts,
-    replace: Replace,
+    replace: Lua,
     writes: Writes,
-    link: Arc<ArcSwapOption<Link>>,
-    tried: watch::Receiver<bool>,
-    supervisor: TaskTracker,
+    topology: Topology,
+    tasks: TaskTracker,
     stop: DropGuard,
 }
 
@@ -80,52 +91,67 @@ impl Redis {
         random: impl Rng + Send + 'static,
     ) -> Self {
         let settings = Arc::new(settings);
-        let link = Arc::new(ArcSwapOption::empty());
-        let (trying, tried) = watch::channel(false);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let supervisor = Supervisor {
-            settings: Arc::clone(&settings),
-            dial,
-            link: Arc::clone(&link),
-            up: counts.up.clone(),
-            tried: trying,
-        };
-        tasks.spawn(supervisor.run(random, stop.clone()));
+        let door = Arc::new(Door { settings: Arc::clone(&settings), dial });
+        let topology = Topology::start(door, &counts, random, &tasks, &stop);
         tasks.close();
         Self {
             writes: Writes::new(settings.max_writes, counts.clone()),
-            replace: Replace::new(),
+            replace: Lua::new(REPLACE),
             settings,
             clock,
             counts,
-            link,
-            tried,
-            supervisor: tasks,
+            topology,
+            tasks,
             stop: stop.drop_guard(),
         }
     }
 
-    /// Ends when the first attempt to connect has ended, well or not: at most `connect_timeout` after the start. A
-    /// gateway that waits for it does not miss what Redis holds with its first calls.
+    /// Ends when the first attempt to connect has ended, well or not: at most `connect_timeout` and `read_timeout` after the
+    /// start. A gateway that waits for it does not miss what Redis holds with its first calls.
     pub(crate) async fn tried(&self) {
-        let mut tried = self.tried.clone();
-        // The other end is dropped only with the supervisor, and then there is nothing to wait for.
-        let _ = tried.wait_for(|tried| *tried).await;
+        self.topology.tried().await;
     }
 
-    fn link(&self) -> Option<Arc<Link>> {
-        self.link.load_full().filter(|link| !link.is_lost())
+    /// The servers and what they are.
+    pub(crate) fn servers(&self) -> Vec<(String, State)> {
+        self.topology.servers()
+    }
+
+    /// Asks the server that owns the Redis key `key` a short command of that key, and waits up to `within`.
+    ///
+    /// # Errors
+    /// Why there is no answer; at once where the server is down.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for what is to be announced to all gateways"))]
+    pub(crate) async fn ask(&self, key: &str, command: &Cmd, within: Duration) -> Result<Value, Failure> {
+        self.topology.ask(key, Ask::Short(command), within).await
+    }
+
+    /// Runs `lua` in the server that owns the Redis key `key`, before writes of entries that wait, and waits up to `within`.
+    ///
+    /// # Errors
+    /// Why there is no answer; at once where the server is down. After [`Failure::Slow`] and [`Failure::Lost`] it may have run, or
+    /// may run yet.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for what is to be announced to all gateways"))]
+    pub(crate) async fn run(
+        &self,
+        lua: &Lua,
+        key: &str,
+        arguments: &[&[u8]],
+        within: Duration,
+    ) -> Result<Value, Failure> {
+        self.topology.ask(key, Ask::Script(&lua.call(key, arguments), For::Short), within).await
     }
 
     async fn look(&self, key: &[u8]) -> Result<Slot, Read> {
-        let link = self.link().ok_or(Read::Skipped)?;
-        let mut ask = redis::cmd("GETRANGE");
-        // One byte above the bound: longer values are told from those that fit.
-        ask.arg(self.redis_key(key)).arg(0).arg(MAX_ENVELOPE);
-        let value = link.read(&ask, self.settings.read_timeout).await.map_err(|failure| match failure {
+        let redis_key = self.redis_key(key);
+        let value = self.topology.ask(&redis_key, Ask::Value(&redis_key), self.settings.read_timeout).await;
+        let value = value.map_err(|failure| match failure {
+            Failure::Down => Read::Skipped,
+            Failure::Full => Read::Dropped,
             Failure::Slow => Read::Timeout,
             Failure::WrongType => Read::Unreadable(Unreadable::Foreign),
-            Failure::Other => Read::Error,
+            Failure::Lost | Failure::Unfit | Failure::NoMemory | Failure::Refused => Read::Error,
         })?;
         let Value::BulkString(value) = value else {
             return Err(Read::Error);
@@ -137,14 +163,18 @@ impl Redis {
     }
 
     async fn write(&self, key: &[u8], slot: &Slot, keep: Duration) -> Write {
-        let Some(link) = self.link() else {
+        if !self.is_up() {
             return Write::Skipped;
-        };
+        }
         let Ok(value) = envelope::encode(key, slot) else {
             return Write::TooLarge;
         };
         let latest = self.clock.now().plus(MAX_AHEAD);
-        self.replace.run(&link, &self.redis_key(key), slot, value, latest, keep).await
+        let replacement = Replacement::new(slot, value, latest, keep);
+        let (redis_key, arguments) = (self.redis_key(key), replacement.arguments());
+        let call = self.replace.call(&redis_key, &arguments);
+        let ask = Ask::Script(&call, For::Writes);
+        replaced(&self.topology.ask(&redis_key, ask, self.settings.write_timeout).await)
     }
 
     fn redis_key(&self, key: &[u8]) -> String {
@@ -171,13 +201,13 @@ impl Store for Redis {
     }
 
     fn is_up(&self) -> bool {
-        self.link().is_some()
+        self.topology.is_up()
     }
 
     fn end(&self) -> BoxFuture<'_, ()> {
         async move {
             self.stop.token().cancel();
-            self.supervisor.wait().await;
+            self.tasks.wait().await;
         }
         .boxed()
     }
@@ -187,7 +217,7 @@ impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
             .field("settings", &self.settings)
-            .field("up", &self.is_up())
+            .field("topology", &self.topology)
             .finish_non_exhaustive()
     }
 }

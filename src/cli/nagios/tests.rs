@@ -75,7 +75,7 @@ fn status(backends: Vec<BackendStatus>) -> Status {
         config: ConfigStatus { age_seconds: 10.0, generation: 1, last_reload: "ok".to_owned() },
         backends,
         local: LocalStatus { entries: 10, bytes: 1000 },
-        shared: SharedStatus { configured: true, up: true },
+        shared: SharedStatus { configured: true, up: true, servers: vec![] },
     }
 }
 

@@ -1,45 +1,100 @@
-//! The one write to Redis: a script that lets the younger stay.
+//! Scripts, which run in the server that owns their key; and the one write to Redis, a script that lets the younger stay.
 
 use std::time::Duration;
 
-use redis::Script;
+use redis::{Cmd, Script, Value};
 
 use crate::cache::envelope;
 use crate::clock::Millis;
 use crate::entry::Slot;
 
 use super::Write;
-use super::link::{Failure, Link};
+use super::failure::Failure;
 
-/// [`Slot::replaces`] inside Redis, so that writes may come late, twice, and in any order.
+/// A script of one key.
 #[derive(Debug)]
-pub(super) struct Replace(Script);
+pub(crate) struct Lua {
+    source: &'static str,
+    hash: String,
+}
 
-impl Replace {
-    pub(super) fn new() -> Self {
-        Self(Script::new(REPLACE))
+/// A script with its key and arguments.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    lua: &'a Lua,
+    key: &'a str,
+    arguments: &'a [&'a [u8]],
+}
+
+impl Lua {
+    /// A script that names its one key `KEYS[1]` and what else it is given `ARGV`.
+    pub(crate) fn new(source: &'static str) -> Self {
+        Self { source, hash: Script::new(source).get_hash().to_owned() }
     }
 
-    /// Puts `value`, the envelope of `slot`, under a Redis key for `keep`. What lies there and was born after `latest`
-    /// cannot be believed, and is replaced.
-    pub(super) async fn run(
-        &self,
-        link: &Link,
-        redis_key: &str,
-        slot: &Slot,
-        value: Vec<u8>,
-        latest: Millis,
-        keep: Duration,
-    ) -> Write {
-        let mut call = self.0.key(redis_key);
-        call.arg(&envelope::head(slot)[..]).arg(latest.0).arg(value).arg(expiry(keep));
-        match link.write::<u8>(&call, TIMEOUT).await {
-            Ok(0) => Write::Written,
-            Ok(1) => Write::Older,
-            Ok(2) => Write::Tombstone,
-            Err(Failure::Slow) => Write::Timeout,
-            Ok(_) | Err(Failure::WrongType | Failure::Other) => Write::Error,
-        }
+    /// It with its key and arguments.
+    pub(crate) fn call<'a>(&'a self, key: &'a str, arguments: &'a [&'a [u8]]) -> Call<'a> {
+        Call { lua: self, key, arguments }
+    }
+}
+
+impl Call<'_> {
+    /// For a server that knows the script.
+    pub(super) fn known(&self) -> Cmd {
+        self.command("EVALSHA", &self.lua.hash)
+    }
+
+    /// For a server that does not, and will from then on.
+    pub(super) fn whole(&self) -> Cmd {
+        self.command("EVAL", self.lua.source)
+    }
+
+    /// Bytes of its key and arguments.
+    pub(super) fn size(&self) -> usize {
+        self.arguments.iter().map(|argument| argument.len()).fold(self.key.len(), usize::saturating_add)
+    }
+
+    fn command(&self, verb: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(verb);
+        command.arg(script).arg(1).arg(self.key).arg(self.arguments);
+        command
+    }
+}
+
+/// What [`REPLACE`] is told.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    head: [u8; envelope::HEAD],
+    latest: String,
+    value: Vec<u8>,
+    expiry: String,
+}
+
+impl Replacement {
+    /// To put `value`, the envelope of `slot`, for `keep`. What lies there and was born after `latest` cannot be believed, and is
+    /// replaced.
+    pub(super) fn new(slot: &Slot, value: Vec<u8>, latest: Millis, keep: Duration) -> Self {
+        let (latest, expiry) = (latest.0.to_string(), expiry(keep).to_string());
+        Self { head: envelope::head(slot), latest, value, expiry }
+    }
+
+    /// As the script takes it.
+    pub(super) fn arguments(&self) -> [&[u8]; 4] {
+        [&self.head, self.latest.as_bytes(), &self.value, self.expiry.as_bytes()]
+    }
+}
+
+/// How a write ended by what [`REPLACE`] says.
+pub(super) fn replaced(answer: &Result<Value, Failure>) -> Write {
+    match answer {
+        Ok(Value::Int(0)) => Write::Written,
+        Ok(Value::Int(1)) => Write::Older,
+        Ok(Value::Int(2)) => Write::Tombstone,
+        Err(Failure::Slow) => Write::Timeout,
+        Err(Failure::Down) => Write::Skipped,
+        Err(Failure::Full) => Write::Dropped,
+        Err(Failure::NoMemory) => Write::Full,
+        Ok(_) | Err(Failure::Lost | Failure::Unfit | Failure::WrongType | Failure::Refused) => Write::Error,
     }
 }
 
@@ -48,12 +103,14 @@ fn expiry(keep: Duration) -> u64 {
     u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, KEEP_MAX_MILLIS)
 }
 
+/// [`Slot::replaces`] inside Redis, so that writes may come late, twice, and in any order.
+///
 /// `KEYS[1]`: the key. `ARGV`: the first 13 bytes of our envelope; the latest believable birth in milliseconds; the
 /// envelope; its expiry in milliseconds. Returns 0 if it is written; 1 if an entry lies there and stays, 2 if a tombstone
 /// does. An entry stays if it is younger, a tombstone also against an entry of its own age. Nothing else stays: other
 /// types, other formats, other programs' values, and births further ahead than readers believe, which would block the
 /// key until then.
-const REPLACE: &str = r"
+pub(super) const REPLACE: &str = r"
 local held = redis.pcall('GETRANGE', KEYS[1], 0, 12)
 if type(held) == 'string' and #held == 13 and string.sub(held, 1, 4) == string.sub(ARGV[1], 1, 4) then
     local theirs, ours = struct.unpack('>I8', held, 5), struct.unpack('>I8', ARGV[1], 5)
@@ -68,7 +125,5 @@ redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 0
 ";
 
-/// How long a write holds its place before it is given up. Nobody waits for it, so it may take longer than a read.
-const TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest expiry: ten years.
 const KEEP_MAX_MILLIS: u64 = 10 * 365 * 24 * 3_600 * 1_000;

@@ -1,168 +1,185 @@
-//! What keeps a connection to Redis: a task that dials, logs in, watches, and dials again.
+//! What keeps one server reached: a task that finds it, connects, watches, and connects again.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use prometheus_client::metrics::gauge::Gauge;
 use rand::Rng;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError, Value};
-use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::dial::{Dial, Stream};
+use super::door::{Door, Unreachable};
+use super::links::{For, Left, Links};
+use super::node::{Node, State};
+use super::place::Place;
+use super::whereabouts::Whereabouts;
 
-use super::Settings;
-use super::link::Link;
-
-/// Keeps a connection to one of its servers up, or tries to.
+/// Keeps one server reached, or tries to.
 pub(super) struct Supervisor {
-    pub(super) settings: Arc<Settings>,
-    pub(super) dial: Arc<dyn Dial>,
-    pub(super) link: Arc<ArcSwapOption<Link>>,
-    pub(super) up: Gauge,
+    pub(super) door: Arc<Door>,
+    pub(super) node: Arc<Node>,
+    pub(super) whereabouts: Whereabouts,
     /// Becomes true when the first attempt has ended.
     pub(super) tried: watch::Sender<bool>,
+    /// Is told whenever the server could not be reached, or is left.
+    pub(super) amiss: Arc<Notify>,
+    pub(super) tasks: TaskTracker,
+}
+
+/// What came of the attempts so far.
+#[derive(Debug, Default)]
+struct Record {
+    /// Attempts since it was last up for long.
+    attempts: u32,
+    /// How often in a row it was left because it failed.
+    failings: u32,
 }
 
 impl Supervisor {
     /// Runs until it is told to stop. `random` spreads the pauses.
     pub(super) async fn run(self, random: impl Rng, stop: CancellationToken) {
+        stop.run_until_cancelled(self.keep_up(random, &stop)).await;
         // What is up when it is told so is not up any longer.
-        if stop.run_until_cancelled(self.keep_up(random)).await.is_none() {
-            self.lie_down();
-        }
+        self.node.end();
     }
 
-    async fn keep_up(&self, mut random: impl Rng) {
-        let address = self.settings.servers.first().map(ToString::to_string).unwrap_or_default();
-        let mut attempt = 0_u32;
+    async fn keep_up(&self, mut random: impl Rng, stop: &CancellationToken) {
+        let mut record = Record::default();
         loop {
-            match self.connect().await {
-                Ok((connection, driver)) => {
-                    tracing::info!(%address, "shared tier is up");
+            match self.connect(&record, stop).await {
+                Ok((place, links)) => {
                     let began = Instant::now();
-                    self.serve(connection, driver).await;
-                    tracing::warn!(%address, "shared tier is down");
-                    // A connection that does not last is no reason to hurry for the next.
-                    attempt = if began.elapsed() < MAX_PAUSE { attempt.saturating_add(1) } else { 0 };
+                    let why = self.serve(&place, links).await;
+                    tracing::warn!(server = %self.node.name, %place, reason = why.as_str(), "shared tier: server left");
+                    record.note(why, began.elapsed());
                 }
                 Err(error) => {
                     if !self.tried.send_replace(true) {
-                        tracing::warn!(%address, %error, "shared tier is down");
+                        tracing::warn!(server = %self.node.name, %error, "shared tier: server is down");
                     }
-                    tracing::debug!(%address, %error, attempt, "shared tier stays down");
-                    attempt = attempt.saturating_add(1);
+                    tracing::debug!(server = %self.node.name, %error, "shared tier: server stays down");
+                    record.attempts = record.attempts.saturating_add(1);
+                    self.node.fall(State::Down);
                 }
             }
-            sleep(pause(attempt, &mut random)).await;
+            self.amiss.notify_one();
+            sleep(record.pause(&mut random)).await;
         }
     }
 
-    /// Lets calls use `connection` until it is lost. `driver` does its reading and writing.
-    async fn serve(&self, connection: MultiplexedConnection, driver: Driver) {
-        let link = Arc::new(Link::new(connection));
-        self.link.store(Some(Arc::clone(&link)));
-        self.up.set(1);
+    /// Lets calls use `links` until they are left.
+    async fn serve(&self, place: &Place, links: Links) -> Left {
+        let links = Arc::new(links);
+        self.node.rise(&links);
+        tracing::info!(server = %self.node.name, %place, "shared tier: server is up");
         self.tried.send_replace(true);
-        tokio::select! {
-            () = driver => link.lose(),
-            () = link.lost() => {}
-        }
-        self.lie_down();
+        let why = tokio::select! {
+            biased;
+            why = links.left() => why,
+            () = self.watch(place) => Left::Replaced,
+        };
+        links.leave(why);
+        self.node.leave(why);
+        why
     }
 
-    fn lie_down(&self) {
-        self.link.store(None);
-        self.up.set(0);
-    }
-
-    async fn connect(&self) -> Result<(MultiplexedConnection, Driver), Unreachable> {
-        timeout(self.settings.connect_timeout, self.connect_unbounded())
-            .await
-            .unwrap_or(Err(Unreachable::Timeout(self.settings.connect_timeout)))
-    }
-
-    async fn connect_unbounded(&self) -> Result<(MultiplexedConnection, Driver), Unreachable> {
-        let stream = self.dial_any().await?;
-        // Time is ours to bound: each call brings its own timeout.
-        let config = AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(None)
-            .set_pipeline_buffer_size(QUEUE);
-        let (mut connection, driver) =
-            MultiplexedConnection::new_with_config(&login(&self.settings), stream, config).await?;
-        let mut driver = driver.boxed();
-        let ping = redis::cmd("PING");
-        let pong = timeout(self.settings.read_timeout, ping.query_async::<Value>(&mut connection));
-        tokio::select! {
-            () = &mut driver => return Err(Unreachable::Dial(io::ErrorKind::ConnectionReset.into())),
-            pong = pong => { pong.map_err(|_| Unreachable::Timeout(self.settings.read_timeout))??; }
-        }
-        Ok((connection, driver))
-    }
-
-    /// A connection to the first of the place's addresses that takes one.
-    async fn dial_any(&self) -> io::Result<Box<dyn Stream>> {
-        let mut refused = io::Error::from(io::ErrorKind::NotFound);
-        let server = self.settings.servers.first().ok_or(io::ErrorKind::NotFound)?;
-        for address in self.dial.resolve(&server.host, server.port).await? {
-            match self.dial.dial(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => refused = error,
+    /// Ends when another server is to be asked. A server that answers nothing any more is left for it even if nobody calls.
+    async fn watch(&self, place: &Place) {
+        loop {
+            sleep(CHECK_EVERY).await;
+            self.node.check().await;
+            if !self.whereabouts.is_at(place).await {
+                return;
             }
         }
-        Err(refused)
+    }
+
+    async fn connect(
+        &self,
+        record: &Record,
+        stop: &CancellationToken,
+    ) -> Result<(Place, Links), Unreachable> {
+        let within = self.door.settings.connect_timeout;
+        let connecting = async {
+            let place = self.whereabouts.find().await?;
+            let ways = self.door.ways(&place).await?;
+            let turn = (record.attempts as usize).checked_rem(ways.len()).unwrap_or_default();
+            let way = ways.get(turn).ok_or(std::io::ErrorKind::NotFound).map_err(std::io::Error::from)?;
+            let links = Links::open(&self.door, way, &self.tasks, stop).await?;
+            Ok((place, links))
+        };
+        let (place, links) =
+            timeout(within, connecting).await.unwrap_or(Err(Unreachable::Timeout(within)))?;
+        self.prove(&links, record.proofs()).await?;
+        Ok((place, links))
+    }
+
+    /// Ends when the server has answered `times` in a row as fast as calls will want it.
+    async fn prove(&self, links: &Links, times: u32) -> Result<(), Unreachable> {
+        let within = self.door.settings.read_timeout;
+        for time in 0..times {
+            if time > 0 {
+                self.node.fall(State::HalfOpen);
+                sleep(BETWEEN_PROOFS).await;
+            }
+            match links.ask(For::Short, &redis::cmd("PING"), false, within).await {
+                Some(answer) => answer.map(drop).map_err(|error| Unreachable::Unfit(error.to_string()))?,
+                None => return Err(Unreachable::Timeout(within)),
+            }
+        }
+        Ok(())
     }
 }
 
-/// What moves a connection's bytes; ends when the connection does.
-type Driver = BoxFuture<'static, ()>;
-
-#[derive(Debug, Error)]
-enum Unreachable {
-    #[error("cannot connect: {0}")]
-    Dial(#[from] io::Error),
-    #[error("cannot log in: {0}")]
-    Login(#[from] RedisError),
-    #[error("no answer within {0:?}")]
-    Timeout(Duration),
-}
-
-fn login(settings: &Settings) -> RedisConnectionInfo {
-    let mut login = RedisConnectionInfo::default()
-        .set_db(settings.database.into())
-        .set_lib_name(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    if let Some(username) = &settings.username {
-        login = login.set_username(username);
+impl Record {
+    fn note(&mut self, why: Left, lasted: Duration) {
+        // A connection that does not last is no reason to hurry for the next.
+        self.attempts = if lasted < MAX_PAUSE { self.attempts.saturating_add(1) } else { 0 };
+        if lasted >= FORGIVEN_AFTER {
+            self.failings = 0;
+        }
+        self.failings = match why {
+            Left::Failing => self.failings.saturating_add(1),
+            Left::Lost | Left::Unfit => self.failings,
+            Left::Replaced => 0,
+        };
     }
-    if let Some(password) = &settings.password {
-        login = login.set_password(password.reveal());
+
+    /// How many answers in time it takes before it is asked again.
+    fn proofs(&self) -> u32 {
+        1 + self.failings.min(MAX_PROOFS)
     }
-    login
+
+    /// A random part of a pause that doubles with each attempt ("full jitter", Brooker, "Exponential Backoff And Jitter",
+    /// AWS 2015); never so short that it would be a busy loop.
+    fn pause(&self, random: &mut impl Rng) -> Duration {
+        let (doublings, most) = if self.failings > 1 {
+            (self.attempts.max(self.failings), MAX_PAUSE_OF_FAILING)
+        } else {
+            (self.attempts, MAX_PAUSE)
+        };
+        let longest = FIRST_PAUSE.saturating_mul(1 << doublings.min(16)).min(most);
+        random.random_range(MIN_PAUSE..=longest)
+    }
 }
 
-/// A random part of a pause that doubles with each attempt ("full jitter", Brooker, "Exponential Backoff And Jitter",
-/// AWS 2015); never so short that it would be a busy loop.
-fn pause(attempt: u32, random: &mut impl Rng) -> Duration {
-    let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(MAX_PAUSE);
-    random.random_range(MIN_PAUSE..=longest)
-}
-
-/// Commands that wait to be written to the socket; further callers wait within their timeout.
-const QUEUE: usize = 1024;
+/// How often a server that is up is asked for a sign of life, and whether it is still the one to ask.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// The shortest pause between two attempts to connect.
 const MIN_PAUSE: Duration = Duration::from_millis(5);
 /// The longest first pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// The longest where the server is reached and fails again and again.
+const MAX_PAUSE_OF_FAILING: Duration = Duration::from_secs(10);
+/// Time between two answers that prove that a server that failed is well.
+const BETWEEN_PROOFS: Duration = Duration::from_millis(100);
+/// As many as are asked for at most, beside the first.
+const MAX_PROOFS: u32 = 4;
+/// How long it must be up for its failings to be forgotten.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -174,12 +191,27 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_second_and_are_spread() {
         let mut random = StdRng::seed_from_u64(1);
-        for attempt in [0, 1, 5, 100, u32::MAX] {
-            let longest = (FIRST_PAUSE * 2_u32.pow(attempt.min(10))).min(MAX_PAUSE);
-            let pauses: Vec<_> = (0..1_000).map(|_| pause(attempt, &mut random)).collect();
+        for attempts in [0, 1, 5, 100, u32::MAX] {
+            let record = Record { attempts, failings: 0 };
+            let longest = (FIRST_PAUSE * 2_u32.pow(attempts.min(10))).min(MAX_PAUSE);
+            let pauses: Vec<_> = (0..1_000).map(|_| record.pause(&mut random)).collect();
             assert!(pauses.iter().all(|pause| (MIN_PAUSE..=longest).contains(pause)));
             assert!(pauses.iter().any(|pause| *pause > longest / 4 * 3));
             assert!(pauses.iter().any(|pause| *pause < longest / 4));
         }
+    }
+
+    #[test]
+    fn a_server_that_fails_again_and_again_proves_more_and_rests_longer() {
+        let mut random = StdRng::seed_from_u64(1);
+        let mut record = Record::default();
+        assert_eq!(record.proofs(), 1);
+        for _ in 0..20 {
+            record.note(Left::Failing, Duration::from_secs(5));
+        }
+        assert_eq!(record.proofs(), 1 + MAX_PROOFS);
+        assert!((0..100).any(|_| record.pause(&mut random) > MAX_PAUSE));
+        record.note(Left::Lost, FORGIVEN_AFTER);
+        assert_eq!((record.proofs(), record.attempts), (1, 0));
     }
 }

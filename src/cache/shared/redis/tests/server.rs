@@ -17,13 +17,19 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start() -> Self {
-        // The port may be taken by another between being found free and being bound: then the next one is tried.
-        (0..10).find_map(|_| Self::start_on(free_port())).unwrap()
+        Self::start_with(&[])
     }
 
-    fn start_on(port: u16) -> Option<Self> {
+    /// Starts one with further arguments.
+    pub(super) fn start_with(arguments: &[&str]) -> Self {
+        // The port may be taken by another between being found free and being bound: then the next one is tried.
+        (0..10).find_map(|_| Self::start_on(free_port(), arguments)).unwrap()
+    }
+
+    fn start_on(port: u16, arguments: &[&str]) -> Option<Self> {
         let mut child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(arguments)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -42,7 +48,12 @@ impl Server {
     }
 
     pub(super) fn restart(&mut self) {
-        *self = Self::start_on(self.port).unwrap();
+        self.restart_with(&[]);
+    }
+
+    /// Starts it again after a kill, with further arguments.
+    pub(super) fn restart_with(&mut self, arguments: &[&str]) {
+        *self = Self::start_on(self.port, arguments).unwrap();
     }
 
     pub(super) fn signal(&self, which: Signal) {
@@ -50,12 +61,18 @@ impl Server {
     }
 
     pub(super) async fn ask<T: redis::FromRedisValue>(&self, ask: &redis::Cmd) -> T {
+        self.try_ask(ask).await.unwrap()
+    }
+
+    /// Asks it something that may end the connection.
+    pub(super) async fn try_ask<T: redis::FromRedisValue>(&self, ask: &redis::Cmd) -> redis::RedisResult<T> {
         let stream = Tcp.dial((Ipv4Addr::LOCALHOST, self.port).into()).await.unwrap();
         let login = redis::RedisConnectionInfo::default();
-        let (mut connection, driver) = MultiplexedConnection::new(&login, stream).await.unwrap();
+        let (mut connection, driver) = MultiplexedConnection::new(&login, stream).await?;
         tokio::select! {
-            answer = ask.query_async(&mut connection) => answer.unwrap(),
-            () = driver => panic!("the connection ended"),
+            biased;
+            answer = ask.query_async(&mut connection) => answer,
+            () = driver => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
         }
     }
 }
@@ -76,7 +93,7 @@ fn answers(port: u16, id: u32) -> bool {
     let mut told = String::new();
     stream.write_all(b"INFO server\r\nQUIT\r\n").is_ok()
         && stream.read_to_string(&mut told).is_ok()
-        && told.contains(&format!("process_id:{id}\r\n"))
+        && (told.contains(&format!("process_id:{id}\r\n")) || told.contains("NOAUTH"))
 }
 
 fn free_port() -> u16 {

@@ -1,0 +1,27 @@
+//! Where the server that a supervisor looks after is to be found.
+
+use super::door::Unreachable;
+use super::place::Place;
+
+/// Where a server is.
+#[derive(Debug)]
+pub(super) enum Whereabouts {
+    /// Always there.
+    Fixed(Place),
+}
+
+impl Whereabouts {
+    /// Where it is now.
+    pub(super) async fn find(&self) -> Result<Place, Unreachable> {
+        match self {
+            Self::Fixed(place) => Ok(place.clone()),
+        }
+    }
+
+    /// Whether it is still at `place`, as far as anybody can tell.
+    pub(super) async fn is_at(&self, place: &Place) -> bool {
+        match self {
+            Self::Fixed(fixed) => fixed == place,
+        }
+    }
+}
