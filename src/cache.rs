@@ -1,19 +1,24 @@
 //! Where replies are kept: the local tier before the shared one. It has no errors, only misses.
 
 pub mod envelope;
+mod fleet;
 pub mod local;
 pub(crate) mod options;
 pub mod shared;
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use crate::entry::{Entry, Slot};
 use crate::key;
-use crate::mark::{Covers, Marks, Standing};
+use crate::mark::{Audience, Cover, Covers, Mark, Marks, Reach, Seal, Standing, Vetted};
 use crate::rule::Tiers;
 
+use fleet::Fleet;
+pub use fleet::Ticket;
 use local::Local;
 use shared::{Store, Write};
 
@@ -25,20 +30,86 @@ use shared::{Store, Write};
 pub struct Cache {
     local: Arc<Local>,
     marks: Marks,
+    fleet: Option<Fleet>,
     shared: Option<Arc<dyn Store>>,
-    /// The least time for which the shared tier keeps an entry: a rule may be lengthened in the middle of an outage.
-    keep: Duration,
+    keep: Arc<Keep>,
+}
+
+/// For how long the shared tier keeps entries.
+#[derive(Debug)]
+struct Keep {
+    /// At least: a rule may be lengthened in the middle of an outage.
+    least: Duration,
+    /// The longest so far, in milliseconds.
+    longest: AtomicU64,
+}
+
+impl Keep {
+    fn new(least: Duration) -> Self {
+        Self { least, longest: AtomicU64::default() }
+    }
+
+    /// For an entry that its rule may use for `longest`.
+    fn of(&self, longest: Duration) -> Duration {
+        let keep = longest.max(self.least);
+        self.longest.fetch_max(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        keep
+    }
+
+    /// For any entry.
+    fn longest(&self) -> Duration {
+        Duration::from_millis(self.longest.load(Ordering::Relaxed)).max(self.least)
+    }
 }
 
 impl Cache {
     /// A cache over a local tier and, where there is one, a shared tier that keeps what it is given for at least `keep`.
     pub fn new(local: Local, shared: Option<Arc<dyn Store>>, keep: Duration) -> Self {
-        Self { local: Arc::new(local), marks: Marks::default(), shared, keep }
+        Self {
+            local: Arc::new(local),
+            marks: Marks::default(),
+            fleet: None,
+            shared,
+            keep: Arc::new(Keep::new(keep)),
+        }
+    }
+
+    /// The same cache in a gateway that shares its marks with all others of its shared tier. `gateway` is a number that no other has.
+    #[must_use]
+    pub fn in_fleet(self, clock: Clock, gateway: u64) -> Self {
+        let Some(shared) = &self.shared else { return self };
+        let fleet = Fleet::new(Arc::clone(shared), clock, gateway, Arc::clone(&self.keep));
+        Self { fleet: Some(fleet), marks: Marks::shared(), ..self }
     }
 
     /// The local tier.
     pub fn local(&self) -> &Local {
         &self.local
+    }
+
+    /// Covers what was learnt so far by `mark`, which is made now, and tells the other gateways.
+    pub fn mark(&self, mark: Mark, now: Millis) -> Option<Ticket> {
+        match &self.fleet {
+            Some(fleet) => Some(fleet.mark(&self.marks, mark, now)),
+            None => {
+                self.marks.mark(&mark, now, Audience::Here);
+                None
+            }
+        }
+    }
+
+    /// Waits until a mark has got so far, for at most as long as a gateway may be waited for that has died, and says how far it has. A gateway
+    /// that shares nothing is all.
+    pub async fn reaches(&self, ticket: Option<Ticket>, reach: Reach) -> Reach {
+        match (&self.fleet, ticket) {
+            (Some(fleet), Some(ticket)) => fleet.reaches(ticket, reach, fleet::WAIT_MAX).await,
+            (_, _) => Reach::Fleet,
+        }
+    }
+
+    /// Marks that the other gateways have not been told.
+    pub fn untold(&self) -> usize {
+        self.fleet.as_ref().map_or(0, Fleet::untold)
     }
 
     /// What was declared wrong.
@@ -56,13 +127,33 @@ impl Cache {
     /// then on, at the age it has.
     pub async fn far(&self, tiers: Tiers, key: &[u8]) -> Option<Arc<Entry>> {
         let found = match self.shared_by(tiers)?.get(key).await? {
-            Slot::Entry(entry) => Slot::Entry(Arc::new(entry.detached())),
+            Slot::Entry(entry) => Slot::Entry(Arc::new(self.held(key, &entry).await?)),
             Slot::Tombstone(born) => Slot::Tombstone(born),
         };
         if tiers.local() || matches!(found, Slot::Tombstone(_)) {
             return self.local.put(key, found).entry();
         }
         found.entry().filter(|entry| !self.is_removed(key, entry.born))
+    }
+
+    /// An entry that others may have learnt, held against the marks; nothing if one says that it never answers, or nobody can tell.
+    async fn held(&self, key: &[u8], entry: &Entry) -> Option<Entry> {
+        let place = key::place(key);
+        let covers = Covers { place: &place, tags: &entry.tags.covers, key };
+        let (standing, tick) = match self.marks.vet(entry.version, covers) {
+            Vetted::Standing(standing, tick) => (standing, tick),
+            Vetted::TooOld => {
+                // What is marked meanwhile is later than what is asked for.
+                let tick = self.marks.latest();
+                let asked: Vec<Cover> = covers.each().collect();
+                let exact = self.shared.as_ref()?.feed().exact(&asked).await.ok()?;
+                let unmarked = self.fleet.as_ref().map_or(Standing::Clear, Fleet::unmarked);
+                let left = exact.iter().map(|exact| exact.leaves(entry.version)).chain([unmarked]).max();
+                (left.unwrap_or(unmarked), tick)
+            }
+        };
+        let seal = Seal::held(tick, standing);
+        (standing != Standing::Hard).then(|| Entry { seal, ..entry.detached() })
     }
 
     /// Keeps `entry` in each tier unless something younger is there. `longest` is how long its rule may use it.
@@ -74,7 +165,7 @@ impl Cache {
             self.local.put(key, Slot::Entry(Arc::clone(entry)));
         }
         if let Some(shared) = self.shared_by(tiers) {
-            self.write(shared, key, Slot::Entry(Arc::clone(entry)), longest.max(self.keep));
+            self.write(shared, key, Slot::Entry(Arc::clone(entry)), self.keep.of(longest));
         }
     }
 
@@ -95,8 +186,19 @@ impl Cache {
         self.local.tombstone(key).is_some_and(|removed| born <= removed)
     }
 
-    /// Holds all entries of the local tier against the marks whenever there are so many of those that some must go. Never ends.
+    /// Tells and hears marks, and holds all entries of the local tier against them whenever there are so many that some must go. Never ends.
     pub async fn attend(&self) {
+        let sweeps = pin!(self.sweeps());
+        match &self.fleet {
+            Some(fleet) => {
+                let fleet = pin!(fleet.attend(&self.marks));
+                futures_util::future::join(sweeps, fleet).await;
+            }
+            None => sweeps.await,
+        }
+    }
+
+    async fn sweeps(&self) {
         loop {
             self.marks.crowded().await;
             let sweep = self.marks.sweep();

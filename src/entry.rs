@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::clock::Millis;
-use crate::mark::{Cover, Seal};
+use crate::mark::{Cover, Seal, Version};
 use crate::wire::Protocol;
 
 /// A kept reply. It holds no durations: the rule in force judges its age.
@@ -21,7 +21,9 @@ pub struct Entry {
     pub body: Bytes,
     /// By which names marks cover it.
     pub tags: Tags,
-    /// Which marks it was held against.
+    /// How far its gateway had come with the marks that all share, when the backend call was sent.
+    pub version: Version,
+    /// Which marks it was held against here.
     pub seal: Seal,
 }
 
@@ -60,7 +62,15 @@ pub enum Slot {
 impl Entry {
     /// An entry without tags, of which nobody knows when it was learnt in the order of the marks.
     pub fn new(born: Millis, ending: Ending, protocol: Protocol, body: Bytes) -> Self {
-        Self { born, ending, protocol, body, tags: Tags::default(), seal: Seal::default() }
+        Self {
+            born,
+            ending,
+            protocol,
+            body,
+            tags: Tags::default(),
+            version: Version::default(),
+            seal: Seal::default(),
+        }
     }
 
     /// The same entry with a body that is alone in its buffer. An entry cut out of a read buffer or an envelope keeps

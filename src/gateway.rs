@@ -211,7 +211,7 @@ impl Gateway {
             let asked = guarded(counts, asked).await;
             let asked = asked.and_then(|asked| asked.map_err(|fault| counts.met(fault)));
             if let Some(effect) = effect {
-                effect.ended(asked.as_ref().map(|asked| asked.answer.as_ref()));
+                effect.ended(asked.as_ref().map(|asked| asked.answer.as_ref())).await;
             }
             match asked {
                 Ok(Asked { answer: Some(answer), fault: None }) => Reply::passed(answer.body, outcome),

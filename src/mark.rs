@@ -3,13 +3,15 @@
 //! An entry is used only while no mark covers it that was made after its backend call began. So a mark costs the same however much it
 //! covers, and whatever was under way when it was made may land and never answers.
 
+mod seal;
 mod table;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-pub use table::{Marks, Sweep};
+pub use seal::{Seal, Tick};
+pub use table::{Audience, Marks, Sweep, Vetted};
 
 /// What a mark covers, by the hash of its name. Two names with one hash are both covered by a mark on either: too much, never too little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,10 +74,11 @@ pub struct Covers<'a> {
     pub key: &'a [u8],
 }
 
-impl Covers<'_> {
-    fn each(&self) -> impl Iterator<Item = Cover> {
+impl<'a> Covers<'a> {
+    /// Each of them.
+    pub fn each(self) -> impl Iterator<Item = Cover> + 'a {
         let named = self.place.iter().chain(self.tags).copied();
-        named.chain(std::iter::once_with(|| Cover::key(self.key)))
+        named.chain(std::iter::once_with(move || Cover::key(self.key)))
     }
 }
 
@@ -86,6 +89,17 @@ pub enum Kind {
     Soft,
     /// They never answer.
     Hard,
+}
+
+/// How far a mark has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// This process keeps it, and will tell the others.
+    Gateway,
+    /// The shared tier has it. It may still be lost there before all gateways have heard it.
+    Shared,
+    /// All gateways have heard it that may answer as if they had heard all.
+    Fleet,
 }
 
 /// What marks leave of an entry.
@@ -99,47 +113,51 @@ pub enum Standing {
     Hard,
 }
 
-/// How many marks this process had made when something happened: its own order, which no clock moves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tick(pub u64);
+/// A mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// What it covers.
+    pub covers: Box<[Cover]>,
+    /// What it makes of that.
+    pub kind: Kind,
+    /// For how long what is asked from then on may still be the state before it, in whole milliseconds.
+    pub settle: Duration,
+}
 
-/// Up to which tick an entry was held against the marks, and what was found. Asking it again costs nothing until another mark is made.
-#[derive(Debug, Default)]
-pub struct Seal(AtomicU64);
+/// A place in the order of the marks that gateways share. An epoch ends where some may have been lost: then nobody knows what they covered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u64);
 
-impl Seal {
-    /// That of an entry whose backend call began at `tick`.
-    pub fn new(tick: Tick) -> Self {
-        Self(AtomicU64::new(tick.0 << 1))
+impl Version {
+    /// So far into an epoch. 65,535 of those are told apart.
+    pub fn new(epoch: u64, sequence: u64) -> Self {
+        let epoch = epoch.min(u64::from(u16::MAX));
+        Self(epoch << SEQUENCE_BITS | sequence & SEQUENCES)
     }
 
-    /// Up to which tick, and whether a soft mark was found.
-    #[inline]
-    fn read(&self) -> (Tick, bool) {
-        let both = self.0.load(Ordering::Acquire);
-        (Tick(both >> 1), both & 1 == 1)
+    /// The epoch; the first is 1.
+    pub fn epoch(self) -> u64 {
+        self.0 >> SEQUENCE_BITS
     }
 
-    /// No hard mark up to `tick` covers the entry. Who comes late with less changes nothing.
-    fn vouch(&self, tick: Tick, soft: bool) {
-        self.0.fetch_max(tick.0 << 1 | u64::from(soft), Ordering::AcqRel);
+    /// How many marks were made before and with this one, in all epochs.
+    pub fn sequence(self) -> u64 {
+        self.0 & SEQUENCES
+    }
+
+    /// As one number, in the same order.
+    pub fn packed(self) -> u64 {
+        self.0
+    }
+
+    /// The version that was packed so.
+    pub fn unpacked(packed: u64) -> Self {
+        Self(packed)
     }
 }
 
-impl Clone for Seal {
-    fn clone(&self) -> Self {
-        Self(AtomicU64::new(self.0.load(Ordering::Acquire)))
-    }
-}
-
-/// Two entries are the same whatever has been asked of them since.
-impl PartialEq for Seal {
-    fn eq(&self, _other: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Seal {}
+const SEQUENCE_BITS: u32 = 48;
+const SEQUENCES: u64 = (1 << SEQUENCE_BITS) - 1;
 
 #[cfg(test)]
 mod tests {
@@ -164,11 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_never_goes_back() {
-        let seal = Seal::new(Tick(3));
-        assert_eq!(seal.read(), (Tick(3), false));
-        seal.vouch(Tick(5), true);
-        seal.vouch(Tick(4), false);
-        assert_eq!(seal.read(), (Tick(5), true));
+    fn versions_are_in_order() {
+        let one = Version::new(1, 900);
+        assert_eq!((one.epoch(), one.sequence(), Version::unpacked(one.packed())), (1, 900, one));
+        assert!(
+            Version::default() < one
+                && one < Version::new(1, 901)
+                && Version::new(1, 901) < Version::new(2, 0)
+        );
     }
 }

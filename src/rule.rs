@@ -119,6 +119,8 @@ pub(crate) struct Caching {
     pub reply_max: usize,
     /// The tags of replies.
     pub tagging: Tagging,
+    /// What is left of an entry while other gateways may have made marks that are not known here.
+    pub unvouched: Standing,
 }
 
 /// Where replies are kept.

@@ -24,7 +24,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry, Slot, TAGS_MAX, Tags};
-use crate::mark::Cover;
+use crate::mark::{Cover, Version};
 use crate::wire::Protocol;
 
 /// The version of the format written and read here.
@@ -56,7 +56,17 @@ pub fn encode(key: &[u8], slot: &Slot) -> Result<Vec<u8>, TooLarge> {
             let body = u64::try_from(entry.body.len()).map_err(|_| TooLarge)?;
             let (ending, protocol) = (entry.ending.into(), entry.protocol.into());
             let tags = TagsField::from(&entry.tags);
-            (codec().serialize(&EntryHeader { ending, protocol, key, tags, body }), &entry.body[..])
+            (
+                codec().serialize(&EntryHeader {
+                    ending,
+                    protocol,
+                    key,
+                    version: entry.version.packed(),
+                    tags,
+                    body,
+                }),
+                &entry.body[..],
+            )
         }
     };
     let header = header.map_err(|_| TooLarge)?;
@@ -106,7 +116,9 @@ pub fn decode(key: &[u8], envelope: &Bytes) -> Result<Slot, Unreadable> {
             }
             let (ending, protocol) = (header.ending.into(), header.protocol.into());
             let body = envelope.slice_ref(parts.after_header);
-            let entry = Entry { tags: header.tags.into(), ..Entry::new(parts.born, ending, protocol, body) };
+            let version = Version::unpacked(header.version);
+            let whole = Entry::new(parts.born, ending, protocol, body);
+            let entry = Entry { tags: header.tags.into(), version, ..whole };
             (Slot::Entry(Arc::new(entry)), header.key)
         }
         TOMBSTONE => {
@@ -214,6 +226,7 @@ struct EntryHeader<'a> {
     protocol: ProtocolField,
     #[serde(borrow, with = "serde_bytes")]
     key: &'a [u8],
+    version: u64,
     tags: TagsField,
     body: u64,
 }

@@ -1,6 +1,7 @@
 //! The shared tier: what all gateways keep together. It may be away, slow or full of anything; none of it is an error.
 
 mod counts;
+pub mod feed;
 mod memory;
 pub(crate) mod redis;
 mod servers;
@@ -18,6 +19,7 @@ use crate::entry::Slot;
 use super::envelope;
 
 pub use counts::{Counts, Read, Write};
+use feed::Feed;
 pub use memory::{Memory, State};
 pub use servers::Servers;
 pub use writes::Writes;
@@ -33,6 +35,9 @@ pub trait Store: Send + Sync + Debug {
     /// Keeps `slot` under `key` for `keep`, unless what lies there stays by [`Slot::replaces`]. It ends within a second;
     /// whoever begins it counts how.
     fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write>;
+
+    /// The marks that the gateways of this store share.
+    fn feed(&self) -> &dyn Feed;
 
     /// The room for writes to this store, and those under way.
     fn writes(&self) -> &Writes;

@@ -4,12 +4,14 @@
 //! knows whether it took effect, or when, what is asked for a while after is not kept either.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Gateway;
 use super::asking::Asking;
+use crate::cache::Ticket;
 use crate::call::{Answer, Call, Said as Ending};
 use crate::fault::{Fault, Retry};
-use crate::mark::Kind;
+use crate::mark::{Kind, Mark};
 use crate::rule::tagging::{Invalidation, Said, Unfilled};
 
 /// A call that changes something, under way. One that is dropped before it is answered has an outcome that nobody knows.
@@ -38,33 +40,36 @@ impl Effect {
         Some(effect)
     }
 
-    /// Marks what the call has changed, by what came of it, before its client hears of it.
-    pub(super) fn ended(mut self, asked: Result<Option<&Answer>, &Fault>) {
-        match asked {
+    /// Marks what the call has changed, by what came of it, before its client hears of it; where its rule says so, until the other gateways
+    /// know of it.
+    pub(super) async fn ended(mut self, asked: Result<Option<&Answer>, &Fault>) {
+        let ticket = match asked {
             Ok(Some(Answer { said: Ending::Result | Ending::Nothing, body })) => {
-                self.mark(Some(body), Unfilled::Widens, Kind::Hard, Spread::Yes);
+                self.mark(Some(body), Unfilled::Widens, Kind::Hard, Spread::Yes)
             }
             // A declared exception is an answer: it says that the call did not do what it was to do.
             Ok(Some(Answer { said: Ending::Declared(_), body })) => {
-                self.mark(Some(body), Unfilled::Widens, Kind::Soft, Spread::Yes);
+                self.mark(Some(body), Unfilled::Widens, Kind::Soft, Spread::Yes)
             }
-            // Of a call that has no reply, nobody knows.
-            Ok(None) => return,
-            Err(fault) if fault.retry() == Retry::Unsent => {}
-            Err(_) => return,
-        }
+            Err(fault) if fault.retry() == Retry::Unsent => None,
+            // Nobody knows, also of a call that has no reply.
+            Ok(None) | Err(_) => return,
+        };
         self.stage = Stage::Known;
+        let Self { gateway, invalidation, .. } = &self;
+        gateway.cache.reaches(ticket, invalidation.hold_until).await;
     }
 
-    fn mark(&self, reply: Option<&[u8]>, unfilled: Unfilled, kind: Kind, spread: Spread) {
+    fn mark(&self, reply: Option<&[u8]>, unfilled: Unfilled, kind: Kind, spread: Spread) -> Option<Ticket> {
         let Self { gateway, invalidation, call, .. } = self;
         let said = Said { protocol: call.protocol, call: &call.body, reply };
         let now = gateway.clock.now();
-        let unsettled = match spread {
-            Spread::Yes => now.plus(invalidation.settle),
-            Spread::No => now,
+        let settle = match spread {
+            Spread::Yes => invalidation.settle,
+            Spread::No => Duration::ZERO,
         };
-        gateway.cache.marks().mark(&invalidation.covers(said, unfilled), kind, unsettled);
+        let covers = invalidation.covers(said, unfilled).into();
+        gateway.cache.mark(Mark { covers, kind, settle }, now)
     }
 }
 
@@ -78,7 +83,7 @@ enum Spread {
 impl Drop for Effect {
     fn drop(&mut self) {
         match self.stage {
-            Stage::Attempted => self.mark(None, Unfilled::Widens, Kind::Soft, Spread::Yes),
+            Stage::Attempted => _ = self.mark(None, Unfilled::Widens, Kind::Soft, Spread::Yes),
             Stage::Known => {}
         }
     }

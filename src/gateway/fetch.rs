@@ -15,7 +15,7 @@ use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
 use crate::fault::Fault;
 use crate::flight::{Flight, Landing};
-use crate::mark::{Seal, Tick};
+use crate::mark::{Seal, Tick, Version};
 use crate::metrics::{MethodCounts, Unkept};
 use crate::need::Need;
 use crate::outcome::Outcome;
@@ -36,6 +36,21 @@ pub(crate) enum Origin {
     Backend,
     /// At a backend, and it is not kept.
     Passing,
+}
+
+/// When a call was sent to a backend: by the clock, and in the order of the marks.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    born: Millis,
+    tick: Tick,
+    version: Version,
+}
+
+impl Sent {
+    fn now(gateway: &Gateway) -> Self {
+        let marks = gateway.cache.marks();
+        Self { born: gateway.clock.now(), tick: marks.latest(), version: marks.applied() }
+    }
 }
 
 impl Landing for Landed {
@@ -79,7 +94,7 @@ impl Gateway {
         if cached.backup.is_some() {
             flight.has_looked();
         }
-        let (since, born) = (self.cache.marks().latest(), self.clock.now());
+        let sent = Sent::now(self);
         // What the look into the shared tier took is not taken from the backend's time.
         let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
         let asked = asking.backend().ask(question, asking.timeout).await;
@@ -94,7 +109,7 @@ impl Gateway {
                 return Err(fault);
             }
         };
-        let (entry, kept) = self.learn(call, &answer, (born, since), cached, key);
+        let (entry, kept) = self.learn(call, &answer, sent, cached, key);
         let Err(why) = kept else {
             self.unkept.forget(key);
             return Ok((entry, Origin::Backend));
@@ -131,7 +146,7 @@ impl Gateway {
         &self,
         call: &Call,
         answer: &Answer,
-        (born, since): (Millis, Tick),
+        Sent { born, tick, version }: Sent,
         cached: &Cached,
         key: &[u8],
     ) -> (Arc<Entry>, Result<(), Unkept>) {
@@ -143,7 +158,8 @@ impl Gateway {
         let tags = caching.tagging.of(said);
         let entry = Entry {
             tags,
-            seal: Seal::new(since),
+            version,
+            seal: Seal::new(tick),
             ..Entry::new(born, ending.unwrap_or(Ending::Empty), call.protocol, body)
         };
         let keeping = ending.map(|_| caching.keeping(&entry));

@@ -290,6 +290,8 @@ impl Keyed {
         // Who made its tags by other templates may have left out what a mark covers.
         let knows = entry.tags.made_by == self.caching.tagging.made_by();
         let standing = if knows { marked } else { marked.max(Standing::Soft) };
+        let vouched = marks.vouch(entry.version, now);
+        let standing = if vouched { standing } else { standing.max(self.caching.unvouched) };
         self.caching.judge(entry, key, now, standing)
     }
 

@@ -6,67 +6,190 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
 
-use super::{Cover, Covers, Kind, Seal, Standing, Tick};
+use super::{Cover, Covers, Kind, Mark, Seal, Standing, Tick, Version};
 use crate::clock::Millis;
 
 /// The marks that this process knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Marks {
     /// The tick of the last one.
     latest: AtomicU64,
     /// The tick of the last one that was dropped.
     floor: AtomicU64,
-    /// Until when, in milliseconds, what was dropped may yet take effect.
-    unsettled: AtomicU64,
-    table: RwLock<HashMap<Cover, Marked>>,
+    /// The version since which none was lost, packed.
+    unbroken: AtomicU64,
+    /// Until when, in milliseconds, all that others have made are known here too.
+    leased: AtomicU64,
+    table: RwLock<Table>,
     /// When there are so many that the entries must be held against them, before some are dropped.
     crowded: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    marked: HashMap<Cover, Marked>,
+    /// All that gateways share up to this one were made here too.
+    applied: Version,
+    /// The last of them that was dropped, or came before all that are known.
+    floor: Version,
+    /// Until when what was dropped may yet take effect.
+    unsettled: Millis,
 }
 
 /// What is known of one cover.
 #[derive(Clone, Copy, Debug, Default)]
 struct Marked {
     /// The last mark of either kind.
-    any: Tick,
+    any: Stamp,
     /// The last hard one.
-    hard: Tick,
+    hard: Stamp,
     /// What was asked before then may be the state before a write that may come yet, or has not reached all of a backend.
     unsettled: Millis,
+}
+
+/// When marks on one cover were made.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stamp {
+    /// The last of them, in this process' order.
+    tick: Tick,
+    /// The last of them that all gateways share.
+    version: Version,
+    /// How many of this process the others do not know yet: they will be later than anything that is known now.
+    pending: u32,
+}
+
+/// Who will know of a mark that is made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// This process alone.
+    Here,
+    /// All gateways that share a tier, as soon as they are told.
+    Fleet,
+}
+
+/// What is known of an entry that gateways share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vetted {
+    /// This is what marks leave of it. Sealed so, marks that come later are held against it.
+    Standing(Standing, Tick),
+    /// It is older than all that is known. What covers it must be asked for.
+    TooOld,
 }
 
 /// A promise that all entries were held against the marks up to a tick.
 #[derive(Debug)]
 pub struct Sweep(Tick);
 
+impl Default for Marks {
+    /// No marks yet, and nobody else makes any.
+    fn default() -> Self {
+        Self {
+            latest: AtomicU64::default(),
+            floor: AtomicU64::default(),
+            unbroken: AtomicU64::default(),
+            leased: AtomicU64::new(u64::MAX),
+            table: RwLock::default(),
+            crowded: Notify::default(),
+        }
+    }
+}
+
 impl Marks {
+    /// No marks yet. Others make some too, and nothing is known of those until there is a lease.
+    pub fn shared() -> Self {
+        Self { leased: AtomicU64::default(), ..Self::default() }
+    }
+
+    /// All that others make until then will be known here, or they wait.
+    pub fn lease(&self, until: Millis) {
+        self.leased.fetch_max(until.0, Ordering::AcqRel);
+    }
+
+    /// Whether all that others make is known here at `now`.
+    #[inline]
+    pub fn is_leased(&self, now: Millis) -> bool {
+        now.0 < self.leased.load(Ordering::Acquire)
+    }
+
+    /// Whether marks tell at `now` all that may be known of an entry whose gateway had come as far as `version` when it asked.
+    #[inline]
+    pub fn vouch(&self, version: Version, now: Millis) -> bool {
+        self.is_leased(now) && version.packed() >= self.unbroken.load(Ordering::Acquire)
+    }
+
     /// The tick of the last mark. What begins now is covered by those that come after it.
     #[inline]
     pub fn latest(&self) -> Tick {
         Tick(self.latest.load(Ordering::Acquire))
     }
 
+    /// How far this process has come with what gateways share. What begins now is covered by what comes after it.
+    pub fn applied(&self) -> Version {
+        self.read().applied
+    }
+
     /// Covers what was learnt so far: from this moment on it does not answer, or only where a backend fails. What calls learn that begin
-    /// before `unsettled` is not to be kept.
-    pub fn mark(&self, covers: &[Cover], kind: Kind, unsettled: Millis) -> Tick {
+    /// before it has settled is not to be kept.
+    pub fn mark(&self, mark: &Mark, now: Millis, audience: Audience) -> Tick {
+        self.enter(mark, now, |stamp, tick| {
+            stamp.tick = tick;
+            stamp.pending += match audience {
+                Audience::Here => 0,
+                Audience::Fleet => 1,
+            };
+        })
+    }
+
+    /// Another gateway has made this mark.
+    pub fn apply(&self, mark: &Mark, version: Version, now: Millis) {
+        self.enter(mark, now, |stamp, tick| {
+            stamp.tick = tick;
+            stamp.version = stamp.version.max(version);
+        });
+    }
+
+    /// A mark of this process has this place among those that gateways share. `pending` says whether it had none before.
+    pub fn announced(&self, mark: &Mark, version: Version, pending: bool) {
         let mut table = self.write();
-        // Published when the table has it: who sees the tick finds the mark.
-        let tick = Tick(self.latest().0 + 1);
-        for cover in covers {
-            let marked = table.entry(*cover).or_default();
-            marked.any = tick;
-            if kind == Kind::Hard {
-                marked.hard = tick;
+        for cover in &mark.covers {
+            // One that was dropped meanwhile is below the floor.
+            let Some(marked) = table.marked.get_mut(cover) else { continue };
+            for stamp in marked.stamps(mark.kind) {
+                stamp.pending = stamp.pending.saturating_sub(u32::from(pending));
+                stamp.version = stamp.version.max(version);
             }
-            marked.unsettled = marked.unsettled.max(unsettled);
         }
-        self.latest.store(tick.0, Ordering::Release);
-        if table.len() > MARKS_MAX {
-            self.crowded.notify_one();
+    }
+
+    /// Those of this process that have no place will get none.
+    pub fn give_up_pending(&self) {
+        let mut table = self.write();
+        for marked in table.marked.values_mut() {
+            (marked.any.pending, marked.hard.pending) = (0, 0);
         }
-        if table.len() > 2 * MARKS_MAX {
-            self.drop_up_to(&mut table, tick);
+    }
+
+    /// The others' marks go on, from `first` to `last`, where this process has come to `applied`.
+    pub fn go_on(&self, first: Version, applied: Version, last: Version) {
+        let mut unbroken = Version::new(last.epoch(), 0);
+        if applied < first {
+            let mut table = self.write();
+            table.floor = table.floor.max(first);
+            // Who has just begun has missed nothing.
+            unbroken = if applied == Version::default() { unbroken } else { unbroken.max(first) };
         }
-        tick
+        self.unbroken.fetch_max(unbroken.packed(), Ordering::AcqRel);
+    }
+
+    /// Nobody knows how far this process has come: it must hear all again.
+    pub fn begin_again(&self) {
+        self.write().applied = Version::default();
+    }
+
+    /// All up to `version` were made here too.
+    pub fn advance(&self, version: Version) {
+        let mut table = self.write();
+        table.applied = table.applied.max(version);
     }
 
     /// What marks leave of an entry that these cover.
@@ -85,15 +208,22 @@ impl Marks {
         if tick < self.floor() {
             return Standing::Hard;
         }
-        let mut soft = soft;
-        for marked in covers.each().filter_map(|cover| table.get(&cover)) {
-            if marked.hard > tick {
-                return Standing::Hard;
-            }
-            soft |= marked.any > tick;
+        let found = table.covering(covers, |stamp| stamp.tick > tick);
+        let standing = if soft { found.max(Standing::Soft) } else { found };
+        if standing != Standing::Hard {
+            seal.vouch(latest, standing == Standing::Soft);
         }
-        seal.vouch(latest, soft);
-        if soft { Standing::Soft } else { Standing::Clear }
+        standing
+    }
+
+    /// What marks leave of an entry of the shared tier that these cover, whose gateway had come as far as `version` when it asked.
+    pub fn vet(&self, version: Version, covers: Covers<'_>) -> Vetted {
+        let table = self.read();
+        if version < table.floor {
+            return Vetted::TooOld;
+        }
+        let found = table.covering(covers, |stamp| stamp.pending > 0 || stamp.version > version);
+        Vetted::Standing(found, self.latest())
     }
 
     /// The last mark on any of these: what asks after it was made must not be told what was asked before.
@@ -102,13 +232,8 @@ impl Marks {
             return Tick::default();
         }
         let table = self.read();
-        covers
-            .each()
-            .filter_map(|cover| table.get(&cover))
-            .map(|marked| marked.any)
-            .max()
-            .unwrap_or_default()
-            .max(self.floor())
+        let ticks = table.over(covers).map(|marked| marked.any.tick);
+        ticks.max().unwrap_or_default().max(self.floor())
     }
 
     /// Whether what a call learnt that began at `began` may be kept: no write that these cover may take effect after it was asked.
@@ -117,9 +242,7 @@ impl Marks {
             return true;
         }
         let table = self.read();
-        let dropped = Millis(self.unsettled.load(Ordering::Acquire));
-        let covering = covers.each().filter_map(|cover| table.get(&cover)).map(|marked| marked.unsettled);
-        covering.chain([dropped]).all(|unsettled| unsettled <= began)
+        table.unsettled <= began && table.over(covers).all(|marked| marked.unsettled <= began)
     }
 
     /// Waits until there are so many marks that some must go.
@@ -135,7 +258,7 @@ impl Marks {
     /// Drops the older half of the marks, up to those that the entries were held against.
     pub fn swept(&self, Sweep(seen): Sweep) {
         let mut table = self.write();
-        let mut ticks: Vec<Tick> = table.values().map(|marked| marked.any).collect();
+        let mut ticks: Vec<Tick> = table.marked.values().map(|marked| marked.any.tick).collect();
         let half = ticks.len() / 2;
         let (_, median, _) = match ticks.is_empty() {
             true => return,
@@ -147,16 +270,37 @@ impl Marks {
 
     /// How many are known.
     pub fn count(&self) -> usize {
-        self.read().len()
+        self.read().marked.len()
+    }
+
+    fn enter(&self, mark: &Mark, now: Millis, stamp: impl Fn(&mut Stamp, Tick)) -> Tick {
+        let mut table = self.write();
+        // Published when the table has it: who sees the tick finds the mark.
+        let tick = Tick(self.latest().0 + 1);
+        for cover in &mark.covers {
+            let marked = table.marked.entry(*cover).or_default();
+            marked.stamps(mark.kind).for_each(|each| stamp(each, tick));
+            marked.unsettled = marked.unsettled.max(now.plus(mark.settle));
+        }
+        self.latest.store(tick.0, Ordering::Release);
+        if table.marked.len() > MARKS_MAX {
+            self.crowded.notify_one();
+        }
+        if table.marked.len() > 2 * MARKS_MAX {
+            self.drop_up_to(&mut table, tick);
+        }
+        tick
     }
 
     /// What began before is covered, for all that is known.
-    fn drop_up_to(&self, table: &mut HashMap<Cover, Marked>, tick: Tick) {
+    fn drop_up_to(&self, table: &mut Table, tick: Tick) {
         self.floor.fetch_max(tick.0, Ordering::AcqRel);
-        table.retain(|_, marked| {
-            let stays = marked.any > tick;
+        let Table { marked, floor, unsettled, .. } = table;
+        marked.retain(|_, marked| {
+            let stays = marked.any.tick > tick || marked.any.pending > 0;
             if !stays {
-                self.unsettled.fetch_max(marked.unsettled.0, Ordering::AcqRel);
+                *floor = (*floor).max(marked.any.version);
+                *unsettled = (*unsettled).max(marked.unsettled);
             }
             stays
         });
@@ -166,27 +310,63 @@ impl Marks {
         Tick(self.floor.load(Ordering::Acquire))
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<Cover, Marked>> {
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
         // The table is whole between any two statements, so a panic elsewhere cannot have left it half changed.
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Cover, Marked>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Covers that are remembered: about 6 MiB, and twice that until the entries were held against them.
+impl Table {
+    fn over<'a>(&'a self, covers: Covers<'a>) -> impl Iterator<Item = &'a Marked> {
+        covers.each().filter_map(|cover| self.marked.get(&cover))
+    }
+
+    /// What is left of what these cover by the marks that are later.
+    fn covering(&self, covers: Covers<'_>, is_later: impl Fn(&Stamp) -> bool) -> Standing {
+        let each = self.over(covers).map(|marked| match (is_later(&marked.hard), is_later(&marked.any)) {
+            (true, _) => Standing::Hard,
+            (false, true) => Standing::Soft,
+            (false, false) => Standing::Clear,
+        });
+        each.max().unwrap_or(Standing::Clear)
+    }
+}
+
+impl Marked {
+    /// Those that a mark of this kind is the last of.
+    fn stamps(&mut self, kind: Kind) -> impl Iterator<Item = &mut Stamp> {
+        let hard = (kind == Kind::Hard).then_some(&mut self.hard);
+        std::iter::once(&mut self.any).chain(hard)
+    }
+}
+
+/// Covers that are remembered: about 9 MiB, and twice that until the entries were held against them.
 const MARKS_MAX: usize = 65_536;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const KEY: &[u8] = b"key";
 
     fn covers(tags: &[Cover]) -> Covers<'_> {
         Covers { place: &[], tags, key: KEY }
+    }
+
+    impl Marks {
+        /// A mark made at 0.
+        fn make(&self, covers: &[Cover], kind: Kind, settle: u64) {
+            self.mark(&mark(covers, kind, settle), Millis(0), Audience::Here);
+        }
+    }
+
+    fn mark(covers: &[Cover], kind: Kind, settle: u64) -> Mark {
+        Mark { covers: covers.into(), kind, settle: Duration::from_millis(settle) }
     }
 
     fn now(marks: &Marks) -> Seal {
@@ -198,12 +378,12 @@ mod tests {
         let (marks, user) = (Marks::default(), [Cover::tag(b"user:5")]);
         let before = now(&marks);
         assert_eq!(marks.standing(&before, covers(&user)), Standing::Clear);
-        marks.mark(&user, Kind::Soft, Millis(0));
+        marks.make(&user, Kind::Soft, 0);
         assert_eq!(marks.standing(&before, covers(&user)), Standing::Soft);
         assert_eq!(marks.standing(&before, covers(&user)), Standing::Soft, "also when asked again");
         let between = now(&marks);
         assert_eq!(marks.standing(&between, covers(&user)), Standing::Clear);
-        marks.mark(&user, Kind::Hard, Millis(0));
+        marks.make(&user, Kind::Hard, 0);
         let standing = |seal| marks.standing(seal, covers(&user));
         assert_eq!(
             [&before, &between, &now(&marks)].map(standing),
@@ -216,10 +396,10 @@ mod tests {
         let marks = Marks::default();
         let (one, other) = ([Cover::tag(b"user:5")], [Cover::tag(b"user:6")]);
         let seal = now(&marks);
-        marks.mark(&one, Kind::Hard, Millis(0));
+        marks.make(&one, Kind::Hard, 0);
         assert_eq!(marks.standing(&seal, covers(&other)), Standing::Clear);
         assert_eq!((marks.last(covers(&one)), marks.last(covers(&other))), (Tick(1), Tick(0)));
-        marks.mark(&[Cover::key(KEY)], Kind::Hard, Millis(0));
+        marks.make(&[Cover::key(KEY)], Kind::Hard, 0);
         assert_eq!(marks.standing(&seal, covers(&other)), Standing::Hard);
         assert_eq!(marks.last(covers(&other)), Tick(2));
     }
@@ -228,9 +408,9 @@ mod tests {
     fn a_soft_mark_stays_found_when_others_are_made() {
         let (marks, user) = (Marks::default(), [Cover::tag(b"user:5")]);
         let seal = now(&marks);
-        marks.mark(&user, Kind::Soft, Millis(0));
+        marks.make(&user, Kind::Soft, 0);
         assert_eq!(marks.standing(&seal, covers(&user)), Standing::Soft);
-        marks.mark(&[Cover::tag(b"other")], Kind::Hard, Millis(0));
+        marks.make(&[Cover::tag(b"other")], Kind::Hard, 0);
         assert_eq!(marks.standing(&seal, covers(&user)), Standing::Soft);
     }
 
@@ -238,8 +418,8 @@ mod tests {
     fn what_begins_before_a_write_has_settled_is_not_to_be_kept() {
         let (marks, user) = (Marks::default(), [Cover::tag(b"user:5")]);
         assert!(marks.is_settled(covers(&user), Millis(0)));
-        marks.mark(&user, Kind::Soft, Millis(100));
-        marks.mark(&user, Kind::Soft, Millis(50));
+        marks.make(&user, Kind::Soft, 100);
+        marks.make(&user, Kind::Soft, 50);
         assert!(!marks.is_settled(covers(&user), Millis(99)));
         assert!(marks.is_settled(covers(&user), Millis(100)));
         assert!(marks.is_settled(covers(&[]), Millis(0)));
@@ -250,7 +430,7 @@ mod tests {
         let marks = Marks::default();
         let [swept, missed] = [now(&marks), now(&marks)];
         for tag in 0..=MARKS_MAX as u128 {
-            marks.mark(&[Cover(tag)], Kind::Hard, Millis(7));
+            marks.make(&[Cover(tag)], Kind::Hard, 7);
         }
         let sweep = marks.sweep();
         assert_eq!(marks.standing(&swept, covers(&[])), Standing::Clear);
@@ -260,7 +440,7 @@ mod tests {
         assert_eq!(marks.standing(&missed, covers(&[])), Standing::Hard);
         assert!(!marks.is_settled(covers(&[]), Millis(6)) && marks.is_settled(covers(&[]), Millis(7)));
         assert!(marks.last(covers(&[])) > Tick(0));
-        marks.mark(&[Cover(5)], Kind::Hard, Millis(0));
+        marks.make(&[Cover(5)], Kind::Hard, 0);
         assert_eq!(marks.standing(&swept, covers(&[Cover(5)])), Standing::Hard);
     }
 
@@ -269,9 +449,74 @@ mod tests {
         let marks = Marks::default();
         let seal = now(&marks);
         for tag in 0..=2 * MARKS_MAX as u128 {
-            marks.mark(&[Cover(tag)], Kind::Soft, Millis(0));
+            marks.make(&[Cover(tag)], Kind::Soft, 0);
         }
         assert!(marks.count() <= MARKS_MAX);
         assert_eq!(marks.standing(&seal, covers(&[])), Standing::Hard);
+    }
+
+    fn vetted(marks: &Marks, version: Version, covers: Covers<'_>) -> Option<Standing> {
+        match marks.vet(version, covers) {
+            Vetted::Standing(standing, _) => Some(standing),
+            Vetted::TooOld => None,
+        }
+    }
+
+    #[test]
+    fn what_others_learnt_is_held_against_the_order_that_all_share() {
+        let (marks, user) = (Marks::default(), [Cover::tag(b"user:5")]);
+        let at = |sequence| Version::new(1, sequence);
+        marks.apply(&mark(&user, Kind::Soft, 0), at(5), Millis(0));
+        marks.apply(&mark(&user, Kind::Hard, 0), at(7), Millis(0));
+        marks.apply(&mark(&user, Kind::Soft, 0), at(9), Millis(0));
+        marks.advance(at(9));
+        assert_eq!(marks.applied(), at(9));
+        for (sequence, standing) in
+            [(6, Standing::Hard), (7, Standing::Soft), (8, Standing::Soft), (9, Standing::Clear)]
+        {
+            assert_eq!(vetted(&marks, at(sequence), covers(&user)), Some(standing), "{sequence}");
+            assert_eq!(vetted(&marks, at(sequence), covers(&[])), Some(Standing::Clear));
+        }
+    }
+
+    #[test]
+    fn a_mark_that_the_others_do_not_know_yet_covers_all_that_they_learnt() {
+        let (marks, user) = (Marks::default(), [Cover::tag(b"user:5")]);
+        let (ours, later) = (mark(&user, Kind::Hard, 0), Version::new(1, 9));
+        marks.mark(&ours, Millis(0), Audience::Fleet);
+        let after = now(&marks);
+        assert_eq!(vetted(&marks, later, covers(&user)), Some(Standing::Hard));
+        marks.announced(&ours, Version::new(1, 8), true);
+        assert_eq!(vetted(&marks, later, covers(&user)), Some(Standing::Clear));
+        assert_eq!(vetted(&marks, Version::new(1, 7), covers(&user)), Some(Standing::Hard));
+        assert_eq!(marks.standing(&after, covers(&user)), Standing::Clear, "it was made before");
+    }
+
+    #[test]
+    fn what_is_older_than_all_that_is_known_is_too_old_to_tell() {
+        let marks = Marks::default();
+        let at = |sequence| Version::new(2, sequence);
+        marks.go_on(at(5), Version::default(), at(9));
+        assert_eq!(vetted(&marks, Version::new(2, 4), covers(&[])), None);
+        assert_eq!(vetted(&marks, Version::new(2, 5), covers(&[])), Some(Standing::Clear));
+        assert!(marks.vouch(at(0), Millis(0)), "who begins has missed nothing");
+        for tag in 0..=2 * MARKS_MAX as u128 {
+            marks.apply(&mark(&[Cover(tag)], Kind::Soft, 0), Version::new(3, tag as u64), Millis(0));
+        }
+        assert_eq!(vetted(&marks, Version::new(3, 9), covers(&[])), None);
+        assert!(marks.vouch(at(4), Millis(0)), "what was dropped was known");
+        marks.go_on(at(50), at(40), at(60));
+        assert!(!marks.vouch(at(49), Millis(0)) && marks.vouch(at(50), Millis(0)));
+        marks.go_on(at(50), at(60), Version::new(3, 61));
+        assert!(!marks.vouch(at(99), Millis(0)));
+    }
+
+    #[test]
+    fn nothing_is_vouched_for_without_a_lease() {
+        let marks = Marks::shared();
+        assert!(!marks.vouch(Version::default(), Millis(0)));
+        marks.lease(Millis(10));
+        marks.lease(Millis(5));
+        assert!(marks.vouch(Version::default(), Millis(9)) && !marks.vouch(Version::default(), Millis(10)));
     }
 }

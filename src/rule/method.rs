@@ -161,8 +161,9 @@ fn rule(methods: Option<&Methods>, options: &Options, declared: Option<(&Schema,
 }
 
 fn invalidation(options: &Options, templates: Vec<Template>) -> Option<Arc<Invalidation>> {
-    let settle = options.settle.duration();
-    (!templates.is_empty()).then(|| Arc::new(Invalidation { templates: templates.into(), settle }))
+    let (settle, hold_until) = (options.settle.duration(), options.hold_until.reach());
+    (!templates.is_empty())
+        .then(|| Arc::new(Invalidation { templates: templates.into(), settle, hold_until }))
 }
 
 fn backend(options: &Options) -> Option<Arc<str>> {
@@ -206,6 +207,7 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
         exception_stale_if_error: options.exception_stale_if_error.duration(),
         reply_max: options.max_reply.length(),
         tagging: Tagging::new(resolved.tags.clone()),
+        unvouched: options.unvouched(),
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::mark::{Reach, Standing};
 use crate::setting::{Finding, Period, Section, Size};
 
 /// What may be done with the calls of a method. The name is `"Service.method"`, `"Service.prefix*"` or `"Service.*"`;
@@ -62,6 +63,14 @@ pub(crate) struct Options {
     /// how long a call may still take effect of which nobody knows whether it did.
     #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
     pub settle: Period,
+    /// Who knows what such a call has changed before it is answered: this `gateway`, the shared tier (`redis`), or all gateways of it (the
+    /// `fleet`). The last two take as long as telling them: for the fleet a tenth of a second, and up to 1.5 s where a gateway has died or the
+    /// shared tier is away.
+    pub hold_until: HoldUntil,
+    /// What may be done with an entry while this gateway cannot hear what the others invalidate: `serve` it as always, take it for
+    /// `soft`ly invalidated, or `hard`, so that it does not answer.
+    #[schemars(extend("x-default" = "soft with tags, else serve"))]
+    pub on_coherence_loss: Option<OnLoss>,
     /// Whether the empty reply of a method that returns nothing is kept: of the calls that share it only one reaches the
     /// service. Only in a rule for one method.
     pub cache_void: bool,
@@ -115,6 +124,41 @@ pub(crate) enum BackupWhen {
     BeforeStale,
 }
 
+/// Who knows what a call has changed before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HoldUntil {
+    /// This gateway.
+    Gateway,
+    /// The shared tier.
+    Redis,
+    /// All gateways of the shared tier.
+    Fleet,
+}
+
+impl HoldUntil {
+    /// How far a mark must have got.
+    pub(crate) fn reach(self) -> Reach {
+        match self {
+            Self::Gateway => Reach::Gateway,
+            Self::Redis => Reach::Shared,
+            Self::Fleet => Reach::Fleet,
+        }
+    }
+}
+
+/// What may be done with an entry while nobody knows what other gateways have invalidated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnLoss {
+    /// Its age alone decides, as far as is known.
+    Serve,
+    /// It answers in an outage alone.
+    Soft,
+    /// It does not answer.
+    Hard,
+}
+
 /// Where replies are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -134,6 +178,17 @@ impl Options {
     /// Whether a call that may have run may be sent again.
     pub(crate) fn repeats(&self) -> bool {
         self.idempotent.unwrap_or_else(|| self.ttl.is_some())
+    }
+
+    /// What is left of an entry while nobody knows what other gateways have invalidated.
+    pub(crate) fn unvouched(&self) -> Standing {
+        match self.on_coherence_loss {
+            Some(OnLoss::Serve) => Standing::Clear,
+            Some(OnLoss::Soft) => Standing::Soft,
+            Some(OnLoss::Hard) => Standing::Hard,
+            None if self.tags.is_empty() => Standing::Clear,
+            None => Standing::Soft,
+        }
     }
 
     /// Whether replies are kept in `tier` while the rule is on.
@@ -160,6 +215,8 @@ impl Default for Options {
             tags: Vec::new(),
             invalidates: Vec::new(),
             settle: Period::from_secs(1),
+            hold_until: HoldUntil::Gateway,
+            on_coherence_loss: None,
             cache_void: false,
             cache_exceptions: Vec::new(),
             exception_ttl: None,
@@ -237,6 +294,11 @@ impl Section for Options {
             (before && !cached, "backup_when", "without ttl nothing is cached, so nothing old can answer"),
             (!cached && self.ttl_jitter > 0.0, "ttl_jitter", "without ttl there is nothing to shorten"),
             (!cached && !self.tags.is_empty(), "tags", "without ttl nothing is cached, so nothing has tags"),
+            (
+                !cached && self.on_coherence_loss.is_some(),
+                "on_coherence_loss",
+                "without ttl nothing is cached",
+            ),
             (!cached && self.cache_void, "cache_void", "without ttl nothing is cached"),
             (!cached && exceptions, "cache_exceptions", "without ttl nothing is cached"),
             (!cached && !self.ignore.is_empty(), "ignore", "without ttl there are no keys"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entry::{TAGS_MAX, Tags};
-use crate::mark::Cover;
+use crate::mark::{Cover, Reach};
 use crate::wire::Protocol;
 
 use template::{Filled, Template};
@@ -67,6 +67,8 @@ pub(crate) struct Invalidation {
     pub templates: Arc<[Template]>,
     /// How long after such a call its effect may still spread among a backend's replicas, or come at all.
     pub settle: Duration,
+    /// How far a mark must have got before the call is answered, if that can be had in time.
+    pub hold_until: Reach,
 }
 
 impl Invalidation {

@@ -20,6 +20,7 @@ fn caching() -> Caching {
         exception_stale_if_error: Duration::ZERO,
         reply_max: 100,
         tagging: Tagging::default(),
+        unvouched: Standing::Clear,
     }
 }
 

@@ -73,7 +73,9 @@ impl Parts {
         let store = surroundings.store.clone().or_else(|| redis.clone().map(|redis| redis as Arc<dyn Store>));
         let local = Local::new(config.cache.capacity, seed.of("local"));
         let keep = config.cache.shared.as_ref().map(|shared| shared.keep);
-        let cache = Arc::new(Cache::new(local, store, keep.unwrap_or_default()));
+        let cache = Cache::new(local, store, keep.unwrap_or_default());
+        let gateway = seed.of("fleet").number();
+        let cache = Arc::new(cache.in_fleet(surroundings.clock.clone(), gateway));
         let files = Arc::clone(&surroundings.files);
         let state = Arc::new(State::new(Arc::clone(&files), config.runtime.state_dir.clone()));
         let outside = Outside { dial: Arc::clone(&surroundings.dial), files, state: Arc::clone(&state) };

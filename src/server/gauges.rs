@@ -22,6 +22,9 @@ pub(super) struct Gauges {
     bytes: Gauge,
     held: Gauge,
     flights: Gauge,
+    lease: Gauge,
+    marks: Gauge,
+    untold: Gauge,
     config_age: Gauge,
     generation: Gauge,
     endpoints: Family<Endpoint, Gauge>,
@@ -77,6 +80,17 @@ impl Gauges {
         plain("larder_local_bytes", "Bytes in the local tier, about", &gauges.bytes);
         plain("larder_held_bytes", "Bytes of unanswered calls and unsent replies", &gauges.held);
         plain("larder_flights", "Flights under way, also those that nobody waits for", &gauges.flights);
+        plain(
+            "larder_coherence_lease",
+            "Whether all is heard that other gateways invalidate; 1 without a shared tier",
+            &gauges.lease,
+        );
+        plain(
+            "larder_marks",
+            "Tags, methods and keys of which it is known when they were invalidated",
+            &gauges.marks,
+        );
+        plain("larder_marks_untold", "Invalidations that the other gateways wait to be told", &gauges.untold);
         plain("larder_config_age_seconds", "Time since the configuration was read", &gauges.config_age);
         plain("larder_config_generation", "How many times rules were put in force", &gauges.generation);
         let endpoints = "1 for the state an endpoint is in";
@@ -106,6 +120,7 @@ impl Gauges {
         self.bytes.set(signed(local.bytes()));
         self.held.set(signed(parts.commons.held.total() as u64));
         self.flights.set(signed(parts.flights.aloft() as u64));
+        self.read_marks(parts, now);
         let (record, age) = reloads.now();
         self.config_age.set(signed(age.as_secs()));
         self.generation.set(signed(record.generation));
@@ -135,6 +150,13 @@ impl Gauges {
             }
         }
         self.read_coverage(parts, now);
+    }
+
+    fn read_marks(&self, parts: &Parts, now: Millis) {
+        let marks = parts.cache.marks();
+        self.lease.set(marks.is_leased(now).into());
+        self.marks.set(signed(marks.count() as u64));
+        self.untold.set(signed(parts.cache.untold() as u64));
     }
 
     fn read_coverage(&self, parts: &Parts, now: Millis) {

@@ -42,6 +42,8 @@ mod shared;
 mod removal;
 // What writes change of what is kept.
 mod invalidating;
+// The same in all gateways of a shared tier.
+mod fleet;
 // What becomes of calls that make the gateway itself panic.
 mod panics;
 // What no client may do, and what it gets for trying.

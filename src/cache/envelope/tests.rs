@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::entry::Tags;
-use crate::mark::Cover;
+use crate::mark::{Cover, Version};
 
 fn slots() -> impl Strategy<Value = Slot> {
     let endings =
@@ -28,7 +28,12 @@ fn keys() -> impl Strategy<Value = Vec<u8>> {
 fn sample() -> Entry {
     let tags = Tags { made_by: 7, covers: [Cover(1), Cover(u128::MAX)].into() };
     let body = Bytes::from_static(b"reply");
-    Entry { tags, ..Entry::new(Millis(1_700_000_000_123), Ending::Exception(2), Protocol::Compact, body) }
+    let version = Version::unpacked(9);
+    Entry {
+        tags,
+        version,
+        ..Entry::new(Millis(1_700_000_000_123), Ending::Exception(2), Protocol::Compact, body)
+    }
 }
 
 fn encoded(key: &[u8], entry: Entry) -> Result<Vec<u8>, TooLarge> {
@@ -89,6 +94,7 @@ fn the_format_is_as_described() {
         &1_u32.to_le_bytes(),
         &3_u64.to_le_bytes(),
         b"key",
+        &9_u64.to_le_bytes(),
         &7_u64.to_le_bytes(),
         &2_u64.to_le_bytes(),
         &1_u128.to_le_bytes(),

@@ -1,5 +1,7 @@
 //! A shared tier inside one process, for the simulation: several gateways may share it, and it fails when told to.
 
+mod feed;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +14,8 @@ use crate::cache::envelope;
 use crate::clock::{Clock, Millis};
 use crate::entry::Slot;
 
-use super::{Counts, Read, Store, Write, Writes, judge, outlived_by, read};
+use super::{Counts, Feed, Read, Store, Write, Writes, judge, outlived_by, read};
+use feed::Log;
 
 /// A shared tier in memory. Clones share what lies there, its state and counts.
 #[derive(Debug, Clone)]
@@ -36,7 +39,7 @@ pub enum State {
 impl Memory {
     /// An empty store that is up and answers at once.
     pub fn new(clock: Clock, read_timeout: Duration, counts: Counts) -> Self {
-        let shelf = Shelf { state: State::Up(Duration::ZERO), values: HashMap::new() };
+        let shelf = Shelf { state: State::Up(Duration::ZERO), values: HashMap::new(), log: Log::default() };
         counts.up.set(1);
         let writes = Arc::new(Writes::new(WRITES_MAX, counts.clone()));
         Self { clock, counts, read_timeout, shelf: Arc::new(Mutex::new(shelf)), writes }
@@ -55,7 +58,9 @@ impl Memory {
 
     /// Forgets everything.
     pub fn empty(&self) {
-        self.shelf().values.clear();
+        let mut shelf = self.shelf();
+        shelf.values.clear();
+        shelf.log = Log::default();
     }
 
     /// Puts the same bytes in place of everything that is kept, as another program might.
@@ -124,6 +129,10 @@ impl Store for Memory {
         self.write(key, slot, keep).boxed()
     }
 
+    fn feed(&self) -> &dyn Feed {
+        self
+    }
+
     fn writes(&self) -> &Writes {
         &self.writes
     }
@@ -141,6 +150,7 @@ impl Store for Memory {
 struct Shelf {
     state: State,
     values: HashMap<Box<[u8]>, Value>,
+    log: Log,
 }
 
 #[derive(Debug)]

@@ -22,6 +22,7 @@
 mod breaker;
 mod door;
 mod failure;
+mod feed;
 mod links;
 mod login;
 mod node;
@@ -53,8 +54,10 @@ use crate::clock::Clock;
 use crate::dial::Dial;
 use crate::entry::Slot;
 
+use super::feed::Feed;
 use super::{Counts, MAX_AHEAD, Read, Store, Write, Writes, judge, read};
 use door::Door;
+use feed::Scripts;
 use links::For;
 use node::Ask;
 use script::{REPLACE, Replacement, replaced};
@@ -74,6 +77,7 @@ pub(crate) struct Redis {
     clock: Clock,
     counts: Counts,
     replace: Lua,
+    scripts: Scripts,
     writes: Writes,
     topology: Topology,
     tasks: TaskTracker,
@@ -98,6 +102,7 @@ impl Redis {
         Self {
             writes: Writes::new(settings.max_writes, counts.clone()),
             replace: Lua::new(REPLACE),
+            scripts: Scripts::new(&settings.prefix),
             settings,
             clock,
             counts,
@@ -132,7 +137,6 @@ impl Redis {
     /// # Errors
     /// Why there is no answer; at once where the server is down. After [`Failure::Slow`] and [`Failure::Lost`] it may have run, or
     /// may run yet.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what is to be announced to all gateways"))]
     pub(crate) async fn run(
         &self,
         lua: &Lua,
@@ -194,6 +198,10 @@ impl Store for Redis {
 
     fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write> {
         self.write(key, slot, keep).boxed()
+    }
+
+    fn feed(&self) -> &dyn Feed {
+        self
     }
 
     fn writes(&self) -> &Writes {

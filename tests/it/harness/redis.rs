@@ -51,9 +51,16 @@ impl Redis {
         self.comes_up();
     }
 
-    /// All keys.
+    /// The keys of all entries.
     pub(crate) fn keys(&self) -> Vec<String> {
-        self.connection().keys("*").unwrap()
+        let mut keys: Vec<String> = self.connection().keys("*").unwrap();
+        keys.retain(|key| !key.contains("{marks}"));
+        keys
+    }
+
+    /// Forgets everything.
+    pub(crate) fn flush(&self) {
+        self.connection().flushall::<()>().unwrap();
     }
 
     /// The value of a key.

@@ -99,7 +99,7 @@ pub(super) fn replaced(answer: &Result<Value, Failure>) -> Write {
 }
 
 /// Redis takes no expiry of 0 ms and none that overflows its clock.
-fn expiry(keep: Duration) -> u64 {
+pub(super) fn expiry(keep: Duration) -> u64 {
     u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, KEEP_MAX_MILLIS)
 }
 

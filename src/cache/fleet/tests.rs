@@ -1,0 +1,268 @@
+//! Gateways that share one tier, in simulated time.
+
+use super::*;
+use crate::cache::Cache;
+use crate::cache::local::Local;
+use crate::cache::shared::{Counts, Memory, State as Tier};
+use crate::entry::{Ending, Entry, Tags};
+use crate::key;
+use crate::mark::{Cover, Covers, Kind, Seal, Standing};
+use crate::rule::Tiers;
+use crate::seed::Seed;
+use crate::wire::Protocol;
+use bytes::Bytes;
+use tokio::time::{advance, sleep};
+use tokio_util::task::AbortOnDropHandle;
+
+const KEY: &[u8] = b"key";
+const LONG: Duration = Duration::from_secs(3_600);
+const HALF: Duration = Duration::from_millis(500);
+
+struct World {
+    clock: Clock,
+    store: Memory,
+}
+
+/// A gateway that lives.
+struct Gateway {
+    cache: Arc<Cache>,
+    clock: Clock,
+    _life: AbortOnDropHandle<()>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Clock::starting_at(Millis(1_000_000));
+        let store = Memory::new(clock.clone(), Duration::from_millis(50), Counts::default());
+        Self { clock, store }
+    }
+
+    fn gateway(&self, number: u64) -> Gateway {
+        let local = Local::new(1 << 20, Seed::new(number));
+        let cache = Cache::new(local, Some(Arc::new(self.store.clone())), LONG);
+        let cache = Arc::new(cache.in_fleet(self.clock.clone(), number));
+        let attended = Arc::clone(&cache);
+        let life = AbortOnDropHandle::new(tokio::spawn(async move { attended.attend().await }));
+        Gateway { cache, clock: self.clock.clone(), _life: life }
+    }
+}
+
+fn user() -> [Cover; 1] {
+    [Cover::tag(b"user:5")]
+}
+
+impl Gateway {
+    fn marks(&self) -> &Marks {
+        self.cache.marks()
+    }
+
+    fn makes(&self, kind: Kind) -> Option<Ticket> {
+        let mark = Mark { covers: user().into(), kind, settle: Duration::ZERO };
+        self.cache.mark(mark, self.clock.now())
+    }
+
+    /// Learns a reply about the user from a backend now.
+    fn learns(&self) {
+        let (tick, version) = (self.marks().latest(), self.marks().applied());
+        let entry = Entry::new(self.clock.now(), Ending::Result, Protocol::Binary, Bytes::from_static(b"5"));
+        let tags = Tags { made_by: 1, covers: user().into() };
+        let entry = Entry { tags, version, seal: Seal::new(tick), ..entry };
+        self.cache.put(Tiers::Both, KEY, &Arc::new(entry), LONG);
+    }
+
+    fn standing(&self, entry: &Entry) -> (Standing, bool) {
+        let place = key::place(KEY);
+        let covers = Covers { place: &place, tags: &entry.tags.covers, key: KEY };
+        let vouched = self.marks().vouch(entry.version, self.clock.now());
+        (self.marks().standing(&entry.seal, covers), vouched)
+    }
+
+    /// What is left of what it holds, and whether it is sure of that.
+    fn near(&self) -> Option<(Standing, bool)> {
+        self.cache.near(Tiers::Both, KEY).map(|entry| self.standing(&entry))
+    }
+
+    /// The same of what the gateways share.
+    async fn far(&self) -> Option<(Standing, bool)> {
+        let entry = self.cache.far(Tiers::Shared, KEY).await;
+        entry.map(|entry| self.standing(&entry))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_on_one_gateway_holds_on_all_within_a_tenth_of_a_second() {
+    let world = World::new();
+    let [one, other] = [1, 2].map(|number| world.gateway(number));
+    sleep(HALF).await;
+    other.learns();
+    sleep(HALF).await;
+    assert_eq!(
+        (other.near(), one.far().await),
+        (Some((Standing::Clear, true)), Some((Standing::Clear, true)))
+    );
+    one.makes(Kind::Soft);
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!((other.near(), one.far().await), (Some((Standing::Soft, true)), Some((Standing::Soft, true))));
+    one.makes(Kind::Hard);
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(
+        (other.near(), one.far().await, other.far().await),
+        (Some((Standing::Hard, true)), None, None)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_learnt_after_a_mark_answers_everywhere() {
+    let world = World::new();
+    let [one, other] = [1, 2].map(|number| world.gateway(number));
+    sleep(HALF).await;
+    one.makes(Kind::Hard);
+    sleep(HALF).await;
+    one.learns();
+    sleep(HALF).await;
+    assert_eq!(
+        (one.near(), other.far().await),
+        (Some((Standing::Clear, true)), Some((Standing::Clear, true)))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_is_known_to_the_fleet_when_all_have_heard_it() {
+    let world = World::new();
+    let [one, other] = [1, 2].map(|number| world.gateway(number));
+    sleep(HALF).await;
+    other.learns();
+    sleep(HALF).await;
+    let asked = Instant::now();
+    let reach = one.cache.reaches(one.makes(Kind::Hard), Reach::Fleet).await;
+    assert_eq!((reach, other.near()), (Reach::Fleet, Some((Standing::Hard, true))));
+    assert!(asked.elapsed() <= Duration::from_millis(120), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hears_nothing_loses_its_lease_before_the_others_go_on() {
+    let world = World::new();
+    let [one, other] = [1, 2].map(|number| world.gateway(number));
+    sleep(HALF).await;
+    other.learns();
+    sleep(HALF).await;
+    let Gateway { cache, clock, _life } = other;
+    drop(_life);
+    let reach = one.cache.reaches(one.makes(Kind::Hard), Reach::Fleet).await;
+    assert_eq!(reach, Reach::Fleet);
+    assert!(!cache.marks().vouch(cache.marks().applied(), clock.now()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_waits_while_the_tier_is_away_and_holds_here_at_once() {
+    let world = World::new();
+    let [one, other] = [1, 2].map(|number| world.gateway(number));
+    sleep(HALF).await;
+    [&one, &other].into_iter().for_each(Gateway::learns);
+    sleep(HALF).await;
+    world.store.set(Tier::Down);
+    let ticket = one.makes(Kind::Hard);
+    assert_eq!(one.near(), Some((Standing::Hard, true)));
+    assert_eq!(one.cache.reaches(ticket, Reach::Fleet).await, Reach::Gateway);
+    assert_eq!((one.cache.untold(), other.near()), (1, Some((Standing::Clear, false))));
+    world.store.empty();
+    world.store.set(Tier::Up(Duration::ZERO));
+    assert_eq!(one.cache.reaches(ticket, Reach::Fleet).await, Reach::Fleet);
+    assert_eq!((one.cache.untold(), other.near()), (0, Some((Standing::Hard, false))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_starts_late_knows_all_marks() {
+    let world = World::new();
+    let one = world.gateway(1);
+    sleep(HALF).await;
+    one.learns();
+    for _ in 0..3_000 {
+        one.makes(Kind::Soft);
+    }
+    sleep(HALF).await;
+    let late = world.gateway(2);
+    sleep(HALF).await;
+    assert_eq!(late.far().await, Some((Standing::Soft, true)));
+    assert_eq!(late.marks().applied(), one.marks().applied());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_older_than_the_log_is_looked_up() {
+    use crate::cache::shared::feed::KEPT;
+    let world = World::new();
+    let one = world.gateway(1);
+    sleep(HALF).await;
+    one.learns();
+    one.makes(Kind::Soft);
+    sleep(HALF).await;
+    for number in 0..KEPT as u128 {
+        let mark = Mark { covers: [Cover(number)].into(), kind: Kind::Hard, settle: Duration::ZERO };
+        one.cache.mark(mark, one.clock.now());
+        if number % 10_000 == 0 {
+            sleep(HALF).await;
+        }
+    }
+    sleep(HALF).await;
+    let late = world.gateway(2);
+    sleep(HALF).await;
+    assert_eq!(late.far().await.map(|(standing, _)| standing), Some(Standing::Soft));
+    world.store.set(Tier::Down);
+    assert_eq!(late.far().await, None);
+}
+
+/// A replica takes over that was not told of the last marks, and others lie in their places soon.
+#[tokio::test(start_paused = true)]
+async fn who_knows_marks_that_were_lost_says_so() {
+    let world = World::new();
+    let [one, other] = [1, 2].map(|number| world.gateway(number));
+    sleep(HALF).await;
+    one.makes(Kind::Soft);
+    sleep(HALF).await;
+    [&one, &other].into_iter().for_each(Gateway::learns);
+    sleep(HALF).await;
+    one.makes(Kind::Soft);
+    sleep(HALF).await;
+    world.store.lose_marks(1);
+    other.makes(Kind::Soft);
+    advance(Duration::from_millis(1)).await;
+    sleep(HALF).await;
+    assert_eq!(one.cache.reaches(one.makes(Kind::Soft), Reach::Fleet).await, Reach::Fleet);
+    let epochs = [&one, &other].map(|gateway| gateway.marks().applied().epoch());
+    assert_eq!(epochs, [2, 2]);
+    assert_eq!(other.near().map(|(_, vouched)| vouched), Some(false), "of what it learnt before");
+    other.learns();
+    sleep(HALF).await;
+    assert_eq!(other.near(), Some((Standing::Clear, true)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emptied_tier_is_a_new_epoch() {
+    let world = World::new();
+    let [one, other] = [1, 2].map(|number| world.gateway(number));
+    sleep(HALF).await;
+    one.makes(Kind::Hard);
+    sleep(HALF).await;
+    one.learns();
+    world.store.empty();
+    sleep(HALF).await;
+    assert_eq!(one.near(), Some((Standing::Clear, false)));
+    let ticket = other.makes(Kind::Hard);
+    assert_eq!(other.cache.reaches(ticket, Reach::Fleet).await, Reach::Fleet);
+    assert_eq!(one.near(), Some((Standing::Hard, false)));
+}
+
+/// Nothing there tells any more who else holds a lease.
+#[tokio::test(start_paused = true)]
+async fn whom_an_emptied_tier_has_forgotten_is_waited_for() {
+    let world = World::new();
+    let [one, other] = [1, 2].map(|number| world.gateway(number));
+    sleep(HALF).await;
+    other.learns();
+    let Gateway { cache, clock, _life } = other;
+    drop(_life);
+    world.store.empty();
+    let ticket = one.makes(Kind::Hard);
+    assert_eq!(one.cache.reaches(ticket, Reach::Fleet).await, Reach::Fleet);
+    assert!(!cache.marks().vouch(cache.marks().applied(), clock.now()));
+}

@@ -1,0 +1,66 @@
+//! What an entry knows of the marks that it was held against.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Standing;
+
+/// How many marks this process had made when something happened: its own order, which no clock moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tick(pub u64);
+
+/// Up to which tick an entry was held against the marks, and what was found. Asking it again costs nothing until another mark is made.
+#[derive(Debug, Default)]
+pub struct Seal(AtomicU64);
+
+impl Seal {
+    /// That of an entry whose backend call began at `tick`.
+    pub fn new(tick: Tick) -> Self {
+        Self(AtomicU64::new(tick.0 << 1))
+    }
+
+    /// That of an entry that was held against the marks up to `tick` elsewhere.
+    pub fn held(tick: Tick, standing: Standing) -> Self {
+        Self(AtomicU64::new(tick.0 << 1 | u64::from(standing != Standing::Clear)))
+    }
+
+    /// Up to which tick, and whether a soft mark was found.
+    #[inline]
+    pub(super) fn read(&self) -> (Tick, bool) {
+        let both = self.0.load(Ordering::Acquire);
+        (Tick(both >> 1), both & 1 == 1)
+    }
+
+    /// No hard mark up to `tick` covers the entry. Who comes late with less changes nothing.
+    pub(super) fn vouch(&self, tick: Tick, soft: bool) {
+        self.0.fetch_max(tick.0 << 1 | u64::from(soft), Ordering::AcqRel);
+    }
+}
+
+impl Clone for Seal {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::Acquire)))
+    }
+}
+
+/// Two entries are the same whatever has been asked of them since.
+impl PartialEq for Seal {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Seal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_never_goes_back() {
+        let seal = Seal::new(Tick(3));
+        assert_eq!(seal.read(), (Tick(3), false));
+        seal.vouch(Tick(5), true);
+        seal.vouch(Tick(4), false);
+        assert_eq!(seal.read(), (Tick(5), true));
+    }
+}
