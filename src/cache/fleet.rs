@@ -166,7 +166,7 @@ impl Fleet {
         let mut state = self.state();
         let opens = Origin { gateway: self.gateway, number: state.outbox.number() };
         let (gateway, applied, there) = (self.gateway, marks.applied(), state.there);
-        let asks = state.listened % ASKED_EVERY == 0;
+        let asks = state.listened.is_multiple_of(ASKED_EVERY);
         state.listened += 1;
         Hello { gateway, applied, there, opens, lease: LEASE, asks }
     }

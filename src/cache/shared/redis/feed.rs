@@ -109,11 +109,8 @@ fn text(number: usize) -> Vec<u8> {
 
 /// A stream's id; an empty one is before all others.
 fn version(value: &Value) -> Option<Version> {
-    let text = match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok()?,
-        Value::SimpleString(text) => text,
-        _ => return None,
-    };
+    let Value::BulkString(bytes) = value else { return None };
+    let text = std::str::from_utf8(bytes).ok()?;
     if text.is_empty() {
         return Some(Version::default());
     }
@@ -130,22 +127,19 @@ fn heard(value: &Value) -> Option<Heard> {
         Some((version(id)?, Announcement::decode(said)?))
     });
     let [first, last, fleet] = [version(first)?, version(last)?, version(fleet)?];
+    let Value::Int(evicts) = evicts else { return None };
     let evicts = match evicts {
-        Value::Int(-1) => None,
-        Value::Int(0) => Some(Evicts::Nothing),
-        Value::Int(1) => Some(Evicts::Expiring),
-        Value::Int(2) => Some(Evicts::Anything),
-        _ => return None,
+        0 => Some(Evicts::Nothing),
+        1 => Some(Evicts::Expiring),
+        2 => Some(Evicts::Anything),
+        _ => None,
     };
     Some(Heard { goes_on: truth(goes_on)?, evicts, first, last, fleet, marks: marks.collect::<Option<_>>()? })
 }
 
 fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Int(1) => Some(true),
-        Value::Int(0) => Some(false),
-        _ => None,
-    }
+    let Value::Int(number) = value else { return None };
+    Some(*number != 0)
 }
 
 fn exact(value: &Value) -> Option<Exact> {
