@@ -5,6 +5,7 @@ mod fleet;
 pub mod local;
 pub(crate) mod options;
 pub mod shared;
+pub(crate) mod snapshot;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -134,6 +135,23 @@ impl Cache {
             return self.local.put(key, found).entry();
         }
         found.entry().filter(|entry| !self.is_removed(key, entry.born))
+    }
+
+    /// The entry that this process holds under `key`. What an earlier process has left is held against the marks, if others make some too
+    /// and can be asked.
+    pub async fn vetted(&self, tiers: Tiers, key: &[u8]) -> Option<Arc<Entry>> {
+        let entry = self.near(tiers, key)?;
+        if self.fleet.is_none() || !entry.seal.is_doubtful() {
+            return Some(entry);
+        }
+        match self.held(key, &entry).await {
+            // Whether it was removed meanwhile, marks do not tell.
+            Some(held) => {
+                let seal = held.seal.softened();
+                self.local.put(key, Slot::Entry(Arc::new(Entry { seal, ..held }))).entry()
+            }
+            None => Some(entry),
+        }
     }
 
     /// An entry that others may have learnt, held against the marks; nothing if one says that it never answers, or nobody can tell.

@@ -73,6 +73,12 @@ impl Entry {
         }
     }
 
+    /// The same entry as it is after a restart: [`detached`](Self::detached), and nobody knows what was declared wrong meanwhile.
+    #[must_use]
+    pub fn restored(&self) -> Self {
+        Self { seal: Seal::doubtful(), ..self.detached() }
+    }
+
     /// The same entry with a body that is alone in its buffer. An entry cut out of a read buffer or an envelope keeps
     /// all of it alive otherwise, many times the bytes that [`Slot::weight`] counts.
     #[must_use]

@@ -195,6 +195,11 @@ impl Running {
         let _bytes = self.parts.cache.local().bytes();
     }
 
+    /// By which what it has learnt is kept while it goes on.
+    pub(crate) fn saving(&self) -> Saving {
+        Saving(Arc::clone(&self.parts))
+    }
+
     /// Notes that a reload changed nothing.
     pub(crate) fn reload_failed(&self, why: String) {
         self.overview.reloads.refused(why);
@@ -208,6 +213,7 @@ impl Running {
         self.drain(grace).await;
         // A disk that hangs must not keep the process.
         let _ = tokio::time::timeout(SETTLE, self.overview.keep_ledger()).await;
+        self.saving().save().await;
         self.end().await;
     }
 
@@ -264,6 +270,20 @@ impl Running {
     }
 }
 
+/// Keeps what a gateway has learnt for the next start.
+#[derive(Debug)]
+pub(crate) struct Saving(Arc<Parts>);
+
+impl Saving {
+    /// Saves the local tier, where that is configured. A disk that hangs does not keep whoever waits for it.
+    pub(crate) async fn save(&self) {
+        let Self(parts) = self;
+        if tokio::time::timeout(SAVE, parts.snapshot.save(&parts.cache)).await.is_err() {
+            warn!("the local tier is not saved: it takes longer than {} s", SAVE.as_secs());
+        }
+    }
+}
+
 /// Every address of a gateway, before anything starts: a taken port is no half-started gateway.
 struct Bound<A> {
     admin: (SocketAddr, A),
@@ -298,5 +318,7 @@ impl<A: Accept> Bound<A> {
 const ADMIN: &str = "admin";
 /// Commands that wait for whoever runs the gateway; who gives a further one waits too.
 const COMMANDS_MAX: usize = 8;
+/// How long it may take to save the local tier before the process ends, or another takes its place.
+const SAVE: Duration = Duration::from_secs(10);
 /// How long the last flights, the last connections to backends, the last writes to the shared tier and to the disk, and the admin endpoint's last client, may take.
 const SETTLE: Duration = Duration::from_secs(1);

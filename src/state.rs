@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::files::Files;
 
-/// A folder of small files, each one JSON document. Nobody needs any of them: what is not there, cannot be read or is broken is
+/// A folder of files, most of them small and one JSON document each. Nobody needs any of them: what is not there, cannot be read or is broken is
 /// unknown, which the log tells, and what cannot be written is not kept.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -33,28 +33,53 @@ impl State {
 
     /// What was last kept under a name.
     pub(crate) async fn load<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let path = self.path(name)?;
-        let content = match self.files.read(&path).await {
-            Ok(content) => content,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        let file = format!("{name}.json");
+        let content = self.load_bytes(&file).await?;
+        let read = serde_json::from_slice(&content);
+        read.inspect_err(|error| warn!(%file, %error, "state is broken, and is ignored")).ok()
+    }
+
+    /// What a file holds, whoever wrote it.
+    pub(crate) async fn load_bytes(&self, file: &str) -> Option<Vec<u8>> {
+        let path = self.path(file)?;
+        match self.files.read(&path).await {
+            Ok(content) => Some(content),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
                 warn!(file = %path.display(), %error, "state cannot be read, and is ignored");
-                return None;
+                None
             }
-        };
-        let read = serde_json::from_slice(&content);
-        read.inspect_err(|error| warn!(file = %path.display(), %error, "state is broken, and is ignored"))
-            .ok()
+        }
     }
 
     /// Keeps `what` under a name, in place of what was kept there. Returns when it is on the disk, or cannot be put there.
     pub(crate) async fn keep<T: Serialize + Sync>(&self, name: &str, what: &T) {
-        let Some(path) = self.path(name) else { return };
+        if !self.keeps() {
+            return;
+        }
+        // Of two that are kept at once, the later is written later.
+        let one_at_a_time = self.writing.lock().await;
+        match serde_json::to_vec(what) {
+            Ok(content) => self.write(&format!("{name}.json"), content).await,
+            Err(error) => warn!(name, %error, "state cannot be written, and is not kept"),
+        }
+        drop(one_at_a_time);
+    }
+
+    /// Keeps these bytes in a file, as [`keep`](Self::keep) does. At most [`LENGTH_MAX`](crate::files::LENGTH_MAX) of them can be loaded.
+    pub(crate) async fn keep_bytes(&self, file: &str, content: Vec<u8>) {
         let _one_at_a_time = self.writing.lock().await;
-        let kept = match serde_json::to_vec(what) {
-            Ok(content) => self.files.replace(&path, content).await,
-            Err(error) => Err(error.into()),
-        };
+        self.write(file, content).await;
+    }
+
+    /// Whether anything is kept.
+    pub(crate) fn keeps(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    async fn write(&self, file: &str, content: Vec<u8>) {
+        let Some(path) = self.path(file) else { return };
+        let kept = self.files.replace(&path, content).await;
         let (failing, file) = (kept.is_err(), path.display());
         let was_failing = self.failing.swap(failing, Ordering::Relaxed);
         match kept {
@@ -64,8 +89,8 @@ impl State {
         }
     }
 
-    fn path(&self, name: &str) -> Option<PathBuf> {
-        self.folder.as_ref().map(|folder| folder.join(format!("{name}.json")))
+    fn path(&self, file: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(file))
     }
 }
 

@@ -120,17 +120,19 @@ impl Handover {
         Ok(Self { asked: UnixListener::from_std(socket)? })
     }
 
-    /// Hands the sockets over to whoever asks, one after another, until one of them serves in place of this gateway.
-    pub(crate) async fn taken(&self, sockets: &Sockets) {
-        while let Err(error) = self.hand_over(sockets).await {
+    /// Hands the sockets over to whoever asks, one after another, until one of them serves in place of this gateway. What the next one is to
+    /// find when it starts is done `before`.
+    pub(crate) async fn taken(&self, sockets: &Sockets, before: impl AsyncFn()) {
+        while let Err(error) = self.hand_over(sockets, &before).await {
             warn!(%error, "a handover came to nothing, and this gateway goes on");
             sleep(PAUSE).await;
         }
     }
 
-    async fn hand_over(&self, sockets: &Sockets) -> io::Result<()> {
+    async fn hand_over(&self, sockets: &Sockets, before: impl AsyncFn()) -> io::Result<()> {
         let (stream, _) = self.asked.accept().await?;
         info!("another gateway asks for the sockets");
+        before().await;
         let open = sockets.open();
         for socket in &open {
             send(&stream, if socket.is_kept() { KEPT } else { OWN }, Some(socket.as_fd())).await?;
@@ -199,7 +201,7 @@ mod tests {
             new.close_rest();
             (predecessor.relieve(&new).await, taken)
         };
-        let ((_next, taken), ()) = tokio::join!(next, handover.taken(&old));
+        let ((_next, taken), ()) = tokio::join!(next, handover.taken(&old, async || {}));
         let _clients = [&first, &second].map(|socket| net_client(socket.address().unwrap()));
         assert!(first.accept().now_or_never().is_none() && first.waiting().is_none());
         assert!(taken.accept().await.is_ok() && second.waiting().is_some());
@@ -217,7 +219,7 @@ mod tests {
         let failing = async {
             drop(Predecessor::ask(&path, &Sockets::default()).await.unwrap().unwrap());
         };
-        let ((), handed_over) = tokio::join!(failing, handover.hand_over(&old));
+        let ((), handed_over) = tokio::join!(failing, handover.hand_over(&old, async || {}));
         assert!(handed_over.is_err());
         let _client = net_client(socket.address().unwrap());
         assert!(socket.accept().await.is_ok());

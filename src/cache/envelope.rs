@@ -104,6 +104,15 @@ pub fn head(slot: &Slot) -> [u8; HEAD] {
 /// # Errors
 /// Why it is a miss. Reading allocates nothing by a length that the bytes state.
 pub fn decode(key: &[u8], envelope: &Bytes) -> Result<Slot, Unreadable> {
+    let (theirs, slot) = open(envelope)?;
+    if theirs == key { Ok(slot) } else { Err(Unreadable::OtherKey) }
+}
+
+/// What `envelope` holds, and under which key, if it is whole. Both are parts of `envelope`, not copies.
+///
+/// # Errors
+/// As [`decode`], but that any key will do.
+pub fn open(envelope: &Bytes) -> Result<(&[u8], Slot), Unreadable> {
     if envelope.len() > MAX_ENVELOPE {
         return Err(Unreadable::TooLarge);
     }
@@ -133,10 +142,7 @@ pub fn decode(key: &[u8], envelope: &Bytes) -> Result<Slot, Unreadable> {
     if xxh3_64(parts.summed) != parts.checksum {
         return Err(Unreadable::Checksum);
     }
-    if theirs != key {
-        return Err(Unreadable::OtherKey);
-    }
-    Ok(slot)
+    Ok((theirs, slot))
 }
 
 fn read<'a, H: Deserialize<'a>>(header: &'a [u8]) -> Result<H, Unreadable> {

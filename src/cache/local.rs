@@ -4,6 +4,7 @@
 //! for least recently leaves first: whatever was just answered, large or small, once or often, is there when an outage
 //! begins. Its other policy, TinyLFU, turns away what it has not seen often enough.
 
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use moka::ops::compute::Op;
@@ -13,6 +14,9 @@ use moka::sync::Cache;
 use crate::clock::Millis;
 use crate::entry::{Entry, Slot};
 use crate::seed::{Hashing, Seed};
+
+/// An entry and its key.
+pub(crate) type Held = (Arc<[u8]>, Arc<Entry>);
 
 /// What this process keeps.
 #[derive(Debug)]
@@ -48,8 +52,7 @@ impl Local {
     /// Keeps `slot` unless something younger is there, and returns what is there then. An entry that alone would exceed
     /// the capacity is returned as if it were kept; what is older than it is not kept any longer.
     pub fn put(&self, key: &[u8], slot: Slot) -> Slot {
-        let capacity = self.slots.policy().max_capacity().unwrap_or(u64::MAX);
-        let fits = u64::from(slot.weight(key.len())) <= capacity;
+        let fits = u64::from(slot.weight(key.len())) <= self.capacity();
         let mut younger = None;
         self.slots.entry(Arc::from(key)).and_compute_with(|kept| match kept.map(moka::Entry::into_value) {
             Some(kept) if !slot.replaces(&kept) => {
@@ -78,6 +81,31 @@ impl Local {
         }
     }
 
+    /// The youngest useful entries, as many as there is room for with keys and bodies of `most` bytes, the youngest first.
+    pub(crate) fn youngest(&self, most: u64, is_useful: impl Fn(&[u8], &Entry) -> bool) -> Vec<Held> {
+        let (mut oldest_first, mut bytes) = (BinaryHeap::new(), 0);
+        let size = |key: &[u8], entry: &Entry| (key.len() + entry.body.len()) as u64;
+        for (key, slot) in &self.slots {
+            let Slot::Entry(entry) = slot else { continue };
+            if !is_useful(&key, &entry) {
+                continue;
+            }
+            bytes += size(&key, &entry);
+            oldest_first.push(ByAge { key: Arc::clone(&key), entry });
+            while bytes > most
+                && let Some(ByAge { key, entry }) = oldest_first.pop()
+            {
+                bytes -= size(&key, &entry);
+            }
+        }
+        oldest_first.into_sorted_vec().into_iter().map(|ByAge { key, entry }| (key, entry)).collect()
+    }
+
+    /// Bytes that it may take.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.slots.policy().max_capacity().unwrap_or(u64::MAX)
+    }
+
     /// Drops `entry` unless something else lies there by now.
     fn drop_entry(&self, key: &Arc<[u8]>, entry: &Arc<Entry>) {
         self.slots.entry(Arc::clone(key)).and_compute_with(|kept| match kept.map(moka::Entry::into_value) {
@@ -98,6 +126,32 @@ impl Local {
         self.slots.weighted_size()
     }
 }
+
+/// An entry that is the greater the older it is.
+struct ByAge {
+    key: Arc<[u8]>,
+    entry: Arc<Entry>,
+}
+
+impl Ord for ByAge {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.entry.born.cmp(&self.entry.born).then_with(|| self.key.cmp(&other.key))
+    }
+}
+
+impl PartialOrd for ByAge {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByAge {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByAge {}
 
 /// Entries that are seen before others get their turn.
 const SWEPT_AT_ONCE: usize = 512;

@@ -18,7 +18,7 @@ use crate::config::fit::System;
 use crate::config::{Config, Loaded};
 use crate::log;
 use crate::runtime;
-use crate::server::{self, Running, StartError, Surroundings};
+use crate::server::{self, Running, Saving, StartError, Surroundings};
 
 /// Serves as the file says, or as the embedded configuration does.
 pub(super) fn run(file: Option<&Path>) -> u8 {
@@ -79,7 +79,7 @@ async fn serve(config: Config, file: Option<&Path>, sockets: Sockets) -> u8 {
         Err(error) => return failed(&error),
     };
     let is_relieved = {
-        let mut relieved = pin!(relieved(handover, &sockets));
+        let mut relieved = pin!(relieved(handover, &sockets, running.saving()));
         loop {
             tokio::select! {
                 Some(()) = hangup.recv() => {
@@ -119,10 +119,10 @@ async fn start(config: Config, sockets: &Sockets) -> Result<(Running, Option<Han
     Ok((running, handover))
 }
 
-/// Waits until another gateway has taken the place of this one.
-async fn relieved(handover: Option<Handover>, sockets: &Sockets) {
+/// Waits until another gateway has taken the place of this one, which finds what this one has learnt.
+async fn relieved(handover: Option<Handover>, sockets: &Sockets, saving: Saving) {
     match handover {
-        Some(handover) => handover.taken(sockets).await,
+        Some(handover) => handover.taken(sockets, async || saving.save().await).await,
         None => std::future::pending().await,
     }
 }

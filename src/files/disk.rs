@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::BoxFuture;
@@ -53,7 +54,8 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Writes a file down to the disk, so that a name given to it later never stands for half of it.
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    // What clients were told is nobody else's.
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -124,7 +124,8 @@ impl Gateway {
     /// What the shared tier has for `key`, if it is fresh. What else may answer there, or here, is told to those who wait.
     async fn look(&self, cached: &Cached, key: &[u8], flight: &Flight<Landed>) -> Option<Arc<Entry>> {
         let tiers = cached.keyed.caching.tiers;
-        if let Some(entry) = self.cache.far(tiers, key).await {
+        let far = self.cache.far(tiers, key).await.filter(|entry| !entry.seal.is_doubtful());
+        if let Some(entry) = far {
             match self.freshness(cached, &entry, key) {
                 Freshness::Fresh => return Some(entry),
                 // It answers all who wait, and this is its refresh from here on.
@@ -132,7 +133,7 @@ impl Gateway {
                 Freshness::StaleIfError => flight.finds(entry, Need::Spared),
                 Freshness::Expired => {}
             }
-        } else if let Some(entry) = self.cache.near(tiers, key)
+        } else if let Some(entry) = self.cache.vetted(tiers, key).await
             && self.freshness(cached, &entry, key) != Freshness::Expired
         {
             // There is nothing younger for which it would have to wait.

@@ -291,7 +291,12 @@ impl Keyed {
         let knows = entry.tags.made_by == self.caching.tagging.made_by();
         let standing = if knows { marked } else { marked.max(Standing::Soft) };
         let vouched = marks.vouch(entry.version, now);
-        let standing = if vouched { standing } else { standing.max(self.caching.unvouched) };
+        let standing = match entry.seal.is_doubtful() {
+            // Where others can be asked what they have marked, they are asked first.
+            true if marks.hears(now) => Standing::Hard,
+            false if vouched => standing,
+            true | false => standing.max(self.caching.unvouched),
+        };
         self.caching.judge(entry, key, now, standing)
     }
 

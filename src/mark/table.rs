@@ -111,6 +111,13 @@ impl Marks {
         now.0 < self.leased.load(Ordering::Acquire)
     }
 
+    /// Whether others make marks, and at `now` all that they make are known here: then they can be asked what they have marked before, too.
+    #[inline]
+    pub fn hears(&self, now: Millis) -> bool {
+        let leased = self.leased.load(Ordering::Acquire);
+        leased != u64::MAX && now.0 < leased
+    }
+
     /// Whether marks tell at `now` all that may be known of an entry whose gateway had come as far as `version` when it asked.
     #[inline]
     pub fn vouch(&self, version: Version, now: Millis) -> bool {

@@ -14,7 +14,8 @@ pub(crate) struct Options {
     /// Threads that serve calls.
     #[schemars(range(min = 1, max = 1024), extend("x-default" = "the cores it may use"))]
     pub threads: Option<usize>,
-    /// A folder for what should outlive the process: small files, which another start reads. It is made when it is needed.
+    /// A folder for what should outlive the process, which another start reads: small files, and what is kept of the local tier, replies
+    /// included. It is made when it is needed.
     #[schemars(extend("x-default" = "none: nothing is kept"))]
     pub state_dir: Option<PathBuf>,
     /// A socket in the file system, through which a gateway that starts takes the listening sockets of the one that runs with the same path.

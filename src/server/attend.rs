@@ -13,6 +13,10 @@ impl Parts {
         self.backends.all().values().for_each(|destination| self.attend(destination));
         let (cache, stop) = (Arc::clone(&self.cache), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(cache.attend()).await });
+        // Who drains may have a successor, whose files they are then.
+        let (parts, stop) = (Arc::clone(self), self.commons.stop.clone());
+        self.tasks
+            .spawn(async move { stop.run_until_cancelled(parts.snapshot.save_each(&parts.cache)).await });
     }
 
     /// Puts another configuration in force, and attends to the backends that are new.

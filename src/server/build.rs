@@ -19,6 +19,7 @@ use crate::cache::Cache;
 use crate::cache::local::Local;
 use crate::cache::shared::redis::Redis;
 use crate::cache::shared::{self, Store};
+use crate::cache::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::flight::Flights;
@@ -42,6 +43,8 @@ pub(super) struct Parts {
     pub(super) gateways: BTreeMap<String, Arc<Gateway>>,
     pub(super) backends: Backends,
     pub(super) cache: Arc<Cache>,
+    /// What the local tier leaves for the next start.
+    pub(super) snapshot: Arc<Snapshot>,
     pub(super) flights: Arc<Flights<Landed>>,
     pub(super) redis: Option<Arc<Redis>>,
     pub(super) commons: Commons,
@@ -108,16 +111,31 @@ impl Parts {
             tasks: TaskTracker::new(),
             stop: stops.calls.clone(),
         };
+        let snapshot = Snapshot::new(Arc::clone(&state), config.cache.snapshot);
         let ledger = Ledger::new(state, &mut registry);
         let registry = Mutex::new(registry);
         let (clock, stop) = (surroundings.clock.clone(), stops.all.clone());
-        Self { gateways, backends, cache, flights, redis, commons, ledger, registry, clock, tasks, stop }
+        Self {
+            gateways,
+            backends,
+            cache,
+            snapshot: Arc::new(snapshot),
+            flights,
+            redis,
+            commons,
+            ledger,
+            registry,
+            clock,
+            tasks,
+            stop,
+        }
     }
 
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there, and reads
     /// what an earlier process has left.
     pub(super) async fn warm(&self) {
         self.ledger.recall().await;
+        self.snapshot.restore(self.cache.local(), self.clock.now()).await;
         if let Some(redis) = &self.redis {
             redis.tried().await;
         }

@@ -67,6 +67,9 @@ mod lifecycle;
 // Restarts under load, with sockets that outlive the process.
 mod restarts;
 
+// What a gateway knows after a restart.
+mod warm;
+
 // Properties of the codec, held against the official crate.
 mod codec;
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::cache::Cache;
 use crate::cache::local::Local;
 use crate::cache::shared::{Counts, Memory, State as Tier};
-use crate::entry::{Ending, Entry, Tags};
+use crate::entry::{Ending, Entry, Slot, Tags};
 use crate::key;
 use crate::mark::{Cover, Covers, Kind, Seal, Standing};
 use crate::rule::Tiers;
@@ -265,4 +265,32 @@ async fn whom_an_emptied_tier_has_forgotten_is_waited_for() {
     let ticket = one.makes(Kind::Hard);
     assert_eq!(one.cache.reaches(ticket, Reach::Fleet).await, Reach::Fleet);
     assert!(!cache.marks().vouch(cache.marks().applied(), clock.now()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_process_left_is_held_against_what_was_marked_meanwhile() {
+    let world = World::new();
+    let before = world.gateway(1);
+    sleep(HALF).await;
+    before.learns();
+    let left = before.cache.near(Tiers::Local, KEY).unwrap();
+    drop(before);
+    let other = world.gateway(2);
+    sleep(HALF).await;
+    for (kind, standing) in [(Kind::Soft, Some(Standing::Soft)), (Kind::Hard, None)] {
+        other.makes(kind);
+        sleep(HALF).await;
+        let after = world.gateway(3);
+        after.cache.local().put(KEY, Slot::Entry(Arc::new(left.restored())));
+        sleep(HALF).await;
+        assert!(after.marks().hears(after.clock.now()), "it may ask");
+        let vetted = after.cache.vetted(Tiers::Local, KEY).await.unwrap();
+        let known = (!vetted.seal.is_doubtful()).then(|| after.standing(&vetted).0);
+        assert_eq!(known, standing, "{kind:?}");
+        // One that cannot ask has what it has.
+        world.store.set(Tier::Down);
+        sleep(HALF * 4).await;
+        assert!(!after.marks().hears(after.clock.now()));
+        world.store.set(Tier::Up(Duration::ZERO));
+    }
 }
