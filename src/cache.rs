@@ -2,6 +2,7 @@
 
 pub mod envelope;
 mod fleet;
+mod lease;
 pub mod local;
 pub(crate) mod options;
 pub mod shared;
@@ -20,6 +21,7 @@ use crate::rule::Tiers;
 
 use fleet::Fleet;
 pub use fleet::Ticket;
+pub use lease::{Lease, Turn};
 use local::Local;
 use shared::{Store, Write};
 
@@ -34,6 +36,8 @@ pub struct Cache {
     fleet: Option<Fleet>,
     shared: Option<Arc<dyn Store>>,
     keep: Arc<Keep>,
+    /// For how long a gateway may keep others waiting; zero where none does.
+    lease: Duration,
 }
 
 /// For how long the shared tier keeps entries.
@@ -72,15 +76,17 @@ impl Cache {
             fleet: None,
             shared,
             keep: Arc::new(Keep::new(keep)),
+            lease: Duration::ZERO,
         }
     }
 
-    /// The same cache in a gateway that shares its marks with all others of its shared tier. `gateway` is a number that no other has.
+    /// The same cache in a gateway that shares its marks with all others of its shared tier, and asks in turn with them, each
+    /// for up to `lease`. `gateway` is a number that no other has.
     #[must_use]
-    pub fn in_fleet(self, clock: Clock, gateway: u64) -> Self {
+    pub fn in_fleet(self, clock: Clock, gateway: u64, lease: Duration) -> Self {
         let Some(shared) = &self.shared else { return self };
         let fleet = Fleet::new(Arc::clone(shared), clock, gateway, Arc::clone(&self.keep));
-        Self { fleet: Some(fleet), marks: Marks::shared(), ..self }
+        Self { fleet: Some(fleet), marks: Marks::shared(), lease, ..self }
     }
 
     /// The local tier.
@@ -106,6 +112,11 @@ impl Cache {
             (Some(fleet), Some(ticket)) => fleet.reaches(ticket, reach, fleet::WAIT_MAX).await,
             (_, _) => Reach::Fleet,
         }
+    }
+
+    /// How many gateways share the tier, as far as is known.
+    pub fn gateways(&self) -> usize {
+        self.fleet.as_ref().map_or(1, Fleet::gateways)
     }
 
     /// Marks that the other gateways have not been told.

@@ -13,6 +13,7 @@ pub(crate) mod observed;
 pub(crate) mod reply;
 pub(crate) mod route;
 mod seeker;
+mod turn;
 pub(crate) mod unkept;
 
 use std::pin::{Pin, pin};

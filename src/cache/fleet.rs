@@ -42,6 +42,8 @@ struct State {
     there: Origin,
     /// How far all gateways have come that hold a lease.
     fleet: Version,
+    /// How many there are.
+    gateways: usize,
     /// How many wait for a mark.
     waiting: usize,
     /// How often it has listened.
@@ -117,6 +119,16 @@ impl Fleet {
         }
     }
 
+    /// How many gateways were heard of lately, this one included.
+    pub(super) fn gateways(&self) -> usize {
+        self.state().gateways.max(1)
+    }
+
+    /// A number that nobody else has.
+    pub(super) fn token(&self) -> u64 {
+        self.gateway ^ self.state().outbox.number()
+    }
+
     /// What is left of an entry at best whose marks are not there.
     pub(super) fn unmarked(&self) -> Standing {
         match self.state().evicts {
@@ -189,7 +201,7 @@ impl Fleet {
 
     fn hear(&self, marks: &Marks, hello: &Hello, heard: &Heard) -> Listened {
         let mut state = self.state();
-        state.fleet = heard.fleet;
+        (state.fleet, state.gateways) = (heard.fleet, heard.gateways);
         state.hears_of_eviction(heard.evicts);
         marks.go_on(heard.first, hello.applied, heard.last);
         if !heard.goes_on {

@@ -72,6 +72,10 @@ pub(crate) struct SharedOptions {
     /// `stale_if_error`, set in the middle of an outage, finds what is kept.
     #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
     pub keep: Period,
+    /// For how long one gateway that asks a backend for a key may keep the others waiting for what it brings; never for longer than the
+    /// reply is fresh. `"0s"`: all ask.
+    #[schemars(extend("x-least" = "0s", "x-most" = "1m"))]
+    pub lease: Period,
     /// Connections to a server for short reads. Two more are opened for writes and for large values.
     #[schemars(range(min = 1, max = 64))]
     pub connections: u32,
@@ -98,6 +102,8 @@ pub(crate) struct SharedSettings {
     pub redis: redis::Settings,
     /// How long an entry is kept at least.
     pub keep: Duration,
+    /// For how long one gateway may keep the others waiting.
+    pub lease: Duration,
 }
 
 impl LocalOptions {
@@ -142,7 +148,7 @@ impl SharedOptions {
             connections: self.connections,
             max_writes: self.max_writes,
         };
-        Ok(SharedSettings { redis, keep: self.keep.duration() })
+        Ok(SharedSettings { redis, keep: self.keep.duration(), lease: self.lease.duration() })
     }
 }
 
@@ -184,6 +190,7 @@ impl Default for SharedOptions {
             write_timeout: Period::from_secs(1),
             connect_timeout: Period::from_millis(250),
             keep: Period::from_secs(24 * 3600),
+            lease: Period::from_secs(1),
             connections: 1,
             max_writes: 1024,
         }

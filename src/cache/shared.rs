@@ -36,6 +36,12 @@ pub trait Store: Send + Sync + Debug {
     /// whoever begins it counts how.
     fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write>;
 
+    /// Takes the lease on a key for `life`, as `token`, if nobody holds it. Within the store's read timeout.
+    fn lease<'a>(&'a self, key: &'a [u8], token: u64, life: Duration) -> BoxFuture<'a, Leased>;
+
+    /// Gives back the lease that `token` holds on a key, if it still does.
+    fn give_back<'a>(&'a self, key: &'a [u8], token: u64) -> BoxFuture<'a, Write>;
+
     /// The marks that the gateways of this store share.
     fn feed(&self) -> &dyn Feed;
 
@@ -47,6 +53,17 @@ pub trait Store: Send + Sync + Debug {
 
     /// Ends all that the store has running; it is down from then on.
     fn end(&self) -> BoxFuture<'_, ()>;
+}
+
+/// Who holds the lease on a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leased {
+    /// Who asked for it.
+    Ours,
+    /// Somebody else.
+    Theirs,
+    /// Nobody can tell: the store is down, or slow.
+    Unknown,
 }
 
 /// How far ahead of our clock a birth may lie. Clocks that are further apart are a fault to repair: an entry would look

@@ -8,6 +8,7 @@ use tracing::info;
 use super::Gateway;
 use super::guard::guarded;
 use super::route::{Cached, Keyed};
+use super::turn::Turned;
 use super::unkept::Left;
 use crate::backend::Question;
 use crate::call::{Answer, Call};
@@ -81,12 +82,13 @@ impl Gateway {
 
     /// What a flight does: looks once more, then asks the shared tier, then a backend, and keeps what the rule says to keep.
     async fn fetch(&self, call: &Call, cached: &Cached, key: &[u8], flight: &Flight<Landed>) -> Landed {
-        let Cached { keyed: Keyed { caching, .. }, asking, .. } = cached;
+        let caching = &cached.keyed.caching;
         // A flight that landed between the caller's look and this one's take-off has stored what is sought.
         let near = self.cache.near(caching.tiers, key);
         if let Some(entry) = near.filter(|entry| self.freshness(cached, entry, key) == Freshness::Fresh) {
             return Ok((entry, Origin::Local));
         }
+        // Where nothing is kept, there is nothing to look for, and no other gateway to wait for.
         let looks = self.unkept.left(key) != Some(Left::Nothing);
         if looks && let Some(entry) = self.look(cached, key, flight).await {
             return Ok((entry, Origin::Shared));
@@ -94,6 +96,30 @@ impl Gateway {
         if cached.backup.is_some() {
             flight.has_looked();
         }
+        let lease = match looks {
+            true => match self.turn(call, cached, key, flight).await {
+                Turned::Brought(entry) => return Ok((entry, Origin::Shared)),
+                Turned::Asks(lease) => lease,
+            },
+            false => None,
+        };
+        let landed = self.ask(call, cached, key, flight, looks).await;
+        if let Some(lease) = lease.filter(|_| landed.failed()) {
+            lease.give_back();
+        }
+        landed
+    }
+
+    /// Asks a backend, and keeps what the rule says to keep. `looks` says whether the shared tier was looked into before.
+    async fn ask(
+        &self,
+        call: &Call,
+        cached: &Cached,
+        key: &[u8],
+        flight: &Flight<Landed>,
+        looks: bool,
+    ) -> Landed {
+        let asking = &cached.asking;
         let sent = Sent::now(self);
         // What the look into the shared tier took is not taken from the backend's time.
         let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
@@ -122,7 +148,12 @@ impl Gateway {
     }
 
     /// What the shared tier has for `key`, if it is fresh. What else may answer there, or here, is told to those who wait.
-    async fn look(&self, cached: &Cached, key: &[u8], flight: &Flight<Landed>) -> Option<Arc<Entry>> {
+    pub(super) async fn look(
+        &self,
+        cached: &Cached,
+        key: &[u8],
+        flight: &Flight<Landed>,
+    ) -> Option<Arc<Entry>> {
         let tiers = cached.keyed.caching.tiers;
         let far = self.cache.far(tiers, key).await.filter(|entry| !entry.seal.is_doubtful());
         if let Some(entry) = far {

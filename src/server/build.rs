@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use prometheus_client::metrics::gauge::Gauge;
@@ -75,10 +76,14 @@ impl Parts {
         };
         let store = surroundings.store.clone().or_else(|| redis.clone().map(|redis| redis as Arc<dyn Store>));
         let local = Local::new(config.cache.capacity, seed.of("local"));
-        let keep = config.cache.shared.as_ref().map(|shared| shared.keep);
-        let cache = Cache::new(local, store, keep.unwrap_or_default());
+        let (keep, lease) = config
+            .cache
+            .shared
+            .as_ref()
+            .map_or((Duration::ZERO, LEASE), |shared| (shared.keep, shared.lease));
+        let cache = Cache::new(local, store, keep);
         let gateway = seed.of("fleet").number();
-        let cache = Arc::new(cache.in_fleet(surroundings.clock.clone(), gateway));
+        let cache = Arc::new(cache.in_fleet(surroundings.clock.clone(), gateway, lease));
         let files = Arc::clone(&surroundings.files);
         let state = Arc::new(State::new(Arc::clone(&files), config.runtime.state_dir.clone()));
         let outside = Outside { dial: Arc::clone(&surroundings.dial), files, state: Arc::clone(&state) };
@@ -184,5 +189,7 @@ fn version(registry: &mut Registry) {
     );
 }
 
+/// How long one gateway may keep others waiting where the configuration says nothing of a shared tier.
+const LEASE: Duration = Duration::from_secs(1);
 /// The number of the first client; the number 0 is the gateway's own.
 const CLIENTS_FROM: u64 = 1;

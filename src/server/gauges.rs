@@ -22,6 +22,7 @@ pub(super) struct Gauges {
     bytes: Gauge,
     held: Gauge,
     flights: Gauge,
+    gateways: Gauge,
     lease: Gauge,
     marks: Gauge,
     untold: Gauge,
@@ -80,6 +81,11 @@ impl Gauges {
         plain("larder_local_bytes", "Bytes in the local tier, about", &gauges.bytes);
         plain("larder_held_bytes", "Bytes of unanswered calls and unsent replies", &gauges.held);
         plain("larder_flights", "Flights under way, also those that nobody waits for", &gauges.flights);
+        plain(
+            "larder_gateways",
+            "Gateways of the shared tier that are heard of, this one included",
+            &gauges.gateways,
+        );
         plain(
             "larder_coherence_lease",
             "Whether all is heard that other gateways invalidate; 1 without a shared tier",
@@ -156,6 +162,7 @@ impl Gauges {
         let marks = parts.cache.marks();
         self.lease.set(marks.is_leased(now).into());
         self.marks.set(signed(marks.count() as u64));
+        self.gateways.set(signed(parts.cache.gateways() as u64));
         self.untold.set(signed(parts.cache.untold() as u64));
     }
 

@@ -96,3 +96,58 @@ fn an_emptied_redis_does_not_make_the_fleet_forget() {
     let after = other.client().get_user(1).email();
     eventually(|| other.client().get_user(1).email() == after);
 }
+
+#[test]
+fn of_all_gateways_that_miss_a_key_one_asks() {
+    let (backend, redis) = (backend(), redis());
+    let gateways: [Gateway; 3] = fleet(&backend, &redis, KEPT, "");
+    know_each_other(&gateways);
+    backend.does("getUser", Act::Late(ms(200), Box::new(Act::User)));
+    for id in 1..=5 {
+        let mut clients = [0, 1, 2].map(|at| gateways[at].client());
+        clients.iter_mut().for_each(|client| _ = client.send(get_user(id)));
+        let emails = clients.map(|mut client| client.receive().email());
+        assert!(emails.iter().all(|email| *email == emails[0]), "{emails:?}");
+    }
+    assert_eq!(backend.calls(), 5);
+}
+
+#[test]
+fn who_dies_while_it_asks_keeps_nobody_waiting_for_long() {
+    let (backend, redis) = (backend(), redis());
+    let [mut one, other] = fleet(&backend, &redis, KEPT, "");
+    know_each_other([&one, &other]);
+    backend.does("getUser", Act::Held);
+    one.client().send(get_user(1));
+    eventually(|| backend.calls() == 1);
+    let mut client = other.client();
+    client.send(get_user(1));
+    backend.does("getUser", Act::User);
+    one.kill();
+    assert_eq!(client.receive().user_id(), 1);
+    assert_eq!(backend.calls(), 2);
+}
+
+#[test]
+fn who_fails_lets_the_next_one_ask() {
+    let (backend, redis) = (backend(), redis());
+    let [one, other] = fleet(&backend, &redis, KEPT, "");
+    know_each_other([&one, &other]);
+    backend.does("getUser", Act::HeldThen(Box::new(Act::Reply(not_found(1)))));
+    let (mut first, mut second) = (one.client(), other.client());
+    first.send(get_user(1));
+    eventually(|| backend.calls() == 1);
+    second.send(get_user(1));
+    backend.does("getUser", Act::User);
+    backend.release();
+    assert_eq!(first.receive().fields, not_found(1));
+    assert_eq!(second.receive().user_id(), 1);
+    eventually(|| one.metric("larder_shared_writes_total", &[("result", "given_back")]) == 1);
+}
+
+/// Waits until each has heard of the others.
+fn know_each_other<'a>(gateways: impl IntoIterator<Item = &'a Gateway>) {
+    let gateways: Vec<_> = gateways.into_iter().collect();
+    let count = gateways.len() as u64;
+    eventually(|| gateways.iter().all(|gateway| gateway.metric("larder_gateways", &[]) == count));
+}

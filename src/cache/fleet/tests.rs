@@ -40,7 +40,7 @@ impl World {
     fn gateway(&self, number: u64) -> Gateway {
         let local = Local::new(1 << 20, Seed::new(number));
         let cache = Cache::new(local, Some(Arc::new(self.store.clone())), LONG);
-        let cache = Arc::new(cache.in_fleet(self.clock.clone(), number));
+        let cache = Arc::new(cache.in_fleet(self.clock.clone(), number, Duration::from_secs(1)));
         let attended = Arc::clone(&cache);
         let life = AbortOnDropHandle::new(tokio::spawn(async move { attended.attend().await }));
         Gateway { cache, clock: self.clock.clone(), _life: life }

@@ -121,6 +121,8 @@ pub enum Write {
     Older,
     /// A tombstone lies there that is not older, and stays.
     Tombstone,
+    /// A lease was given back.
+    GivenBack,
     /// Not begun: too many writes, or too many bytes of them, were in flight.
     Dropped,
     /// Not begun: the entry is above the bounds of [`envelope`](crate::cache::envelope).
@@ -136,10 +138,11 @@ pub enum Write {
 }
 
 impl Write {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Written,
         Self::Older,
         Self::Tombstone,
+        Self::GivenBack,
         Self::Dropped,
         Self::TooLarge,
         Self::Skipped,
@@ -174,6 +177,7 @@ impl From<Write> for Label {
             Write::Written => "written",
             Write::Older => "older",
             Write::Tombstone => "tombstone",
+            Write::GivenBack => "given_back",
             Write::Dropped => "dropped",
             Write::TooLarge => "too_large",
             Write::Skipped => "skipped",

@@ -79,7 +79,9 @@ pub struct Heard {
     pub first: Version,
     /// That of the last.
     pub last: Version,
-    /// How far all gateways have come that have a lease.
+    /// How many gateways there are.
+    pub gateways: usize,
+    /// How far all of them have come.
     pub fleet: Version,
     /// What came after the gateway's own place if the log goes on there, the earliest first, up to [`HEARD_MAX`].
     pub marks: Vec<(Version, Announcement)>,

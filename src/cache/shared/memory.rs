@@ -14,7 +14,7 @@ use crate::cache::envelope;
 use crate::clock::{Clock, Millis};
 use crate::entry::Slot;
 
-use super::{Counts, Feed, Read, Store, Write, Writes, judge, outlived_by, read};
+use super::{Counts, Feed, Leased, Read, Store, Write, Writes, judge, outlived_by, read};
 use feed::Log;
 
 /// A shared tier in memory. Clones share what lies there, its state and counts.
@@ -39,7 +39,12 @@ pub enum State {
 impl Memory {
     /// An empty store that is up and answers at once.
     pub fn new(clock: Clock, read_timeout: Duration, counts: Counts) -> Self {
-        let shelf = Shelf { state: State::Up(Duration::ZERO), values: HashMap::new(), log: Log::default() };
+        let shelf = Shelf {
+            state: State::Up(Duration::ZERO),
+            values: HashMap::new(),
+            log: Log::default(),
+            leases: HashMap::new(),
+        };
         counts.up.set(1);
         let writes = Arc::new(Writes::new(WRITES_MAX, counts.clone()));
         Self { clock, counts, read_timeout, shelf: Arc::new(Mutex::new(shelf)), writes }
@@ -60,6 +65,7 @@ impl Memory {
     pub fn empty(&self) {
         let mut shelf = self.shelf();
         shelf.values.clear();
+        shelf.leases.clear();
         shelf.log = Log::default();
     }
 
@@ -129,6 +135,35 @@ impl Store for Memory {
         self.write(key, slot, keep).boxed()
     }
 
+    fn lease<'a>(&'a self, key: &'a [u8], token: u64, life: Duration) -> BoxFuture<'a, Leased> {
+        async move {
+            if self.reaches().await.is_err() {
+                return Leased::Unknown;
+            }
+            let (now, mut shelf) = (self.clock.now(), self.shelf());
+            if shelf.leases.get(key).is_some_and(|(_, until)| *until > now) {
+                return Leased::Theirs;
+            }
+            shelf.leases.insert(key.into(), (token, now.plus(life)));
+            Leased::Ours
+        }
+        .boxed()
+    }
+
+    fn give_back<'a>(&'a self, key: &'a [u8], token: u64) -> BoxFuture<'a, Write> {
+        async move {
+            if self.reaches().await.is_err() {
+                return Write::Skipped;
+            }
+            let mut shelf = self.shelf();
+            if shelf.leases.get(key).is_some_and(|(holder, _)| *holder == token) {
+                shelf.leases.remove(key);
+            }
+            Write::GivenBack
+        }
+        .boxed()
+    }
+
     fn feed(&self) -> &dyn Feed {
         self
     }
@@ -151,6 +186,7 @@ struct Shelf {
     state: State,
     values: HashMap<Box<[u8]>, Value>,
     log: Log,
+    leases: HashMap<Box<[u8]>, (u64, Millis)>,
 }
 
 #[derive(Debug)]

@@ -55,12 +55,12 @@ use crate::dial::Dial;
 use crate::entry::Slot;
 
 use super::feed::Feed;
-use super::{Counts, MAX_AHEAD, Read, Store, Write, Writes, judge, read};
+use super::{Counts, Leased, MAX_AHEAD, Read, Store, Write, Writes, judge, read};
 use door::Door;
 use feed::Scripts;
 use links::For;
 use node::Ask;
-use script::{REPLACE, Replacement, replaced};
+use script::{GIVE_BACK, REPLACE, Replacement, expiry, given_back, replaced};
 use topology::Topology;
 
 pub(crate) use failure::Failure;
@@ -77,6 +77,7 @@ pub(crate) struct Redis {
     clock: Clock,
     counts: Counts,
     replace: Lua,
+    give_back: Lua,
     scripts: Scripts,
     writes: Writes,
     topology: Topology,
@@ -102,6 +103,7 @@ impl Redis {
         Self {
             writes: Writes::new(settings.max_writes, counts.clone()),
             replace: Lua::new(REPLACE),
+            give_back: Lua::new(GIVE_BACK),
             scripts: Scripts::new(&settings.prefix),
             settings,
             clock,
@@ -127,8 +129,7 @@ impl Redis {
     ///
     /// # Errors
     /// Why there is no answer; at once where the server is down.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what is to be announced to all gateways"))]
-    pub(crate) async fn ask(&self, key: &str, command: &Cmd, within: Duration) -> Result<Value, Failure> {
+    async fn ask(&self, key: &str, command: &Cmd, within: Duration) -> Result<Value, Failure> {
         self.topology.ask(key, Ask::Short(command), within).await
     }
 
@@ -181,6 +182,10 @@ impl Redis {
         replaced(&self.topology.ask(&redis_key, ask, self.settings.write_timeout).await)
     }
 
+    fn lease_key(&self, key: &[u8]) -> String {
+        format!("{}:lease:{:032x}", self.settings.prefix, xxh3_128(key))
+    }
+
     fn redis_key(&self, key: &[u8]) -> String {
         format!("{}:{FORMAT}:{:032x}", self.settings.prefix, xxh3_128(key))
     }
@@ -198,6 +203,31 @@ impl Store for Redis {
 
     fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write> {
         self.write(key, slot, keep).boxed()
+    }
+
+    fn lease<'a>(&'a self, key: &'a [u8], token: u64, life: Duration) -> BoxFuture<'a, Leased> {
+        async move {
+            let key = self.lease_key(key);
+            let mut take = redis::cmd("SET");
+            take.arg(&key).arg(token).arg("NX").arg("PX").arg(expiry(life));
+            match self.ask(&key, &take, self.settings.read_timeout).await {
+                Ok(Value::Okay) => Leased::Ours,
+                Ok(Value::Nil) => Leased::Theirs,
+                Ok(_) | Err(_) => Leased::Unknown,
+            }
+        }
+        .boxed()
+    }
+
+    fn give_back<'a>(&'a self, key: &'a [u8], token: u64) -> BoxFuture<'a, Write> {
+        async move {
+            let (key, token) = (self.lease_key(key), token.to_string());
+            let arguments = [token.as_bytes()];
+            let call = self.give_back.call(&key, &arguments);
+            let ask = Ask::Script(&call, For::Writes);
+            given_back(&self.topology.ask(&key, ask, self.settings.write_timeout).await)
+        }
+        .boxed()
     }
 
     fn feed(&self) -> &dyn Feed {

@@ -54,7 +54,7 @@ impl Redis {
     /// The keys of all entries.
     pub(crate) fn keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = self.connection().keys("*").unwrap();
-        keys.retain(|key| !key.contains("{marks}"));
+        keys.retain(|key| !key.contains("{marks}") && !key.contains(":lease:"));
         keys
     }
 

@@ -90,6 +90,7 @@ impl Log {
             false => Version::default(),
         });
         let fleet = come.min().unwrap_or_default();
+        let gateways = self.gateways.keys().filter(|gateway| **gateway != GRACE).count();
         let first = self.marks.front().map(|(version, _)| *version).unwrap_or_default();
         let after = self.marks.iter().filter(|(version, _)| goes_on && *version > hello.applied);
         let marks = after.take(HEARD_MAX).cloned().collect();
@@ -98,6 +99,7 @@ impl Log {
             evicts: hello.asks.then_some(Evicts::Nothing),
             first,
             last: self.last(),
+            gateways,
             fleet,
             marks,
         }
@@ -155,7 +157,7 @@ impl Memory {
         self.shelf().log.lose(count);
     }
 
-    async fn reaches(&self) -> Result<(), Unheard> {
+    pub(super) async fn reaches(&self) -> Result<(), Unheard> {
         match self.state() {
             State::Down => Err(Unheard),
             State::Up(delay) if delay > self.read_timeout => {

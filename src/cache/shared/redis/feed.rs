@@ -120,7 +120,10 @@ fn version(value: &Value) -> Option<Version> {
 
 fn heard(value: &Value) -> Option<Heard> {
     let Value::Array(parts) = value else { return None };
-    let [goes_on, evicts, first, last, fleet, Value::Array(marks)] = parts.as_slice() else { return None };
+    let [goes_on, evicts, first, last, Value::Int(gateways), fleet, Value::Array(marks)] = parts.as_slice()
+    else {
+        return None;
+    };
     let marks = marks.iter().map(|mark| {
         let Value::Array(pair) = mark else { return None };
         let [id, Value::BulkString(said)] = pair.as_slice() else { return None };
@@ -134,7 +137,16 @@ fn heard(value: &Value) -> Option<Heard> {
         2 => Some(Evicts::Anything),
         _ => None,
     };
-    Some(Heard { goes_on: truth(goes_on)?, evicts, first, last, fleet, marks: marks.collect::<Option<_>>()? })
+    let gateways = usize::try_from(*gateways).ok()?;
+    Some(Heard {
+        gateways,
+        goes_on: truth(goes_on)?,
+        evicts,
+        first,
+        last,
+        fleet,
+        marks: marks.collect::<Option<_>>()?,
+    })
 }
 
 fn truth(value: &Value) -> Option<bool> {
@@ -180,7 +192,7 @@ return id
 
 /// `KEYS[1]`: the log. `ARGV`: the gateway; epoch and sequence that it has come to, 0 at first; what the announcement begins with that lay
 /// there; what opens an epoch; how long the gateway may be waited for, in milliseconds; how many marks it hears; 1 if it asks whether marks may be
-/// evicted. Returns whether the log goes on there, 0 if not, 1 if those that expire, 2 if all, -1 if that was not asked, the first and last ids of the log, how far all have come, and what came after.
+/// evicted. Returns whether the log goes on there, 0 if not, 1 if those that expire, 2 if all, -1 if that was not asked, the first and last ids of the log, how many gateways there are, how far all have come, and what came after.
 const LISTEN: &str = r"
 local log, gateways = KEYS[1], string.sub(KEYS[1], 1, -4) .. 'gateways'
 local epoch, sequence = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -227,7 +239,7 @@ end
 local come = goes_on and write(epoch, sequence) or '0-0'
 redis.call('HSET', gateways, ARGV[1], come .. ' ' .. string.format('%.0f', now + ARGV[6]) .. ' ' .. history)
 local fleet_epoch, fleet_sequence = math.huge, math.huge
-local all = redis.call('HGETALL', gateways)
+local all, count = redis.call('HGETALL', gateways), 0
 for at = 1, #all, 2 do
     local where, ends, of = string.match(all[at + 1], '^(%S+) (%d+) ?(.*)$')
     if all[at] == 'history' then
@@ -236,6 +248,7 @@ for at = 1, #all, 2 do
         redis.call('HDEL', gateways, all[at])
     else
         local e, s = place(where)
+        count = count + (all[at] == 'grace' and 0 or 1)
         if of ~= history then
             e, s = 0, 0
         end
@@ -257,7 +270,7 @@ if ARGV[8] == '1' then
     local policy = type(memory) == 'string' and string.match(memory, 'maxmemory_policy:(%a+)') or ''
     evicts = ({ noeviction = 0, volatile = 1, allkeys = 2 })[policy] or 0
 end
-return { goes_on and 1 or 0, evicts, first, last, write(fleet_epoch, fleet_sequence), marks }
+return { goes_on and 1 or 0, evicts, first, last, count, write(fleet_epoch, fleet_sequence), marks }
 ";
 
 /// `KEYS[1]`: the log. `ARGV`: covers. Returns for each the ids of the last mark of any kind and of the last hard one, empty where there is none.

@@ -84,6 +84,14 @@ impl Replacement {
     }
 }
 
+/// How giving a lease back ended.
+pub(super) fn given_back(answer: &Result<Value, Failure>) -> Write {
+    match answer {
+        Ok(Value::Int(_)) => Write::GivenBack,
+        answer => replaced(answer),
+    }
+}
+
 /// How a write ended by what [`REPLACE`] says.
 pub(super) fn replaced(answer: &Result<Value, Failure>) -> Write {
     match answer {
@@ -122,6 +130,14 @@ if type(held) == 'string' and #held == 13 and string.sub(held, 1, 4) == string.s
     end
 end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+return 0
+";
+
+/// `KEYS[1]`: a lease. `ARGV`: the token of who gives it back. Returns how many were.
+pub(super) const GIVE_BACK: &str = r"
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    return redis.call('DEL', KEYS[1])
+end
 return 0
 ";
 
