@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Gateway;
 use super::asking::{Asking, Backup};
-use super::fetch::Landed;
+use super::landed::Landed;
 use super::reply::Reply;
 use super::route::Cached;
 use super::seeker::{Failed, Instead, Seeker};

@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::Gateway;
 use super::guard::guarded;
+use super::landed::{Landed, Origin};
 use super::route::{Cached, Keyed};
 use super::turn::Turned;
 use super::unkept::Left;
@@ -14,30 +15,12 @@ use crate::backend::Question;
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
-use crate::fault::Fault;
 use crate::flight::{Flight, Landing};
 use crate::mark::{Seal, Tick, Version};
 use crate::metrics::{MethodCounts, Unkept};
 use crate::need::Need;
-use crate::outcome::Outcome;
 use crate::rule::tagging::Said;
 use crate::rule::{Freshness, Keeping, ending};
-
-/// What a flight brought.
-pub(crate) type Landed = Result<(Arc<Entry>, Origin), Fault>;
-
-/// Where a flight found its entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// In the local tier: a flight before had just landed.
-    Local,
-    /// In the shared tier.
-    Shared,
-    /// At a backend.
-    Backend,
-    /// At a backend, and it is not kept.
-    Passing,
-}
 
 /// When a call was sent to a backend: by the clock, and in the order of the marks.
 #[derive(Clone, Copy, Debug)]
@@ -51,15 +34,6 @@ impl Sent {
     fn now(gateway: &Gateway) -> Self {
         let marks = gateway.cache.marks();
         Self { born: gateway.clock.now(), tick: marks.latest(), version: marks.applied() }
-    }
-}
-
-impl Landing for Landed {
-    /// An old entry of the shared tier.
-    type Spare = Arc<Entry>;
-
-    fn failed(&self) -> bool {
-        matches!(self, Err(_) | Ok((_, Origin::Passing)))
     }
 }
 
@@ -241,16 +215,5 @@ fn tell_unkept(counts: &MethodCounts, why: Unkept, entry: &Entry) {
         let (listener, method, bytes) = (counts.listener(), counts.method(), entry.body.len());
         let why = why.as_str();
         info!(%listener, %method, why, bytes, "a reply is not kept; further ones of this method are only counted");
-    }
-}
-
-impl Origin {
-    /// The outcome for a caller who would have caused `asked` had a backend been asked.
-    pub(super) fn outcome(self, asked: Outcome) -> Outcome {
-        match self {
-            Self::Local => Outcome::HitLocal,
-            Self::Shared => Outcome::HitShared,
-            Self::Backend | Self::Passing => asked,
-        }
     }
 }

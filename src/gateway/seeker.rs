@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::Gateway;
-use super::fetch::{Landed, Origin};
+use super::landed::{Landed, Origin};
 use super::reply::Reply;
 use super::route::Cached;
 use crate::call::Call;

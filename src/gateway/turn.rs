@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Gateway;
-use super::fetch::Landed;
+use super::landed::Landed;
 use super::route::Cached;
 use crate::cache::{Lease, Turn};
 use crate::call::Call;

@@ -26,7 +26,7 @@ use crate::config::{self, Config};
 use crate::flight::Flights;
 use crate::gateway::Gateway;
 use crate::gateway::destination::{Destination, Destinations};
-use crate::gateway::fetch::Landed;
+use crate::gateway::landed::Landed;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
 use crate::gateway::unkept::Unkept;
