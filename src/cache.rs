@@ -114,6 +114,11 @@ impl Cache {
         }
     }
 
+    /// By how many milliseconds the shared tier's clock is ahead of ours, and by how much that may be wrong.
+    pub fn offset(&self) -> (i64, Duration) {
+        self.shared.as_ref().map_or((0, Duration::ZERO), |shared| shared.time().offset())
+    }
+
     /// How many gateways share the tier, as far as is known.
     pub fn gateways(&self) -> usize {
         self.fleet.as_ref().map_or(1, Fleet::gateways)
@@ -138,7 +143,8 @@ impl Cache {
     /// The entry that the gateways share under `key`, unless this process knows better. It is kept in this process from
     /// then on, at the age it has.
     pub async fn far(&self, tiers: Tiers, key: &[u8]) -> Option<Arc<Entry>> {
-        let found = match self.shared_by(tiers)?.get(key).await? {
+        let shared = self.shared_by(tiers)?;
+        let found = match shared.time().ours(&shared.get(key).await?) {
             Slot::Entry(entry) => Slot::Entry(Arc::new(self.held(key, &entry).await?)),
             Slot::Tombstone(born) => Slot::Tombstone(born),
         };
@@ -270,7 +276,7 @@ impl Cache {
         let size = key.len().saturating_add(slot.body().len());
         let (store, local, key) = (Arc::clone(shared), Arc::clone(&self.local), Box::<[u8]>::from(key));
         shared.writes().begin(size, async move {
-            let written = store.put(&key, &slot, keep).await;
+            let written = store.put(&key, &store.time().told(&slot), keep).await;
             if written == Write::Tombstone {
                 local.put(&key, Slot::Tombstone(slot.born()));
             }

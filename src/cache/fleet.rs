@@ -166,6 +166,7 @@ impl Fleet {
         let sent = Instant::now();
         let hello = self.hello(marks);
         let heard = feed.listen(&hello).await?;
+        self.store.time().hear(sent, Instant::now(), heard.now);
         let listened = self.hear(marks, &hello, &heard);
         if listened != Listened::More {
             // It ends here before the others stop waiting, however differently the clocks run.

@@ -5,6 +5,7 @@ pub mod feed;
 mod memory;
 pub(crate) mod redis;
 mod servers;
+mod time;
 mod writes;
 
 use std::fmt::Debug;
@@ -22,6 +23,7 @@ pub use counts::{Counts, Read, Write};
 use feed::Feed;
 pub use memory::{Memory, State};
 pub use servers::Servers;
+pub use time::TierTime;
 pub use writes::Writes;
 
 /// A place outside this process that gateways keep their replies in.
@@ -41,6 +43,9 @@ pub trait Store: Send + Sync + Debug {
 
     /// Gives back the lease that `token` holds on a key, if it still does.
     fn give_back<'a>(&'a self, key: &'a [u8], token: u64) -> BoxFuture<'a, Write>;
+
+    /// The time by which births are told there.
+    fn time(&self) -> &TierTime;
 
     /// The marks that the gateways of this store share.
     fn feed(&self) -> &dyn Feed;
@@ -70,7 +75,7 @@ pub enum Leased {
 /// younger than it is and be served for longer than its rule allows.
 pub const MAX_AHEAD: Duration = Duration::from_secs(5);
 
-/// What `value`, read under `key`, is worth.
+/// What `value`, read under `key`, is worth at this time of the tier.
 fn judge(key: &[u8], value: &Bytes, now: Millis) -> Result<Slot, Read> {
     let slot = envelope::decode(key, value).map_err(Read::Unreadable)?;
     if slot.born() > now.plus(MAX_AHEAD) {

@@ -26,6 +26,8 @@ pub(super) struct Gauges {
     lease: Gauge,
     marks: Gauge,
     untold: Gauge,
+    clock_ahead: Gauge<f64, AtomicU64>,
+    clock_unsure: Gauge<f64, AtomicU64>,
     config_age: Gauge,
     generation: Gauge,
     endpoints: Family<Endpoint, Gauge>,
@@ -99,6 +101,11 @@ impl Gauges {
         plain("larder_marks_untold", "Invalidations that the other gateways wait to be told", &gauges.untold);
         plain("larder_config_age_seconds", "Time since the configuration was read", &gauges.config_age);
         plain("larder_config_generation", "How many times rules were put in force", &gauges.generation);
+        let ahead =
+            "By how much the shared tier's clock is ahead of this gateway's; ages are corrected by it";
+        registry.register("larder_shared_clock_ahead_seconds", ahead, gauges.clock_ahead.clone());
+        let unsure = "By how much that may be wrong";
+        registry.register("larder_shared_clock_unsure_seconds", unsure, gauges.clock_unsure.clone());
         let endpoints = "1 for the state an endpoint is in";
         registry.register("larder_endpoint_state", endpoints, gauges.endpoints.clone());
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
@@ -163,6 +170,9 @@ impl Gauges {
         self.lease.set(marks.is_leased(now).into());
         self.marks.set(signed(marks.count() as u64));
         self.gateways.set(signed(parts.cache.gateways() as u64));
+        let (ahead, unsure) = parts.cache.offset();
+        self.clock_ahead.set(ahead as f64 / 1_000.0);
+        self.clock_unsure.set(unsure.as_secs_f64());
         self.untold.set(signed(parts.cache.untold() as u64));
     }
 

@@ -146,7 +146,8 @@ impl Stage {
         for number in 0..self.world.gateways {
             let skew = self.world.tier.as_ref().map_or(0, |tier| tier.skews[number]);
             let clock = Clock::starting_at(EPOCH.plus(Duration::from_millis(skew)));
-            let store = memory.clone().map(|memory| Arc::new(memory) as Arc<dyn Store>);
+            let store = memory.as_ref().map(|memory| memory.seen_by(clock.clone()));
+            let store = store.map(|store| Arc::new(store) as Arc<dyn Store>);
             let network = self.network.host(host(2, number));
             let surroundings = Surroundings {
                 clock,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
+use crate::clock::Millis;
 use crate::mark::{Cover, Kind, Mark, Standing, Version};
 
 /// Where gateways tell each other their marks.
@@ -79,6 +80,8 @@ pub struct Heard {
     pub first: Version,
     /// That of the last.
     pub last: Version,
+    /// What the time is there.
+    pub now: Millis,
     /// How many gateways there are.
     pub gateways: usize,
     /// How far all of them have come.

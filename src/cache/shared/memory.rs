@@ -14,13 +14,14 @@ use crate::cache::envelope;
 use crate::clock::{Clock, Millis};
 use crate::entry::Slot;
 
-use super::{Counts, Feed, Leased, Read, Store, Write, Writes, judge, outlived_by, read};
+use super::{Counts, Feed, Leased, Read, Store, TierTime, Write, Writes, judge, outlived_by, read};
 use feed::Log;
 
 /// A shared tier in memory. Clones share what lies there, its state and counts.
 #[derive(Debug, Clone)]
 pub struct Memory {
     clock: Clock,
+    time: Arc<TierTime>,
     counts: Counts,
     read_timeout: Duration,
     shelf: Arc<Mutex<Shelf>>,
@@ -47,7 +48,14 @@ impl Memory {
         };
         counts.up.set(1);
         let writes = Arc::new(Writes::new(WRITES_MAX, counts.clone()));
-        Self { clock, counts, read_timeout, shelf: Arc::new(Mutex::new(shelf)), writes }
+        let time = Arc::new(TierTime::new(clock.clone()));
+        Self { clock, time, counts, read_timeout, shelf: Arc::new(Mutex::new(shelf)), writes }
+    }
+
+    /// The same store for a gateway that has this clock.
+    #[must_use]
+    pub fn seen_by(&self, clock: Clock) -> Self {
+        Self { time: Arc::new(TierTime::new(clock)), ..self.clone() }
     }
 
     /// Makes it behave as `state` says.
@@ -78,7 +86,7 @@ impl Memory {
         let now = self.clock.now();
         let shelf = self.shelf();
         let value = shelf.values.get(key).filter(|value| value.until > now).ok_or(Read::Miss)?;
-        judge(key, &value.bytes, now)
+        judge(key, &value.bytes, self.time.now())
     }
 
     async fn look(&self, key: &[u8]) -> Result<Slot, Read> {
@@ -162,6 +170,10 @@ impl Store for Memory {
             Write::GivenBack
         }
         .boxed()
+    }
+
+    fn time(&self) -> &TierTime {
+        &self.time
     }
 
     fn feed(&self) -> &dyn Feed {

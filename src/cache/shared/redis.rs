@@ -55,7 +55,7 @@ use crate::dial::Dial;
 use crate::entry::Slot;
 
 use super::feed::Feed;
-use super::{Counts, Leased, MAX_AHEAD, Read, Store, Write, Writes, judge, read};
+use super::{Counts, Leased, MAX_AHEAD, Read, Store, TierTime, Write, Writes, judge, read};
 use door::Door;
 use feed::Scripts;
 use links::For;
@@ -74,7 +74,7 @@ pub(crate) use url::Url;
 /// The shared tier in Redis. Dropping it closes its connections.
 pub(crate) struct Redis {
     settings: Arc<Settings>,
-    clock: Clock,
+    time: TierTime,
     counts: Counts,
     replace: Lua,
     give_back: Lua,
@@ -106,7 +106,7 @@ impl Redis {
             give_back: Lua::new(GIVE_BACK),
             scripts: Scripts::new(&settings.prefix),
             settings,
-            clock,
+            time: TierTime::new(clock),
             counts,
             topology,
             tasks,
@@ -164,7 +164,7 @@ impl Redis {
         if value.is_empty() {
             return Err(Read::Miss);
         }
-        judge(key, &Bytes::from(value), self.clock.now())
+        judge(key, &Bytes::from(value), self.time.now())
     }
 
     async fn write(&self, key: &[u8], slot: &Slot, keep: Duration) -> Write {
@@ -174,7 +174,7 @@ impl Redis {
         let Ok(value) = envelope::encode(key, slot) else {
             return Write::TooLarge;
         };
-        let latest = self.clock.now().plus(MAX_AHEAD);
+        let latest = self.time.now().plus(MAX_AHEAD);
         let replacement = Replacement::new(slot, value, latest, keep);
         let (redis_key, arguments) = (self.redis_key(key), replacement.arguments());
         let call = self.replace.call(&redis_key, &arguments);
@@ -228,6 +228,10 @@ impl Store for Redis {
             given_back(&self.topology.ask(&key, ask, self.settings.write_timeout).await)
         }
         .boxed()
+    }
+
+    fn time(&self) -> &TierTime {
+        &self.time
     }
 
     fn feed(&self) -> &dyn Feed {

@@ -99,6 +99,7 @@ impl Log {
             evicts: hello.asks.then_some(Evicts::Nothing),
             first,
             last: self.last(),
+            now,
             gateways,
             fleet,
             marks,

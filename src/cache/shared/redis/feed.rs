@@ -20,6 +20,7 @@ use redis::Value;
 use super::script::{Lua, expiry};
 use super::{Failure, Redis};
 use crate::cache::shared::feed::{Announcement, Evicts, Exact, Feed, HEARD_MAX, Heard, Hello, KEPT, Unheard};
+use crate::clock::Millis;
 use crate::mark::{Cover, Kind, Mark, Version};
 
 /// What the feed runs.
@@ -120,7 +121,8 @@ fn version(value: &Value) -> Option<Version> {
 
 fn heard(value: &Value) -> Option<Heard> {
     let Value::Array(parts) = value else { return None };
-    let [goes_on, evicts, first, last, Value::Int(gateways), fleet, Value::Array(marks)] = parts.as_slice()
+    let [goes_on, evicts, first, last, Value::Int(now), Value::Int(gateways), fleet, Value::Array(marks)] =
+        parts.as_slice()
     else {
         return None;
     };
@@ -137,8 +139,9 @@ fn heard(value: &Value) -> Option<Heard> {
         2 => Some(Evicts::Anything),
         _ => None,
     };
-    let gateways = usize::try_from(*gateways).ok()?;
+    let (now, gateways) = (Millis(u64::try_from(*now).ok()?), usize::try_from(*gateways).ok()?);
     Some(Heard {
+        now,
         gateways,
         goes_on: truth(goes_on)?,
         evicts,
@@ -192,7 +195,7 @@ return id
 
 /// `KEYS[1]`: the log. `ARGV`: the gateway; epoch and sequence that it has come to, 0 at first; what the announcement begins with that lay
 /// there; what opens an epoch; how long the gateway may be waited for, in milliseconds; how many marks it hears; 1 if it asks whether marks may be
-/// evicted. Returns whether the log goes on there, 0 if not, 1 if those that expire, 2 if all, -1 if that was not asked, the first and last ids of the log, how many gateways there are, how far all have come, and what came after.
+/// evicted. Returns whether the log goes on there, 0 if not, 1 if those that expire, 2 if all, -1 if that was not asked, the first and last ids of the log, the time, how many gateways there are, how far all have come, and what came after.
 const LISTEN: &str = r"
 local log, gateways = KEYS[1], string.sub(KEYS[1], 1, -4) .. 'gateways'
 local epoch, sequence = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -270,7 +273,7 @@ if ARGV[8] == '1' then
     local policy = type(memory) == 'string' and string.match(memory, 'maxmemory_policy:(%a+)') or ''
     evicts = ({ noeviction = 0, volatile = 1, allkeys = 2 })[policy] or 0
 end
-return { goes_on and 1 or 0, evicts, first, last, count, write(fleet_epoch, fleet_sequence), marks }
+return { goes_on and 1 or 0, evicts, first, last, now, count, write(fleet_epoch, fleet_sequence), marks }
 ";
 
 /// `KEYS[1]`: the log. `ARGV`: covers. Returns for each the ids of the last mark of any kind and of the last hard one, empty where there is none.
