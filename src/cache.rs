@@ -114,6 +114,19 @@ impl Cache {
         }
     }
 
+    /// Those marks as bytes, for a later process.
+    pub fn untold_bytes(&self) -> Vec<u8> {
+        self.fleet.as_ref().map_or_else(Vec::new, Fleet::untold_bytes)
+    }
+
+    /// Makes the marks again that an earlier process has left so. Returns how many; what is broken ends them.
+    pub fn recall_untold(&self, bytes: &[u8], now: Millis) -> usize {
+        let marks = fleet::decoded(bytes);
+        let count = marks.len();
+        marks.into_iter().for_each(|mark| _ = self.mark(mark, now));
+        count
+    }
+
     /// By how many milliseconds the shared tier's clock is ahead of ours, and by how much that may be wrong.
     pub fn offset(&self) -> (i64, Duration) {
         self.shared.as_ref().map_or((0, Duration::ZERO), |shared| shared.time().offset())

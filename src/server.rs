@@ -9,6 +9,7 @@ mod ledger;
 mod outages;
 mod reloads;
 mod subject;
+mod untold;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -20,6 +20,7 @@ use crate::mark::{Audience, Mark, Marks, Reach, Standing, Version};
 
 use outbox::Outbox;
 pub use outbox::Ticket;
+pub(super) use outbox::decoded;
 
 /// This gateway among the others.
 #[derive(Debug)]
@@ -117,6 +118,11 @@ impl Fleet {
             Some(version) if version <= state.fleet && state.evicts != Evicts::Anything => Reach::Fleet,
             Some(_) => Reach::Shared,
         }
+    }
+
+    /// Those marks, for a later process.
+    pub(super) fn untold_bytes(&self) -> Vec<u8> {
+        self.state().outbox.encode()
     }
 
     /// How many gateways were heard of lately, this one included.

@@ -17,6 +17,8 @@ impl Parts {
         let (parts, stop) = (Arc::clone(self), self.commons.stop.clone());
         self.tasks
             .spawn(async move { stop.run_until_cancelled(parts.snapshot.save_each(&parts.cache)).await });
+        let (parts, stop) = (Arc::clone(self), self.commons.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(parts.untold.keep_each(&parts.cache)).await });
     }
 
     /// Puts another configuration in force, and attends to the backends that are new.

@@ -15,6 +15,7 @@ use super::Stops;
 use super::Surroundings;
 use super::backends::Backends;
 use super::ledger::Ledger;
+use super::untold::Untold;
 use crate::backend::Outside;
 use crate::cache::Cache;
 use crate::cache::local::Local;
@@ -51,6 +52,8 @@ pub(super) struct Parts {
     pub(super) commons: Commons,
     /// When backends were down.
     pub(super) ledger: Ledger,
+    /// What the other gateways have not been told.
+    pub(super) untold: Untold,
     pub(super) registry: Mutex<Registry>,
     pub(super) clock: Clock,
     /// What backends do by themselves.
@@ -117,6 +120,7 @@ impl Parts {
             stop: stops.calls.clone(),
         };
         let snapshot = Snapshot::new(Arc::clone(&state), config.cache.snapshot);
+        let untold = Untold::new(Arc::clone(&state));
         let ledger = Ledger::new(state, &mut registry);
         let registry = Mutex::new(registry);
         let (clock, stop) = (surroundings.clock.clone(), stops.all.clone());
@@ -129,6 +133,7 @@ impl Parts {
             redis,
             commons,
             ledger,
+            untold,
             registry,
             clock,
             tasks,
@@ -141,6 +146,8 @@ impl Parts {
     pub(super) async fn warm(&self) {
         self.ledger.recall().await;
         self.snapshot.restore(self.cache.local(), self.clock.now()).await;
+        // Later than what was restored, so that they cover it.
+        self.untold.recall(&self.cache, self.clock.now()).await;
         if let Some(redis) = &self.redis {
             redis.tried().await;
         }

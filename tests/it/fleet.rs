@@ -151,3 +151,29 @@ fn know_each_other<'a>(gateways: impl IntoIterator<Item = &'a Gateway>) {
     let count = gateways.len() as u64;
     eventually(|| gateways.iter().all(|gateway| gateway.metric("larder_gateways", &[]) == count));
 }
+
+#[test]
+fn what_could_not_be_told_is_told_after_a_restart() {
+    let (backend, redis) = (backend(), redis());
+    let state = tempfile::tempdir().unwrap();
+    let runtime = format!("state_dir = '{}'", state.path().display());
+    let build = |with_state: bool| {
+        let builder = gateway().endpoint(backend.address()).get_user(KEPT).shared(&redis);
+        let builder = builder.rule("UserService.renameUser", "invalidates = ['user:{id}']");
+        if with_state { builder.section("runtime", &runtime) } else { builder }
+    };
+    let (writer, reader) = (build(true), build(false));
+    let (mut one, other) = (writer.start(), reader.start());
+    know_each_other([&one, &other]);
+    let before = other.client().get_user(1).email();
+    redis.stop();
+    one.client().call(rename_user(1, "anna"));
+    let file = state.path().join("untold-marks");
+    eventually(|| file.metadata().is_ok_and(|file| file.len() > 0));
+    one.kill();
+    redis.cont();
+    eventually(|| other.metric("larder_coherence_lease", &[]) == 1);
+    let _again = writer.start();
+    eventually(|| other.client().get_user(1).email() != before);
+    eventually(|| file.metadata().is_ok_and(|file| file.len() == 0));
+}

@@ -79,10 +79,34 @@ impl Outbox {
         later.map(|(_, place)| *place)
     }
 
+    /// What is to be told, each announcement behind its length; see [`decoded`].
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for mark in self.untold.values() {
+            let said = Announcement { origin: Origin::default(), mark: mark.clone() }.encode();
+            bytes.extend_from_slice(&(said.len() as u32).to_be_bytes());
+            bytes.extend_from_slice(&said);
+        }
+        bytes
+    }
+
     /// How many are to be told.
     pub(super) fn len(&self) -> usize {
         self.untold.len()
     }
+}
+
+/// The marks that were encoded so, up to the first that is broken.
+pub(in crate::cache) fn decoded(bytes: &[u8]) -> Vec<Mark> {
+    let (mut marks, mut rest) = (Vec::new(), bytes);
+    while let Some((length, behind)) = rest.split_first_chunk()
+        && let Some((said, behind)) = behind.split_at_checked(u32::from_be_bytes(*length) as usize)
+        && let Some(said) = Announcement::decode(said)
+    {
+        marks.push(said.mark);
+        rest = behind;
+    }
+    marks
 }
 
 /// Marks that may wait to be told.
@@ -91,3 +115,50 @@ const UNTOLD_MAX: usize = 65_536;
 const TOLD_AT_ONCE: usize = 128;
 /// Places that are remembered for who waits.
 const PLACES_KEPT: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn mark(cover: u128, kind: Kind) -> Mark {
+        Mark { covers: [Cover(cover)].into(), kind, settle: Duration::from_secs(cover as u64) }
+    }
+
+    #[test]
+    fn what_was_told_has_its_place_and_what_was_not_has_none() {
+        let mut outbox = Outbox::default();
+        let [one, other] = [1, 2].map(|cover| outbox.put(mark(cover, Kind::Soft)));
+        assert_eq!(outbox.next(7).len(), 2);
+        assert!(outbox.told(1, Version::new(1, 5)));
+        assert!(!outbox.told(1, Version::new(1, 9)), "it was told twice");
+        assert_eq!((outbox.place(one), outbox.place(other)), (Some(Version::new(1, 5)), None));
+        assert_eq!(outbox.len(), 1);
+    }
+
+    #[test]
+    fn what_is_too_much_becomes_one_mark_that_covers_all() {
+        let mut outbox = Outbox::default();
+        let first = outbox.put(mark(1, Kind::Soft));
+        while !outbox.is_full() {
+            outbox.put(mark(2, Kind::Soft));
+        }
+        let widest = outbox.widen();
+        assert_eq!((&*widest.covers, widest.kind), (&[Cover::all()][..], Kind::Hard));
+        assert_eq!((outbox.len(), outbox.place(first)), (1, None));
+        let number = outbox.next(7)[0].origin.number;
+        outbox.told(number, Version::new(1, 1));
+        assert_eq!(outbox.place(first), Some(Version::new(1, 1)));
+    }
+
+    #[test]
+    fn what_waits_outlives_the_process_up_to_what_is_broken() {
+        let mut outbox = Outbox::default();
+        let marks = [mark(1, Kind::Soft), mark(2, Kind::Hard)];
+        marks.iter().for_each(|mark| _ = outbox.put(mark.clone()));
+        let bytes = outbox.encode();
+        assert_eq!(decoded(&bytes), marks);
+        assert_eq!(decoded(&bytes[..bytes.len() - 1]), marks[..1]);
+        assert_eq!(decoded(b"\xff\xff\xff\xffsomething else"), []);
+    }
+}
