@@ -8,6 +8,7 @@ mod gauges;
 mod ledger;
 mod outages;
 mod reloads;
+mod room;
 mod subject;
 mod untold;
 

@@ -66,19 +66,24 @@ impl Local {
         younger.unwrap_or(slot)
     }
 
-    /// Lets `visit` see every entry, and drops those that it says are of no use any more. What is put meanwhile it may not see. Others get
-    /// their turn in between.
-    pub async fn sweep(&self, mut is_useful: impl FnMut(&[u8], &Entry) -> bool) {
+    /// Lets `is_useful` see every entry, drops those that it says are of no use any more, and returns how many that were. What is put
+    /// meanwhile it may not see. Others get their turn in between.
+    pub async fn sweep(&self, mut is_useful: impl FnMut(&[u8], &Entry) -> bool) -> u64 {
+        let mut dropped = 0;
         // Unlike a look for one key, this does not count as asking for it.
         for (index, (key, slot)) in self.slots.iter().enumerate() {
             match slot {
-                Slot::Entry(entry) if !is_useful(&key, &entry) => self.drop_entry(&key, &entry),
+                Slot::Entry(entry) if !is_useful(&key, &entry) => {
+                    self.drop_entry(&key, &entry);
+                    dropped += 1;
+                }
                 Slot::Entry(_) | Slot::Tombstone(_) => {}
             }
             if index % SWEPT_AT_ONCE == 0 {
                 tokio::task::yield_now().await;
             }
         }
+        dropped
     }
 
     /// The youngest useful entries, as many as there is room for with keys and bodies of `most` bytes, the youngest first.

@@ -141,6 +141,15 @@ impl Routes {
         }
     }
 
+    /// Whatever keeps replies of a method.
+    pub(crate) fn cached(&self) -> impl Iterator<Item = &Arc<Cached>> {
+        let cached = self.names.values().filter_map(|route| match &route.decision {
+            Decision::Cache(cached) => Some(cached),
+            Decision::Pass | Decision::Observe(_) | Decision::Refuse => None,
+        });
+        cached.flat_map(|cached| std::iter::once(cached).chain(&cached.backup))
+    }
+
     /// Whether any of them leads to this backend.
     pub(crate) fn lead_to(&self, backend: *const Backend) -> bool {
         self.destinations.iter().any(|destination| Arc::as_ptr(&destination.backend) == backend)
@@ -276,6 +285,17 @@ impl Keyed {
             caching: caching.clone(),
             covers: covering(service.as_bytes(), method.as_bytes()),
         }
+    }
+
+    /// What covers all entries of the method.
+    pub(crate) fn method(&self) -> Cover {
+        let [method, ..] = self.covers;
+        method
+    }
+
+    /// Whether `key` is one of those that calls have here.
+    pub(crate) fn begins(&self, key: &[u8]) -> bool {
+        [&self.binary, &self.compact].iter().any(|prefix| key.starts_with(prefix.as_bytes()))
     }
 
     /// All that may cover what is kept under `key` with these tags.

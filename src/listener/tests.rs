@@ -8,6 +8,7 @@ mod fence;
 mod knowing;
 mod memory;
 mod revalidating;
+mod room;
 mod routing;
 mod time;
 mod unkept;

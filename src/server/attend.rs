@@ -13,6 +13,8 @@ impl Parts {
         self.backends.all().values().for_each(|destination| self.attend(destination));
         let (cache, stop) = (Arc::clone(&self.cache), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(cache.attend()).await });
+        let (parts, stop) = (Arc::clone(self), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(parts.make_room()).await });
         // Who drains may have a successor, whose files they are then.
         let (parts, stop) = (Arc::clone(self), self.commons.stop.clone());
         self.tasks

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,8 @@ pub(super) struct Parts {
     pub(super) cache: Arc<Cache>,
     /// What the local tier leaves for the next start.
     pub(super) snapshot: Arc<Snapshot>,
+    /// Entries that were dropped because they could not answer any more.
+    pub(super) expired: Counter,
     pub(super) flights: Arc<Flights<Landed>>,
     pub(super) redis: Option<Arc<Redis>>,
     pub(super) commons: Commons,
@@ -113,15 +116,11 @@ impl Parts {
         };
         let listeners = config.listeners.iter();
         let gateways = listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
-        let commons = Commons {
-            places: Places::new(config.limits.connections, config.limits.connections_per_address),
-            held: Held::new(config.limits.buffered),
-            tasks: TaskTracker::new(),
-            stop: stops.calls.clone(),
-        };
+        let commons = commons(config, stops);
         let snapshot = Snapshot::new(Arc::clone(&state), config.cache.snapshot);
         let untold = Untold::new(Arc::clone(&state));
         let ledger = Ledger::new(state, &mut registry);
+        let expired = expired(&mut registry);
         let registry = Mutex::new(registry);
         let (clock, stop) = (surroundings.clock.clone(), stops.all.clone());
         Self {
@@ -129,6 +128,7 @@ impl Parts {
             backends,
             cache,
             snapshot: Arc::new(snapshot),
+            expired,
             flights,
             redis,
             commons,
@@ -183,6 +183,22 @@ fn redis(config: &Config, surroundings: &Surroundings<impl Sized>, registry: &mu
     let random = Seed::new(surroundings.seed).of("redis").random();
     let (dial, clock) = (Arc::clone(&surroundings.dial), surroundings.clock.clone());
     Some(Redis::start(settings, dial, clock, counts, random))
+}
+
+fn commons(config: &Config, stops: &Stops) -> Commons {
+    Commons {
+        places: Places::new(config.limits.connections, config.limits.connections_per_address),
+        held: Held::new(config.limits.buffered),
+        tasks: TaskTracker::new(),
+        stop: stops.calls.clone(),
+    }
+}
+
+fn expired(registry: &mut Registry) -> Counter {
+    let expired = Counter::default();
+    let help = "Entries dropped from a nearly full local tier because they could not answer any more";
+    registry.register("larder_local_expired", help, expired.clone());
+    expired
 }
 
 fn version(registry: &mut Registry) {
