@@ -204,8 +204,9 @@ impl Cache {
         (standing != Standing::Hard).then(|| Entry { seal, ..entry.detached() })
     }
 
-    /// Keeps `entry` in each tier unless something younger is there. `longest` is how long its rule may use it.
-    pub fn put(&self, tiers: Tiers, key: &[u8], entry: &Arc<Entry>, longest: Duration) {
+    /// Keeps `entry` in each tier unless something younger is there. `longest` is how long its rule may use it. A lease is given back when it
+    /// lies in the shared tier.
+    pub fn put(&self, tiers: Tiers, key: &[u8], entry: &Arc<Entry>, longest: Duration, lease: Option<Lease>) {
         if self.is_removed(key, entry.born) {
             return;
         }
@@ -213,7 +214,7 @@ impl Cache {
             self.local.put(key, Slot::Entry(Arc::clone(entry)));
         }
         if let Some(shared) = self.shared_by(tiers) {
-            self.write(shared, key, Slot::Entry(Arc::clone(entry)), self.keep.of(longest));
+            self.write(shared, key, Slot::Entry(Arc::clone(entry)), self.keep.of(longest), lease);
         }
     }
 
@@ -225,7 +226,7 @@ impl Cache {
         self.local.put(key, Slot::Tombstone(born));
         if let Some(shared) = self.shared_by(tiers) {
             let keep = longest.unwrap_or(CALL_LONGEST).saturating_add(LATE);
-            self.write(shared, key, Slot::Tombstone(born), keep);
+            self.write(shared, key, Slot::Tombstone(born), keep, None);
         }
     }
 
@@ -285,13 +286,16 @@ impl Cache {
     }
 
     /// Begins to write to the shared tier. An entry that was removed there is forgotten here too.
-    fn write(&self, shared: &Arc<dyn Store>, key: &[u8], slot: Slot, keep: Duration) {
+    fn write(&self, shared: &Arc<dyn Store>, key: &[u8], slot: Slot, keep: Duration, lease: Option<Lease>) {
         let size = key.len().saturating_add(slot.body().len());
         let (store, local, key) = (Arc::clone(shared), Arc::clone(&self.local), Box::<[u8]>::from(key));
         shared.writes().begin(size, async move {
             let written = store.put(&key, &store.time().told(&slot), keep).await;
             if written == Write::Tombstone {
                 local.put(&key, Slot::Tombstone(slot.born()));
+            }
+            if let Some(lease) = lease {
+                lease.give_back().await;
             }
             written
         });

@@ -10,12 +10,19 @@ use super::Cache;
 use super::shared::{Leased, Store};
 use crate::rule::Tiers;
 
-/// The right to ask for one key.
+/// The right to ask for one key. It is given back when it is dropped: whoever waits may ask at once.
 #[derive(Debug)]
 pub struct Lease {
     store: Arc<dyn Store>,
     key: Box<[u8]>,
     token: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Held,
+    GivenBack,
 }
 
 /// Who asks.
@@ -39,7 +46,10 @@ impl Cache {
         }
         let token = fleet.token();
         match store.lease(key, token, life).await {
-            Leased::Ours => Turn::Ours(Some(Lease { store: Arc::clone(store), key: key.into(), token })),
+            Leased::Ours => {
+                let (store, key, stage) = (Arc::clone(store), key.into(), Stage::Held);
+                Turn::Ours(Some(Lease { store, key, token, stage }))
+            }
             Leased::Theirs => Turn::Theirs,
             Leased::Unknown => Turn::Ours(None),
         }
@@ -47,10 +57,19 @@ impl Cache {
 }
 
 impl Lease {
-    /// Gives it back: nothing was kept, so somebody else may ask at once.
-    pub fn give_back(self) {
-        let Self { store, key, token } = self;
-        let giving = Arc::clone(&store);
-        store.writes().begin(key.len(), async move { giving.give_back(&key, token).await });
+    /// Gives it back now, when what was brought lies there.
+    pub(super) async fn give_back(mut self) {
+        self.stage = Stage::GivenBack;
+        self.store.give_back(&self.key, self.token).await;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.stage == Stage::GivenBack {
+            return;
+        }
+        let (store, key, token) = (Arc::clone(&self.store), std::mem::take(&mut self.key), self.token);
+        self.store.writes().begin(key.len(), async move { store.give_back(&key, token).await });
     }
 }

@@ -49,7 +49,7 @@ fn of(born: u64, ending: Ending) -> Arc<Entry> {
 
 impl Cache {
     fn learns(&self, tiers: Tiers, born: u64) {
-        self.put(tiers, KEY, &of(born, Ending::Result), LONGEST);
+        self.put(tiers, KEY, &of(born, Ending::Result), LONGEST, None);
     }
 
     fn unlearns(&self, tiers: Tiers, born: u64) {
@@ -157,7 +157,7 @@ async fn a_tombstone_of_the_shared_tier_removes_the_local_entry_that_a_flight_wo
 async fn a_kept_exception_is_not_replaced_by_an_older_entry() {
     let world = World::new();
     world.one.learns(Tiers::Both, 0);
-    world.one.put(Tiers::Both, KEY, &of(2, Ending::Exception(1)), LONGEST);
+    world.one.put(Tiers::Both, KEY, &of(2, Ending::Exception(1)), LONGEST, None);
     world.settled().await;
     for gateway in [&world.one, &world.other] {
         gateway.learns(Tiers::Both, 1);
@@ -207,7 +207,7 @@ async fn what_is_too_large_for_the_local_tier_answers_from_the_shared_one_each_t
     let body = Bytes::from(vec![0; 2 << 20]);
     let large = Arc::new(Entry { body, ..(*of(2, Ending::Result)).clone() });
     world.one.learns(Tiers::Both, 1);
-    world.one.put(Tiers::Both, KEY, &large, LONGEST);
+    world.one.put(Tiers::Both, KEY, &large, LONGEST, None);
     world.settled().await;
     assert_eq!(world.one.near(Tiers::Both, KEY), None);
     for _ in 0..2 {

@@ -12,10 +12,11 @@ use super::route::{Cached, Keyed};
 use super::turn::Turned;
 use super::unkept::Left;
 use crate::backend::Question;
+use crate::cache::Lease;
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
-use crate::flight::{Flight, Landing};
+use crate::flight::Flight;
 use crate::mark::{Seal, Tick, Version};
 use crate::metrics::{MethodCounts, Unkept};
 use crate::need::Need;
@@ -77,11 +78,7 @@ impl Gateway {
             },
             false => None,
         };
-        let landed = self.ask(call, cached, key, flight, looks).await;
-        if let Some(lease) = lease.filter(|_| landed.failed()) {
-            lease.give_back();
-        }
-        landed
+        self.ask(call, cached, key, (flight, looks), lease).await
     }
 
     /// Asks a backend, and keeps what the rule says to keep. `looks` says whether the shared tier was looked into before.
@@ -90,8 +87,8 @@ impl Gateway {
         call: &Call,
         cached: &Cached,
         key: &[u8],
-        flight: &Flight<Landed>,
-        looks: bool,
+        (flight, looks): (&Flight<Landed>, bool),
+        lease: Option<Lease>,
     ) -> Landed {
         let asking = &cached.asking;
         let sent = Sent::now(self);
@@ -109,7 +106,7 @@ impl Gateway {
                 return Err(fault);
             }
         };
-        let (entry, kept) = self.learn(call, &answer, sent, cached, key);
+        let (entry, kept) = self.learn(call, &answer, sent, (cached, key), lease);
         let Err(why) = kept else {
             self.unkept.forget(key);
             return Ok((entry, Origin::Backend));
@@ -153,8 +150,8 @@ impl Gateway {
         call: &Call,
         answer: &Answer,
         Sent { born, tick, version }: Sent,
-        cached: &Cached,
-        key: &[u8],
+        (cached, key): (&Cached, &[u8]),
+        lease: Option<Lease>,
     ) -> (Arc<Entry>, Result<(), Unkept>) {
         let Cached { keyed, asking, .. } = cached;
         let caching = &keyed.caching;
@@ -175,7 +172,7 @@ impl Gateway {
             Some(Keeping::Keep) => {
                 // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
                 let entry = Arc::new(entry.detached());
-                self.cache.put(caching.tiers, key, &entry, caching.longest());
+                self.cache.put(caching.tiers, key, &entry, caching.longest(), lease);
                 return (entry, Ok(()));
             }
             Some(Keeping::Remove) => {

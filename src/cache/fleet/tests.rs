@@ -67,7 +67,7 @@ impl Gateway {
         let entry = Entry::new(self.clock.now(), Ending::Result, Protocol::Binary, Bytes::from_static(b"5"));
         let tags = Tags { made_by: 1, covers: user().into() };
         let entry = Entry { tags, version, seal: Seal::new(tick), ..entry };
-        self.cache.put(Tiers::Both, KEY, &Arc::new(entry), LONG);
+        self.cache.put(Tiers::Both, KEY, &Arc::new(entry), LONG, None);
     }
 
     fn standing(&self, entry: &Entry) -> (Standing, bool) {
