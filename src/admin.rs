@@ -4,25 +4,31 @@ pub(crate) mod command;
 mod exchange;
 pub(crate) mod hosts;
 pub(crate) mod options;
+pub(crate) mod orders;
 pub(crate) mod outage;
 pub(crate) mod status;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
+use crate::purge::order::Order;
+use crate::purge::{Orderer, Purges, Refusal};
 
 use command::{Command, Reloaded};
 use hosts::Hosts;
+use orders::Authority;
 use outage::Outage;
 use status::Status;
 
@@ -39,18 +45,28 @@ pub(crate) trait Subject: Send + Sync + 'static {
     fn is_ready(&self) -> bool;
 }
 
-/// Serves the endpoint until told to stop. Pages come from `subject`, and commands go to `commands`.
-pub(crate) async fn serve<S: Subject, A: Accept>(
-    socket: A,
-    subject: Arc<S>,
-    commands: mpsc::Sender<Command>,
-    hosts: Hosts,
-    stop: CancellationToken,
-) {
-    exchange::serve(socket, routes(subject, commands, hosts), stop).await;
+/// What stands behind the endpoint.
+#[derive(Debug)]
+pub(crate) struct Means<S> {
+    /// What its pages show.
+    pub subject: Arc<S>,
+    /// Where its commands go.
+    pub commands: mpsc::Sender<Command>,
+    /// What its purges purge.
+    pub purges: Arc<Purges>,
+    /// The names by which it may be asked.
+    pub hosts: Hosts,
+    /// Whose orders are carried out.
+    pub authority: Authority,
 }
 
-fn routes<S: Subject>(subject: Arc<S>, commands: mpsc::Sender<Command>, hosts: Hosts) -> Router {
+/// Serves the endpoint until told to stop.
+pub(crate) async fn serve<S: Subject, A: Accept>(socket: A, means: Means<S>, stop: CancellationToken) {
+    exchange::serve(socket, routes(means), stop).await;
+}
+
+fn routes<S: Subject>(means: Means<S>) -> Router {
+    let Means { subject, commands, purges, hosts, authority } = means;
     let pages = Router::new()
         .route("/metrics", get(metrics::<S>))
         .route("/status", get(status::<S>))
@@ -58,8 +74,11 @@ fn routes<S: Subject>(subject: Arc<S>, commands: mpsc::Sender<Command>, hosts: H
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready::<S>))
         .with_state(subject);
-    let orders = Router::new().route("/reload", post(reload)).with_state(commands);
-    pages.merge(orders).layer(from_fn_with_state(Arc::new(hosts), guard))
+    let reload = Router::new().route("/reload", post(reload)).with_state(commands);
+    let purge = Router::new().route("/purge", post(purge)).with_state(purges);
+    let orders = reload.merge(purge).route_layer(from_fn_with_state(Arc::new(authority), allow));
+    let bound = DefaultBodyLimit::max(BODY_MAX);
+    pages.merge(orders).layer(bound).layer(from_fn_with_state(Arc::new(hosts), guard))
 }
 
 /// Turns away what a web page may have led a browser to ask.
@@ -74,6 +93,14 @@ async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) ->
         return (StatusCode::FORBIDDEN, "a web page may give no commands\n").into_response();
     }
     next.run(request).await
+}
+
+/// Turns away orders of whoever may give none.
+async fn allow(State(authority): State<Arc<Authority>>, request: Request, next: Next) -> Response {
+    match authority.refusal(request.headers()) {
+        Some(refusal) if !request.method().is_safe() => refusal,
+        Some(_) | None => next.run(request).await,
+    }
 }
 
 /// Whether a browser sent it: browsers name the page in every request that is no plain look.
@@ -113,6 +140,30 @@ async fn reload(State(commands): State<mpsc::Sender<Command>>) -> Response {
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this gateway takes no commands now\n").into_response(),
     }
 }
+
+async fn purge(
+    State(purges): State<Arc<Purges>>,
+    Extension(from): Extension<SocketAddr>,
+    body: Bytes,
+) -> Response {
+    let order = match Order::parse(&body) {
+        Ok(order) => order,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    match purges.purge(&order, Orderer { by: "admin", from }).await {
+        Ok(purged) => Json(purged).into_response(),
+        Err(refusal) => {
+            let status = match refusal {
+                Refusal::Unknown(_) | Refusal::NotKept(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                Refusal::Cover(_) => StatusCode::CONFLICT,
+            };
+            (status, format!("{refusal}\n")).into_response()
+        }
+    }
+}
+
+/// Bytes of a request's body.
+const BODY_MAX: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod admin;
 pub mod nagios;
+mod purge;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ enum Command {
     DemoBackend(demo::backend::Arguments),
     /// Tell the state of a running gateway in one line and an exit code, as Nagios and its kin expect.
     Nagios(Box<nagios::Arguments>),
+    /// Tell a running gateway what is wrong of what it keeps.
+    Purge(purge::Arguments),
 }
 
 /// The configuration's file, named with or without an option.
@@ -82,6 +85,16 @@ pub fn run() -> u8 {
             println!("{line}");
             code
         }
+        Command::Purge(arguments) => match purge::run(&arguments) {
+            Ok(said) => {
+                print!("{said}");
+                0
+            }
+            Err((why, code)) => {
+                eprintln!("larder: {why}");
+                code
+            }
+        },
     }
 }
 

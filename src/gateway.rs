@@ -10,6 +10,7 @@ mod effect;
 mod fetch;
 mod guard;
 pub(crate) mod landed;
+pub(crate) mod named;
 pub(crate) mod observed;
 pub(crate) mod reply;
 pub(crate) mod route;

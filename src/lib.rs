@@ -49,6 +49,7 @@ pub mod mark;
 mod metrics;
 mod need;
 pub mod outcome;
+mod purge;
 mod rule;
 mod runtime;
 pub mod seed;

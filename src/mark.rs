@@ -8,6 +8,7 @@ mod table;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 pub use seal::{Seal, Tick};
@@ -83,12 +84,24 @@ impl<'a> Covers<'a> {
 }
 
 /// What a mark makes of the entries that it covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// They answer only where a backend fails, as `stale_if_error` allows.
+    #[default]
     Soft,
     /// They never answer.
     Hard,
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Hard => "hard",
+        }
+    }
 }
 
 /// How far a mark has got.
@@ -100,6 +113,17 @@ pub enum Reach {
     Shared,
     /// All gateways have heard it that may answer as if they had heard all.
     Fleet,
+}
+
+impl Reach {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Shared => "redis",
+            Self::Fleet => "fleet",
+        }
+    }
 }
 
 /// What marks leave of an entry.

@@ -27,6 +27,7 @@ use tracing::{info, warn};
 
 use crate::accept::{Accept, Bind, Sockets};
 use crate::admin::command::Command;
+use crate::admin::orders::Authority;
 use crate::admin::{self};
 use crate::cache::shared::Store;
 use crate::clock::Clock;
@@ -132,8 +133,14 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     let admin = bound.admin.0;
     info!(address = %admin, "admin listening");
     let (orders, commands) = mpsc::channel(COMMANDS_MAX);
-    let subject = Arc::clone(&overview);
-    tasks.spawn(admin::serve(bound.admin.1, subject, orders, config.admin.hosts.clone(), stops.all.clone()));
+    let means = admin::Means {
+        subject: Arc::clone(&overview),
+        commands: orders,
+        purges: Arc::clone(&parts.purges),
+        hosts: config.admin.hosts.clone(),
+        authority: Authority::new(admin, config.admin.token.clone()),
+    };
+    tasks.spawn(admin::serve(bound.admin.1, means, stops.all.clone()));
 
     let mut listeners = BTreeMap::new();
     for (name, (address, socket)) in bound.listeners {

@@ -8,9 +8,11 @@ use serde::de::DeserializeOwned;
 
 mod nearest;
 pub(crate) mod quantity;
+pub(crate) mod secret;
 
 pub(crate) use nearest::Nearest;
 pub(crate) use quantity::{Period, Size};
+pub(crate) use secret::{Keeper, Secret};
 
 /// A section of the configuration file, held by the module that obeys it.
 ///

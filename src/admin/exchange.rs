@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -26,9 +26,11 @@ pub(super) async fn serve<A: Accept>(socket: A, routes: Router, stop: Cancellati
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             match socket.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     A::prepare(&stream);
-                    let exchange = exchange(stream, routes.clone(), stop.clone());
+                    // Orders are logged with who gave them.
+                    let routes = routes.clone().layer(Extension(peer));
+                    let exchange = exchange(stream, routes, stop.clone());
                     tasks.spawn(async move {
                         exchange.await;
                         drop(place);
@@ -79,6 +81,6 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, s
 pub(super) const AT_ONCE: usize = 32;
 /// From a connection's beginning to its end.
 pub(super) const EXCHANGE_MAX: Duration = Duration::from_secs(10);
-/// Bytes of a request's line and headers; a body is never read.
+/// Bytes of a request's line and headers.
 pub(super) const HEAD_MAX: usize = 16 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

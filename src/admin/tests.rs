@@ -1,7 +1,9 @@
 //! The endpoint over real sockets: who is answered, who is hung up on, and what becomes of commands.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -10,7 +12,13 @@ use super::exchange::{AT_ONCE, EXCHANGE_MAX, HEAD_MAX};
 use super::status::{ConfigStatus, LocalStatus, SharedStatus};
 use super::*;
 use crate::accept::{Bind, Sockets};
+use crate::cache::Cache;
+use crate::cache::local::Local;
+use crate::clock::Clock;
 use crate::dial::{Dial, Stream, Tcp};
+use crate::gateway::named::Directory;
+use crate::seed::Seed;
+use crate::setting::Secret;
 
 /// A gateway about which there is nothing to say.
 struct Nothing;
@@ -40,6 +48,12 @@ impl Subject for Nothing {
     }
 }
 
+/// Purges where nothing is served.
+fn purges() -> Purges {
+    let cache = Cache::new(Local::new(1 << 20, Seed::new(1)), None, Duration::ZERO);
+    Purges::new(Directory::new(Vec::new()), Arc::new(cache), Clock::system(), &mut Registry::default())
+}
+
 /// An endpoint, and whoever carries out its commands.
 struct Served {
     address: SocketAddr,
@@ -50,11 +64,19 @@ struct Served {
 
 impl Served {
     async fn start() -> Self {
+        Self::obeying(Authority::Anybody).await
+    }
+
+    /// One that carries out the orders of those alone.
+    async fn obeying(authority: Authority) -> Self {
         let listener = Sockets::default().bind("admin", "127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address().unwrap();
         let (orders, commands) = mpsc::channel(1);
-        let (hosts, stop) = (Hosts::new(&["gateway.example".to_owned()]), CancellationToken::new());
-        let task = tokio::spawn(serve(listener, Arc::new(Nothing), orders, hosts, stop.clone()));
+        let hosts = Hosts::new(&["gateway.example".to_owned()]);
+        let (purges, subject) = (Arc::new(purges()), Arc::new(Nothing));
+        let (commands_to, stop) = (orders, CancellationToken::new());
+        let means = Means { subject, commands: commands_to, purges, hosts, authority };
+        let task = tokio::spawn(serve(listener, means, stop.clone()));
         Self { address, commands, stop, task }
     }
 
@@ -109,7 +131,8 @@ async fn a_name_that_a_stranger_can_give_away_is_refused_with_the_remedy() {
 #[tokio::test(start_paused = true)]
 async fn whoever_does_not_finish_a_request_is_hung_up_on() {
     let served = Served::start().await;
-    for unfinished in ["", "GET /status", "GET /status HTTP/1.1\r\nHost: localhost\r\n"] {
+    let body = "POST /purge HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\n\r\n{";
+    for unfinished in ["", "GET /status", "GET /status HTTP/1.1\r\nHost: localhost\r\n", body] {
         let began = Instant::now();
         let mut stream = served.sends(unfinished).await;
         assert_eq!(rest(&mut *stream).await, "", "{unfinished}");
@@ -220,4 +243,57 @@ async fn a_command_that_nobody_takes_is_refused() {
     served.commands.close();
     let response = served.answer(&format!("{RELOAD}\r\n")).await;
     assert!(is(&response, 503), "{response}");
+}
+
+/// An order with this body.
+fn purge_of(headers: &str, body: &str) -> String {
+    format!(
+        "POST /purge HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn a_purge_says_what_it_marked() {
+    let served = Served::start().await;
+    let response = served.answer(&purge_of("", r#"{"all": true, "kind": "hard"}"#)).await;
+    assert!(is(&response, 200), "{response}");
+    let said = r#"{"marked":["all"],"kind":"hard","version":"1","reached":"gateway","warnings":[]}"#;
+    assert!(response.ends_with(said), "{response}");
+    let response = served.answer(&purge_of("", r#"{"service": "S"}"#)).await;
+    assert!(is(&response, 422) && response.ends_with("unknown service S\n"), "{response}");
+    let response = served.answer(&purge_of("", "{}")).await;
+    assert!(is(&response, 400) && response.contains("expected exactly one"), "{response}");
+}
+
+#[tokio::test]
+async fn a_purge_is_bounded_and_never_asked_by_get() {
+    let served = Served::start().await;
+    let why = |length: usize| format!(r#"{{"all": true, "why": "{}"}}"#, "x".repeat(length));
+    assert!(is(&served.answer(&purge_of("", &why(1_000))).await, 200));
+    assert!(is(&served.answer(&purge_of("", &why(BODY_MAX))).await, 413));
+    let got = served.answer("GET /purge?all=true HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(is(&got, 405), "{got}");
+    let page = purge_of("Origin: http://evil.example\r\n", r#"{"all": true}"#);
+    assert!(is(&served.answer(&page).await, 403));
+}
+
+#[tokio::test]
+async fn orders_are_taken_from_whom_the_endpoint_knows() {
+    let all = r#"{"all": true}"#;
+    let closed = Served::obeying(Authority::Nobody).await;
+    for order in [purge_of("", all), format!("{RELOAD}\r\n")] {
+        let response = closed.answer(&order).await;
+        assert!(is(&response, 403) && response.contains("admin.token_file"), "{response}");
+    }
+    assert!(is(&closed.asked_as("localhost").await, 200));
+    let known = Served::obeying(Authority::Token(Secret::new("sesame".to_owned()))).await;
+    let response = known.answer(&purge_of("", all)).await;
+    assert!(
+        is(&response, 401) && response.to_ascii_lowercase().contains("www-authenticate: bearer"),
+        "{response}"
+    );
+    assert!(is(&known.answer(&purge_of("Authorization: Bearer open\r\n", all)).await, 401));
+    assert!(is(&known.answer(&purge_of("Authorization: Bearer sesame\r\n", all)).await, 200));
+    assert!(is(&known.asked_as("localhost").await, 200));
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shared::redis::{self, Form, Login, Papers, Secret, Tls, TlsError, Url};
 use super::snapshot;
-use crate::setting::{Finding, Period, Section, Size};
+use crate::setting::{Finding, Keeper, Period, Section, Size};
 
 /// The tier in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +128,14 @@ pub(crate) struct Found {
 }
 
 impl SharedOptions {
+    /// Where the password is.
+    pub(crate) fn password(&self) -> Keeper<'_> {
+        Keeper {
+            file: ("password_file", self.password_file.as_deref()),
+            variable: ("password_env", self.password_env.as_deref()),
+        }
+    }
+
     /// What the shared tier is told, with what was found where these options point.
     ///
     /// # Errors
@@ -203,12 +211,7 @@ impl Section for SharedOptions {
     fn problems(&self) -> Vec<Finding> {
         let mut found: Vec<_> =
             url_fault(&self.url).map(|fault| Finding::new("url", fault)).into_iter().collect();
-        if self.password_file.is_some() && self.password_env.is_some() {
-            found.push(Finding::new(
-                "password_env",
-                "password_file is given too: only one of them can hold the password",
-            ));
-        }
+        found.extend(self.password().problem("password"));
         if self.username.is_some() && self.password_file.is_none() && self.password_env.is_none() {
             found.push(Finding::new("username", "needs password_file or password_env"));
         }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::http::header::HOST;
+use ureq::http::header::{AUTHORIZATION, HOST};
 use ureq::http::uri::Authority;
 
 /// Where an admin endpoint is: a host and a port, as people write them.
@@ -37,6 +37,14 @@ pub enum AskError {
         /// What asking came to.
         why: String,
     },
+    /// The gateway does not do what it was told.
+    #[error("{admin} refuses: {why}")]
+    Refused {
+        /// Who was asked.
+        admin: Admin,
+        /// What it says.
+        why: String,
+    },
     /// Somebody answers, and it is no gateway.
     #[error("what answers at {admin} is no gateway: {why}")]
     Stranger {
@@ -60,6 +68,36 @@ impl Admin {
         let asked = agent.get(format!("http://{}{path}", self.authority)).header(HOST, "localhost").call();
         let read = asked.and_then(|mut page| page.body_mut().with_config().limit(limit).read_to_vec());
         read.map_err(|error| self.trouble(&error))
+    }
+
+    /// What comes of this order, at most `limit` bytes, within `timeout`; `token` is shown to whoever asks for one.
+    ///
+    /// # Errors
+    /// If nobody answers in time, or the order is refused.
+    pub fn post(
+        &self,
+        path: &str,
+        order: &[u8],
+        token: Option<&str>,
+        limit: u64,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, AskError> {
+        let config = Agent::config_builder().timeout_global(Some(timeout)).proxy(None);
+        let agent: Agent = config.http_status_as_error(false).build().into();
+        let asked = agent.post(format!("http://{}{path}", self.authority)).header(HOST, "localhost");
+        let asked = match token {
+            Some(token) => asked.header(AUTHORIZATION, format!("Bearer {token}")),
+            None => asked,
+        };
+        let mut page = asked.send(order).map_err(|error| self.trouble(&error))?;
+        let read = page.body_mut().with_config().limit(limit).read_to_vec();
+        let body = read.map_err(|error| self.trouble(&error))?;
+        if page.status().is_success() {
+            return Ok(body);
+        }
+        let why = String::from_utf8_lossy(&body);
+        let why = if why.trim().is_empty() { page.status().to_string() } else { why.trim().to_owned() };
+        Err(AskError::Refused { admin: self.clone(), why })
     }
 
     /// What to say of an answer that cannot be understood.

@@ -100,7 +100,9 @@ pub fn run(arguments: &Arguments) -> (String, u8) {
     let (state, text) = match fetch(arguments) {
         Ok(status) => judge(arguments, &status),
         Err(error @ AskError::Silence { .. }) => (State::Critical, plain(&error.to_string())),
-        Err(error @ AskError::Stranger { .. }) => (State::Unknown, plain(&error.to_string())),
+        Err(error @ (AskError::Stranger { .. } | AskError::Refused { .. })) => {
+            (State::Unknown, plain(&error.to_string()))
+        }
     };
     (format!("LARDER {state} - {text}"), state as u8)
 }

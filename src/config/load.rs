@@ -12,9 +12,8 @@ use super::text::Text;
 use super::{Config, Listener, Loaded, Problem, governed, links};
 use crate::backend::options::flaw_of_list;
 use crate::cache::options::{Found, SharedSettings};
-use crate::cache::shared::redis::Secret;
 use crate::rule::method::Governed;
-use crate::setting::{Finding, Section};
+use crate::setting::{Finding, Secret, Section};
 
 /// Reads and checks the file at `path`.
 pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
@@ -37,6 +36,11 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
         problems.push(problem);
         None
     });
+    let admin = &draft.admin;
+    let token = outside.secret(admin.options.token(), path).unwrap_or_else(|finding| {
+        problems.push(admin.place.problem(path, finding));
+        None
+    });
     for problem in problems {
         let absence = problem.line == 0;
         if !(broken && absence) {
@@ -47,7 +51,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     warnings.extend(lists(&draft, path, outside));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, shared));
+    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, shared, token));
     Loaded { config, problems, warnings }
 }
 
@@ -105,10 +109,16 @@ fn digests(found: &Found) -> Vec<(&'static str, u128)> {
     given.map(|(option, text)| (option, xxh3_128(text.as_bytes()))).collect()
 }
 
-fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>) -> Config {
+fn assemble(
+    draft: Draft,
+    file: &Path,
+    schemas: &Schemas,
+    shared: Option<Shared>,
+    token: Option<Secret>,
+) -> Config {
     let (shared, digests) =
         shared.map_or((None, Vec::new()), |shared| (Some(shared.settings), shared.digests));
-    let values = values(&draft, schemas, &digests);
+    let values = values(&draft, schemas, &digests, token.as_ref());
     let limits = draft.limits.options.settings();
     let rules = draft.rules.iter().map(|rule| (&rule.pattern, &rule.section.options));
     let listeners = draft.listeners.into_iter().map(|(name, section)| {
@@ -130,7 +140,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
     Config {
         runtime: draft.runtime.options.settings(|path| beside(file, path)),
         log: draft.log.options.settings(),
-        admin: draft.admin.options.settings(),
+        admin: draft.admin.options.settings(token),
         rules: draft.rules.iter().map(|rule| rule.pattern.clone()).collect(),
         listeners: listeners.collect(),
         backends: backends.collect(),
@@ -142,7 +152,12 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
 }
 
 /// What the file says, and what the files hold that it names.
-fn values(draft: &Draft, schemas: &Schemas, shared: &[(&'static str, u128)]) -> Values {
+fn values(
+    draft: &Draft,
+    schemas: &Schemas,
+    shared: &[(&'static str, u128)],
+    token: Option<&Secret>,
+) -> Values {
     let mut values = Values::of(draft);
     for (name, read) in schemas {
         if let Some(listener) = draft.listeners.get(name) {
@@ -151,6 +166,10 @@ fn values(draft: &Draft, schemas: &Schemas, shared: &[(&'static str, u128)]) -> 
     }
     for (option, digest) in shared {
         values.note("cache.shared", option, *digest);
+    }
+    if let Some(token) = token {
+        let digest = xxh3_128(token.reveal().as_bytes());
+        ["token_file", "token_env"].iter().for_each(|option| values.note("admin", option, digest));
     }
     values
 }

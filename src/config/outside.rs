@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::cache::options::{Found, SharedOptions};
-use crate::cache::shared::redis::{Papers, Secret};
-use crate::setting::Finding;
+use crate::cache::shared::redis::Papers;
+use crate::setting::{Finding, Keeper, Secret};
 
 /// The outside world, as far as a configuration names it.
 pub(super) struct Outside<'a> {
@@ -28,27 +28,29 @@ impl Outside<'_> {
         let key = text("tls_key", &shared.tls_key)?.map(Secret::new);
         let (ca, name) = (text("tls_ca", &shared.tls_ca)?, shared.tls_name.clone());
         let papers = Papers { ca, identity: certificate.zip(key), name };
-        Ok(Found { password: self.password(shared, file)?, papers })
+        Ok(Found { password: self.secret(shared.password(), file)?, papers })
     }
 
-    fn password(&self, shared: &SharedOptions, file: &Path) -> Result<Option<Secret>, Finding> {
-        if let Some(path) = &shared.password_file {
+    /// The secret that is where a section of `file` says.
+    pub(super) fn secret(&self, keeper: Keeper<'_>, file: &Path) -> Result<Option<Secret>, Finding> {
+        let Keeper { file: (file_option, path), variable: (variable_option, variable) } = keeper;
+        if let Some(path) = path {
             let path = beside(file, path);
-            let text = self.text("password_file", &path)?;
+            let text = self.text(file_option, &path)?;
             return match text.lines().next() {
                 Some(line) if !line.is_empty() => Ok(Some(Secret::new(line.to_owned()))),
                 Some(_) | None => {
-                    Err(Finding::new("password_file", format!("{} has no first line", path.display())))
+                    Err(Finding::new(file_option, format!("{} has no first line", path.display())))
                 }
             };
         }
-        let Some(variable) = &shared.password_env else {
+        let Some(variable) = variable else {
             return Ok(None);
         };
         match (self.env)(variable) {
             Some(text) if !text.is_empty() => Ok(Some(Secret::new(text))),
             Some(_) | None => {
-                Err(Finding::new("password_env", format!("{variable} is not set in the environment")))
+                Err(Finding::new(variable_option, format!("{variable} is not set in the environment")))
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What is decided of a method before any call comes: its rule, keys and counters, found by its name on the wire.
 
+mod known;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -82,6 +84,8 @@ pub(crate) struct Routes {
     other: Unnamed,
     refused: Arc<Route>,
     sessions: Sessions,
+    /// What holds for each method, as the configuration says it.
+    governed: Governed,
     /// Where any of them lead.
     destinations: Vec<Arc<Destination>>,
 }
@@ -137,6 +141,7 @@ impl Routes {
                 Leaves::Nothing,
             )),
             sessions: to.sessions,
+            governed: methods.clone(),
             destinations: to.among(methods),
         }
     }
@@ -323,13 +328,18 @@ impl Keyed {
     /// Leaves the key of `call` in `scratch`.
     #[inline]
     pub(crate) fn key(&self, call: &CallRef<'_>, scratch: &mut Scratch) -> Result<(), Unkeyable> {
-        let prefix = match call.protocol {
+        scratch.key.clear();
+        scratch.key.extend_from_slice(self.prefix(call.protocol).as_bytes());
+        scratch.canonical.put(call.protocol, call.body, &self.caching.ignored, &mut scratch.key)
+    }
+
+    /// What the keys of calls begin with whose replies are in this protocol.
+    #[inline]
+    fn prefix(&self, protocol: Protocol) -> &Prefix {
+        match protocol {
             Protocol::Binary => &self.binary,
             Protocol::Compact => &self.compact,
-        };
-        scratch.key.clear();
-        scratch.key.extend_from_slice(prefix.as_bytes());
-        scratch.canonical.put(call.protocol, call.body, &self.caching.ignored, &mut scratch.key)
+        }
     }
 
     /// The key of a call that has `key` where `usual` holds.

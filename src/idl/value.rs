@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use thrift::protocol::{TBinaryOutputProtocol, TCompactOutputProtocol, TOutputProtocol};
 
 use super::DEPTH;
@@ -90,8 +90,31 @@ pub(crate) fn result(
         None if json.is_null() => None,
         None => return Err(unexpected("null, as the method is void", json)),
     };
+    written(protocol, |out| wire::result(schema, value.as_ref(), out))
+}
+
+/// The bytes of a call's struct of arguments, given as an object by their names; null or absent means that one is left out.
+///
+/// # Errors
+///
+/// The first thing that does not fit.
+pub(crate) fn arguments(
+    schema: &Schema,
+    method: &Method,
+    json: &Json,
+    protocol: Protocol,
+) -> Result<Vec<u8>, ValueProblem> {
+    let object = json.as_object().ok_or_else(|| unexpected("an object of arguments by name", json))?;
+    let owner = format!("method {}", method.name);
+    let values = Reading { schema }.fields(&owner, &method.arguments, object, 0)?;
+    written(protocol, |out| wire::fields(schema, ("arguments", &method.arguments), &values, out))
+}
+
+fn written(
+    protocol: Protocol,
+    write: impl FnOnce(&mut dyn TOutputProtocol) -> thrift::Result<()>,
+) -> Result<Vec<u8>, ValueProblem> {
     let mut bytes = Vec::new();
-    let write = |out: &mut dyn TOutputProtocol| wire::result(schema, value.as_ref(), out);
     match protocol {
         Protocol::Binary => write(&mut TBinaryOutputProtocol::new(&mut bytes, true)),
         Protocol::Compact => write(&mut TCompactOutputProtocol::new(&mut bytes)),
@@ -142,8 +165,7 @@ impl Reading<'_> {
             Type::Uuid => json.as_str().and_then(scalar::uuid).map(Value::Uuid),
             Type::Enum(id) => return scalar::constant(self.schema.enumeration(*id), json),
             Type::Struct(id) => {
-                let structure = self.schema.structure(*id);
-                return self.fields(ty, structure, json, depth);
+                return self.structure(ty, self.schema.structure(*id), json, depth);
             }
             Type::List(element) => {
                 let Some(array) = json.as_array() else {
@@ -160,7 +182,7 @@ impl Reading<'_> {
         value.ok_or_else(|| self.misfit(ty, json))
     }
 
-    fn fields(
+    fn structure(
         &self,
         ty: &Type,
         structure: &Structure,
@@ -168,31 +190,45 @@ impl Reading<'_> {
         depth: usize,
     ) -> Result<Value, ValueProblem> {
         let object = json.as_object().ok_or_else(|| self.misfit(ty, json))?;
-        let owner = || self.schema.type_name(ty);
+        let owner = self.schema.type_name(ty);
+        let values = self.fields(&owner, &structure.fields, object, depth)?;
+        if structure.kind == StructureKind::Union && values.len() != 1 {
+            return Err(problem(ValueMistake::NotOneField { owner, found: values.len() }));
+        }
+        Ok(Value::Struct(values))
+    }
+
+    /// The fields of `owner` that an object has, with their ids.
+    fn fields(
+        &self,
+        owner: &str,
+        fields: &[Field],
+        object: &Map<String, Json>,
+        depth: usize,
+    ) -> Result<Vec<(i16, Value)>, ValueProblem> {
         for name in object.keys() {
-            if !structure.fields.iter().any(|field| field.name == *name) {
-                let nearest = Nearest::of(name, structure.fields.iter().map(|field| field.name.as_str()));
-                let mistake = ValueMistake::Unknown { owner: owner(), name: name.clone(), nearest };
+            if !fields.iter().any(|field| field.name == *name) {
+                let nearest = Nearest::of(name, fields.iter().map(|field| field.name.as_str()));
+                let mistake = ValueMistake::Unknown { owner: owner.to_owned(), name: name.clone(), nearest };
                 return Err(problem(mistake).within(&format!(".{name}")));
             }
         }
         let mut values = Vec::new();
-        for Field { id, name, ty, requirement } in &structure.fields {
+        for Field { id, name, ty, requirement } in fields {
             let place = |problem: ValueProblem| problem.within(&format!(".{name}"));
             match object.get(name) {
                 Some(json) if !json.is_null() => {
                     values.push((*id, self.value(ty, json, depth + 1).map_err(place)?));
                 }
                 Some(_) | None => match requirement {
-                    Requirement::Required => return Err(place(problem(ValueMistake::Missing(owner())))),
+                    Requirement::Required => {
+                        return Err(place(problem(ValueMistake::Missing(owner.to_owned()))));
+                    }
                     Requirement::Optional | Requirement::Default => {}
                 },
             }
         }
-        if structure.kind == StructureKind::Union && values.len() != 1 {
-            return Err(problem(ValueMistake::NotOneField { owner: owner(), found: values.len() }));
-        }
-        Ok(Value::Struct(values))
+        Ok(values)
     }
 
     fn set(&self, ty: &Type, element: &Type, json: &Json, depth: usize) -> Result<Value, ValueProblem> {

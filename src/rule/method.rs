@@ -33,6 +33,8 @@ pub(crate) struct Governed {
     patterns: Vec<(Pattern, Arc<Ruled>)>,
     /// For the rest of them.
     other: Arc<Ruled>,
+    /// What the IDL declares.
+    schema: Option<Schema>,
 }
 
 impl Governed {
@@ -65,7 +67,7 @@ impl Governed {
                 Methods::Prefix(_) => patterns.push((pattern.clone(), ruled())),
             }
         }
-        Self { named, patterns, other: ruled(None, None, OTHER.to_owned()) }
+        Self { named, patterns, other: ruled(None, None, OTHER.to_owned()), schema: schema.cloned() }
     }
 
     /// The methods that have a name here: each with its service.
@@ -85,6 +87,11 @@ impl Governed {
             let Rule { backend, backup, .. } = &ruled.rule;
             [backend.as_deref(), backup.as_ref().map(|backup| &*backup.backend)].into_iter().flatten()
         })
+    }
+
+    /// What the IDL declares, where there is one.
+    pub(crate) fn schema(&self) -> Option<&Schema> {
+        self.schema.as_ref()
     }
 
     /// What holds for the methods that nothing here is for.

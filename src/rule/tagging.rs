@@ -42,6 +42,11 @@ impl Tagging {
         self.made_by
     }
 
+    /// What covers replies that may have this tag, and nobody knows it: one for each template that may be filled so.
+    pub(crate) fn untold_of(&self, tag: &[u8]) -> impl Iterator<Item = Cover> {
+        self.templates.iter().filter_map(|template| template.untold_of(tag))
+    }
+
     /// The tags of a reply; of one that is not there yet, those that it may have as far as the call tells.
     pub(crate) fn of(&self, said: Said<'_>) -> Tags {
         let mut covers = Vec::new();

@@ -29,6 +29,7 @@ use crate::flight::Flights;
 use crate::gateway::Gateway;
 use crate::gateway::destination::{Destination, Destinations};
 use crate::gateway::landed::Landed;
+use crate::gateway::named::Directory;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
 use crate::gateway::unkept::Unkept;
@@ -37,6 +38,7 @@ use crate::listener::held::Held;
 use crate::listener::places::Places;
 use crate::log::Lines;
 use crate::metrics::{ListenerCounts, Metrics};
+use crate::purge::Purges;
 use crate::seed::Seed;
 use crate::state::State;
 
@@ -46,6 +48,7 @@ pub(super) struct Parts {
     pub(super) gateways: BTreeMap<String, Arc<Gateway>>,
     pub(super) backends: Backends,
     pub(super) cache: Arc<Cache>,
+    pub(super) purges: Arc<Purges>,
     /// What the local tier leaves for the next start.
     pub(super) snapshot: Arc<Snapshot>,
     /// Entries that were dropped because they could not answer any more.
@@ -115,7 +118,9 @@ impl Parts {
             })
         };
         let listeners = config.listeners.iter();
-        let gateways = listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
+        let gateways: BTreeMap<_, _> =
+            listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
+        let purges = purges(&gateways, &cache, surroundings.clock.clone(), &mut registry);
         let commons = commons(config, stops);
         let snapshot = Snapshot::new(Arc::clone(&state), config.cache.snapshot);
         let untold = Untold::new(Arc::clone(&state));
@@ -127,6 +132,7 @@ impl Parts {
             gateways,
             backends,
             cache,
+            purges,
             snapshot: Arc::new(snapshot),
             expired,
             flights,
@@ -176,13 +182,14 @@ fn routes(
     Routes::new(to, &listener.service, &listener.methods, counts)
 }
 
-fn redis(config: &Config, surroundings: &Surroundings<impl Sized>, registry: &mut Registry) -> Option<Redis> {
-    let settings = config.cache.shared.as_ref()?.redis.clone();
-    let counts = shared::Counts::default();
-    counts.register(registry);
-    let random = Seed::new(surroundings.seed).of("redis").random();
-    let (dial, clock) = (Arc::clone(&surroundings.dial), surroundings.clock.clone());
-    Some(Redis::start(settings, dial, clock, counts, random))
+fn purges(
+    gateways: &BTreeMap<String, Arc<Gateway>>,
+    cache: &Arc<Cache>,
+    clock: Clock,
+    registry: &mut Registry,
+) -> Arc<Purges> {
+    let directory = Directory::new(gateways.values().cloned().collect());
+    Arc::new(Purges::new(directory, Arc::clone(cache), clock, registry))
 }
 
 fn commons(config: &Config, stops: &Stops) -> Commons {
@@ -192,6 +199,15 @@ fn commons(config: &Config, stops: &Stops) -> Commons {
         tasks: TaskTracker::new(),
         stop: stops.calls.clone(),
     }
+}
+
+fn redis(config: &Config, surroundings: &Surroundings<impl Sized>, registry: &mut Registry) -> Option<Redis> {
+    let settings = config.cache.shared.as_ref()?.redis.clone();
+    let counts = shared::Counts::default();
+    counts.register(registry);
+    let random = Seed::new(surroundings.seed).of("redis").random();
+    let (dial, clock) = (Arc::clone(&surroundings.dial), surroundings.clock.clone());
+    Some(Redis::start(settings, dial, clock, counts, random))
 }
 
 fn expired(registry: &mut Registry) -> Counter {

@@ -17,6 +17,7 @@ mod harness;
 mod peers;
 // One test for each sentence of the promise.
 mod promise;
+mod purging;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;
 // Which calls share a reply.

@@ -63,8 +63,9 @@ use node::Ask;
 use script::{GIVE_BACK, REPLACE, Replacement, expiry, given_back, replaced};
 use topology::Topology;
 
+pub(crate) use crate::setting::Secret;
 pub(crate) use failure::Failure;
-pub(crate) use login::{Login, Secret};
+pub(crate) use login::Login;
 pub(crate) use node::State;
 pub(crate) use script::Lua;
 pub(crate) use settings::{Form, Settings};

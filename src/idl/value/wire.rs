@@ -6,7 +6,7 @@ use thrift::protocol::{
 };
 use thrift::{ProtocolError, ProtocolErrorKind};
 
-use super::{Schema, Type, Value};
+use super::{Field, Schema, Type, Value};
 use crate::idl::StructId;
 
 /// Writes the struct of a reply: the value as field 0, or no field.
@@ -74,9 +74,19 @@ fn structure(
     out: &mut dyn TOutputProtocol,
 ) -> thrift::Result<()> {
     let structure = schema.structure(id);
-    out.write_struct_begin(&TStructIdentifier::new(structure.name.as_str()))?;
+    fields(schema, (&structure.name, &structure.fields), values, out)
+}
+
+/// Writes a struct of these values, which `declared` has under its name.
+pub(super) fn fields(
+    schema: &Schema,
+    (name, declared): (&str, &[Field]),
+    values: &[(i16, Value)],
+    out: &mut dyn TOutputProtocol,
+) -> thrift::Result<()> {
+    out.write_struct_begin(&TStructIdentifier::new(name))?;
     for (id, value) in values {
-        let known = structure.fields.iter().find(|field| field.id == *id);
+        let known = declared.iter().find(|field| field.id == *id);
         let known = known.ok_or_else(|| refused("value has a field of another structure"))?;
         field(schema, (*id, &known.name), &known.ty, value, out)?;
     }

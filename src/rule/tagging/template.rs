@@ -143,6 +143,30 @@ impl Template {
         self.holes().any(|hole| hole.side == Side::Reply)
     }
 
+    /// Whether it may be filled so that it reads `name`.
+    fn may_read(&self, name: &[u8]) -> bool {
+        // Up to where what the pieces so far are filled with may reach.
+        let mut ends = vec![0];
+        for piece in &self.pieces {
+            ends = match (piece, ends.first()) {
+                (Piece::Text(text), _) => {
+                    let follows =
+                        |end: &usize| name.get(*end..).is_some_and(|rest| rest.starts_with(text.as_bytes()));
+                    ends.into_iter().filter(follows).map(|end| end + text.len()).collect()
+                }
+                // Anything but nothing.
+                (Piece::Hole(_), Some(&first)) => (first + 1..=name.len()).collect(),
+                (Piece::Hole(_), None) => Vec::new(),
+            };
+        }
+        ends.last() == Some(&name.len())
+    }
+
+    /// What covers what it could not be filled for, if it may be filled so that it reads `name`.
+    pub(super) fn untold_of(&self, name: &[u8]) -> Option<Cover> {
+        self.may_read(name).then(|| self.untold())
+    }
+
     /// Its text with empty holes: whatever their fields are called, `user:{}` is `user:{}`.
     fn pattern(&self) -> String {
         let pieces = self.pieces.iter().map(|piece| match piece {
@@ -315,6 +339,25 @@ mod tests {
         }
         assert!(Template::parse(&"x".repeat(257)).unwrap_err().contains("257"));
         assert!(Template::parse("reply:{replyTo}").unwrap().pieces.len() == 2);
+    }
+
+    #[test]
+    fn a_name_is_read_where_a_template_may_make_it() {
+        let colons = ":".repeat(4_096);
+        for (text, name, reads) in [
+            ("user:{1}", "user:5", true),
+            ("user:{1}", "user:", false),
+            ("user:{1}", "team:5", false),
+            ("{1}:{2}", "a:b", true),
+            ("{1}:{2}", "ab", false),
+            ("{1}-x", "a-b-x", true),
+            ("{1}{2}", "a", false),
+            ("users", "users", true),
+            ("users", "users5", false),
+            ("{1}:{2}:{3}:{4}:{5}:{6}:{7}x", &colons, false),
+        ] {
+            assert_eq!(read(text).may_read(name.as_bytes()), reads, "{text} {name}");
+        }
     }
 
     #[test]

@@ -271,6 +271,12 @@ impl Gateway {
         (status, serde_json::from_str(&body).unwrap_or_default())
     }
 
+    /// Has it purge, and returns the status and what it says.
+    #[track_caller]
+    pub(crate) fn purge(&self, order: Json) -> (u16, String) {
+        http::post_saying(self.admin, "/purge", &order.to_string()).expect("the admin endpoint answers")
+    }
+
     /// Puts another configuration where it reads its own.
     pub(crate) fn configure(&self, config: &str) {
         std::fs::write(self.folder.path().join("larder.toml"), config).unwrap();

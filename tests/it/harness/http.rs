@@ -1,26 +1,35 @@
-//! The least of HTTP: one request without a body.
+//! The least of HTTP: one request.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// The status and the body of the page at `path`, or nothing where nobody answers.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    ask(address, "GET", path, "localhost")
+    ask(address, ("GET", path), "localhost", "")
 }
 
 /// The same, of an endpoint that is asked by this name.
 pub(crate) fn get_as(address: SocketAddr, path: &str, host: &str) -> Option<(u16, String)> {
-    ask(address, "GET", path, host)
+    ask(address, ("GET", path), host, "")
 }
 
 /// The status and the body that come back for the command at `path`, or nothing where nobody answers.
 pub(crate) fn post(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    ask(address, "POST", path, "localhost")
+    ask(address, ("POST", path), "localhost", "")
 }
 
-fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Option<(u16, String)> {
+/// The same for a command that says more.
+pub(crate) fn post_saying(address: SocketAddr, path: &str, body: &str) -> Option<(u16, String)> {
+    ask(address, ("POST", path), "localhost", body)
+}
+
+fn ask(address: SocketAddr, (method, path): (&str, &str), host: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;

@@ -1,6 +1,6 @@
 //! Who the gateway is to a server.
 
-use std::fmt;
+use crate::setting::Secret;
 
 /// How to log in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -9,28 +9,6 @@ pub(crate) struct Login {
     pub username: Option<String>,
     /// Password.
     pub password: Option<Secret>,
-}
-
-/// A secret text, never shown in logs.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    /// Takes `text` as a secret.
-    pub(crate) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for the one who logs in.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::dial::Stream;
 
-use super::login::Secret;
+use crate::setting::Secret;
 
 /// How to speak TLS. Servers are always verified.
 #[derive(Clone)]

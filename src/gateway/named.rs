@@ -1,0 +1,139 @@
+//! Services, methods and calls of all listeners of this process, as people name them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use thiserror::Error;
+
+use super::Gateway;
+use super::route::{Route, Routes};
+use crate::idl::value::{self, ValueProblem};
+use crate::key::canonical::{Canonical, Unkeyable};
+use crate::setting::Nearest;
+use crate::wire::{Bounds, Protocol};
+
+/// What the listeners of this process serve.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    gateways: Vec<Arc<Gateway>>,
+}
+
+/// A service and one of its methods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MethodName {
+    /// The service.
+    pub service: String,
+    /// The method, without prefix.
+    pub method: String,
+}
+
+/// One way in which a call may be asked.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// What it is kept under, where it is.
+    pub key: Option<Vec<u8>>,
+}
+
+/// Why there is nothing of that name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Unknown {
+    /// It is no name of a method.
+    #[error("{0:?} names no method: expected Service.method")]
+    Form(String),
+    /// No listener serves it.
+    #[error("unknown service {name}{nearest}")]
+    Service {
+        /// What was looked for.
+        name: String,
+        /// The nearest there is.
+        nearest: Nearest,
+    },
+    /// The service has none of that name, or nothing here knows of it.
+    #[error("unknown method {service}.{method}{nearest}")]
+    Method {
+        /// Its service.
+        service: String,
+        /// What was looked for.
+        method: String,
+        /// The nearest there is.
+        nearest: Nearest,
+    },
+    /// A call needs the IDL.
+    #[error(
+        "{0}.{1} is declared by no listener's idl, so its arguments cannot be told: name the call by its key"
+    )]
+    Undeclared(String, String),
+    /// The arguments are not the method's.
+    #[error("the arguments of {0} do not fit: {1}")]
+    Arguments(String, Box<ValueProblem>),
+    /// The call has no key.
+    #[error("the call has no key: {0}")]
+    Unkeyable(Unkeyable),
+}
+
+impl Directory {
+    /// What these serve.
+    pub(crate) fn new(gateways: Vec<Arc<Gateway>>) -> Self {
+        Self { gateways }
+    }
+
+    /// The rules in force, listener by listener.
+    pub(crate) fn routes(&self) -> Vec<Arc<Routes>> {
+        self.gateways.iter().map(|gateway| gateway.routes.load_full()).collect()
+    }
+
+    /// Whether a call may be for this service.
+    pub(crate) fn service(&self, name: &str) -> Result<(), Unknown> {
+        let routes = self.routes();
+        let known: BTreeSet<&str> = routes.iter().flat_map(|routes| routes.services()).collect();
+        if known.contains(name) {
+            return Ok(());
+        }
+        let nearest = Nearest::of(name, known);
+        Err(Unknown::Service { name: name.to_owned(), nearest })
+    }
+
+    /// The method that this names, as `Service.method`.
+    pub(crate) fn method(&self, name: &str) -> Result<MethodName, Unknown> {
+        let (service, method) = name.rsplit_once('.').ok_or_else(|| Unknown::Form(name.to_owned()))?;
+        self.service(service)?;
+        let routes = self.routes();
+        let named = routes.iter().flat_map(|routes| routes.methods());
+        let methods: BTreeSet<&str> =
+            named.filter(|(of, _, _)| *of == service).map(|(_, method, _)| method).collect();
+        let (service, method) = (service.to_owned(), method.to_owned());
+        if methods.contains(method.as_str()) {
+            return Ok(MethodName { service, method });
+        }
+        let nearest = Nearest(Nearest::of(&method, methods).0.map(|near| format!("{service}.{near}")));
+        Err(Unknown::Method { service, method, nearest })
+    }
+
+    /// All the ways in which a call of `method` with these arguments may be asked.
+    pub(crate) fn call(&self, method: &MethodName, arguments: &Json) -> Result<Vec<Asked>, Unknown> {
+        let MethodName { service, method } = method;
+        let all = self.routes();
+        let declared = all.iter().find_map(|routes| routes.declaration(service, method));
+        let undeclared = || Unknown::Undeclared(service.clone(), method.clone());
+        let (schema, declared) = declared.ok_or_else(undeclared)?;
+        let mut asked = Vec::new();
+        for protocol in [Protocol::Binary, Protocol::Compact] {
+            let misfit = |problem| Unknown::Arguments(format!("{service}.{method}"), Box::new(problem));
+            let arguments = value::arguments(schema, declared, arguments, protocol).map_err(misfit)?;
+            for routes in &all {
+                for (_, route) in routes.spelled(service, method) {
+                    asked.push(Asked { key: key(route, protocol, &arguments)? });
+                }
+            }
+        }
+        Ok(asked)
+    }
+}
+
+/// What a call is kept under, if it is kept.
+fn key(route: &Route, protocol: Protocol, arguments: &[u8]) -> Result<Option<Vec<u8>>, Unknown> {
+    let mut canonical = Canonical::new(Bounds::default().depth);
+    let key = route.keyed().map(|keyed| keyed.key_of(protocol, arguments, &mut canonical));
+    key.transpose().map_err(Unknown::Unkeyable)
+}

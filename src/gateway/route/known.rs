@@ -1,0 +1,72 @@
+//! What the routes of a listener are for, by the names that people write.
+
+use std::sync::Arc;
+
+use super::{Decision, Keyed, Route, Routes};
+use crate::idl::{self, Schema};
+use crate::key::canonical::{Canonical, Unkeyable};
+use crate::rule::method::Ruled;
+use crate::wire::Protocol;
+
+impl Routes {
+    /// What is kept, or would be.
+    pub(crate) fn keyed(&self) -> impl Iterator<Item = &Keyed> {
+        self.names.values().filter_map(|route| route.keyed())
+    }
+
+    /// The services that a call here may be for, some of them more than once.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
+        let named = self.governed.named().map(|(service, _, _)| service);
+        let patterns = self.governed.patterns().map(|(pattern, _)| pattern.service());
+        named.chain(patterns).chain([self.service.as_str()])
+    }
+
+    /// The methods that have a name here: each with its service, and what holds for it.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = (&str, &str, &Arc<Ruled>)> {
+        self.governed.named()
+    }
+
+    /// What the IDL says of a method.
+    pub(crate) fn declaration(&self, service: &str, method: &str) -> Option<(&Schema, &idl::Method)> {
+        let schema = self.governed.schema()?;
+        Some((schema, schema.service(service)?.methods.get(method)?))
+    }
+
+    /// How a method may be named on the wire here, and what each name leads to.
+    pub(crate) fn spelled(&self, service: &str, method: &str) -> Vec<(String, &Arc<Route>)> {
+        let plain = (service == self.service).then(|| method.to_owned());
+        let names = plain.into_iter().chain([format!("{service}:{method}")]);
+        names.filter_map(|name| self.names.get(name.as_bytes()).map(|route| (name, route))).collect()
+    }
+
+    /// The backends of which no endpoint is in rotation.
+    pub(crate) fn down(&self) -> impl Iterator<Item = &str> {
+        let down = self.destinations.iter().filter(|to| to.backend.is_down());
+        down.map(|to| &**to.backend.name())
+    }
+}
+
+impl Route {
+    /// How its calls are kept, or would be.
+    pub(crate) fn keyed(&self) -> Option<&Keyed> {
+        match &self.decision {
+            Decision::Cache(cached) => Some(&cached.keyed),
+            Decision::Observe(keyed) => Some(keyed),
+            Decision::Pass | Decision::Refuse => None,
+        }
+    }
+}
+
+impl Keyed {
+    /// The key of a call with these arguments, whose reply is in the same protocol.
+    pub(crate) fn key_of(
+        &self,
+        protocol: Protocol,
+        arguments: &[u8],
+        canonical: &mut Canonical,
+    ) -> Result<Vec<u8>, Unkeyable> {
+        let mut key = self.prefix(protocol).as_bytes().to_vec();
+        canonical.put(protocol, arguments, &self.caching.ignored, &mut key)?;
+        Ok(key)
+    }
+}

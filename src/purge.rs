@@ -1,0 +1,197 @@
+//! Purges: what somebody outside knows to be wrong is declared so, and every order leaves a line in the log.
+
+pub(crate) mod order;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tracing::{info, warn};
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::gateway::named::{Asked, Directory, Unknown};
+use crate::mark::{Cover, Kind, Mark, Reach};
+
+use order::{Order, What};
+
+/// Who purges, and what they purge in.
+#[derive(Debug)]
+pub(crate) struct Purges {
+    directory: Directory,
+    cache: Arc<Cache>,
+    clock: Clock,
+    counts: Family<Labels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    what: &'static str,
+    kind: &'static str,
+}
+
+/// Who gave an order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Orderer {
+    /// By which door it came.
+    pub by: &'static str,
+    /// From where.
+    pub from: SocketAddr,
+}
+
+/// What came of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Purged {
+    /// What was marked, each by what it is and its name.
+    pub marked: Vec<String>,
+    /// How.
+    pub kind: Kind,
+    /// The place of the mark in the order of those that the gateway knows: of two, the later is greater.
+    pub version: String,
+    /// How far it has got: `gateway` is the process that was asked, `redis` the shared tier too, and `fleet` all gateways of that.
+    pub reached: String,
+    /// What is legal and perhaps not meant.
+    pub warnings: Vec<String>,
+}
+
+/// Why nothing was marked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Refusal {
+    /// It names what there is not.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// No rule keeps it.
+    #[error("no rule caches {0}: nothing is kept of it")]
+    NotKept(String),
+    /// It would take away what answers in the place of backends that are down.
+    #[error(
+        "{0} down: a hard purge of all takes away what answers meanwhile; a soft one does not, and force does it all the same"
+    )]
+    Cover(String),
+}
+
+/// What an order comes to.
+#[derive(Debug, Default)]
+struct Target {
+    covers: Vec<Cover>,
+    marked: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Purges {
+    /// Purges of what `directory` serves from `cache`, counted where `registry` shows it.
+    pub(crate) fn new(
+        directory: Directory,
+        cache: Arc<Cache>,
+        clock: Clock,
+        registry: &mut Registry,
+    ) -> Self {
+        let counts = Family::default();
+        registry.register("larder_purges", "Orders to purge that were carried out", Family::clone(&counts));
+        Self { directory, cache, clock, counts }
+    }
+
+    /// Carries out an order, or says why not. It is done when this ends: what was learnt before answers no more, or in an outage alone.
+    pub(crate) async fn purge(&self, order: &Order, orderer: Orderer) -> Result<Purged, Refusal> {
+        let Orderer { by, from } = orderer;
+        let (what, kind, why) = (order.what.to_string(), order.kind.as_str(), order.why.as_str());
+        let target = self.target(order).inspect_err(|refusal| {
+            warn!(by, %from, %what, kind, why, %refusal, "purge refused");
+        })?;
+        let (reached, version) = self.mark(target.covers, order.kind).await;
+        self.counts.get_or_create(&Labels { what: order.what.as_str(), kind }).inc();
+        info!(by, %from, %what, kind, why, version, reached, "purged");
+        let (marked, warnings) = (target.marked, target.warnings);
+        Ok(Purged { marked, kind: order.kind, version, reached: reached.to_owned(), warnings })
+    }
+
+    /// Marks what these cover, waits for the other gateways to hear of it, and says how far it has got.
+    async fn mark(&self, covers: Vec<Cover>, kind: Kind) -> (&'static str, String) {
+        let mark = Mark { covers: covers.into(), kind, settle: Duration::ZERO };
+        let ticket = self.cache.mark(mark, self.clock.now());
+        let version = self.cache.marks().latest().0.to_string();
+        let reached = match ticket {
+            // There may be others, of which this one cannot know.
+            None => Reach::Gateway,
+            Some(ticket) => self.cache.reaches(Some(ticket), Reach::Fleet).await,
+        };
+        (reached.as_str(), version)
+    }
+
+    fn target(&self, order: &Order) -> Result<Target, Refusal> {
+        let one =
+            |cover| Target { covers: vec![cover], marked: vec![order.what.to_string()], ..Target::default() };
+        Ok(match &order.what {
+            What::All => {
+                if order.kind == Kind::Hard && !order.force {
+                    self.spare_the_cover()?;
+                }
+                one(Cover::all())
+            }
+            What::Service(name) => {
+                self.directory.service(name)?;
+                one(Cover::service(name.as_bytes()))
+            }
+            What::Method(name) => {
+                let name = self.directory.method(name)?;
+                one(Cover::method(name.service.as_bytes(), name.method.as_bytes()))
+            }
+            What::Key(hash) => one(Cover(*hash)),
+            What::Tags(tags) => self.tags(tags),
+            What::Call { method, arguments } => {
+                let asked = self.directory.call(&self.directory.method(method)?, arguments)?;
+                call(method, &asked)?
+            }
+        })
+    }
+
+    /// Refuses while backends are down.
+    fn spare_the_cover(&self) -> Result<(), Refusal> {
+        let routes = self.directory.routes();
+        let down: BTreeSet<&str> = routes.iter().flat_map(|routes| routes.down()).collect();
+        let down: Vec<&str> = down.into_iter().collect();
+        match down.as_slice() {
+            [] => Ok(()),
+            [one] => Err(Refusal::Cover(format!("backend {one} is"))),
+            many => Err(Refusal::Cover(format!("backends {} are", many.join(", ")))),
+        }
+    }
+
+    /// Tags by their names, and what may have them although nobody could tell.
+    fn tags(&self, tags: &[String]) -> Target {
+        let mut target = Target::default();
+        let routes = self.directory.routes();
+        for tag in tags {
+            target.covers.push(Cover::tag(tag.as_bytes()));
+            target.marked.push(format!("tag {tag}"));
+            let taggings =
+                routes.iter().flat_map(|routes| routes.keyed()).map(|keyed| &keyed.caching.tagging);
+            let untold: BTreeSet<Cover> =
+                taggings.flat_map(|tagging| tagging.untold_of(tag.as_bytes())).collect();
+            if untold.is_empty() {
+                target.warnings.push(format!("no rule in force makes a tag that reads {tag:?}"));
+            }
+            target.covers.extend(untold);
+        }
+        target
+    }
+}
+
+/// A call in all the ways in which it may be asked: each is kept under a key of its own.
+fn call(method: &str, asked: &[Asked]) -> Result<Target, Refusal> {
+    let keys: BTreeSet<&[u8]> = asked.iter().filter_map(|asked| asked.key.as_deref()).collect();
+    if keys.is_empty() {
+        return Err(Refusal::NotKept(method.to_owned()));
+    }
+    let covers: Vec<Cover> = keys.into_iter().map(Cover::key).collect();
+    let hashes = covers.iter().map(|Cover(hash)| format!("key {hash:032x}"));
+    let marked = [format!("call {method}")].into_iter().chain(hashes).collect();
+    Ok(Target { covers, marked, warnings: Vec::new() })
+}
