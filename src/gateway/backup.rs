@@ -10,16 +10,18 @@ use super::Gateway;
 use super::asking::{Asking, Backup};
 use super::landed::Landed;
 use super::reply::Reply;
-use super::route::Cached;
+use super::route::{Cached, Keyed};
 use super::seeker::{Failed, Instead, Seeker};
 use crate::backend::{Place, Session};
 use crate::call::{Answer, Call};
+use crate::clock::Millis;
+use crate::entry::Entry;
 use crate::fault::Fault;
 use crate::flight::Waiter;
 use crate::need::{Demand, Need};
 use crate::outcome::Outcome;
-use crate::rule::Freshness;
 use crate::rule::options::BackupWhen;
+use crate::rule::{Freshness, Keeping};
 
 /// What a backend said to a call that no rule caches.
 pub(super) struct Asked {
@@ -34,36 +36,67 @@ impl Gateway {
     /// else the fallback; else the fault does.
     pub(super) async fn instead(self: &Arc<Self>, seeker: &Seeker, failed: Failed) -> Reply {
         let old = self.old(seeker, &failed);
+        let mut theirs = None;
         if let Some((backup, cached)) = seeker.backup().filter(|_| failed.fault.allows_stale())
             && (old.is_none() || backup.when == BackupWhen::BeforeStale)
-            && let Some(reply) = self.seek_at_backup(seeker, backup, cached).await
         {
-            return reply.because(failed.fault).beside(old);
+            let soft = seeker.soft().filter(|_| old.is_some());
+            match self.seek_at_backup(seeker, backup, cached, soft).await {
+                Ok(reply) => return reply.because(failed.fault).beside(old),
+                Err(old) => theirs = old,
+            }
         }
         // What was at hand may have grown too old meanwhile.
-        match self.old(seeker, &failed) {
-            Some(entry) => Reply::kept(entry, Outcome::StaleIfError, self.clock.now()).because(failed.fault),
-            None => Reply::last(failed.fault, seeker.cached.asking.fallback.as_ref(), seeker.call.protocol),
+        let (ours, now) = (self.old(seeker, &failed), self.clock.now());
+        match (ours, theirs) {
+            (Some(ours), theirs) if theirs.as_ref().is_none_or(|theirs| theirs.born <= ours.born) => {
+                Reply::kept(ours, Outcome::StaleIfError, now).because(failed.fault)
+            }
+            (_, Some(theirs)) => {
+                Reply::kept(theirs, Outcome::StaleIfError, now).by_backup().because(failed.fault)
+            }
+            (_, None) => {
+                Reply::last(failed.fault, seeker.cached.asking.fallback.as_ref(), seeker.call.protocol)
+            }
         }
     }
 
-    /// What the backup answers, or has answered, in what is left of the call's time: it is asked as if the call had come for it.
+    /// What the backup answers, or has answered, in what is left of the call's time, and until `soft`: it is asked as if the call had come
+    /// for it.
+    ///
+    /// # Errors
+    /// If it fails, or is not done by then, with the old entry that it leaves.
     async fn seek_at_backup(
         self: &Arc<Self>,
         seeker: &Seeker,
         backup: &Backup,
         cached: &Arc<Cached>,
-    ) -> Option<Reply> {
+        soft: Option<Instant>,
+    ) -> Result<Reply, Option<Arc<Entry>>> {
         self.find_out(seeker);
-        let until = backup.asking.timeout.map(|whole| seeker.since + whole);
+        let whole = backup.asking.timeout.map(|whole| seeker.since + whole);
+        let until = [whole, soft].into_iter().flatten().min();
         let key = cached.keyed.key_like(&seeker.cached.keyed, &seeker.key, seeker.call.protocol);
         let near = self.cache.near(cached.keyed.caching.tiers, &key);
         let old = near.filter(|entry| self.freshness(cached, entry, &key) != Freshness::Expired);
-        let there = Seeker::new(seeker.call.clone(), cached, &key, old);
+        let mut there = Seeker::new(seeker.call.clone(), cached, &key, old);
+        there.since = seeker.since;
         let sought = pin!(self.fly(&there));
-        match within(until, sought).await? {
-            Ok(reply) | Err(Instead::Reply(reply)) => Some(reply.by_backup()),
-            Err(Instead::Failed(_)) => None,
+        match within(until, sought).await {
+            Some(Ok(reply) | Err(Instead::Reply(reply))) => Ok(reply.by_backup()),
+            Some(Err(Instead::Failed(failed))) => Err(self.old(&there, &failed)),
+            None => Err(self.youngest(&there, None, self.clock.now())),
+        }
+    }
+
+    /// Removes what the backup has said until the usual backend was asked, which has answered: what is older must not come after that.
+    /// Where the answer is kept, this is for what is here of the backup's: a tombstone for each answer would cost too much.
+    pub(super) fn supersede(&self, cached: &Cached, call: &Call, key: &[u8], born: Millis, keeping: Keeping) {
+        let Some(backup) = &cached.backup else { return };
+        let Keyed { caching, .. } = &backup.keyed;
+        let key = backup.keyed.key_like(&cached.keyed, key, call.protocol);
+        if keeping == Keeping::Remove || self.cache.near(caching.tiers, &key).is_some() {
+            self.cache.remove(caching.tiers, &key, born, backup.asking.timeout);
         }
     }
 

@@ -170,31 +170,21 @@ impl Gateway {
             // A write may have taken effect after it was asked.
             Some(Keeping::Keep) if !self.is_settled(keyed, &entry, key) => Unkept::Unsettled,
             Some(Keeping::Keep) => {
+                self.supersede(cached, call, key, born, Keeping::Keep);
                 // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
                 let entry = Arc::new(entry.detached());
                 self.cache.put(caching.tiers, key, &entry, caching.longest(), lease);
                 return (entry, Ok(()));
             }
             Some(Keeping::Remove) => {
-                self.remove(call, born, cached, key);
+                self.supersede(cached, call, key, born, Keeping::Remove);
+                self.cache.remove(caching.tiers, key, born, asking.timeout);
                 if caching.lists(entry.ending) { Unkept::TooLarge } else { Unkept::Exception }
             }
             Some(Keeping::Leave) => Unkept::TooLarge,
             None => Unkept::Empty,
         };
         (Arc::new(entry), Err(unkept))
-    }
-
-    /// Forgets what an answer has proved wrong.
-    fn remove(&self, call: &Call, born: Millis, cached: &Cached, key: &[u8]) {
-        let Cached { keyed, asking, backup } = cached;
-        let tiers = keyed.caching.tiers;
-        self.cache.remove(tiers, key, born, asking.timeout);
-        // Nor may the backup's word from before that stand in for what is not kept any more.
-        if let Some(backup) = backup {
-            let key = backup.keyed.key_like(keyed, key, call.protocol);
-            self.cache.remove(tiers, &key, born, asking.timeout);
-        }
     }
 
     pub(super) fn freshness(&self, cached: &Cached, entry: &Entry, key: &[u8]) -> Freshness {

@@ -75,7 +75,7 @@ impl Seeker {
     }
 
     /// From when on an old entry answers.
-    fn soft(&self) -> Option<Instant> {
+    pub(super) fn soft(&self) -> Option<Instant> {
         self.cached.keyed.caching.soft_timeout.map(|soft| self.since + soft)
     }
 
@@ -230,7 +230,12 @@ impl Gateway {
     }
 
     /// The youngest of the old entries at hand that may answer at `now`.
-    fn youngest(&self, seeker: &Seeker, found: Option<Arc<Entry>>, now: Millis) -> Option<Arc<Entry>> {
+    pub(super) fn youngest(
+        &self,
+        seeker: &Seeker,
+        found: Option<Arc<Entry>>,
+        now: Millis,
+    ) -> Option<Arc<Entry>> {
         let Seeker { cached, key, spare, .. } = seeker;
         let servable = |entry: &Arc<Entry>| {
             cached.keyed.judge(entry, key, now, self.cache.marks()) != Freshness::Expired

@@ -96,6 +96,11 @@ pub(crate) fn draw(random: &mut StdRng, count: usize, length: Ms, temper: Temper
         .collect()
 }
 
+/// One that always answers.
+pub(crate) fn well(random: &mut StdRng) -> Endpoint {
+    Endpoint { moods: Vec::new(), habits: habits(random, Odds::default(), true) }
+}
+
 fn moods(random: &mut StdRng, outages: bool, slow: bool, length: Ms) -> Vec<(Ms, Mood)> {
     let mut moods = Vec::new();
     let mut at = random.random_range(0..8_000);

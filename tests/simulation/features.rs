@@ -53,6 +53,8 @@ pub(crate) enum Feature {
     SoftTimeouts,
     /// Rules that change under way.
     Reloads,
+    /// A second backend that answers where the first fails.
+    Backups,
     /// Endpoints that are not listed for a time.
     Moves,
     /// Rules that are observed or switched off.

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use crate::features::Feature;
-use crate::rules::{Mode, Ms, Rule, Tiers};
+use crate::rules::{Backup, Mode, Ms, Rule, Tiers};
 use crate::service::Method;
 use crate::world::{has, stream};
 
@@ -26,6 +26,8 @@ pub(crate) struct Terms {
     /// Answers grow old at once, and one often takes back what another said.
     pub(crate) disputed: bool,
     pub(crate) endpoints: usize,
+    /// Whether there is a second backend.
+    pub(crate) backup: bool,
 }
 
 /// All that come one after another.
@@ -33,6 +35,9 @@ pub(crate) fn draw(seed: u64, length: Ms, terms: &Terms) -> Vec<Generation> {
     let mut generations = generations(&mut stream(seed, "rules", 0), length, terms);
     soften(&mut stream(seed, "soft", 0), &mut generations);
     lengthen(&mut stream(seed, "exceptions", 0), &mut generations);
+    if terms.backup {
+        back_up(&mut stream(seed, "backups", 0), &mut generations);
+    }
     move_endpoints(&mut stream(seed, "moves", 0), &mut generations, terms.endpoints);
     generations
 }
@@ -131,6 +136,17 @@ fn lengthen(random: &mut StdRng, generations: &mut [Generation]) {
         let error = *[0, 2_000, 20_000].choose(random).unwrap();
         let rules = generations.iter_mut().flat_map(|generation| &mut generation.rules);
         rules.filter(|rule| rule.method == method).for_each(|rule| rule.exception_error = error);
+    }
+}
+
+/// Gives some rules a backup; a rule that stays as it is keeps it.
+fn back_up(random: &mut StdRng, generations: &mut [Generation]) {
+    for method in [Method::Get, Method::Find, Method::Again] {
+        let either = [Backup::BeforeStale, Backup::AfterStale];
+        let backup = random.random_bool(0.8).then(|| *either.choose(random).unwrap());
+        let backup = backup.map(|backup| if method == Method::Again { Backup::AfterStale } else { backup });
+        let rules = generations.iter_mut().flat_map(|generation| &mut generation.rules);
+        rules.filter(|rule| rule.method == method).for_each(|rule| rule.backup = backup);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The judge: an independent model of the promise. It sees the history alone, and knows nothing of how the gateway decides.
 
 mod ages;
+mod backups;
 mod congestion;
 mod effects;
 mod leftovers;
@@ -52,6 +53,10 @@ pub(crate) enum Sentence {
     NoFailureKept,
     /// A key that was answered is answered in an outage within its window.
     OutageAnswered,
+    /// A call that has a backup gets no fault while that is well.
+    BackupAnswers,
+    /// A backup is asked in need alone: not while all is well, not before what the rule has first, and for nothing that may not run twice.
+    BackupWaits,
     /// A call not known to be idempotent has its effect at most once.
     OnceAtMost,
     /// Backends are asked for a call again only where the budget of retries has one left.
@@ -88,6 +93,7 @@ pub(crate) fn judge(world: &World, events: &[Event]) -> Vec<Complaint> {
     effects::judge(&record, &mut say);
     retries::judge(&record, &mut say);
     outage::judge(&record, &mut say);
+    backups::judge(&record, &mut say);
     waits::judge(&record, &mut say);
     leftovers::judge(&record, &mut say);
     members::judge(&record, &mut say);

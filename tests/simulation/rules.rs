@@ -27,6 +27,7 @@ pub(crate) struct Rule {
     pub(crate) exception_error: Ms,
     pub(crate) failure_exceptions: Vec<i16>,
     pub(crate) revision: u32,
+    pub(crate) backup: Option<Backup>,
     pub(crate) tiers: Tiers,
     pub(crate) reply_max: usize,
 }
@@ -36,6 +37,13 @@ pub(crate) enum Mode {
     On,
     Observe,
     Off,
+}
+
+/// When the other backend is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backup {
+    BeforeStale,
+    AfterStale,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +73,7 @@ impl Rule {
             exception_error: 0,
             failure_exceptions: Vec::new(),
             revision: 0,
+            backup: None,
             tiers: Tiers::Local,
             reply_max: 1 << 20,
         }
@@ -78,6 +87,11 @@ impl Rule {
     /// Whether a call that may have run may run again.
     pub(crate) fn repeats(&self) -> bool {
         self.mode == Mode::On && (self.idempotent || self.ttl.is_some())
+    }
+
+    /// When the other backend is asked, while the rule is in force.
+    pub(crate) fn backed_up(&self) -> Option<Backup> {
+        self.backup.filter(|_| self.mode == Mode::On)
     }
 
     /// How long a call may take, where the backend has no timeout of its own.
@@ -154,6 +168,13 @@ impl Rule {
         }
         if !self.failure_exceptions.is_empty() {
             put("failure_exceptions", ids(&self.failure_exceptions));
+        }
+        if let Some(backup) = self.backup {
+            put("backup", "\"spare\"".to_owned());
+            match backup {
+                Backup::BeforeStale => put("backup_when", "\"before_stale\"".to_owned()),
+                Backup::AfterStale => {}
+            }
         }
         if let Some(timeout) = self.timeout {
             put("timeout", ms(timeout));

@@ -2,6 +2,8 @@
 //!
 //! Each part draws from a stream of its own, so that a world without one of its clients is the same for all others.
 
+use std::ops::Range;
+
 use larder::seed::Seed;
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -27,7 +29,9 @@ pub(crate) struct World {
     pub(crate) limits: Limits,
     pub(crate) generations: Vec<Generation>,
     pub(crate) clients: Vec<Client>,
+    /// Those of the backend, and last that of its backup, if there is one.
     pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) has_backup: bool,
     pub(crate) incidents: Vec<Incident>,
     pub(crate) weather: Weather,
     pub(crate) gateways: usize,
@@ -129,7 +133,9 @@ impl World {
         let weather = weather(&mut stream(seed, "weather", 0));
         let calm = has(&mut random, Feature::Twins, 20);
         let disputed = has(&mut random, Feature::Disputes, 12);
-        let terms = Terms { idl, shared, disputed, endpoints: endpoint_count };
+        let mut others = stream(seed, "backup", 0);
+        let backup = has(&mut others, Feature::Backups, 35);
+        let terms = Terms { idl, shared, disputed, endpoints: endpoint_count, backup };
         let keys = if disputed { 2 } else { 5 };
         let temper = match (calm, disputed) {
             (true, _) => Temper::Calm,
@@ -137,11 +143,17 @@ impl World {
             (false, false) => Temper::Any,
         };
         let generations = generations::draw(seed, length, &terms);
+        let mut endpoints =
+            endpoints::draw(&mut stream(seed, "endpoints", 0), endpoint_count, length, temper);
+        if backup {
+            endpoints.push(endpoints::well(&mut others));
+        }
         Self {
             calm,
             generations,
             clients: (0..count).map(|n| clients::draw(seed, n, length, wire, gateways, keys)).collect(),
-            endpoints: endpoints::draw(&mut stream(seed, "endpoints", 0), endpoint_count, length, temper),
+            endpoints,
+            has_backup: backup,
             incidents: if calm { Vec::new() } else { incidents(&mut stream(seed, "network", 0), length) },
             tier: shared.then(|| tier(&mut stream(seed, "tier", 0), length, gateways)),
             seed,
@@ -163,7 +175,17 @@ impl World {
 
     /// The endpoint that is not listed in a generation. Where only one is left of a world, it is listed.
     pub(crate) fn absent(&self, generation: &Generation) -> Option<usize> {
-        generation.absent.filter(|_| self.endpoints.len() > 1)
+        generation.absent.filter(|_| self.usual().len() > 1)
+    }
+
+    /// The endpoint of the backup.
+    pub(crate) fn backup(&self) -> Option<usize> {
+        self.has_backup.then(|| self.endpoints.len() - 1)
+    }
+
+    /// The endpoints of the backend that calls go to.
+    fn usual(&self) -> Range<usize> {
+        0..self.backup().unwrap_or(self.endpoints.len())
     }
 
     /// Whether an endpoint is not listed for a time.
@@ -173,7 +195,7 @@ impl World {
 
     /// The configuration of a gateway in this generation.
     pub(crate) fn configuration(&self, gateway: usize, generation: &Generation) -> String {
-        let Limits { max_connections, max_waiting, calls_per_connection, message_time, .. } = self.limits;
+        let Limits { calls_per_connection, message_time, .. } = self.limits;
         let mut listener = String::new();
         if self.idl {
             listener += "idl = \"sim.thrift\"\n";
@@ -181,22 +203,33 @@ impl World {
         if let Some(timeout) = self.limits.client_timeout {
             listener += &format!("client_timeout = \"{timeout}ms\"\n");
         }
-        let timeout = self.limits.backend_timeout.map(|timeout| format!("timeout = \"{timeout}ms\"\n"));
-        let endpoints: Vec<String> = (0..self.endpoints.len())
-            .filter(|n| self.absent(generation) != Some(*n))
-            .map(|n| format!("\"10.3.0.{}:9191\"", n + 1))
-            .collect();
+        let address = |n| format!("\"10.3.0.{}:9191\"", n + 1);
+        let listed = self.usual().filter(|n| self.absent(generation) != Some(*n));
+        let usual = self.backend("sim", &listed.map(address).collect::<Vec<_>>().join(", "));
+        let spare = self.backup().map(|n| self.backend("spare", &address(n))).unwrap_or_default();
         format!(
             "[admin]\nbind = \"10.2.0.{host}:9099\"\n\
              [limits]\nframe = {MESSAGE}\nmessage = {MESSAGE}\nbuffered = {BUFFERED}\ncalls_per_connection = {calls_per_connection}\nmessage_time = \"{message_time}ms\"\n\
              [listeners.sim]\nbind = \"10.2.0.{host}:9090\"\nservice = \"Sim\"\nbackend = \"sim\"\n{listener}\
-             [backends.sim]\nendpoints = [{endpoints}]\nprotocol = \"{protocol}\"\ntransport = \"{transport}\"\n\
-             max_connections = {max_connections}\nmax_waiting = {max_waiting}\n\
-             ejection_failures = {failures}\nretries = {retries}\n\
-             retry_percent = {percent}\nretry_burst = {burst}\n{timeout}\
+             {usual}{spare}\
              [cache.local]\ncapacity = {capacity}\n{shared}{rules}",
             host = gateway + 1,
-            endpoints = endpoints.join(", "),
+            capacity = self.limits.local_capacity,
+            shared =
+                if self.tier.is_some() { "[cache.shared]\nurl = \"redis://10.4.0.1:6379\"\n" } else { "" },
+            rules = crate::rules::toml(&generation.rules, self.idl),
+        )
+    }
+
+    /// A backend as the configuration says it.
+    fn backend(&self, name: &str, endpoints: &str) -> String {
+        let Limits { max_connections, max_waiting, backend_timeout, .. } = self.limits;
+        let timeout = backend_timeout.map(|timeout| format!("timeout = \"{timeout}ms\"\n"));
+        format!(
+            "[backends.{name}]\nendpoints = [{endpoints}]\nprotocol = \"{protocol}\"\ntransport = \"{transport}\"\n\
+             max_connections = {max_connections}\nmax_waiting = {max_waiting}\n\
+             ejection_failures = {failures}\nretries = {retries}\n\
+             retry_percent = {percent}\nretry_burst = {burst}\n{timeout}",
             protocol = self.wire.protocol_name(),
             transport = self.wire.transport_name(),
             failures = self.limits.ejection_failures,
@@ -204,10 +237,6 @@ impl World {
             percent = self.limits.retry_percent,
             burst = self.limits.retry_burst,
             timeout = timeout.unwrap_or_default(),
-            capacity = self.limits.local_capacity,
-            shared =
-                if self.tier.is_some() { "[cache.shared]\nurl = \"redis://10.4.0.1:6379\"\n" } else { "" },
-            rules = crate::rules::toml(&generation.rules, self.idl),
         )
     }
 }

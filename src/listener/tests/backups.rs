@@ -205,3 +205,48 @@ async fn who_waits_when_the_usual_backend_goes_out_is_answered_by_the_backup_the
         assert_eq!((names(&other).as_str(), outcomes(&world, "backup")), ("get", 1.0));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_both_fail_what_the_backup_said_once_answers() {
+    for when in ["after_stale", "before_stale"] {
+        let (world, other) = world(&format!("{KEPT}backup_when = '{when}'\n")).await;
+        is_down(&world).await;
+        let mut client = world.client().await;
+        assert_eq!(asks(&mut client, "get", 1).await, (Kind::Reply, 1));
+        pass(1_500).await;
+        drop(world.network.listen(OTHER.parse().unwrap(), 1));
+        world.network.links().iter().for_each(|link| {
+            if link.route.to == OTHER.parse().unwrap() {
+                link.cut();
+            }
+        });
+        assert_eq!(asks(&mut client, "get", 1).await, (Kind::Reply, 1));
+        assert_eq!((outcomes(&world, "stale_if_error"), names(&other).as_str()), (1.0, "get"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_usual_backend_said_last_is_followed_by_nothing_older_of_the_backups() {
+    let rules = "[rules.'S.get']\nttl = '9s'\nttl_jitter = 0.5\nbackup = 'two'\n";
+    let (world, _other) = world(rules).await;
+    is_down(&world).await;
+    let mut client = world.client().await;
+    for key in 1..=20 {
+        assert_eq!(asks(&mut client, "get", key).await, (Kind::Reply, key), "the backup counts its answers");
+    }
+    let _usual = world.serves(USUAL);
+    eventually(|| world.metric("larder_backend_down{backend=\"it\"}") == 0.0).await;
+    for _ in 0..20 {
+        asks(&mut client, "tell", 0).await;
+    }
+    for key in 1..=20 {
+        assert!(asks(&mut client, "get", key).await.1 > 20);
+    }
+    pass(6_000).await;
+    is_down(&world).await;
+    for key in 1..=20 {
+        let (kind, number) = asks(&mut client, "get", key).await;
+        assert!(kind == Kind::Reply && number > 20, "{key} is answered with what the backup said before");
+    }
+    assert!(outcomes(&world, "backup") > 20.0 && outcomes(&world, "hit_local") > 0.0);
+}

@@ -110,7 +110,10 @@ fn returned(record: &Record<'_>, got: &Got<'_>, before: &[Got<'_>]) -> Option<St
         return None;
     }
     let younger = |one: &&Got<'_>| {
-        one.call.asked.asks_as(&got.call.asked)
+        // What the backup has said replaces nothing that its backend has.
+        let may_replace = !record.is_backup(one.attempt) || record.is_backup(got.attempt);
+        may_replace
+            && one.call.asked.asks_as(&got.call.asked)
             && one.attempt.kind == Kind::Call
             && got.attempt.sent < led_at(record, one.attempt).unwrap_or(0)
     };

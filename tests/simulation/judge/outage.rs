@@ -31,7 +31,7 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
 }
 
 /// Whether what a call got is a fault in whose place an old entry answers.
-fn allows_stale(record: &Record<'_>, call: &Call, reply: &Reply, arrived: Moment) -> bool {
+pub(super) fn allows_stale(record: &Record<'_>, call: &Call, reply: &Reply, arrived: Moment) -> bool {
     if call.kind == Kind::Reply {
         return false;
     }
@@ -76,7 +76,10 @@ pub(super) fn known<'a>(record: &'a Record<'_>, call: &Call, when: Known) -> Opt
     let read = |attempt: &Attempt| attempt.answer.as_ref().and_then(|answer| answer.read);
     let attempts: Vec<&Attempt> = alike.collect();
     // What was sent as a oneway call passes, whatever its method's rule says.
-    let kept = |attempt: &&Attempt| attempt.gateway == gateway && attempt.kind == Kind::Call;
+    // What the backup has said is kept apart.
+    let kept = |attempt: &&Attempt| {
+        attempt.gateway == gateway && attempt.kind == Kind::Call && !record.is_backup(attempt)
+    };
     attempts.iter().copied().filter(kept).find(|attempt| {
         let Some(answer) = attempt.answer.as_ref().filter(|answer| answer.honest) else { return false };
         let Some(here) = answer.read.filter(|read| *read < arrived) else { return false };

@@ -229,6 +229,11 @@ impl<'a> Record<'a> {
         in_force.map(|((_, rules), _)| rules.iter().find(|rule| rule.method == method)).collect()
     }
 
+    /// Whether an attempt was made at the backup.
+    pub(crate) fn is_backup(&self, attempt: &Attempt) -> bool {
+        self.world.backup() == Some(attempt.endpoint)
+    }
+
     pub(crate) fn manner(&self, line: &Line) -> Manner {
         self.world.clients.iter().find(|client| client.number == line.client).unwrap().manner
     }

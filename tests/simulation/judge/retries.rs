@@ -56,11 +56,20 @@ fn changes<'a>(record: &'a Record<'_>) -> BTreeMap<usize, Vec<(Moment, Change<'a
         let arrived = line.calls.iter().filter_map(|call| call.arrived);
         all.entry(line.gateway).or_default().extend(arrived.map(|at| (at, Change::Call)));
     }
-    let mut attempts: Vec<&Attempt> = record.attempts.values().collect();
+    // The backup has a budget of its own; and beside what it answers, or has answered, one call may find out whether its backend is back.
+    let mut attempts: Vec<&Attempt> =
+        record.attempts.values().filter(|attempt| !record.is_backup(attempt)).collect();
+    let backed_up = |attempt: &&Attempt| {
+        let rules = record.rules(attempt.asked.method, 0, attempt.sent);
+        record.world.has_backup && rules.into_iter().flatten().any(|rule| rule.backed_up().is_some())
+    };
+    let backed_up = attempts.iter().copied().filter(backed_up);
+    let mut spare: BTreeSet<_> = backed_up.map(|one| (one.gateway, one.asked.call)).collect();
     attempts.sort_by_key(|attempt| attempt.sent);
     let mut asked = BTreeSet::new();
     for attempt in attempts {
-        if !asked.insert((attempt.gateway, attempt.asked.call)) {
+        let call = (attempt.gateway, attempt.asked.call);
+        if !asked.insert(call) && !spare.remove(&call) {
             all.entry(attempt.gateway).or_default().push((attempt.sent, Change::Again(attempt)));
         }
     }
