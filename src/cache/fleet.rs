@@ -114,6 +114,7 @@ impl Fleet {
     fn reach(&self, ticket: Ticket) -> Reach {
         let state = self.state();
         match state.outbox.place(ticket) {
+            None if state.outbox.is_said(ticket) => Reach::Shared,
             None => Reach::Gateway,
             Some(version) if version <= state.fleet && state.evicts != Evicts::Anything => Reach::Fleet,
             Some(_) => Reach::Shared,
@@ -168,7 +169,7 @@ impl Fleet {
     async fn exchange(&self, marks: &Marks) -> Result<Listened, Unheard> {
         let feed = self.store.feed();
         // What is not told waits: perhaps there is no epoch yet, and listening opens one.
-        let _ = self.tell(feed, marks).await;
+        let _ = self.tell(feed).await;
         let sent = Instant::now();
         let hello = self.hello(marks);
         let heard = feed.listen(&hello).await?;
@@ -191,18 +192,17 @@ impl Fleet {
     }
 
     /// Tells the marks that nobody was told.
-    async fn tell(&self, feed: &dyn Feed, marks: &Marks) -> Result<(), Unheard> {
+    async fn tell(&self, feed: &dyn Feed) -> Result<(), Unheard> {
         loop {
             let said = self.state().outbox.next(self.gateway);
             if said.is_empty() {
                 return Ok(());
             }
-            let last = feed.announce(&said, self.keep.longest()).await?;
+            feed.announce(&said, self.keep.longest()).await?;
             let mut state = self.state();
-            for (before, said) in said.iter().rev().enumerate() {
-                let place = Version::new(last.epoch(), last.sequence().saturating_sub(before as u64));
-                state.told(marks, said, place);
-            }
+            said.iter().for_each(|said| state.outbox.said(said.origin.number));
+            drop(state);
+            self.moved.notify_waiters();
         }
     }
 
@@ -223,6 +223,9 @@ impl Fleet {
             }
             marks.advance(*version);
             state.there = said.origin;
+        }
+        if heard.marks.last().is_none_or(|(last, _)| *last >= heard.last) {
+            state.outbox.heard_all();
         }
         drop(state);
         self.moved.notify_waiters();

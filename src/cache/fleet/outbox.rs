@@ -1,6 +1,6 @@
 //! The marks of this gateway that the others have not been told, and the places of those that they have.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::cache::shared::feed::{Announcement, Origin};
 use crate::mark::{Cover, Kind, Mark, Version};
@@ -15,6 +15,9 @@ pub(super) struct Outbox {
     /// How many marks were made.
     number: u64,
     untold: BTreeMap<u64, Mark>,
+    /// Those of them that lie in the shared tier, as it says. A failover may lose one before this gateway has heard it there, and then no
+    /// gap in the log tells so.
+    said: BTreeSet<u64>,
     /// The last that were told, in order.
     told: VecDeque<(u64, Version)>,
 }
@@ -37,6 +40,7 @@ impl Outbox {
         let settle = self.untold.values().map(|mark| mark.settle).max().unwrap_or_default();
         let mark = Mark { covers: [Cover::all()].into(), kind: Kind::Hard, settle };
         self.untold.clear();
+        self.said.clear();
         self.put(mark.clone());
         mark
     }
@@ -49,7 +53,7 @@ impl Outbox {
 
     /// The next to be told, the earliest first.
     pub(super) fn next(&self, gateway: u64) -> Vec<Announcement> {
-        let next = self.untold.iter().take(TOLD_AT_ONCE);
+        let next = self.untold.iter().filter(|(number, _)| !self.said.contains(number)).take(TOLD_AT_ONCE);
         let said = next.map(|(number, mark)| Announcement {
             origin: Origin { gateway, number: *number },
             mark: mark.clone(),
@@ -57,8 +61,26 @@ impl Outbox {
         said.collect()
     }
 
-    /// A mark has this place. Returns whether that is news.
+    /// The shared tier has taken a mark.
+    pub(super) fn said(&mut self, number: u64) {
+        if self.untold.contains_key(&number) {
+            self.said.insert(number);
+        }
+    }
+
+    /// All that the log holds was heard: what was said and not heard was lost, and is said again.
+    pub(super) fn heard_all(&mut self) {
+        self.said.clear();
+    }
+
+    /// Whether the shared tier has taken a mark that was not heard there yet.
+    pub(super) fn is_said(&self, Ticket(number): Ticket) -> bool {
+        self.said.contains(&number)
+    }
+
+    /// A mark was heard at this place. Returns whether that is news.
     pub(super) fn told(&mut self, number: u64, place: Version) -> bool {
+        self.said.remove(&number);
         let is_news = self.untold.remove(&number).is_some();
         if is_news {
             self.told.push_back((number, place));
@@ -75,7 +97,8 @@ impl Outbox {
             return None;
         }
         // One that was told long ago lies before those that are remembered.
-        let later = self.told.iter().find(|(told, _)| *told >= number);
+        let exact = self.told.iter().find(|(told, _)| *told == number);
+        let later = exact.or_else(|| self.told.iter().find(|(told, _)| *told > number));
         later.map(|(_, place)| *place)
     }
 

@@ -294,3 +294,38 @@ async fn what_an_earlier_process_left_is_held_against_what_was_marked_meanwhile(
         world.store.set(Tier::Up(Duration::ZERO));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_was_lost_before_it_was_heard_is_not_known_to_the_fleet_and_is_told_again() {
+    let world = World::new();
+    let caches = [1, 2].map(|number| {
+        let local = Local::new(1 << 20, Seed::new(number));
+        let cache = Cache::new(local, Some(Arc::new(world.store.clone())), LONG);
+        cache.in_fleet(world.clock.clone(), number, Duration::from_secs(1))
+    });
+    let [one, other] = caches.each_ref();
+    let (ones, others) = (one.fleet.as_ref().unwrap(), other.fleet.as_ref().unwrap());
+    let mark =
+        |cover: &[u8]| Mark { covers: [Cover::tag(cover)].into(), kind: Kind::Hard, settle: Duration::ZERO };
+    for (fleet, cache) in [(ones, one), (others, other), (ones, one), (others, other)] {
+        fleet.exchange(cache.marks()).await.unwrap();
+    }
+    let ticket = one.mark(mark(b"lost"), world.clock.now()).unwrap();
+    ones.tell(world.store.feed()).await.unwrap();
+    world.store.lose_marks(1);
+    other.mark(mark(b"in its place"), world.clock.now());
+    others.exchange(other.marks()).await.unwrap();
+    others.exchange(other.marks()).await.unwrap();
+    advance(Duration::from_secs(2)).await;
+    others.exchange(other.marks()).await.unwrap();
+    ones.exchange(one.marks()).await.unwrap();
+    others.exchange(other.marks()).await.unwrap();
+    ones.exchange(one.marks()).await.unwrap();
+    assert_ne!(ones.reach(ticket), Reach::Fleet, "the other has not heard it");
+    // It hears it, and says so the next time.
+    others.exchange(other.marks()).await.unwrap();
+    others.exchange(other.marks()).await.unwrap();
+    ones.exchange(one.marks()).await.unwrap();
+    assert_eq!(ones.reach(ticket), Reach::Fleet);
+    assert_eq!((other.marks().count(), one.untold()), (2, 0));
+}
