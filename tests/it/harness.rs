@@ -25,7 +25,7 @@ pub(crate) use python::{
     python_backend, single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
-pub(crate) use thrift::{Kind, Message, Protocol, Transport, Value, Wire, frame, string};
+pub(crate) use thrift::{Fields, Kind, Message, Protocol, Transport, Value, Wire, frame, string};
 pub(crate) use users::{
     get_user, get_user_traced, list_users, not_found, rename_user, touch, unavailable, user,
 };

@@ -45,6 +45,8 @@ mod removal;
 mod invalidating;
 // The same in all gateways of a shared tier.
 mod fleet;
+// Whatever breaks, as everybody saw it.
+mod histories;
 // What becomes of calls that make the gateway itself panic.
 mod panics;
 // What no client may do, and what it gets for trying.

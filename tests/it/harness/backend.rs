@@ -1,6 +1,7 @@
 //! A backend that does what a script says, good or bad, and counts what it sees.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -34,6 +35,8 @@ pub(crate) enum Act {
     User,
     /// Replies with this struct.
     Reply(Fields),
+    /// Replies with what this makes of the call.
+    By(Maker),
     /// Replies with a `TApplicationException`.
     Exception(i32, &'static str),
     /// Answers after this time as the other act says.
@@ -56,6 +59,23 @@ pub(crate) enum Act {
     OtherName,
     /// Replies with a message of type CALL.
     OtherKind,
+}
+
+impl Act {
+    /// Replies with what `make` makes of the call, in its own time.
+    pub(crate) fn by(make: impl Fn(&Message) -> Fields + Send + Sync + 'static) -> Self {
+        Self::By(Maker(Arc::new(make)))
+    }
+}
+
+/// What makes a reply of a call.
+#[derive(Clone)]
+pub(crate) struct Maker(Arc<dyn Fn(&Message) -> Fields + Send + Sync>);
+
+impl fmt::Debug for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Maker")
+    }
 }
 
 #[derive(Debug)]
@@ -246,6 +266,7 @@ impl Shared {
         let message = match act {
             Act::User => user(),
             Act::Reply(fields) => reply(fields),
+            Act::By(Maker(make)) => reply(make(call)),
             Act::Exception(code, text) => Message::exception(method, call.seqid, code, text),
             Act::OtherSeqid => Message { seqid: call.seqid.wrapping_add(77), ..user() },
             Act::OtherName => Message { name: "getOther".to_owned(), ..user() },

@@ -17,9 +17,13 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr, wire: Wire) -> Self {
-        let stream = TcpStream::connect(address)
-            .unwrap_or_else(|error| panic!("{address} cannot be reached: {error}"));
-        Self::over(stream, wire)
+        Self::try_connect(address, wire)
+            .unwrap_or_else(|error| panic!("{address} cannot be reached: {error}"))
+    }
+
+    /// A connection, if there is somebody who accepts it.
+    pub(crate) fn try_connect(address: SocketAddr, wire: Wire) -> io::Result<Self> {
+        Ok(Self::over(TcpStream::connect(address)?, wire))
     }
 
     /// A connection from this address.
@@ -48,6 +52,16 @@ impl Client {
             "the reply is to another call"
         );
         reply
+    }
+
+    /// Makes a call and reads its reply, if the connection lasts for as long.
+    pub(crate) fn try_call(&mut self, call: Message) -> Option<Message> {
+        let seqid = self.next_seqid;
+        self.next_seqid += 1;
+        self.try_send_as(seqid, call).ok()?;
+        let reply = self.try_receive().ok()??;
+        assert_eq!(reply.seqid, seqid, "the reply is to another call");
+        Some(reply)
     }
 
     /// Sends a call under a seqid of its own, and gives that.
