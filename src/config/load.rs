@@ -97,10 +97,13 @@ fn shared(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<Sh
 
 fn digests(found: &Found) -> Vec<(&'static str, u128)> {
     let password = found.password.as_ref().map(Secret::reveal);
+    let theirs = found.sentinel_password.as_ref().map(Secret::reveal);
     let identity = found.papers.identity.as_ref();
     let all = [
         ("password_file", password),
         ("password_env", password),
+        ("sentinel_password_file", theirs),
+        ("sentinel_password_env", theirs),
         ("tls_ca", found.papers.ca.as_deref()),
         ("tls_cert", identity.map(|(certificate, _)| certificate.as_str())),
         ("tls_key", identity.map(|(_, key)| key.reveal())),

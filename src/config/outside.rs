@@ -28,7 +28,9 @@ impl Outside<'_> {
         let key = text("tls_key", &shared.tls_key)?.map(Secret::new);
         let (ca, name) = (text("tls_ca", &shared.tls_ca)?, shared.tls_name.clone());
         let papers = Papers { ca, identity: certificate.zip(key), name };
-        Ok(Found { password: self.secret(shared.password(), file)?, papers })
+        let password = self.secret(shared.password(), file)?;
+        let sentinel_password = self.secret(shared.sentinel_password(), file)?;
+        Ok(Found { password, sentinel_password, papers })
     }
 
     /// The secret that is where a section of `file` says.

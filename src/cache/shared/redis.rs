@@ -20,6 +20,7 @@
 //! Reads are bounded by `GETRANGE`, so that a huge foreign value is not fetched.
 
 mod breaker;
+mod cluster;
 mod door;
 mod failure;
 mod feed;
@@ -29,7 +30,9 @@ mod node;
 mod place;
 mod room;
 mod script;
+mod sentinel;
 mod settings;
+mod slots;
 mod supervisor;
 mod tls;
 mod topology;
@@ -63,12 +66,12 @@ use node::Ask;
 use script::{GIVE_BACK, REPLACE, Replacement, expiry, given_back, replaced};
 use topology::Topology;
 
-pub(crate) use crate::setting::Secret;
 pub(crate) use failure::Failure;
 pub(crate) use login::Login;
 pub(crate) use node::State;
+pub(crate) use place::{Flaw, Place};
 pub(crate) use script::Lua;
-pub(crate) use settings::{Form, Settings};
+pub(crate) use settings::{Form, Settings, Watched};
 pub(crate) use tls::{Papers, Tls, TlsError};
 pub(crate) use url::Url;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use thiserror::Error;
+
 /// Where a Redis listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Place {
@@ -13,15 +15,35 @@ pub(crate) enum Place {
 }
 
 /// Why a text names no host and port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum Flaw {
+    /// No host, or none that could be one.
+    #[error("no host: expected HOST or HOST:PORT")]
     Host,
+    /// No port number.
+    #[error("port is not a number from 1 to 65535")]
     Port,
 }
 
 impl Place {
+    /// A server that keeps replies, at `HOST[:PORT]`.
+    ///
+    /// # Errors
+    /// The text names no host and port.
+    pub(crate) fn server(text: &str) -> Result<Self, Flaw> {
+        Self::parse(text, SERVER_PORT)
+    }
+
+    /// A sentinel, at `HOST[:PORT]`.
+    ///
+    /// # Errors
+    /// The text names no host and port.
+    pub(crate) fn sentinel(text: &str) -> Result<Self, Flaw> {
+        Self::parse(text, SENTINEL_PORT)
+    }
+
     /// What `HOST`, `HOST:PORT`, `[ADDRESS]` or `[ADDRESS]:PORT` names; `port` where the text has none.
-    pub(super) fn parse(text: &str, port: u16) -> Result<Self, Flaw> {
+    fn parse(text: &str, port: u16) -> Result<Self, Flaw> {
         let (host, given) = match text.strip_prefix('[') {
             Some(bracketed) => {
                 let (host, after) = bracketed.split_once(']').ok_or(Flaw::Host)?;
@@ -36,12 +58,27 @@ impl Place {
                 None => (text, None),
             },
         };
-        if host.is_empty() || host.contains(char::is_whitespace) {
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/@?#".contains(c)) {
             return Err(Flaw::Host);
         }
         match given.map_or(Ok(port), str::parse) {
             Ok(0) | Err(_) => Err(Flaw::Port),
             Ok(port) => Ok(Self::Host(host.to_owned(), port)),
+        }
+    }
+
+    /// What a server tells of another, `HOST:PORT` with an address never in brackets. A server that tells no host means
+    /// the one it is reached by itself.
+    pub(super) fn told(&self, text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        Some(self.beside(host, port.parse().ok()?))
+    }
+
+    /// The place that a server here means by `host`, which may be empty or unknown to it, and `port`.
+    pub(super) fn beside(&self, host: &str, port: u16) -> Self {
+        match self {
+            Self::Host(own, _) if host.is_empty() || host == "?" => Self::Host(own.clone(), port),
+            Self::Host(..) | Self::Socket(_) => Self::Host(host.to_owned(), port),
         }
     }
 }
@@ -55,6 +92,11 @@ impl fmt::Display for Place {
         }
     }
 }
+
+/// Redis' own.
+const SERVER_PORT: u16 = 6379;
+/// The sentinels' own.
+const SENTINEL_PORT: u16 = 26_379;
 
 #[cfg(test)]
 mod tests {
@@ -73,11 +115,24 @@ mod tests {
             ("::1", Flaw::Host),
             ("[::1", Flaw::Host),
             ("a b:1", Flaw::Host),
+            ("me@a:1", Flaw::Host),
+            ("a/1", Flaw::Host),
             ("db:0", Flaw::Port),
             ("db:x", Flaw::Port),
             ("[::1]x", Flaw::Port),
         ] {
             assert_eq!(place(text), Err(flaw), "{text}");
         }
+    }
+
+    #[test]
+    fn a_server_tells_of_others_and_of_itself() {
+        let asked = Place::Host("10.0.0.1".to_owned(), 7000);
+        let told = |text: &str| asked.told(text).map(|place| place.to_string());
+        assert_eq!(told("10.0.0.2:7001"), Some("10.0.0.2:7001".to_owned()));
+        assert_eq!(told("fe80::1:7001"), Some("[fe80::1]:7001".to_owned()));
+        assert_eq!(told(":7001"), Some("10.0.0.1:7001".to_owned()));
+        assert_eq!(told("?:7001"), Some("10.0.0.1:7001".to_owned()));
+        assert_eq!(told("nonsense"), None);
     }
 }

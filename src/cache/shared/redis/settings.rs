@@ -38,4 +38,19 @@ pub(crate) struct Settings {
 pub(crate) enum Form {
     /// One server.
     One(Place),
+    /// A primary and its replicas, watched by sentinels.
+    Sentinel(Watched),
+    /// A cluster, found by any of these of its servers.
+    Cluster(Vec<Place>),
+}
+
+/// A primary that sentinels watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Watched {
+    /// Where the sentinels listen.
+    pub sentinels: Vec<Place>,
+    /// What they call the primary.
+    pub master: String,
+    /// How to log in to them.
+    pub login: Login,
 }

@@ -1,5 +1,10 @@
 //! The shared tier against real Redis servers that are killed, stopped and filled with other things.
 
+mod cluster;
+mod fake;
+mod forms;
+mod isolation;
+mod sentinel;
 mod server;
 
 use std::time::Duration;
@@ -10,12 +15,12 @@ use rustix::process::Signal;
 
 use crate::dial::Tcp;
 use crate::entry::{Ending, Entry};
+use crate::setting::Secret;
 use crate::wire::Protocol;
 
 use crate::clock::Millis;
 
 use super::node::FIRST_PART;
-use super::place::Place;
 use super::*;
 
 use crate::cache::envelope::MAX_ENVELOPE;
@@ -249,7 +254,11 @@ async fn gateway(server: &Server) -> Redis {
 
 /// A store whose first attempt to connect has ended.
 async fn gateway_with(server: &Server, adjust: impl FnOnce(&mut Settings)) -> Redis {
-    let mut settings = settings(Place::Host("127.0.0.1".to_owned(), server.port));
+    gateway_at(Place::Host("127.0.0.1".to_owned(), server.port), adjust).await
+}
+
+async fn gateway_at(place: Place, adjust: impl FnOnce(&mut Settings)) -> Redis {
+    let mut settings = settings(place);
     adjust(&mut settings);
     let store = store(settings);
     store.tried().await;
@@ -324,40 +333,6 @@ async fn what_is_asked_of_a_server_that_is_down_ends_at_once() {
 }
 
 #[tokio::test]
-async fn what_does_not_serve_is_left_and_looked_for_again() {
-    let (server, other) = (Server::start(), Server::start());
-    let store = gateway(&server).await;
-    let replicaof = |host: &str, port: &str| {
-        let mut command = redis::cmd("REPLICAOF");
-        command.arg(host).arg(port);
-        command
-    };
-    let _: () = server.ask(&replicaof("127.0.0.1", &other.port.to_string())).await;
-    assert_ne!(store.keeps(born(NOW)).await, Write::Written);
-    until("a replica is left", || !store.is_up()).await;
-    assert_eq!(store.keeps(born(NOW)).await, Write::Skipped);
-    let _: () = server.ask(&replicaof("NO", "ONE")).await;
-    until("a primary is used", || store.is_up()).await;
-    assert_eq!(store.keeps(born(NOW)).await, Write::Written);
-}
-
-#[tokio::test]
-async fn a_server_that_wants_a_login_is_left_alone_until_it_does_not() {
-    let mut server = Server::start();
-    let store = gateway(&server).await;
-    server.kill();
-    server.restart_with(&["--requirepass", "sesame"]);
-    until("the server is left", || !store.is_up()).await;
-    let state = || store.servers()[0].1;
-    assert_eq!((store.get(KEY).now_or_never(), state()), (Some(None), State::Down));
-    server.kill();
-    server.restart();
-    until("the server is used", || store.is_up()).await;
-    assert_eq!(state(), State::Up);
-    assert!(store.counts.servers.is_in(&store.servers()[0].0, "up"));
-}
-
-#[tokio::test]
 async fn a_large_value_comes_whole_beside_short_ones() {
     let server = Server::start();
     let store = gateway(&server).await;
@@ -367,5 +342,13 @@ async fn a_large_value_comes_whole_beside_short_ones() {
         let slot = holding(body);
         assert_eq!(store.put(key.as_bytes(), &slot, KEEP).await, Write::Written);
         assert!(store.get(key.as_bytes()).await == Some(slot), "{length} bytes");
+    }
+}
+
+async fn until_async<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < patience, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

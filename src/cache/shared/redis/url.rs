@@ -38,7 +38,7 @@ impl Url {
             return Err(UrlError::Query);
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let place = Place::parse(authority, DEFAULT_PORT).map_err(|flaw| match flaw {
+        let place = Place::server(authority).map_err(|flaw| match flaw {
             Flaw::Host => UrlError::NoHost,
             Flaw::Port => UrlError::Port,
         })?;
@@ -86,9 +86,6 @@ pub(crate) enum UrlError {
     #[error("must not hold a name or a password: use username and password_file or password_env")]
     Login,
 }
-
-/// Redis's own.
-const DEFAULT_PORT: u16 = 6379;
 
 #[cfg(test)]
 mod tests {

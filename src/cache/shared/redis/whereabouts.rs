@@ -2,12 +2,15 @@
 
 use super::door::Unreachable;
 use super::place::Place;
+use super::sentinel::Sentinels;
 
 /// Where a server is.
 #[derive(Debug)]
 pub(super) enum Whereabouts {
     /// Always there.
     Fixed(Place),
+    /// Where sentinels say.
+    Told(Sentinels),
 }
 
 impl Whereabouts {
@@ -15,6 +18,7 @@ impl Whereabouts {
     pub(super) async fn find(&self) -> Result<Place, Unreachable> {
         match self {
             Self::Fixed(place) => Ok(place.clone()),
+            Self::Told(sentinels) => sentinels.primary().await,
         }
     }
 
@@ -22,6 +26,8 @@ impl Whereabouts {
     pub(super) async fn is_at(&self, place: &Place) -> bool {
         match self {
             Self::Fixed(fixed) => fixed == place,
+            // Sentinels that are gone are no reason to leave a server that is well.
+            Self::Told(sentinels) => sentinels.primary().await.map_or(true, |primary| primary == *place),
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use crate::dial::{Dial, Tcp};
 
@@ -13,6 +16,9 @@ use crate::dial::{Dial, Tcp};
 pub(super) struct Server {
     pub(super) port: u16,
     child: Child,
+    gone: bool,
+    /// What it writes stays here.
+    _folder: TempDir,
 }
 
 impl Server {
@@ -26,16 +32,48 @@ impl Server {
         (0..10).find_map(|_| Self::start_on(free_port(), arguments)).unwrap()
     }
 
+    /// Starts one that may be part of a cluster, and keeps what it knows of it in this file.
+    pub(super) fn clustered(file: &Path) -> Self {
+        let arguments = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "1500",
+            "--cluster-require-full-coverage",
+            "no",
+        ];
+        // The servers of a cluster listen for each other on a port that is higher by 10000.
+        let low = || (0..1_000).map(|_| free_port()).find(|port| *port < 55_000).unwrap();
+        let start = |port| {
+            let mut command = Command::new("redis-server");
+            command.args(["--save", "", "--appendonly", "no", "--cluster-config-file"]).arg(file);
+            Self::spawn(command.args(arguments), port)
+        };
+        (0..10).find_map(|_| start(low())).unwrap()
+    }
+
+    /// Starts a sentinel that keeps what it knows in this file.
+    pub(super) fn sentinel(file: &Path) -> Self {
+        let arguments = [file.to_str().unwrap(), "--sentinel"];
+        (0..10).find_map(|_| Self::spawn(Command::new("redis-server").args(arguments), free_port())).unwrap()
+    }
+
     fn start_on(port: u16, arguments: &[&str]) -> Option<Self> {
-        let mut child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(arguments)
+        let mut command = Command::new("redis-server");
+        Self::spawn(command.args(["--save", "", "--appendonly", "no"]).args(arguments), port)
+    }
+
+    fn spawn(command: &mut Command, port: u16) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = command
+            .current_dir(folder.path())
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
         while child.try_wait().unwrap().is_none() {
             if answers(port, child.id()) {
-                return Some(Self { port, child });
+                return Some(Self { port, child, gone: false, _folder: folder });
             }
             std::thread::yield_now();
         }
@@ -45,6 +83,12 @@ impl Server {
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.gone = true;
+    }
+
+    /// Whether it was killed.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
     }
 
     pub(super) fn restart(&mut self) {
@@ -85,17 +129,25 @@ impl Drop for Server {
     }
 }
 
-/// Whether the Redis on `port` is the process `id`, and not another test's that was faster.
+/// Whether the Redis on `port` is the process `id`, and not another test's that was faster. One that wants a login tells nobody.
 fn answers(port: u16, id: u32) -> bool {
     let Ok(mut stream) = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
         return false;
     };
-    let mut told = String::new();
-    stream.write_all(b"INFO server\r\nQUIT\r\n").is_ok()
-        && stream.read_to_string(&mut told).is_ok()
-        && (told.contains(&format!("process_id:{id}\r\n")) || told.contains("NOAUTH"))
+    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let (mut told, mut part) = (String::new(), [0; 4096]);
+    if stream.write_all(b"INFO server\r\n").is_err() {
+        return false;
+    }
+    while let Ok(count @ 1..) = stream.read(&mut part) {
+        told.push_str(&String::from_utf8_lossy(&part[..count]));
+        if told.contains(&format!("process_id:{id}\r\n")) || told.starts_with("-NOAUTH") {
+            return true;
+        }
+    }
+    false
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

@@ -1,0 +1,399 @@
+//! What the config may say of the tier in Redis, and what that is told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::cache::shared::redis::{self, Flaw, Form, Login, Papers, Place, Tls, TlsError, Url, Watched};
+use crate::setting::{Finding, Keeper, Period, Secret, Section};
+
+/// The tier in Redis that all gateways share. Without this section there is none. One of `url`, `sentinels` and `cluster` says where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SharedOptions {
+    /// Where one server listens, without a password: `redis://127.0.0.1:6379/0`, `rediss://redis.example.com` for TLS, or
+    /// `unix:///run/redis.sock`.
+    pub url: Option<String>,
+    /// Hosts, and ports unless they are 26379, of the sentinels that watch a primary; the gateway follows it.
+    #[schemars(length(max = 64), inner(length(min = 1, max = 256)))]
+    pub sentinels: Vec<String>,
+    /// What they call it.
+    pub master: Option<String>,
+    /// Hosts, and ports unless they are 6379, of some servers of a Redis Cluster; they tell of the others.
+    #[schemars(length(max = 64), inner(length(min = 1, max = 256)))]
+    pub cluster: Vec<String>,
+    /// The database's number, with `sentinels`; with `url` that says it.
+    #[schemars(range(max = 1_000_000))]
+    pub database: u32,
+    /// The name to log in with, where Redis has users.
+    pub username: Option<String>,
+    /// The file whose first line is the password, relative to this file.
+    pub password_file: Option<PathBuf>,
+    /// The environment variable that holds the password.
+    pub password_env: Option<String>,
+    /// The name to log in to sentinels with.
+    pub sentinel_username: Option<String>,
+    /// The file whose first line is the sentinels' password, relative to this file.
+    pub sentinel_password_file: Option<PathBuf>,
+    /// The environment variable that holds the sentinels' password.
+    pub sentinel_password_env: Option<String>,
+    /// Whether servers and sentinels speak TLS, with `sentinels` or `cluster`; with `url`, `rediss://` says so.
+    pub tls: bool,
+    /// Who signs the certificates of servers that speak TLS: a PEM file, relative to this file.
+    #[schemars(extend("x-default" = "whom the system trusts"))]
+    pub tls_ca: Option<PathBuf>,
+    /// The certificate that the gateway shows, with those between it and its authority behind it: a PEM file, relative to this
+    /// file.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key: a PEM file, relative to this file.
+    pub tls_key: Option<PathBuf>,
+    /// The name that servers' certificates must be for.
+    #[schemars(extend("x-default" = "the host that is connected to"))]
+    pub tls_name: Option<String>,
+    /// What the gateway calls itself in Redis' `CLIENT LIST`.
+    #[schemars(length(min = 1, max = 256))]
+    pub client_name: String,
+    /// What every key in Redis begins with.
+    pub prefix: String,
+    /// How long a call waits for Redis before it goes on without it. A reply above 64 KiB may take ten times as long, while it comes.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "10s"))]
+    pub read_timeout: Period,
+    /// How long a write may take; nobody waits for it.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "10s"))]
+    pub write_timeout: Period,
+    /// How long opening a connection may take, with TLS and login.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1m"))]
+    pub connect_timeout: Period,
+    /// How long Redis keeps an entry at least; the windows of its rule may ask for longer. A longer
+    /// `stale_if_error`, set in the middle of an outage, finds what is kept.
+    #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
+    pub keep: Period,
+    /// For how long one gateway that asks a backend for a key may keep the others waiting for what it brings; never for longer than the
+    /// reply is fresh. `"0s"`: all ask.
+    #[schemars(extend("x-least" = "0s", "x-most" = "1m"))]
+    pub lease: Period,
+    /// Connections to a server for short reads. Two more are opened for writes and for large values.
+    #[schemars(range(min = 1, max = 64))]
+    pub connections: u32,
+    /// Writes in flight; further ones are dropped and counted.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_writes: u32,
+}
+
+/// What the shared tier is told.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedSettings {
+    /// Where Redis is and how it is asked.
+    pub redis: redis::Settings,
+    /// How long an entry is kept at least.
+    pub keep: Duration,
+    /// For how long one gateway may keep the others waiting.
+    pub lease: Duration,
+}
+
+/// What was found where the options point.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The password.
+    pub password: Option<Secret>,
+    /// The sentinels' password.
+    pub sentinel_password: Option<Secret>,
+    /// What TLS needs.
+    pub papers: Papers,
+}
+
+/// What the options say of where Redis is.
+struct Servers {
+    form: Form,
+    tls: bool,
+    database: u32,
+}
+
+impl SharedOptions {
+    /// Where the password is.
+    pub(crate) fn password(&self) -> Keeper<'_> {
+        Keeper {
+            file: ("password_file", self.password_file.as_deref()),
+            variable: ("password_env", self.password_env.as_deref()),
+        }
+    }
+
+    /// Where the sentinels' password is.
+    pub(crate) fn sentinel_password(&self) -> Keeper<'_> {
+        Keeper {
+            file: ("sentinel_password_file", self.sentinel_password_file.as_deref()),
+            variable: ("sentinel_password_env", self.sentinel_password_env.as_deref()),
+        }
+    }
+
+    /// What the shared tier is told, with what was found where these options point.
+    ///
+    /// # Errors
+    /// The option that does not say where Redis is, or cannot be used for TLS, and why.
+    pub(crate) fn settings(&self, found: Found) -> Result<SharedSettings, Finding> {
+        let Servers { mut form, tls, database } = self.servers()?;
+        if let Form::Sentinel(watched) = &mut form {
+            watched.login.password = found.sentinel_password;
+        }
+        let tls = if tls { Some(Tls::new(&found.papers).map_err(|flaw| finding(&flaw))?) } else { None };
+        let redis = redis::Settings {
+            form,
+            login: Login { username: self.username.clone(), password: found.password },
+            tls,
+            database,
+            client_name: self.client_name.clone(),
+            prefix: self.prefix.clone(),
+            read_timeout: self.read_timeout.duration(),
+            write_timeout: self.write_timeout.duration(),
+            connect_timeout: self.connect_timeout.duration(),
+            connections: self.connections,
+            max_writes: self.max_writes,
+        };
+        Ok(SharedSettings { redis, keep: self.keep.duration(), lease: self.lease.duration() })
+    }
+
+    fn servers(&self) -> Result<Servers, Finding> {
+        let one_of = |option, other| {
+            let message = format!("{other} is given too: it is one of url, sentinels and cluster");
+            Err(Finding::new(option, message))
+        };
+        let (database, tls) = (self.database, self.tls);
+        match (&self.url, &self.sentinels[..], &self.cluster[..]) {
+            (Some(url), [], []) => {
+                let Url { place, tls, database } =
+                    Url::parse(url).map_err(|fault| Finding::new("url", fault.to_string()))?;
+                Ok(Servers { form: Form::One(place), tls, database })
+            }
+            (None, [_, ..], []) => {
+                let sentinels = places("sentinels", &self.sentinels, Place::sentinel)?;
+                let missing =
+                    || Finding::new("master", "missing: expected what the sentinels call the primary");
+                let master = self.master.clone().ok_or_else(missing)?;
+                let login = Login { username: self.sentinel_username.clone(), password: None };
+                Ok(Servers { form: Form::Sentinel(Watched { sentinels, master, login }), tls, database })
+            }
+            (None, [], [_, ..]) => {
+                let seeds = places("cluster", &self.cluster, Place::server)?;
+                Ok(Servers { form: Form::Cluster(seeds), tls, database: 0 })
+            }
+            (None, [], []) => {
+                Err(Finding::new("url", "missing: expected url, or sentinels and master, or cluster"))
+            }
+            (Some(_), [_, ..], _) => one_of("sentinels", "url"),
+            (Some(_), [], [_, ..]) => one_of("cluster", "url"),
+            (None, [_, ..], [_, ..]) => one_of("cluster", "sentinels"),
+        }
+    }
+
+    /// Options that mean nothing beside the others.
+    fn idle(&self) -> Vec<Finding> {
+        let Ok(servers) = self.servers() else {
+            return Vec::new();
+        };
+        let (sentinels, one) =
+            (matches!(servers.form, Form::Sentinel(_)), matches!(servers.form, Form::One(_)));
+        let without_sentinels = "is of no use without sentinels";
+        let without_tls =
+            if one { "is of no use without rediss:// in url" } else { "is of no use without tls = true" };
+        let given = [
+            ("master", self.master.is_some() && !sentinels, without_sentinels),
+            ("sentinel_username", self.sentinel_username.is_some() && !sentinels, without_sentinels),
+            (
+                "sentinel_password_file",
+                self.sentinel_password_file.is_some() && !sentinels,
+                without_sentinels,
+            ),
+            ("sentinel_password_env", self.sentinel_password_env.is_some() && !sentinels, without_sentinels),
+            ("database", self.database != 0 && one, "belongs into url, as in redis://HOST:PORT/DATABASE"),
+            ("database", self.database != 0 && !one && !sentinels, "a cluster has database 0 alone"),
+            ("tls", self.tls && one, "belongs into url, as rediss://"),
+            ("tls_ca", self.tls_ca.is_some() && !servers.tls, without_tls),
+            ("tls_cert", self.tls_cert.is_some() && !servers.tls, without_tls),
+            ("tls_key", self.tls_key.is_some() && !servers.tls, without_tls),
+            ("tls_name", self.tls_name.is_some() && !servers.tls, without_tls),
+        ];
+        let idle = given.into_iter().filter(|(_, idle, _)| *idle);
+        idle.map(|(option, _, why)| Finding::new(option, why)).collect()
+    }
+
+    /// Options that need another, or exclude it.
+    fn pairs(&self) -> Vec<Finding> {
+        let (file, env) = (self.password_file.is_some(), self.password_env.is_some());
+        let (their_file, their_env) =
+            (self.sentinel_password_file.is_some(), self.sentinel_password_env.is_some());
+        let (certificate, key) = (self.tls_cert.is_some(), self.tls_key.is_some());
+        let wrong = [
+            (
+                "username",
+                self.username.is_some() && !file && !env,
+                "needs password_file or password_env".to_owned(),
+            ),
+            (
+                "sentinel_username",
+                self.sentinel_username.is_some() && !their_file && !their_env,
+                "needs sentinel_password_file or sentinel_password_env".to_owned(),
+            ),
+            ("tls_cert", certificate && !key, "needs tls_key".to_owned()),
+            ("tls_key", key && !certificate, "needs tls_cert".to_owned()),
+        ];
+        let wrong = wrong.into_iter().filter(|(_, wrong, _)| *wrong);
+        wrong.map(|(option, _, why)| Finding::new(option, why)).collect()
+    }
+}
+
+/// The places that an option lists, each read by `read`.
+fn places(
+    option: &'static str,
+    texts: &[String],
+    read: impl Fn(&str) -> Result<Place, Flaw>,
+) -> Result<Vec<Place>, Finding> {
+    let place = |text: &String| {
+        read(text).map_err(|fault| {
+            // What stands before an @ may be a secret.
+            let shown = if text.contains('@') { "an address" } else { text };
+            Finding::new(option, format!("{shown}: {fault}"))
+        })
+    };
+    texts.iter().map(place).collect()
+}
+
+fn finding(flaw: &TlsError) -> Finding {
+    let option = match flaw {
+        TlsError::Authority(_) => "tls_ca",
+        TlsError::Certificate(_) => "tls_cert",
+        TlsError::Key(_) => "tls_key",
+        TlsError::Name(_) => "tls_name",
+    };
+    Finding::new(option, flaw.to_string())
+}
+
+impl Default for SharedOptions {
+    fn default() -> Self {
+        Self {
+            url: None,
+            sentinels: Vec::new(),
+            master: None,
+            cluster: Vec::new(),
+            database: 0,
+            username: None,
+            password_file: None,
+            password_env: None,
+            sentinel_username: None,
+            sentinel_password_file: None,
+            sentinel_password_env: None,
+            tls: false,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            tls_name: None,
+            client_name: "larder".to_owned(),
+            prefix: "larder".to_owned(),
+            read_timeout: Period::from_millis(50),
+            write_timeout: Period::from_secs(1),
+            connect_timeout: Period::from_millis(250),
+            keep: Period::from_secs(24 * 3600),
+            lease: Period::from_secs(1),
+            connections: 1,
+            max_writes: 1024,
+        }
+    }
+}
+
+impl Section for SharedOptions {
+    fn problems(&self) -> Vec<Finding> {
+        let mut found: Vec<_> = self.servers().err().into_iter().collect();
+        found.extend(self.password().problem("password"));
+        found.extend(self.sentinel_password().problem("password"));
+        found.extend(self.pairs());
+        found.extend(self.idle());
+        if self.client_name.contains(|c: char| !c.is_ascii_graphic()) {
+            let message =
+                format!("{:?} is no name for Redis: expected no spaces, and ASCII", self.client_name);
+            found.push(Finding::new("client_name", message));
+        }
+        if self.prefix.is_empty() || self.prefix.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            let message =
+                format!("{:?} is no prefix: expected at least one character, and no spaces", self.prefix);
+            found.push(Finding::new("prefix", message));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(adjust: impl FnOnce(&mut SharedOptions)) -> Vec<String> {
+        let mut options = SharedOptions::default();
+        adjust(&mut options);
+        options.problems().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_url_names_a_host_and_no_secret() {
+        let check = |url: &str, expected: Option<&str>| {
+            let found = problems(|options| options.url = Some(url.to_owned()));
+            match (&found[..], expected) {
+                ([], None) => {}
+                ([fault], Some(part)) => assert!(fault.contains(part), "{url}: {fault}"),
+                _ => panic!("{url}: {found:?}"),
+            }
+        };
+        check("redis://127.0.0.1:6379/0", None);
+        check("redis://127.0.0.1", None);
+        check("redis://[::1]:6379", None);
+        check("rediss://127.0.0.1", None);
+        check("unix:///run/redis.sock", None);
+        check("redis://:secret@127.0.0.1", Some("password_file"));
+        check("redis://me:secret@127.0.0.1/1", Some("password_file"));
+        check("redis://127.0.0.1/one", Some("database"));
+        check("redis://", Some("no host"));
+        check("127.0.0.1:6379", Some("expected a url"));
+        check("http://127.0.0.1", Some("expected a url"));
+        check("redis://127.0.0.1?protocol=resp3", Some("?"));
+    }
+
+    #[test]
+    fn where_redis_is_stands_in_one_place() {
+        let list = || vec!["a".to_owned(), "[::1]:7".to_owned()];
+        assert_eq!(problems(|options| options.cluster = list()), [""; 0]);
+        let watched = |options: &mut SharedOptions| {
+            (options.sentinels, options.master) = (list(), Some("main".to_owned()));
+        };
+        assert_eq!(problems(watched), [""; 0]);
+        let said = |adjust: &dyn Fn(&mut SharedOptions), expected: &str| {
+            let found = problems(adjust);
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{expected}: {found:?}");
+        };
+        let url = Some("redis://db".to_owned());
+        said(&|_| {}, "url: missing: expected url, or sentinels and master, or cluster");
+        said(&|options| (options.url, options.cluster) = (url.clone(), list()), "cluster: url is given too");
+        said(
+            &|options| (options.url, options.sentinels) = (url.clone(), list()),
+            "sentinels: url is given too",
+        );
+        said(
+            &|options| (options.cluster, options.sentinels) = (list(), list()),
+            "cluster: sentinels is given too",
+        );
+        said(&|options| options.sentinels = list(), "master: missing");
+        said(&|options| options.cluster = vec!["redis://a".to_owned()], "cluster: redis://a: ");
+        said(&|options| options.cluster = vec!["me:word@a:1".to_owned()], "cluster: an address: ");
+        said(&|options| (options.url, options.database) = (url.clone(), 1), "database: belongs into url");
+        said(&|options| (options.cluster, options.database) = (list(), 1), "database: a cluster has");
+        said(&|options| (options.url, options.tls) = (url.clone(), true), "tls: belongs into url");
+        let master = Some("main".to_owned());
+        said(
+            &|options| (options.url, options.master) = (url.clone(), master.clone()),
+            "master: is of no use",
+        );
+        let ca = Some("ca.pem".into());
+        said(
+            &|options| (options.cluster, options.tls_ca) = (list(), ca.clone()),
+            "tls_ca: is of no use without tls",
+        );
+    }
+}
