@@ -104,8 +104,14 @@ impl Server {
         kill_process(Pid::from_child(&self.child), which).unwrap();
     }
 
+    /// Asks until there is an answer: a server that changes its role ends its connections.
     pub(super) async fn ask<T: redis::FromRedisValue>(&self, ask: &redis::Cmd) -> T {
-        self.try_ask(ask).await.unwrap()
+        loop {
+            match self.try_ask(ask).await {
+                Err(error) if error.is_io_error() => tokio::time::sleep(Duration::from_millis(10)).await,
+                answered => return answered.unwrap(),
+            }
+        }
     }
 
     /// Asks it something that may end the connection.
