@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Keep;
 use super::shared::Store;
 use super::shared::feed::{Announcement, Evicts, Feed, Heard, Hello, Origin, Unheard};
+use crate::bounded::Bounded;
 use crate::clock::{Clock, Millis};
 use crate::mark::{Audience, Mark, Marks, Reach, Standing, Version};
 
@@ -30,6 +31,8 @@ pub(super) struct Fleet {
     gateway: u64,
     keep: Arc<Keep>,
     state: Mutex<State>,
+    /// Those who wait for a mark.
+    waiting: Bounded,
     /// When there is something to tell.
     wake: Notify,
     /// When somebody who waits for a mark may see how far it has got.
@@ -45,8 +48,6 @@ struct State {
     fleet: Version,
     /// How many there are.
     gateways: usize,
-    /// How many wait for a mark.
-    waiting: usize,
     /// How often it has listened.
     listened: u64,
     /// What the store may lose unseen.
@@ -67,8 +68,9 @@ enum Listened {
 impl Fleet {
     /// One gateway among those of `store`; `gateway` is a number that no other has.
     pub(super) fn new(store: Arc<dyn Store>, clock: Clock, gateway: u64, keep: Arc<Keep>) -> Self {
-        let (state, wake, moved) = (Mutex::default(), Notify::new(), Notify::new());
-        Self { store, clock, gateway, keep, state, wake, moved }
+        let (state, waiting) = (Mutex::default(), Bounded::default());
+        let (wake, moved) = (Notify::new(), Notify::new());
+        Self { store, clock, gateway, keep, state, waiting, wake, moved }
     }
 
     /// Makes a mark here, and tells the others.
@@ -94,7 +96,8 @@ impl Fleet {
         if self.reach(ticket) >= reach {
             return self.reach(ticket);
         }
-        self.state().waiting += 1;
+        // Until it is dropped, which whoever waits may be too.
+        let _waits = self.waiting.join(usize::MAX);
         self.wake.notify_one();
         let known = async {
             loop {
@@ -107,7 +110,6 @@ impl Fleet {
         };
         // How far it has got by then is told below.
         let _ = timeout(within, known).await;
-        self.state().waiting -= 1;
         self.reach(ticket)
     }
 
@@ -155,7 +157,7 @@ impl Fleet {
         loop {
             let pause = match self.exchange(marks).await {
                 Ok(Listened::More | Listened::News) => Duration::ZERO,
-                Ok(Listened::Nothing) if self.state().waiting > 0 => IMPATIENT,
+                Ok(Listened::Nothing) if self.waiting.count() > 0 => IMPATIENT,
                 Ok(Listened::Nothing) | Err(Unheard) => INTERVAL,
             };
             tokio::select! {

@@ -37,10 +37,22 @@ impl World {
         Self { clock, store }
     }
 
-    fn gateway(&self, number: u64) -> Gateway {
+    /// With two gateways, which have heard of each other.
+    async fn of_two() -> (Self, [Gateway; 2]) {
+        let world = Self::new();
+        let gateways = [1, 2].map(|number| world.gateway(number));
+        sleep(HALF).await;
+        (world, gateways)
+    }
+
+    fn cache(&self, number: u64) -> Cache {
         let local = Local::new(1 << 20, Seed::new(number));
         let cache = Cache::new(local, Some(Arc::new(self.store.clone())), LONG);
-        let cache = Arc::new(cache.in_fleet(self.clock.clone(), number, Duration::from_secs(1)));
+        cache.in_fleet(self.clock.clone(), number, Duration::from_secs(1))
+    }
+
+    fn gateway(&self, number: u64) -> Gateway {
+        let cache = Arc::new(self.cache(number));
         let attended = Arc::clone(&cache);
         let life = AbortOnDropHandle::new(tokio::spawn(async move { attended.attend().await }));
         Gateway { cache, clock: self.clock.clone(), _life: life }
@@ -91,9 +103,7 @@ impl Gateway {
 
 #[tokio::test(start_paused = true)]
 async fn a_mark_on_one_gateway_holds_on_all_within_a_tenth_of_a_second() {
-    let world = World::new();
-    let [one, other] = [1, 2].map(|number| world.gateway(number));
-    sleep(HALF).await;
+    let (_, [one, other]) = World::of_two().await;
     other.learns();
     sleep(HALF).await;
     assert_eq!(
@@ -113,9 +123,7 @@ async fn a_mark_on_one_gateway_holds_on_all_within_a_tenth_of_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_learnt_after_a_mark_answers_everywhere() {
-    let world = World::new();
-    let [one, other] = [1, 2].map(|number| world.gateway(number));
-    sleep(HALF).await;
+    let (_, [one, other]) = World::of_two().await;
     one.makes(Kind::Hard);
     sleep(HALF).await;
     one.learns();
@@ -128,9 +136,7 @@ async fn what_is_learnt_after_a_mark_answers_everywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mark_is_known_to_the_fleet_when_all_have_heard_it() {
-    let world = World::new();
-    let [one, other] = [1, 2].map(|number| world.gateway(number));
-    sleep(HALF).await;
+    let (_, [one, other]) = World::of_two().await;
     other.learns();
     sleep(HALF).await;
     let asked = Instant::now();
@@ -141,9 +147,7 @@ async fn a_mark_is_known_to_the_fleet_when_all_have_heard_it() {
 
 #[tokio::test(start_paused = true)]
 async fn who_hears_nothing_loses_its_lease_before_the_others_go_on() {
-    let world = World::new();
-    let [one, other] = [1, 2].map(|number| world.gateway(number));
-    sleep(HALF).await;
+    let (_, [one, other]) = World::of_two().await;
     other.learns();
     sleep(HALF).await;
     let Gateway { cache, clock, _life } = other;
@@ -155,9 +159,7 @@ async fn who_hears_nothing_loses_its_lease_before_the_others_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mark_waits_while_the_tier_is_away_and_holds_here_at_once() {
-    let world = World::new();
-    let [one, other] = [1, 2].map(|number| world.gateway(number));
-    sleep(HALF).await;
+    let (world, [one, other]) = World::of_two().await;
     [&one, &other].into_iter().for_each(Gateway::learns);
     sleep(HALF).await;
     world.store.set(Tier::Down);
@@ -214,9 +216,7 @@ async fn what_is_older_than_the_log_is_looked_up() {
 /// A replica takes over that was not told of the last marks, and others lie in their places soon.
 #[tokio::test(start_paused = true)]
 async fn who_knows_marks_that_were_lost_says_so() {
-    let world = World::new();
-    let [one, other] = [1, 2].map(|number| world.gateway(number));
-    sleep(HALF).await;
+    let (world, [one, other]) = World::of_two().await;
     one.makes(Kind::Soft);
     sleep(HALF).await;
     [&one, &other].into_iter().for_each(Gateway::learns);
@@ -238,9 +238,7 @@ async fn who_knows_marks_that_were_lost_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn an_emptied_tier_is_a_new_epoch() {
-    let world = World::new();
-    let [one, other] = [1, 2].map(|number| world.gateway(number));
-    sleep(HALF).await;
+    let (world, [one, other]) = World::of_two().await;
     one.makes(Kind::Hard);
     sleep(HALF).await;
     one.learns();
@@ -255,9 +253,7 @@ async fn an_emptied_tier_is_a_new_epoch() {
 /// Nothing there tells any more who else holds a lease.
 #[tokio::test(start_paused = true)]
 async fn whom_an_emptied_tier_has_forgotten_is_waited_for() {
-    let world = World::new();
-    let [one, other] = [1, 2].map(|number| world.gateway(number));
-    sleep(HALF).await;
+    let (world, [one, other]) = World::of_two().await;
     other.learns();
     let Gateway { cache, clock, _life } = other;
     drop(_life);
@@ -298,11 +294,7 @@ async fn what_an_earlier_process_left_is_held_against_what_was_marked_meanwhile(
 #[tokio::test(start_paused = true)]
 async fn a_mark_that_was_lost_before_it_was_heard_is_not_known_to_the_fleet_and_is_told_again() {
     let world = World::new();
-    let caches = [1, 2].map(|number| {
-        let local = Local::new(1 << 20, Seed::new(number));
-        let cache = Cache::new(local, Some(Arc::new(world.store.clone())), LONG);
-        cache.in_fleet(world.clock.clone(), number, Duration::from_secs(1))
-    });
+    let caches = [1, 2].map(|number| world.cache(number));
     let [one, other] = caches.each_ref();
     let (ones, others) = (one.fleet.as_ref().unwrap(), other.fleet.as_ref().unwrap());
     let mark =
@@ -328,4 +320,16 @@ async fn a_mark_that_was_lost_before_it_was_heard_is_not_known_to_the_fleet_and_
     ones.exchange(one.marks()).await.unwrap();
     assert_eq!(ones.reach(ticket), Reach::Fleet);
     assert_eq!((other.marks().count(), one.untold()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_no_longer_is_waited_for_no_longer() {
+    let (_, [one, _other]) = World::of_two().await;
+    let waits = one.cache.reaches(one.makes(Kind::Hard), Reach::Fleet);
+    assert!(timeout(Duration::from_millis(1), waits).await.is_err(), "its client has gone");
+    sleep(LEASE).await;
+    let fleet = one.cache.fleet.as_ref().unwrap();
+    let before = fleet.state().listened;
+    sleep(INTERVAL * 10).await;
+    assert!(fleet.state().listened - before <= 11);
 }
