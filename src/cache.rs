@@ -114,6 +114,11 @@ impl Cache {
         }
     }
 
+    /// Marks that the other gateways have not been told.
+    pub fn untold(&self) -> usize {
+        self.fleet.as_ref().map_or(0, Fleet::untold)
+    }
+
     /// Those marks as bytes, for a later process.
     pub fn untold_bytes(&self) -> Vec<u8> {
         self.fleet.as_ref().map_or_else(Vec::new, Fleet::untold_bytes)
@@ -135,11 +140,6 @@ impl Cache {
     /// How many gateways share the tier, as far as is known.
     pub fn gateways(&self) -> usize {
         self.fleet.as_ref().map_or(1, Fleet::gateways)
-    }
-
-    /// Marks that the other gateways have not been told.
-    pub fn untold(&self) -> usize {
-        self.fleet.as_ref().map_or(0, Fleet::untold)
     }
 
     /// What was declared wrong.
@@ -187,7 +187,7 @@ impl Cache {
     /// An entry that others may have learnt, held against the marks; nothing if one says that it never answers, or nobody can tell.
     async fn held(&self, key: &[u8], entry: &Entry) -> Option<Entry> {
         let place = key::place(key);
-        let covers = Covers { place: &place, tags: &entry.tags.covers, key };
+        let covers = covering(&place, key, entry);
         let (standing, tick) = match self.marks.vet(entry.version, covers) {
             Vetted::Standing(standing, tick) => (standing, tick),
             Vetted::TooOld => {
@@ -196,8 +196,8 @@ impl Cache {
                 let asked: Vec<Cover> = covers.each().collect();
                 let exact = self.shared.as_ref()?.feed().exact(&asked).await.ok()?;
                 let unmarked = self.fleet.as_ref().map_or(Standing::Clear, Fleet::unmarked);
-                let left = exact.iter().map(|exact| exact.leaves(entry.version)).chain([unmarked]).max();
-                (left.unwrap_or(unmarked), tick)
+                let left = exact.iter().map(|exact| exact.leaves(entry.version));
+                (left.fold(unmarked, Standing::max), tick)
             }
         };
         let seal = Seal::held(tick, standing);
@@ -257,9 +257,7 @@ impl Cache {
     }
 
     fn is_clear(&self, key: &[u8], entry: &Entry) -> bool {
-        let place = key::place(key);
-        let covers = Covers { place: &place, tags: &entry.tags.covers, key };
-        self.marks.standing(&entry.seal, covers) != Standing::Hard
+        self.marks.standing(&entry.seal, covering(&key::place(key), key, entry)) != Standing::Hard
     }
 
     /// Waits until the writes to the shared tier that were begun have ended.
@@ -300,6 +298,11 @@ impl Cache {
             written
         });
     }
+}
+
+/// All that may cover `entry`, kept under `key`, whose method and service are at `place`.
+fn covering<'a>(place: &'a [Cover], key: &'a [u8], entry: &'a Entry) -> Covers<'a> {
+    Covers { place, tags: &entry.tags.covers, key }
 }
 
 /// What stands for the longest call where none is said: the longest timeout that can be configured.

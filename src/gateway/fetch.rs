@@ -71,14 +71,11 @@ impl Gateway {
         if cached.backup.is_some() {
             flight.has_looked();
         }
-        let lease = match looks {
-            true => match self.turn(call, cached, key, flight).await {
-                Turned::Brought(entry) => return Ok((entry, Origin::Shared)),
-                Turned::Asks(lease) => lease,
-            },
-            false => None,
-        };
-        self.ask(call, cached, key, (flight, looks), lease).await
+        let turned = if looks { self.turn(call, cached, key, flight).await } else { Turned::Asks(None) };
+        match turned {
+            Turned::Brought(entry) => Ok((entry, Origin::Shared)),
+            Turned::Asks(lease) => self.ask(call, cached, key, (flight, looks), lease).await,
+        }
     }
 
     /// Asks a backend, and keeps what the rule says to keep. `looks` says whether the shared tier was looked into before.

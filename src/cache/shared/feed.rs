@@ -14,13 +14,10 @@ use crate::mark::{Cover, Kind, Mark, Standing, Version};
 /// A log holds the last [`KEPT`] of them. Whoever finds first that the log does not go on where it ended for him opens an epoch: marks may
 /// have been lost.
 pub trait Feed: Send + Sync + Debug {
-    /// Appends marks, and tells the place of the last; the others lie right before it. What is not confirmed may be there all the same. What
-    /// they cover can be looked up for `keep`: for as long as an entry is kept that they may cover.
-    fn announce<'a>(
-        &'a self,
-        said: &'a [Announcement],
-        keep: Duration,
-    ) -> BoxFuture<'a, Result<Version, Unheard>>;
+    /// Appends marks. What is not confirmed may be there all the same, and what is confirmed may yet be lost: where they lie is told to who
+    /// listens. What they cover can be looked up for `keep`: for as long as an entry is kept that they may cover.
+    fn announce<'a>(&'a self, said: &'a [Announcement], keep: Duration)
+    -> BoxFuture<'a, Result<(), Unheard>>;
 
     /// Tells how far a gateway has come, which renews its lease, and what came after.
     fn listen<'a>(&'a self, hello: &'a Hello) -> BoxFuture<'a, Result<Heard, Unheard>>;

@@ -56,7 +56,7 @@ impl Log {
         }
     }
 
-    fn announce(&mut self, said: &[Announcement]) -> Result<Version, Unheard> {
+    fn announce(&mut self, said: &[Announcement]) -> Result<(), Unheard> {
         // Who appends must have heard of the epoch, so there is one.
         if self.marks.is_empty() {
             return Err(Unheard);
@@ -65,7 +65,7 @@ impl Log {
             let last = self.last();
             self.enter(Version::new(last.epoch(), last.sequence() + 1), said.clone());
         }
-        Ok(self.last())
+        Ok(())
     }
 
     fn listen(&mut self, hello: &Hello, now: Millis) -> Heard {
@@ -125,7 +125,7 @@ impl Feed for Memory {
         &'a self,
         said: &'a [Announcement],
         _keep: Duration,
-    ) -> BoxFuture<'a, Result<Version, Unheard>> {
+    ) -> BoxFuture<'a, Result<(), Unheard>> {
         async move {
             self.reaches().await?;
             self.shelf().log.announce(said)

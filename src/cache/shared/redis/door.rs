@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,7 +12,7 @@ use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Pipeline, RedisConnectionInfo, RedisError, Value};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::InspectReader;
 
 use crate::dial::{self, Dial, Stream};
 
@@ -76,7 +74,10 @@ impl Door {
     /// Opens a connection and logs in.
     pub(super) async fn open(&self, way: &Way, login: &Login, database: u32) -> Result<Opened, Unreachable> {
         let came = Arc::new(AtomicU64::new(0));
-        let stream = Metered { stream: self.stream(way).await?, came: Arc::clone(&came) };
+        let counted = Arc::clone(&came);
+        let stream = InspectReader::new(self.stream(way).await?, move |bytes: &[u8]| {
+            counted.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        });
         // Time is ours to bound: each call brings its own.
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
@@ -135,56 +136,6 @@ fn info(login: &Login, database: u32) -> RedisConnectionInfo {
         info = info.set_password(password.reveal());
     }
     info
-}
-
-/// A stream that counts what comes.
-struct Metered {
-    stream: Box<dyn Stream>,
-    came: Arc<AtomicU64>,
-}
-
-impl AsyncRead for Metered {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, into);
-        let count = into.filled().len().saturating_sub(before);
-        self.came.fetch_add(count as u64, Ordering::Relaxed);
-        polled
-    }
-}
-
-impl AsyncWrite for Metered {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }
 
 /// Commands that wait to be written to the socket; further callers wait within their time.

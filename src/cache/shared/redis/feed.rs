@@ -56,7 +56,7 @@ impl Feed for Redis {
         &'a self,
         said: &'a [Announcement],
         keep: Duration,
-    ) -> BoxFuture<'a, Result<Version, Unheard>> {
+    ) -> BoxFuture<'a, Result<(), Unheard>> {
         async move {
             let settings = [text(KEPT), expiry(keep).to_string().into_bytes()];
             let said = said.iter().flat_map(|said| {
@@ -66,7 +66,7 @@ impl Feed for Redis {
                 head.into_iter().chain(covers)
             });
             let arguments: Vec<_> = settings.into_iter().chain(said).collect();
-            version(&self.says(&self.scripts.announce, &arguments).await?).ok_or(Unheard)
+            self.says(&self.scripts.announce, &arguments).await.map(|_| ())
         }
         .boxed()
     }
@@ -164,7 +164,7 @@ fn exact(value: &Value) -> Option<Exact> {
 }
 
 /// `KEYS[1]`: the log. `ARGV`: how many marks it holds; how long the last on a cover is kept, in milliseconds; and for each mark its
-/// announcement, 1 if it is hard, how many covers it has, and those. Returns the id of the last.
+/// announcement, 1 if it is hard, how many covers it has, and those.
 const ANNOUNCE: &str = r"
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last then
@@ -172,11 +172,10 @@ if not last then
 end
 local epoch, sequence = string.match(last[1], '^(%d+)-(%d+)$')
 local beside = string.sub(KEYS[1], 1, -4)
-local id
 local at = 3
 while at <= #ARGV do
     sequence = sequence + 1
-    id = epoch .. '-' .. string.format('%.0f', sequence)
+    local id = epoch .. '-' .. string.format('%.0f', sequence)
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], id, 'm', ARGV[at])
     local hard, covers = ARGV[at + 1] == '1', tonumber(ARGV[at + 2])
     for cover = at + 3, at + 2 + covers do
@@ -190,7 +189,6 @@ while at <= #ARGV do
     end
     at = at + 3 + covers
 end
-return id
 ";
 
 /// `KEYS[1]`: the log. `ARGV`: the gateway; epoch and sequence that it has come to, 0 at first; what the announcement begins with that lay
