@@ -96,8 +96,10 @@ impl Endpoint {
     }
 
     async fn connect(&self) -> Result<Box<Connection>, Refusal> {
+        // Counted before it is there: who gets a permit meanwhile must find no room for one more.
+        let open = self.pool.room();
         let stream = self.means.dial.dial(self.address).await.map_err(|error| Refusal::of(&error))?;
-        Ok(self.connection(stream, self.pool.room()))
+        Ok(self.connection(stream, open))
     }
 }
 

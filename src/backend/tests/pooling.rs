@@ -2,6 +2,7 @@
 
 use super::world::*;
 use crate::dial::Tcp;
+use crate::dial::simulated::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -90,6 +91,24 @@ async fn connections_are_capped_and_so_is_the_line_for_them() {
     }
     assert_eq!(world.opened(), 4);
     assert_eq!(backend.endpoints()[0].standing, Standing::Rotating);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_for_a_check_counts_from_when_it_is_dialled() {
+    let mut world = World::of(1);
+    (world.settings.max_connections, world.settings.connections) = (2, Sharing::PerClient);
+    world.network.weather(|_| [Path { delay: Duration::from_millis(50), ..Path::default() }; 2]);
+    let backend = world.start();
+    let first = spawn(&backend);
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let endpoint = backend.endpoints.first();
+    let check = tokio::spawn(async move { endpoint.check().await });
+    first.await.unwrap().unwrap();
+    assert!(!check.is_finished());
+    let own = tokio::spawn(async move { Client::of(&backend).ask(&once(), None).await });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(world.network.links().len(), 2, "what rested made room");
+    own.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
