@@ -242,7 +242,11 @@ impl<'a> Record<'a> {
     pub(crate) fn troubled(&self, from: Moment, until: Moment) -> bool {
         let from = from.saturating_sub(TROUBLE_LASTS);
         let slow = |attempt: &Attempt| (from..=until).contains(&attempt.sent) && attempt.is_slow();
-        self.troubles.iter().any(|at| (from..=until).contains(at)) || self.attempts.values().any(slow)
+        // Connections that are not taken leave no trace in the history.
+        let turns_away = self.world.endpoints.iter().any(|endpoint| endpoint.habits.one_at_a_time);
+        turns_away
+            || self.troubles.iter().any(|at| (from..=until).contains(at))
+            || self.attempts.values().any(slow)
     }
 }
 
