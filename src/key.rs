@@ -146,17 +146,45 @@ impl Prefix {
     }
 }
 
+/// A key taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// The service of the method.
+    pub service: &'a [u8],
+    /// The method, without prefix.
+    pub method: &'a [u8],
+    /// The protocol of the reply, if the key is one that tells it.
+    pub protocol: Option<Protocol>,
+    /// The key but for the byte that tells the protocol: what lies before that, and behind.
+    pub rest: [&'a [u8]; 2],
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of `key`. What is no key has no names.
+    pub fn of(key: &'a [u8]) -> Self {
+        let mut left = key;
+        let [_backend, service, method] = [(); 3].map(|()| {
+            let (length, behind) = left.split_first_chunk().unwrap_or((&[0; 4], &[]));
+            let (part, behind) =
+                behind.split_at_checked(u32::from_be_bytes(*length) as usize).unwrap_or((behind, &[]));
+            left = behind;
+            part
+        });
+        let protocol = match left {
+            [_spelling, 0, ..] => Some(Protocol::Binary),
+            [_spelling, 1, ..] => Some(Protocol::Compact),
+            _ => None,
+        };
+        let behind = left.get(2..).filter(|_| protocol.is_some()).unwrap_or_default();
+        let before = key.len() - behind.len() - usize::from(protocol.is_some());
+        Self { service, method, protocol, rest: [key.get(..before).unwrap_or_default(), behind] }
+    }
+}
+
 /// What covers all entries of the method that `key` belongs to, of its service, and all.
 pub fn place(key: &[u8]) -> [Cover; 3] {
-    let mut rest = key;
-    let [_backend, service, method] = [(); 3].map(|()| {
-        let (length, behind) = rest.split_first_chunk().unwrap_or((&[0; 4], &[]));
-        let (part, behind) =
-            behind.split_at_checked(u32::from_be_bytes(*length) as usize).unwrap_or((behind, &[]));
-        rest = behind;
-        part
-    });
-    covering(service, method)
+    let parts = Parts::of(key);
+    covering(parts.service, parts.method)
 }
 
 /// What covers all entries of a method, of its service, and all.
@@ -198,20 +226,43 @@ mod tests {
         assert_eq!(spelled.len(), all.len());
     }
 
-    #[test]
-    fn a_key_tells_what_covers_it() {
+    fn key(protocol: Protocol) -> Vec<u8> {
         let scope = Scope {
             backend: "b",
             service: b"S",
             method: b"get",
             spelling: Spelling::Plain,
-            protocol: Protocol::Binary,
+            protocol,
             revision: 0,
             ignored: &Ignored::default(),
         };
-        let key = [Prefix::new(&scope).as_bytes(), b"arguments"].concat();
-        assert_eq!(place(&key), covering(b"S", b"get"));
+        [Prefix::new(&scope).as_bytes(), b"arguments"].concat()
+    }
+
+    #[test]
+    fn a_key_tells_what_covers_it() {
+        assert_eq!(place(&key(Protocol::Binary)), covering(b"S", b"get"));
         assert_eq!(place(b"no key"), covering(b"", b""));
+    }
+
+    #[test]
+    fn keys_that_differ_in_the_protocol_differ_in_nothing_else() {
+        let (binary, compact) = (key(Protocol::Binary), key(Protocol::Compact));
+        let (one, other) = (Parts::of(&binary), Parts::of(&compact));
+        assert_eq!((one.service, one.method), (&b"S"[..], &b"get"[..]));
+        assert_eq!([one.protocol, other.protocol], [Some(Protocol::Binary), Some(Protocol::Compact)]);
+        assert_eq!(one.rest, other.rest);
+        assert_eq!(one.rest.concat().len(), binary.len() - 1);
+    }
+
+    #[test]
+    fn what_is_no_key_is_taken_apart_all_the_same() {
+        let whole = key(Protocol::Compact);
+        for bytes in (0..whole.len()).map(|end| &whole[..end]).chain([&b"no key"[..], &[0; 13], &[255; 20]]) {
+            let parts = Parts::of(bytes);
+            let told = usize::from(parts.protocol.is_some());
+            assert_eq!(parts.rest.concat().len(), bytes.len() - told, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use crate::clock::Millis;
 use crate::entry::Slot;
 
-use super::envelope;
+use super::envelope::Codec;
 
 pub use counts::{Counts, Read, Write};
 use feed::Feed;
@@ -76,8 +76,8 @@ pub enum Leased {
 pub const MAX_AHEAD: Duration = Duration::from_secs(5);
 
 /// What `value`, read under `key`, is worth at this time of the tier.
-fn judge(key: &[u8], value: &Bytes, now: Millis) -> Result<Slot, Read> {
-    let slot = envelope::decode(key, value).map_err(Read::Unreadable)?;
+fn judge(codec: &Codec, key: &[u8], value: &Bytes, now: Millis) -> Result<Slot, Read> {
+    let slot = codec.decode(key, value).map_err(Read::Unreadable)?;
     if slot.born() > now.plus(MAX_AHEAD) {
         return Err(Read::Future);
     }

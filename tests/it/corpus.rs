@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use larder::cache::envelope::decode;
+use larder::cache::envelope::Codec;
 use larder::config::Config;
 use larder::idl::Schema;
 use larder::key::Ignored;
@@ -134,7 +134,7 @@ fn nothing_in_the_corpus_panics_anywhere() {
             let _ = stream(Transport::Unframed, protocol, &bytes);
         }
         let _ = detect(&bytes);
-        let _ = decode(b"key", &Bytes::copy_from_slice(&bytes));
+        let _ = Codec::default().decode(b"key", &Bytes::copy_from_slice(&bytes));
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let _ = Schema::load(Path::new("any.thrift"), |_| Ok(text.clone()));
         let _ = Config::load(Path::new("any.toml"), &|_| Ok(text.clone()), &|_| None);

@@ -218,6 +218,44 @@ fn a_rule_may_keep_in_redis_alone() {
 }
 
 #[test]
+fn keys_in_redis_tell_service_method_and_protocol() {
+    let (backend, redis) = (backend(), redis());
+    let gateway = sharing(&backend, &redis, KEPT);
+    gateway.client().get_user(7);
+    let key = redis.only_key();
+    let parts: Vec<&str> = key.split(':').collect();
+    assert!(matches!(parts[..], ["larder", "UserService.getUser", _, "binary"]), "{key}");
+    let found = redis.scan("larder:*UserService.getUser*");
+    assert_eq!(found, [key]);
+}
+
+/// As in a rolling upgrade: one gateway writes the format before, and reads the newest.
+#[test]
+fn gateways_that_write_two_formats_share_what_they_have() {
+    let (mut backend, redis) = (backend(), redis());
+    let outlasting = "ttl = '50ms'\nstale_if_error = '60s'\ntiers = ['shared']";
+    let [older, newer] = [3, 4].map(|format| {
+        let gateway = gateway().endpoint(backend.address()).shared(&redis).get_user(outlasting);
+        let gateway = gateway.section("cache.shared", &format!("format = {format}")).start();
+        gateway.finds_redis();
+        gateway
+    });
+    for (writer, reader, format) in [(&older, &newer, 3), (&newer, &older, 4)] {
+        pass(ms(60));
+        let known = writer.client().get_user(7).email();
+        let key = redis.only_key();
+        eventually(|| redis.value(&key)[3] == format);
+        backend.kill();
+        assert_eq!(reader.client().get_user(7).email(), known, "format {format}");
+        backend.revive();
+        eventually(|| {
+            pass(ms(60));
+            writer.client().get_user(7).email() != known
+        });
+    }
+}
+
+#[test]
 fn two_prefixes_share_nothing() {
     let (backend, redis) = (backend(), redis());
     for prefix in ["one", "two"] {

@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::entry::Tags;
+use crate::clock::Millis;
+use crate::entry::{Ending, Tags};
 use crate::mark::{Cover, Version};
+use crate::wire::Protocol;
 
 fn slots() -> impl Strategy<Value = Slot> {
     let endings =
@@ -36,34 +38,46 @@ fn sample() -> Entry {
     }
 }
 
+fn encode(key: &[u8], slot: &Slot) -> Result<Vec<u8>, TooLarge> {
+    Codec::default().encode(key, slot)
+}
+
+fn decode(key: &[u8], envelope: &Bytes) -> Result<Slot, Unreadable> {
+    Codec::default().decode(key, envelope)
+}
+
 fn encoded(key: &[u8], entry: Entry) -> Result<Vec<u8>, TooLarge> {
     encode(key, &Slot::Entry(Arc::new(entry)))
 }
 
+fn formats() -> impl Strategy<Value = Codec> {
+    prop_oneof![Just(Format::Three), Just(Format::Four)].prop_map(|format| Codec { format })
+}
+
 proptest! {
     #[test]
-    fn what_lies_there_comes_back_as_it_went(key in keys(), slot in slots()) {
-        let envelope = Bytes::from(encode(&key, &slot).unwrap());
+    fn what_lies_there_comes_back_as_it_went(codec in formats(), key in keys(), slot in slots()) {
+        let envelope = Bytes::from(codec.encode(&key, &slot).unwrap());
         prop_assert_eq!(decode(&key, &envelope), Ok(slot));
     }
 
     #[test]
-    fn a_changed_byte_is_noticed(key in keys(), slot in slots(), at in any::<prop::sample::Index>(), by in 1..=255_u8) {
-        let mut envelope = encode(&key, &slot).unwrap();
+    fn a_changed_byte_is_noticed(codec in formats(), key in keys(), slot in slots(), at in any::<prop::sample::Index>(), by in 1..=255_u8) {
+        let mut envelope = codec.encode(&key, &slot).unwrap();
         let at = at.index(envelope.len());
         envelope[at] ^= by;
         prop_assert!(decode(&key, &envelope.into()).is_err());
     }
 
     #[test]
-    fn a_cut_is_noticed(key in keys(), slot in slots(), at in any::<prop::sample::Index>()) {
-        let envelope = Bytes::from(encode(&key, &slot).unwrap());
+    fn a_cut_is_noticed(codec in formats(), key in keys(), slot in slots(), at in any::<prop::sample::Index>()) {
+        let envelope = Bytes::from(codec.encode(&key, &slot).unwrap());
         prop_assert!(decode(&key, &envelope.slice(..at.index(envelope.len()))).is_err());
     }
 
     #[test]
-    fn added_bytes_are_noticed(key in keys(), slot in slots(), more in prop::collection::vec(any::<u8>(), 1..20)) {
-        let mut envelope = encode(&key, &slot).unwrap();
+    fn added_bytes_are_noticed(codec in formats(), key in keys(), slot in slots(), more in prop::collection::vec(any::<u8>(), 1..20)) {
+        let mut envelope = codec.encode(&key, &slot).unwrap();
         envelope.extend(more);
         prop_assert!(decode(&key, &envelope.into()).is_err());
     }
@@ -71,8 +85,10 @@ proptest! {
     #[test]
     fn noise_is_no_envelope(noise in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(decode(b"key", &noise.clone().into()).is_err());
-        let begun = [&MAGIC[..], &noise].concat();
-        prop_assert!(decode(b"key", &begun.into()).is_err());
+        for begin in [b"LRD\x03", b"LRD\x04"] {
+            let begun = [&begin[..], &noise].concat();
+            prop_assert!(decode(b"key", &begun.into()).is_err());
+        }
     }
 }
 
@@ -86,8 +102,6 @@ fn the_body_is_not_copied() {
 #[test]
 fn the_format_is_as_described() {
     let envelope = encoded(b"key", sample()).unwrap();
-    assert_eq!(envelope[..4], MAGIC);
-    assert_eq!(envelope[4..12], 1_700_000_000_123_u64.to_be_bytes());
     let header = [
         &2_u32.to_le_bytes()[..],
         &2_i16.to_le_bytes(),
@@ -99,24 +113,60 @@ fn the_format_is_as_described() {
         &2_u64.to_le_bytes(),
         &1_u128.to_le_bytes(),
         &u128::MAX.to_le_bytes(),
-        &5_u64.to_le_bytes(),
     ]
     .concat();
-    assert_eq!(envelope[12], 0);
-    assert_eq!(envelope[13..17], u32::try_from(header.len()).unwrap().to_be_bytes());
-    assert_eq!(envelope[17..17 + header.len()], header);
-    assert_eq!(&envelope[17 + header.len()..17 + header.len() + 5], b"reply");
-    assert_eq!(envelope.len(), 17 + header.len() + 5 + 8);
+    let whole = [
+        &b"LRD\x04"[..],
+        &1_700_000_000_123_u64.to_be_bytes(),
+        &[0],
+        &[0],
+        &5_u32.to_be_bytes(),
+        &u32::try_from(header.len()).unwrap().to_be_bytes(),
+        &header,
+        b"reply",
+    ]
+    .concat();
+    assert_eq!(envelope[..whole.len()], whole);
+    assert_eq!(envelope.len(), whole.len() + 8);
 }
 
 #[test]
 fn a_tombstone_tells_its_age_and_its_key_alone() {
     let envelope = encode(b"key", &Slot::Tombstone(Millis(5))).unwrap();
     let header = [&3_u64.to_le_bytes()[..], b"key"].concat();
-    let whole = [&MAGIC[..], &5_u64.to_be_bytes(), &[1], &11_u32.to_be_bytes(), &header].concat();
+    let whole =
+        [b"LRD\x04", &5_u64.to_be_bytes()[..], &[1], &[0], &[0; 4], &11_u32.to_be_bytes(), &header].concat();
     assert_eq!(envelope[..whole.len()], whole);
     assert_eq!(envelope.len(), whole.len() + 8);
     assert_eq!(decode(b"other", &envelope.into()), Err(Unreadable::OtherKey));
+}
+
+/// [`sample`] and a tombstone of the fifth millisecond, both of the key `key`, as gateways of format 3 have written them.
+const OF_FORMAT_3: [&str; 2] = [
+    "4c5244030000018bcfe5687b00000000550200000002000100000003000000000000006b65790900000000000000070000000000000002\
+     0000000000000001000000000000000000000000000000ffffffffffffffffffffffffffffffff05000000000000007265706c79afae49\
+     7dfb259bd1",
+    "4c5244030000000000000005010000000b03000000000000006b657919b4f3ad324ae019",
+];
+
+#[test]
+fn what_the_version_before_wrote_is_read_and_written() {
+    let slots = [Slot::Entry(Arc::new(sample())), Slot::Tombstone(Millis(5))];
+    for (written, slot) in OF_FORMAT_3.iter().zip(slots) {
+        let bytes = written.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        let bytes: Vec<u8> = bytes.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+        assert_eq!(Codec { format: Format::Three }.encode(b"key", &slot).unwrap(), bytes);
+        assert_eq!(decode(b"key", &bytes.into()), Ok(slot));
+    }
+}
+
+#[test]
+fn all_formats_begin_with_what_ages_are_compared_by() {
+    for slot in [Slot::Entry(Arc::new(sample())), Slot::Tombstone(Millis(5))] {
+        let [three, four] =
+            [Format::Three, Format::Four].map(|format| Codec { format }.encode(b"key", &slot).unwrap());
+        assert_eq!((&three[..3], &three[4..13]), (&four[..3], &four[4..13]));
+    }
 }
 
 #[test]
@@ -129,9 +179,11 @@ fn each_reason_has_its_case() {
     changed[last] ^= 1;
     // A length of 2^40 where the key's lies must neither be believed nor allocated.
     let mut hostile = whole.clone();
-    hostile[27..35].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    hostile[32..40].copy_from_slice(&(1_u64 << 40).to_le_bytes());
     let mut neither = whole.clone();
     neither[12] = 2;
+    let mut flagged = whole.clone();
+    flagged[13] = 128;
     let read = |bytes: Vec<u8>| decode(b"key", &bytes.into()).unwrap_err();
     assert_eq!(read(b"somebody else's".to_vec()), Unreadable::Foreign);
     assert_eq!(read(older), Unreadable::Format(0));
@@ -139,6 +191,7 @@ fn each_reason_has_its_case() {
     assert_eq!(read(changed), Unreadable::Checksum);
     assert_eq!(read(hostile), Unreadable::Header);
     assert_eq!(read(neither), Unreadable::Header);
+    assert_eq!(read(flagged), Unreadable::Header);
     assert_eq!(read(vec![0; MAX_ENVELOPE + 1]), Unreadable::TooLarge);
     assert_eq!(decode(b"other", &whole.into()), Err(Unreadable::OtherKey));
 }

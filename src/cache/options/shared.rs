@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cache::envelope::{Codec, Format};
 use crate::cache::shared::redis::{self, Flaw, Form, Login, Papers, Place, Tls, TlsError, Url, Watched};
 use crate::setting::{Finding, Keeper, Period, Secret, Section};
 
@@ -57,6 +58,10 @@ pub(crate) struct SharedOptions {
     pub client_name: String,
     /// What every key in Redis begins with.
     pub prefix: String,
+    /// The format in which entries are written: the newest, or the one before, as long as gateways share the tier that cannot read the
+    /// newest. Both are read.
+    #[schemars(range(min = 3, max = 4))]
+    pub format: u8,
     /// How long a call waits for Redis before it goes on without it. A reply above 64 KiB may take ten times as long, while it comes.
     #[schemars(extend("x-least" = "1ms", "x-most" = "10s"))]
     pub read_timeout: Period,
@@ -145,6 +150,7 @@ impl SharedOptions {
             database,
             client_name: self.client_name.clone(),
             prefix: self.prefix.clone(),
+            codec: Codec { format: Format::numbered(self.format).unwrap_or_default() },
             read_timeout: self.read_timeout.duration(),
             write_timeout: self.write_timeout.duration(),
             connect_timeout: self.connect_timeout.duration(),
@@ -237,6 +243,11 @@ impl SharedOptions {
             ),
             ("tls_cert", certificate && !key, "needs tls_key".to_owned()),
             ("tls_key", key && !certificate, "needs tls_cert".to_owned()),
+            (
+                "prefix",
+                !self.cluster.is_empty() && self.prefix.contains('{'),
+                "has a brace: all keys would lie in one slot of the cluster".to_owned(),
+            ),
         ];
         let wrong = wrong.into_iter().filter(|(_, wrong, _)| *wrong);
         wrong.map(|(option, _, why)| Finding::new(option, why)).collect()
@@ -290,6 +301,7 @@ impl Default for SharedOptions {
             tls_name: None,
             client_name: "larder".to_owned(),
             prefix: "larder".to_owned(),
+            format: Format::default().number(),
             read_timeout: Period::from_millis(50),
             write_timeout: Period::from_secs(1),
             connect_timeout: Period::from_millis(250),
@@ -323,77 +335,4 @@ impl Section for SharedOptions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problems(adjust: impl FnOnce(&mut SharedOptions)) -> Vec<String> {
-        let mut options = SharedOptions::default();
-        adjust(&mut options);
-        options.problems().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn a_url_names_a_host_and_no_secret() {
-        let check = |url: &str, expected: Option<&str>| {
-            let found = problems(|options| options.url = Some(url.to_owned()));
-            match (&found[..], expected) {
-                ([], None) => {}
-                ([fault], Some(part)) => assert!(fault.contains(part), "{url}: {fault}"),
-                _ => panic!("{url}: {found:?}"),
-            }
-        };
-        check("redis://127.0.0.1:6379/0", None);
-        check("redis://127.0.0.1", None);
-        check("redis://[::1]:6379", None);
-        check("rediss://127.0.0.1", None);
-        check("unix:///run/redis.sock", None);
-        check("redis://:secret@127.0.0.1", Some("password_file"));
-        check("redis://me:secret@127.0.0.1/1", Some("password_file"));
-        check("redis://127.0.0.1/one", Some("database"));
-        check("redis://", Some("no host"));
-        check("127.0.0.1:6379", Some("expected a url"));
-        check("http://127.0.0.1", Some("expected a url"));
-        check("redis://127.0.0.1?protocol=resp3", Some("?"));
-    }
-
-    #[test]
-    fn where_redis_is_stands_in_one_place() {
-        let list = || vec!["a".to_owned(), "[::1]:7".to_owned()];
-        assert_eq!(problems(|options| options.cluster = list()), [""; 0]);
-        let watched = |options: &mut SharedOptions| {
-            (options.sentinels, options.master) = (list(), Some("main".to_owned()));
-        };
-        assert_eq!(problems(watched), [""; 0]);
-        let said = |adjust: &dyn Fn(&mut SharedOptions), expected: &str| {
-            let found = problems(adjust);
-            assert!(found.len() == 1 && found[0].starts_with(expected), "{expected}: {found:?}");
-        };
-        let url = Some("redis://db".to_owned());
-        said(&|_| {}, "url: missing: expected url, or sentinels and master, or cluster");
-        said(&|options| (options.url, options.cluster) = (url.clone(), list()), "cluster: url is given too");
-        said(
-            &|options| (options.url, options.sentinels) = (url.clone(), list()),
-            "sentinels: url is given too",
-        );
-        said(
-            &|options| (options.cluster, options.sentinels) = (list(), list()),
-            "cluster: sentinels is given too",
-        );
-        said(&|options| options.sentinels = list(), "master: missing");
-        said(&|options| options.cluster = vec!["redis://a".to_owned()], "cluster: redis://a: ");
-        said(&|options| options.cluster = vec!["me:word@a:1".to_owned()], "cluster: an address: ");
-        said(&|options| (options.url, options.database) = (url.clone(), 1), "database: belongs into url");
-        said(&|options| (options.cluster, options.database) = (list(), 1), "database: a cluster has");
-        said(&|options| (options.url, options.tls) = (url.clone(), true), "tls: belongs into url");
-        let master = Some("main".to_owned());
-        said(
-            &|options| (options.url, options.master) = (url.clone(), master.clone()),
-            "master: is of no use",
-        );
-        let ca = Some("ca.pem".into());
-        said(
-            &|options| (options.cluster, options.tls_ca) = (list(), ca.clone()),
-            "tls_ca: is of no use without tls",
-        );
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::cache::envelope;
+use crate::cache::envelope::Codec;
 use crate::clock::{Clock, Millis};
 use crate::entry::Slot;
 
@@ -86,7 +86,7 @@ impl Memory {
         let now = self.clock.now();
         let shelf = self.shelf();
         let value = shelf.values.get(key).filter(|value| value.until > now).ok_or(Read::Miss)?;
-        judge(key, &value.bytes, self.time.now())
+        judge(&Codec::default(), key, &value.bytes, self.time.now())
     }
 
     async fn look(&self, key: &[u8]) -> Result<Slot, Read> {
@@ -105,7 +105,7 @@ impl Memory {
         let State::Up(delay) = self.state() else {
             return Write::Skipped;
         };
-        let Ok(envelope) = envelope::encode(key, slot) else {
+        let Ok(envelope) = Codec::default().encode(key, slot) else {
             return Write::TooLarge;
         };
         tokio::time::sleep(delay).await;

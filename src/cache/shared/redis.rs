@@ -16,14 +16,14 @@
 //! the server's socket may still take effect. That is harmless: a put is a script that never replaces a younger entry by
 //! an older one, so it may come late or twice.
 //!
-//! A Redis key is `PREFIX:FORMAT:HASH`, the hash being xxh3-128 of the full key; the envelope holds the full key.
-//! Reads are bounded by `GETRANGE`, so that a huge foreign value is not fetched.
+//! How keys are spelled there is said in `keys.rs`. Reads are bounded by `GETRANGE`, so that a huge foreign value is not fetched.
 
 mod breaker;
 mod cluster;
 mod door;
 mod failure;
 mod feed;
+mod keys;
 mod links;
 mod login;
 mod node;
@@ -50,9 +50,8 @@ use rand::Rng;
 use redis::{Cmd, Value};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
-use xxhash_rust::xxh3::xxh3_128;
 
-use crate::cache::envelope::{self, FORMAT, Unreadable};
+use crate::cache::envelope::Unreadable;
 use crate::clock::Clock;
 use crate::dial::Dial;
 use crate::entry::Slot;
@@ -168,18 +167,18 @@ impl Redis {
         if value.is_empty() {
             return Err(Read::Miss);
         }
-        judge(key, &Bytes::from(value), self.time.now())
+        judge(&self.settings.codec, key, &Bytes::from(value), self.time.now())
     }
 
     async fn write(&self, key: &[u8], slot: &Slot, keep: Duration) -> Write {
         if !self.is_up() {
             return Write::Skipped;
         }
-        let Ok(value) = envelope::encode(key, slot) else {
+        let Ok(value) = self.settings.codec.encode(key, slot) else {
             return Write::TooLarge;
         };
         let latest = self.time.now().plus(MAX_AHEAD);
-        let replacement = Replacement::new(slot, value, latest, keep);
+        let replacement = Replacement::new(value, latest, keep);
         let (redis_key, arguments) = (self.redis_key(key), replacement.arguments());
         let call = self.replace.call(&redis_key, &arguments);
         let ask = Ask::Script(&call, For::Writes);
@@ -187,11 +186,11 @@ impl Redis {
     }
 
     fn lease_key(&self, key: &[u8]) -> String {
-        format!("{}:lease:{:032x}", self.settings.prefix, xxh3_128(key))
+        keys::lease(&self.settings.prefix, key)
     }
 
     fn redis_key(&self, key: &[u8]) -> String {
-        format!("{}:{FORMAT}:{:032x}", self.settings.prefix, xxh3_128(key))
+        keys::entry(&self.settings.prefix, key)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use thiserror::Error;
 
-use crate::cache::envelope::{self, MAX_KEY, Unreadable};
+use crate::cache::envelope::{Codec, MAX_KEY, Unreadable};
 use crate::cache::local::Held;
 use crate::cache::shared::MAX_AHEAD;
 use crate::clock::Millis;
@@ -66,7 +66,7 @@ fn record(rest: &mut Bytes) -> Option<Bytes> {
 }
 
 fn entry(envelope: &Bytes, now: Millis) -> Result<(Bytes, Slot), Unread> {
-    let (key, slot) = envelope::open(envelope)?;
+    let (key, slot) = Codec::default().open(envelope)?;
     let Slot::Entry(entry) = slot else { return Err(Unread::Tombstone) };
     if entry.born > now.plus(MAX_AHEAD) {
         return Err(Unread::Future);
@@ -86,7 +86,7 @@ pub(super) fn encode(mut left: Vec<Held>) -> (Vec<u8>, Vec<Held>) {
         && let Some((key, entry)) = left.pop()
     {
         // What does not fit was left out before.
-        let Ok(envelope) = envelope::encode(&key, &Slot::Entry(entry)) else { continue };
+        let Ok(envelope) = Codec::default().encode(&key, &Slot::Entry(entry)) else { continue };
         let Ok(length) = u32::try_from(envelope.len()) else { continue };
         part.extend_from_slice(&length.to_be_bytes());
         part.extend_from_slice(&envelope);

@@ -58,6 +58,13 @@ impl Redis {
         keys
     }
 
+    /// The keys that match a pattern, as `redis-cli --scan` finds them.
+    pub(crate) fn scan(&self, pattern: &str) -> Vec<String> {
+        let mut connection = self.connection();
+        let keys = connection.scan_match(pattern).unwrap();
+        keys.map(|key| key.unwrap()).collect()
+    }
+
     /// Forgets everything.
     pub(crate) fn flush(&self) {
         self.connection().flushall::<()>().unwrap();

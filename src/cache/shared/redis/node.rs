@@ -23,7 +23,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use redis::{Cmd, RedisError, Value};
 
-use crate::cache::envelope::{MAGIC, MAX_ENVELOPE};
+use crate::cache::envelope::{self, MAX_ENVELOPE};
 
 use super::Counts;
 use super::breaker::Breaker;
@@ -260,9 +260,9 @@ impl fmt::Debug for Node {
     }
 }
 
-/// Whether this is the first part of an envelope, and not all of it.
+/// Whether this is the first part of an envelope that can be read, and not all of it.
 fn is_part_of_envelope(value: &Value) -> bool {
-    matches!(value, Value::BulkString(bytes) if bytes.len() == FIRST_PART && bytes.starts_with(&MAGIC))
+    matches!(value, Value::BulkString(bytes) if bytes.len() == FIRST_PART && envelope::begins(bytes))
 }
 
 fn range(key: &str, length: usize) -> Cmd {

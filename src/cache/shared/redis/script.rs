@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use redis::{Cmd, Script, Value};
 
-use crate::cache::envelope;
 use crate::clock::Millis;
-use crate::entry::Slot;
 
 use super::Write;
 use super::failure::Failure;
@@ -64,23 +62,22 @@ impl Call<'_> {
 /// What [`REPLACE`] is told.
 #[derive(Debug)]
 pub(super) struct Replacement {
-    head: [u8; envelope::HEAD],
     latest: String,
     value: Vec<u8>,
     expiry: String,
 }
 
 impl Replacement {
-    /// To put `value`, the envelope of `slot`, for `keep`. What lies there and was born after `latest` cannot be believed, and is
+    /// To put an envelope, `value`, for `keep`. What lies there and was born after `latest` cannot be believed, and is
     /// replaced.
-    pub(super) fn new(slot: &Slot, value: Vec<u8>, latest: Millis, keep: Duration) -> Self {
+    pub(super) fn new(value: Vec<u8>, latest: Millis, keep: Duration) -> Self {
         let (latest, expiry) = (latest.0.to_string(), expiry(keep).to_string());
-        Self { head: envelope::head(slot), latest, value, expiry }
+        Self { latest, value, expiry }
     }
 
     /// As the script takes it.
-    pub(super) fn arguments(&self) -> [&[u8]; 4] {
-        [&self.head, self.latest.as_bytes(), &self.value, self.expiry.as_bytes()]
+    pub(super) fn arguments(&self) -> [&[u8]; 3] {
+        [self.latest.as_bytes(), &self.value, self.expiry.as_bytes()]
     }
 }
 
@@ -111,25 +108,24 @@ pub(super) fn expiry(keep: Duration) -> u64 {
     u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, KEEP_MAX_MILLIS)
 }
 
-/// [`Slot::replaces`] inside Redis, so that writes may come late, twice, and in any order.
+/// [`Slot::replaces`](crate::entry::Slot::replaces) inside Redis, so that writes may come late, twice, and in any order.
 ///
-/// `KEYS[1]`: the key. `ARGV`: the first 13 bytes of our envelope; the latest believable birth in milliseconds; the
-/// envelope; its expiry in milliseconds. Returns 0 if it is written; 1 if an entry lies there and stays, 2 if a tombstone
-/// does. An entry stays if it is younger, a tombstone also against an entry of its own age. Nothing else stays: other
-/// types, other formats, other programs' values, and births further ahead than readers believe, which would block the
-/// key until then.
+/// `KEYS[1]`: the key. `ARGV`: the latest believable birth in milliseconds; our envelope; its expiry in milliseconds. Returns 0
+/// if it is written; 1 if an entry lies there and stays, 2 if a tombstone does. An entry stays if it is younger, a
+/// tombstone also against an entry of its own age, and both in any format: the first 13 bytes mean the same in all. Nothing else stays:
+/// other types, other programs' values, and births further ahead than readers believe, which would block the key until then.
 pub(super) const REPLACE: &str = r"
 local held = redis.pcall('GETRANGE', KEYS[1], 0, 12)
-if type(held) == 'string' and #held == 13 and string.sub(held, 1, 4) == string.sub(ARGV[1], 1, 4) then
-    local theirs, ours = struct.unpack('>I8', held, 5), struct.unpack('>I8', ARGV[1], 5)
-    local tombstone, is_tombstone = string.byte(held, 13) == 1, string.byte(ARGV[1], 13) == 1
-    if theirs <= tonumber(ARGV[2]) then
+if type(held) == 'string' and #held == 13 and string.sub(held, 1, 3) == 'LRD' then
+    local theirs, ours = struct.unpack('>I8', held, 5), struct.unpack('>I8', ARGV[2], 5)
+    local tombstone, is_tombstone = string.byte(held, 13) == 1, string.byte(ARGV[2], 13) == 1
+    if theirs <= tonumber(ARGV[1]) then
         if theirs > ours or (theirs == ours and tombstone and not is_tombstone) then
             return tombstone and 2 or 1
         end
     end
 end
-redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 0
 ";
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::login::Login;
 use super::place::Place;
 use super::tls::Tls;
+use crate::cache::envelope::Codec;
 
 /// Everything the shared tier needs to know of its Redis.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(crate) struct Settings {
     pub client_name: String,
     /// First part of every Redis key.
     pub prefix: String,
+    /// How values are written, and which are believed.
+    pub codec: Codec,
     /// How long one read may take before it is a miss.
     pub read_timeout: Duration,
     /// How long one write may take before it gives up its place.

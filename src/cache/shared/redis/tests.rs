@@ -2,6 +2,7 @@
 
 mod cluster;
 mod fake;
+mod formats;
 mod forms;
 mod isolation;
 mod sentinel;
@@ -23,7 +24,7 @@ use crate::clock::Millis;
 use super::node::FIRST_PART;
 use super::*;
 
-use crate::cache::envelope::MAX_ENVELOPE;
+use crate::cache::envelope::{Codec, Format, MAX_ENVELOPE};
 
 use server::Server;
 
@@ -115,7 +116,7 @@ async fn a_list_is_a_miss_and_replaced() {
 async fn another_key_with_the_same_hash_is_a_miss() {
     let server = Server::start();
     let store = gateway(&server).await;
-    let envelope = envelope::encode(b"another key", &born(NOW)).unwrap();
+    let envelope = Codec::default().encode(b"another key", &born(NOW)).unwrap();
     let _: () = server.ask(redis::cmd("SET").arg(store.redis_key(KEY)).arg(envelope)).await;
     assert_eq!(store.get(KEY).await, None);
     assert_eq!(store.counts.reads(Read::Unreadable(Unreadable::OtherKey)), 1);
@@ -233,15 +234,6 @@ async fn login_and_database_are_as_set() {
     assert!(!wrong.is_up());
 }
 
-#[test]
-fn a_redis_key_tells_prefix_format_and_hash() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let store = runtime.block_on(async { store(settings(Place::Host("127.0.0.1".to_owned(), 1))) });
-    let key = store.redis_key(KEY);
-    let hash = key.strip_prefix("larder:3:").unwrap();
-    assert!(hash.len() == 32 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()), "{key}");
-}
-
 impl Redis {
     async fn keeps(&self, slot: Slot) -> Write {
         self.put(KEY, &slot, KEEP).await
@@ -274,6 +266,7 @@ fn settings(place: Place) -> Settings {
         database: 0,
         client_name: "larder".to_owned(),
         prefix: "larder".to_owned(),
+        codec: Codec::default(),
         read_timeout: Duration::from_millis(500),
         write_timeout: Duration::from_secs(1),
         connect_timeout: Duration::from_secs(2),
