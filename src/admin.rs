@@ -23,7 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
-use crate::purge::order::Order;
+use crate::explain::Explainer;
+use crate::purge::order::{Called, Order};
 use crate::purge::{Orderer, Purges, Refusal};
 
 use command::{Command, Reloaded};
@@ -52,6 +53,8 @@ pub(crate) struct Means<S> {
     pub subject: Arc<S>,
     /// Where its commands go.
     pub commands: mpsc::Sender<Command>,
+    /// Who explains calls.
+    pub explainer: Arc<Explainer>,
     /// What its purges purge.
     pub purges: Arc<Purges>,
     /// The names by which it may be asked.
@@ -66,7 +69,7 @@ pub(crate) async fn serve<S: Subject, A: Accept>(socket: A, means: Means<S>, sto
 }
 
 fn routes<S: Subject>(means: Means<S>) -> Router {
-    let Means { subject, commands, purges, hosts, authority } = means;
+    let Means { subject, commands, explainer, purges, hosts, authority } = means;
     let pages = Router::new()
         .route("/metrics", get(metrics::<S>))
         .route("/status", get(status::<S>))
@@ -74,11 +77,12 @@ fn routes<S: Subject>(means: Means<S>) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready::<S>))
         .with_state(subject);
+    let explain = Router::new().route("/explain", post(explain)).with_state(explainer);
     let reload = Router::new().route("/reload", post(reload)).with_state(commands);
     let purge = Router::new().route("/purge", post(purge)).with_state(purges);
     let orders = reload.merge(purge).route_layer(from_fn_with_state(Arc::new(authority), allow));
     let bound = DefaultBodyLimit::max(BODY_MAX);
-    pages.merge(orders).layer(bound).layer(from_fn_with_state(Arc::new(hosts), guard))
+    pages.merge(explain).merge(orders).layer(bound).layer(from_fn_with_state(Arc::new(hosts), guard))
 }
 
 /// Turns away what a web page may have led a browser to ask.
@@ -138,6 +142,18 @@ async fn reload(State(commands): State<mpsc::Sender<Command>>) -> Response {
             (StatusCode::UNPROCESSABLE_ENTITY, Json(reloaded)).into_response()
         }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this gateway takes no commands now\n").into_response(),
+    }
+}
+
+/// A call is no part of the address: it may be long, and addresses are logged.
+async fn explain(State(explainer): State<Arc<Explainer>>, body: Bytes) -> Response {
+    let Called { method, arguments } = match serde_json::from_slice(&body) {
+        Ok(called) => called,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
+    };
+    match explainer.explain(&method, &arguments).await {
+        Ok(explanation) => Json(explanation).into_response(),
+        Err(unknown) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{unknown}\n")).into_response(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod envelope;
 mod fleet;
+pub(crate) mod inspect;
 mod lease;
 pub mod local;
 pub(crate) mod options;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use crate::clock::{Clock, Millis};
 use crate::entry::{Entry, Slot};
 use crate::key;
-use crate::mark::{Audience, Cover, Covers, Mark, Marks, Reach, Seal, Standing, Vetted};
+use crate::mark::{Audience, Cover, Covers, Mark, Marks, Reach, Seal, Standing, Tick, Vetted};
 use crate::rule::Tiers;
 
 use fleet::Fleet;
@@ -186,10 +187,17 @@ impl Cache {
 
     /// An entry that others may have learnt, held against the marks; nothing if one says that it never answers, or nobody can tell.
     async fn held(&self, key: &[u8], entry: &Entry) -> Option<Entry> {
+        let (standing, tick) = self.vet(key, entry).await?;
+        let seal = Seal::held(tick, standing);
+        (standing != Standing::Hard).then(|| Entry { seal, ..entry.detached() })
+    }
+
+    /// What marks leave of an entry that others may have learnt, and up to which mark that is known; nothing if nobody can tell.
+    async fn vet(&self, key: &[u8], entry: &Entry) -> Option<(Standing, Tick)> {
         let place = key::place(key);
         let covers = covering(&place, key, entry);
-        let (standing, tick) = match self.marks.vet(entry.version, covers) {
-            Vetted::Standing(standing, tick) => (standing, tick),
+        match self.marks.vet(entry.version, covers) {
+            Vetted::Standing(standing, tick) => Some((standing, tick)),
             Vetted::TooOld => {
                 // What is marked meanwhile is later than what is asked for.
                 let tick = self.marks.latest();
@@ -197,11 +205,9 @@ impl Cache {
                 let exact = self.shared.as_ref()?.feed().exact(&asked).await.ok()?;
                 let unmarked = self.fleet.as_ref().map_or(Standing::Clear, Fleet::unmarked);
                 let left = exact.iter().map(|exact| exact.leaves(entry.version));
-                (left.fold(unmarked, Standing::max), tick)
+                Some((left.fold(unmarked, Standing::max), tick))
             }
-        };
-        let seal = Seal::held(tick, standing);
-        (standing != Standing::Hard).then(|| Entry { seal, ..entry.detached() })
+        }
     }
 
     /// Keeps `entry` in each tier unless something younger is there. `longest` is how long its rule may use it. A lease is given back when it

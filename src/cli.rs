@@ -1,6 +1,7 @@
 //! The commands, and what each exits with.
 
 mod admin;
+mod explain;
 pub mod nagios;
 mod purge;
 mod serve;
@@ -37,6 +38,8 @@ enum Command {
     Nagios(Box<nagios::Arguments>),
     /// Tell a running gateway what is wrong of what it keeps.
     Purge(purge::Arguments),
+    /// Tell what a running gateway knows of a call: its rule and key, what is kept of it, and what would answer it.
+    Explain(explain::Arguments),
 }
 
 /// The configuration's file, named with or without an option.
@@ -85,16 +88,22 @@ pub fn run() -> u8 {
             println!("{line}");
             code
         }
-        Command::Purge(arguments) => match purge::run(&arguments) {
-            Ok(said) => {
-                print!("{said}");
-                0
-            }
-            Err((why, code)) => {
-                eprintln!("larder: {why}");
-                code
-            }
-        },
+        Command::Purge(arguments) => said(purge::run(&arguments)),
+        Command::Explain(arguments) => said(explain::run(&arguments)),
+    }
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to people")]
+fn said(said: Result<String, (String, u8)>) -> u8 {
+    match said {
+        Ok(said) => {
+            print!("{said}");
+            0
+        }
+        Err((why, code)) => {
+            eprintln!("larder: {why}");
+            code
+        }
     }
 }
 

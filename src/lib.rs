@@ -36,6 +36,7 @@ pub mod config;
 mod demo;
 pub mod dial;
 pub mod entry;
+mod explain;
 pub mod fault;
 pub mod files;
 mod flight;

@@ -6,12 +6,14 @@
 mod seal;
 mod table;
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 pub use seal::{Seal, Tick};
+pub(crate) use table::known::Known;
 pub use table::{Audience, Marks, Sweep, Vetted};
 
 /// What a mark covers, by the hash of its name. Two names with one hash are both covered by a mark on either: too much, never too little.
@@ -177,6 +179,13 @@ impl Version {
     /// The version that was packed so.
     pub fn unpacked(packed: u64) -> Self {
         Self(packed)
+    }
+}
+
+/// The epoch and the sequence.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.epoch(), self.sequence())
     }
 }
 

@@ -147,7 +147,7 @@ impl Purges {
             What::Tags(tags) => self.tags(tags),
             What::Call { method, arguments } => {
                 let asked = self.directory.call(&self.directory.method(method)?, arguments)?;
-                call(method, &asked)?
+                call(method, asked)?
             }
         })
     }
@@ -185,12 +185,13 @@ impl Purges {
 }
 
 /// A call in all the ways in which it may be asked: each is kept under a key of its own.
-fn call(method: &str, asked: &[Asked]) -> Result<Target, Refusal> {
-    let keys: BTreeSet<&[u8]> = asked.iter().filter_map(|asked| asked.key.as_deref()).collect();
+fn call(method: &str, asked: Vec<Asked>) -> Result<Target, Refusal> {
+    let keys: Result<Vec<_>, _> = asked.into_iter().map(|asked| asked.key).collect();
+    let keys: BTreeSet<Vec<u8>> = keys.map_err(Unknown::from)?.into_iter().flatten().collect();
     if keys.is_empty() {
         return Err(Refusal::NotKept(method.to_owned()));
     }
-    let covers: Vec<Cover> = keys.into_iter().map(Cover::key).collect();
+    let covers: Vec<Cover> = keys.iter().map(|key| Cover::key(key)).collect();
     let hashes = covers.iter().map(|Cover(hash)| format!("key {hash:032x}"));
     let marked = [format!("call {method}")].into_iter().chain(hashes).collect();
     Ok(Target { covers, marked, warnings: Vec::new() })

@@ -136,6 +136,7 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     let means = admin::Means {
         subject: Arc::clone(&overview),
         commands: orders,
+        explainer: Arc::clone(&parts.explainer),
         purges: Arc::clone(&parts.purges),
         hosts: config.admin.hosts.clone(),
         authority: Authority::new(admin, config.admin.token.clone()),

@@ -48,6 +48,12 @@ impl Subject for Nothing {
     }
 }
 
+/// Explanations where nothing is served.
+fn explainer() -> Explainer {
+    let cache = Cache::new(Local::new(1 << 20, Seed::new(1)), None, Duration::ZERO);
+    Explainer::new(Directory::new(Vec::new()), Arc::new(cache), Clock::system())
+}
+
 /// Purges where nothing is served.
 fn purges() -> Purges {
     let cache = Cache::new(Local::new(1 << 20, Seed::new(1)), None, Duration::ZERO);
@@ -75,7 +81,8 @@ impl Served {
         let hosts = Hosts::new(&["gateway.example".to_owned()]);
         let (purges, subject) = (Arc::new(purges()), Arc::new(Nothing));
         let (commands_to, stop) = (orders, CancellationToken::new());
-        let means = Means { subject, commands: commands_to, purges, hosts, authority };
+        let explainer = Arc::new(explainer());
+        let means = Means { subject, commands: commands_to, explainer, purges, hosts, authority };
         let task = tokio::spawn(serve(listener, means, stop.clone()));
         Self { address, commands, stop, task }
     }

@@ -41,6 +41,11 @@ impl Local {
         self.slots.get(key).and_then(Slot::entry)
     }
 
+    /// What lies under `key`. This counts as asking for it.
+    pub(crate) fn slot(&self, key: &[u8]) -> Option<Slot> {
+        self.slots.get(key)
+    }
+
     /// When the call was sent that proved wrong what lay under `key`, where nothing younger has come since.
     pub fn tombstone(&self, key: &[u8]) -> Option<Millis> {
         match self.slots.get(key)? {

@@ -34,6 +34,9 @@ pub trait Store: Send + Sync + Debug {
     /// down. A body may be a slice of a larger buffer: see [`Entry::detached`](crate::entry::Entry::detached).
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Option<Slot>>;
 
+    /// The same for who only wants to know: it is not counted, and says why there is nothing.
+    fn inspect<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Slot, Read>>;
+
     /// Keeps `slot` under `key` for `keep`, unless what lies there stays by [`Slot::replaces`]. It ends within a second;
     /// whoever begins it counts how.
     fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write>;

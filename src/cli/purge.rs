@@ -17,7 +17,7 @@ use crate::purge::order::{Called, Order, Tags, Written};
 #[derive(Clone, Debug, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["tag", "method", "service", "call", "key", "all"])))]
 pub(super) struct Arguments {
-    /// The gateway's admin endpoint.
+    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099.
     #[arg(value_name = "ADDR")]
     admin: Admin,
     /// The replies with this tag, as rules make them; may be given more than once.

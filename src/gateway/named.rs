@@ -10,6 +10,7 @@ use super::Gateway;
 use super::route::{Route, Routes};
 use crate::idl::value::{self, ValueProblem};
 use crate::key::canonical::{Canonical, Unkeyable};
+use crate::rule::method::Ruled;
 use crate::setting::Nearest;
 use crate::wire::{Bounds, Protocol};
 
@@ -28,11 +29,34 @@ pub(crate) struct MethodName {
     pub method: String,
 }
 
+/// A listener that serves a method, and what holds for it there.
+#[derive(Debug)]
+pub(crate) struct Served {
+    /// Whose clients call it.
+    pub gateway: Arc<Gateway>,
+    /// The rules in force.
+    pub routes: Arc<Routes>,
+    /// The method's.
+    pub ruled: Arc<Ruled>,
+    /// What is decided of it.
+    pub route: Arc<Route>,
+}
+
 /// One way in which a call may be asked.
 #[derive(Debug)]
 pub(crate) struct Asked {
+    /// Whose clients ask so.
+    pub gateway: Arc<Gateway>,
+    /// The method's name on the wire.
+    pub name: String,
+    /// What its clients speak.
+    pub protocol: Protocol,
+    /// The struct of arguments.
+    pub arguments: Vec<u8>,
+    /// What is decided of it.
+    pub route: Arc<Route>,
     /// What it is kept under, where it is.
-    pub key: Option<Vec<u8>>,
+    pub key: Result<Option<Vec<u8>>, Unkeyable>,
 }
 
 /// Why there is nothing of that name.
@@ -69,7 +93,7 @@ pub(crate) enum Unknown {
     Arguments(String, Box<ValueProblem>),
     /// The call has no key.
     #[error("the call has no key: {0}")]
-    Unkeyable(Unkeyable),
+    Unkeyable(#[from] Unkeyable),
 }
 
 impl Directory {
@@ -110,6 +134,17 @@ impl Directory {
         Err(Unknown::Method { service, method, nearest })
     }
 
+    /// The listeners that serve a method.
+    pub(crate) fn served(&self, method: &MethodName) -> Vec<Served> {
+        let served = self.gateways.iter().filter_map(|gateway| {
+            let routes = gateway.routes.load_full();
+            let ruled = Arc::clone(routes.ruled(&method.service, &method.method)?);
+            let (_, route) = routes.spelled(&method.service, &method.method).into_iter().next()?;
+            Some(Served { gateway: Arc::clone(gateway), ruled, route: Arc::clone(route), routes })
+        });
+        served.collect()
+    }
+
     /// All the ways in which a call of `method` with these arguments may be asked.
     pub(crate) fn call(&self, method: &MethodName, arguments: &Json) -> Result<Vec<Asked>, Unknown> {
         let MethodName { service, method } = method;
@@ -121,9 +156,11 @@ impl Directory {
         for protocol in [Protocol::Binary, Protocol::Compact] {
             let misfit = |problem| Unknown::Arguments(format!("{service}.{method}"), Box::new(problem));
             let arguments = value::arguments(schema, declared, arguments, protocol).map_err(misfit)?;
-            for routes in &all {
-                for (_, route) in routes.spelled(service, method) {
-                    asked.push(Asked { key: key(route, protocol, &arguments)? });
+            for (gateway, routes) in self.gateways.iter().zip(&all) {
+                for (name, route) in routes.spelled(service, method) {
+                    let key = key(route, protocol, &arguments);
+                    let (gateway, route) = (Arc::clone(gateway), Arc::clone(route));
+                    asked.push(Asked { gateway, name, protocol, arguments: arguments.clone(), route, key });
                 }
             }
         }
@@ -132,8 +169,7 @@ impl Directory {
 }
 
 /// What a call is kept under, if it is kept.
-fn key(route: &Route, protocol: Protocol, arguments: &[u8]) -> Result<Option<Vec<u8>>, Unknown> {
+fn key(route: &Route, protocol: Protocol, arguments: &[u8]) -> Result<Option<Vec<u8>>, Unkeyable> {
     let mut canonical = Canonical::new(Bounds::default().depth);
-    let key = route.keyed().map(|keyed| keyed.key_of(protocol, arguments, &mut canonical));
-    key.transpose().map_err(Unknown::Unkeyable)
+    route.keyed().map(|keyed| keyed.key_of(protocol, arguments, &mut canonical)).transpose()
 }

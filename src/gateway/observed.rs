@@ -22,12 +22,16 @@ impl Observed {
 
     /// Whether an entry under `key` would be fresh; if not, one would be kept from `now` on.
     pub(crate) fn hit(&self, key: &[u8], ttl: Duration, now: Millis) -> bool {
-        let key = xxh3_128(key);
-        let fresh = self.asked.get(&key).is_some_and(|asked| now.since(asked) < ttl);
+        let fresh = self.is_fresh(key, ttl, now);
         if !fresh {
-            self.asked.insert(key, now);
+            self.asked.insert(xxh3_128(key), now);
         }
         fresh
+    }
+
+    /// The same, for who does not call.
+    pub(crate) fn is_fresh(&self, key: &[u8], ttl: Duration, now: Millis) -> bool {
+        self.asked.get(&xxh3_128(key)).is_some_and(|asked| now.since(asked) < ttl)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is decided of a method before any call comes: its rule, keys and counters, found by its name on the wire.
 
-mod known;
+pub(crate) mod known;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -189,7 +189,7 @@ impl Routes {
 }
 
 fn counts(to: Destinations<'_>, listener: &ListenerCounts, ruled: &Ruled) -> Arc<MethodCounts> {
-    let Ruled { rule, label } = ruled;
+    let Ruled { rule, label, .. } = ruled;
     let on = FallsBack { backup: rule.backup.is_some(), fallback: rule.fallback.is_some() };
     Arc::new(listener.method(Arc::clone(label), on, &to.of(rule).traffic))
 }
@@ -311,18 +311,23 @@ impl Keyed {
     /// What `entry`, kept under `key`, may be used for at `now`: by its age and the marks that cover it.
     #[inline]
     pub(crate) fn judge(&self, entry: &Entry, key: &[u8], now: Millis, marks: &Marks) -> Freshness {
+        self.caching.judge(entry, key, now, self.standing(entry, key, now, marks))
+    }
+
+    /// What marks leave of `entry`, kept under `key`, and what is not known of them.
+    #[inline]
+    fn standing(&self, entry: &Entry, key: &[u8], now: Millis, marks: &Marks) -> Standing {
         let marked = marks.standing(&entry.seal, self.covers(&entry.tags.covers, key));
         // Who made its tags by other templates may have left out what a mark covers.
         let knows = entry.tags.made_by == self.caching.tagging.made_by();
         let standing = if knows { marked } else { marked.max(Standing::Soft) };
         let vouched = marks.vouch(entry.version, now);
-        let standing = match entry.seal.is_doubtful() {
+        match entry.seal.is_doubtful() {
             // Where others can be asked what they have marked, they are asked first.
             true if marks.hears(now) => Standing::Hard,
             false if vouched => standing,
             true | false => standing.max(self.caching.unvouched),
-        };
-        self.caching.judge(entry, key, now, standing)
+        }
     }
 
     /// Leaves the key of `call` in `scratch`.

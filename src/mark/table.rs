@@ -1,5 +1,7 @@
 //! The marks that this process knows, bounded: what is dropped from them raises a floor below which nothing is known.
 
+pub(crate) mod known;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -52,6 +54,8 @@ struct Marked {
 struct Stamp {
     /// The last of them, in this process' order.
     tick: Tick,
+    /// When that was, for people: no decision hangs on it.
+    at: Millis,
     /// The last of them that all gateways share.
     version: Version,
     /// How many of this process the others do not know yet: they will be later than anything that is known now.
@@ -286,7 +290,10 @@ impl Marks {
         let tick = Tick(self.latest().0 + 1);
         for cover in &mark.covers {
             let marked = table.marked.entry(*cover).or_default();
-            marked.stamps(mark.kind).for_each(|each| stamp(each, tick));
+            for each in marked.stamps(mark.kind) {
+                stamp(each, tick);
+                each.at = now;
+            }
             marked.unsettled = marked.unsettled.max(now.plus(mark.settle));
         }
         self.latest.store(tick.0, Ordering::Release);
@@ -351,7 +358,7 @@ impl Marked {
     }
 }
 
-/// Covers that are remembered: about 9 MiB, and twice that until the entries were held against them.
+/// Covers that are remembered: about 11 MiB, and twice that until the entries were held against them.
 const MARKS_MAX: usize = 65_536;
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use super::options::{Mode, Options, Tier};
 use super::pattern::{Methods, Pattern};
 use super::resolve::{Replies, Resolved, resolve_known};
@@ -22,6 +24,33 @@ pub(crate) struct Ruled {
     pub rule: Rule,
     /// The metric label: names that nobody wrote down share one, because they come from the network.
     pub label: Arc<str>,
+    /// The rule of the configuration that governs it, and whether that is in force.
+    pub governing: Option<(Pattern, Mode)>,
+    /// Why none of its replies is kept, where that is so.
+    pub not_kept: Option<NotKept>,
+}
+
+/// Why no reply of a method is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum NotKept {
+    /// No rule is for it.
+    #[error("no rule is for it")]
+    Unruled,
+    /// Its rule is switched off.
+    #[error("its rule is off")]
+    Off,
+    /// Its rule does not say for how long.
+    #[error("its rule has no ttl")]
+    Unlimited,
+    /// There are none.
+    #[error("it has no reply")]
+    Oneway,
+    /// They are empty.
+    #[error("it returns nothing, and its rule does not say cache_void")]
+    Void,
+    /// A rule for many methods does not mean this one.
+    #[error("a rule for many methods keeps only what the idl declares with a result")]
+    Unmeant,
 }
 
 /// What holds for each method that a listener may be asked for. Nothing is left to be found out when a call comes.
@@ -106,40 +135,46 @@ fn ruled(
     declared: Option<(&Schema, &Method)>,
     label: String,
 ) -> Arc<Ruled> {
-    let unruled = || rule(None, &Options::default(), declared);
-    let rule = match governing {
-        None => unruled(),
+    let unruled = || rule(None, &Options::default(), declared).0;
+    let (rule, not_kept) = match governing {
+        None => (unruled(), Some(NotKept::Unruled)),
         Some((pattern, options)) => {
             // Where a method is found is so whatever becomes of its replies.
             let unruled = || Rule { backend: backend(options), ..unruled() };
-            let rule = rule(Some(pattern.methods()), options, declared);
+            let (rule, not_kept) = rule(Some(pattern.methods()), options, declared);
             match (options.mode, rule.action) {
-                (Mode::On, action) => Rule { action, ..rule },
+                (Mode::On, action) => (Rule { action, ..rule }, not_kept),
                 // What would be kept is seen; all else is as without the rule.
                 (Mode::Observe, Action::Cache(caching)) => {
-                    Rule { action: Action::Observe(caching), ..unruled() }
+                    (Rule { action: Action::Observe(caching), ..unruled() }, not_kept)
                 }
-                (Mode::Observe | Mode::Off, _) => unruled(),
+                (Mode::Observe, _) => (unruled(), not_kept),
+                (Mode::Off, _) => (unruled(), Some(NotKept::Off)),
             }
         }
     };
-    Arc::new(Ruled { rule, label: label.into() })
+    let governing = governing.map(|(pattern, options)| (pattern.clone(), options.mode));
+    Arc::new(Ruled { rule, label: label.into(), governing, not_kept })
 }
 
-/// What `options` say of a method while they are in force; `methods` are those that their rule is for, if there is a rule.
-fn rule(methods: Option<&Methods>, options: &Options, declared: Option<(&Schema, &Method)>) -> Rule {
+/// What `options` say of a method while they are in force, and why nothing is kept of it, if nothing is; `methods` are those that their rule
+/// is for, if there is a rule.
+fn rule(
+    methods: Option<&Methods>,
+    options: &Options,
+    declared: Option<(&Schema, &Method)>,
+) -> (Rule, Option<NotKept>) {
     // What a rule for many methods names and this one does not have was refused or warned of when the file was checked.
     let (resolved, _) = resolve_known(options, declared);
-    let action = match options.ttl {
-        Some(ttl) if keeps(methods, options, resolved.replies) => {
-            Action::Cache(caching(ttl.duration(), options, &resolved))
-        }
-        Some(_) | None => Action::Pass,
+    let (action, not_kept) = match (options.ttl, not_kept(methods, options, resolved.replies)) {
+        (Some(ttl), None) => (Action::Cache(caching(ttl.duration(), options, &resolved)), None),
+        (Some(_), not_kept) => (Action::Pass, not_kept),
+        (None, _) => (Action::Pass, Some(NotKept::Unlimited)),
     };
     let kept = matches!(action, Action::Cache(_));
     // That a method may be kept implies that it may be repeated; of one that is not, its rule must say so.
     let repeats = options.idempotent.unwrap_or(kept);
-    Rule {
+    let rule = Rule {
         terms: Terms {
             repeat: if repeats { Repeat::Idempotent } else { Repeat::Once },
             answer: match resolved.replies {
@@ -164,7 +199,8 @@ fn rule(methods: Option<&Methods>, options: &Options, declared: Option<(&Schema,
         action,
         fallback: resolved.fallback,
         invalidation: invalidation(options, resolved.invalidates),
-    }
+    };
+    (rule, not_kept)
 }
 
 fn invalidation(options: &Options, templates: Vec<Template>) -> Option<Arc<Invalidation>> {
@@ -182,16 +218,17 @@ fn backup(options: &Options) -> Option<Backup> {
     Some(Backup { backend, when: options.backup_when })
 }
 
-/// Whether replies of a method may be kept and shared. A method that returns nothing is called for its effect, which a shared reply
+/// Why replies of a method may not be kept and shared. A method that returns nothing is called for its effect, which a shared reply
 /// would lose: only a rule that names it alone may say otherwise.
-fn keeps(methods: Option<&Methods>, options: &Options, replies: Replies) -> bool {
+fn not_kept(methods: Option<&Methods>, options: &Options, replies: Replies) -> Option<NotKept> {
     match (methods, replies) {
-        (None, _) | (_, Replies::Nothing) => false,
-        (Some(_), Replies::Value) => true,
-        (Some(Methods::Exact(_)), Replies::Void) => options.cache_void,
+        (None, _) => Some(NotKept::Unruled),
+        (_, Replies::Nothing) => Some(NotKept::Oneway),
+        (Some(_), Replies::Value) => None,
+        (Some(Methods::Exact(_)), Replies::Void) => (!options.cache_void).then_some(NotKept::Void),
         // Nobody knows what it returns; whoever named it and gave it a ttl does.
-        (Some(Methods::Exact(_)), Replies::Unknown) => true,
-        (Some(Methods::Prefix(_)), Replies::Void | Replies::Unknown) => false,
+        (Some(Methods::Exact(_)), Replies::Unknown) => None,
+        (Some(Methods::Prefix(_)), Replies::Void | Replies::Unknown) => Some(NotKept::Unmeant),
     }
 }
 

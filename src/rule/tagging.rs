@@ -47,6 +47,21 @@ impl Tagging {
         self.templates.iter().filter_map(|template| template.untold_of(tag))
     }
 
+    /// The tags of a reply by their names, for people, template by template.
+    pub(crate) fn named(&self, said: Said<'_>) -> Vec<Named> {
+        let named = self.templates.iter().map(|template| Named {
+            pattern: template.pattern(),
+            names: match template.fill(said, TAGS_MAX) {
+                Filled::Names(names) => Some(names),
+                Filled::Untold => None,
+            },
+            family: template.family(),
+            untold: template.untold(),
+            awaits_reply: said.reply.is_none() && template.awaits_reply(),
+        });
+        named.collect()
+    }
+
     /// The tags of a reply; of one that is not there yet, those that it may have as far as the call tells.
     pub(crate) fn of(&self, said: Said<'_>) -> Tags {
         let mut covers = Vec::new();
@@ -63,6 +78,21 @@ impl Tagging {
         }
         Tags { made_by: self.made_by, covers: covers.into() }
     }
+}
+
+/// The tags that one template gives a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The template with empty holes.
+    pub pattern: String,
+    /// The tags; nobody can tell them where there are none.
+    pub names: Option<Vec<Vec<u8>>>,
+    /// What covers all that it may be filled with.
+    pub family: Cover,
+    /// What covers what it could not be filled for.
+    pub untold: Cover,
+    /// Whether the reply tells, and is not there.
+    pub awaits_reply: bool,
 }
 
 /// What the calls of a method change of what is kept.

@@ -25,6 +25,7 @@ use crate::cache::shared::{self, Store};
 use crate::cache::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::explain::Explainer;
 use crate::flight::Flights;
 use crate::gateway::Gateway;
 use crate::gateway::destination::{Destination, Destinations};
@@ -48,6 +49,7 @@ pub(super) struct Parts {
     pub(super) gateways: BTreeMap<String, Arc<Gateway>>,
     pub(super) backends: Backends,
     pub(super) cache: Arc<Cache>,
+    pub(super) explainer: Arc<Explainer>,
     pub(super) purges: Arc<Purges>,
     /// What the local tier leaves for the next start.
     pub(super) snapshot: Arc<Snapshot>,
@@ -120,7 +122,7 @@ impl Parts {
         let listeners = config.listeners.iter();
         let gateways: BTreeMap<_, _> =
             listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
-        let purges = purges(&gateways, &cache, surroundings.clock.clone(), &mut registry);
+        let (explainer, purges) = for_people(&gateways, &cache, &surroundings.clock, &mut registry);
         let commons = commons(config, stops);
         let snapshot = Snapshot::new(Arc::clone(&state), config.cache.snapshot);
         let untold = Untold::new(Arc::clone(&state));
@@ -132,6 +134,7 @@ impl Parts {
             gateways,
             backends,
             cache,
+            explainer,
             purges,
             snapshot: Arc::new(snapshot),
             expired,
@@ -182,14 +185,17 @@ fn routes(
     Routes::new(to, &listener.service, &listener.methods, counts)
 }
 
-fn purges(
+/// Who explains calls, and who purges: both speak the names of people.
+fn for_people(
     gateways: &BTreeMap<String, Arc<Gateway>>,
     cache: &Arc<Cache>,
-    clock: Clock,
+    clock: &Clock,
     registry: &mut Registry,
-) -> Arc<Purges> {
+) -> (Arc<Explainer>, Arc<Purges>) {
     let directory = Directory::new(gateways.values().cloned().collect());
-    Arc::new(Purges::new(directory, Arc::clone(cache), clock, registry))
+    let explainer = Explainer::new(directory.clone(), Arc::clone(cache), clock.clone());
+    let purges = Purges::new(directory, Arc::clone(cache), clock.clone(), registry);
+    (Arc::new(explainer), Arc::new(purges))
 }
 
 fn commons(config: &Config, stops: &Stops) -> Commons {

@@ -139,6 +139,10 @@ impl Store for Memory {
         .boxed()
     }
 
+    fn inspect<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Slot, Read>> {
+        self.look(key).boxed()
+    }
+
     fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write> {
         self.write(key, slot, keep).boxed()
     }

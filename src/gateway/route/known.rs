@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Decision, Keyed, Route, Routes};
+use super::{Asking, Decision, Keyed, Route, Routes};
+use crate::clock::Millis;
+use crate::entry::Entry;
 use crate::idl::{self, Schema};
 use crate::key::canonical::{Canonical, Unkeyable};
+use crate::mark::{Kind, Marks, Standing};
 use crate::rule::method::Ruled;
 use crate::wire::Protocol;
 
@@ -24,6 +27,11 @@ impl Routes {
     /// The methods that have a name here: each with its service, and what holds for it.
     pub(crate) fn methods(&self) -> impl Iterator<Item = (&str, &str, &Arc<Ruled>)> {
         self.governed.named()
+    }
+
+    /// What holds for a method that has a name here.
+    pub(crate) fn ruled(&self, service: &str, method: &str) -> Option<&Arc<Ruled>> {
+        self.methods().find(|(of, name, _)| (*of, *name) == (service, method)).map(|(_, _, ruled)| ruled)
     }
 
     /// What the IDL says of a method.
@@ -47,6 +55,11 @@ impl Routes {
 }
 
 impl Route {
+    /// How a backend is asked for calls whose message says that their client expects a reply.
+    pub(crate) fn usually(&self) -> &Asking {
+        &self.asking
+    }
+
     /// How its calls are kept, or would be.
     pub(crate) fn keyed(&self) -> Option<&Keyed> {
         match &self.decision {
@@ -57,7 +70,40 @@ impl Route {
     }
 }
 
+/// What keeps an entry from answering as long as its age allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restriction {
+    /// A mark of this kind covers it.
+    Marked(Kind),
+    /// Its tags were made by other templates than those in force: nobody knows what they lack.
+    Retagged,
+    /// Others may have made marks that are not known here, and the rule says what is left of it then.
+    Unheard(Kind),
+}
+
 impl Keyed {
+    /// All that keeps `entry`, kept under `key`, from answering as long as its age allows. This leaves a trace in its seal.
+    pub(crate) fn restrictions(
+        &self,
+        entry: &Entry,
+        key: &[u8],
+        now: Millis,
+        marks: &Marks,
+    ) -> Vec<Restriction> {
+        let kind = |standing| match standing {
+            Standing::Clear => None,
+            Standing::Soft => Some(Kind::Soft),
+            Standing::Hard => Some(Kind::Hard),
+        };
+        let marked = kind(marks.standing(&entry.seal, self.covers(&entry.tags.covers, key)));
+        let retagged = entry.tags.made_by != self.caching.tagging.made_by();
+        let heard = marks.vouch(entry.version, now) && !entry.seal.is_doubtful();
+        let unheard = kind(self.caching.unvouched).filter(|_| !heard);
+        let retagged = retagged.then_some(Restriction::Retagged);
+        let unheard = unheard.map(Restriction::Unheard);
+        marked.map(Restriction::Marked).into_iter().chain(retagged).chain(unheard).collect()
+    }
+
     /// The key of a call with these arguments, whose reply is in the same protocol.
     pub(crate) fn key_of(
         &self,
