@@ -19,6 +19,7 @@ use crate::rule::Caching;
 use crate::rule::method::Ruled;
 use crate::rule::options::Mode;
 use crate::rule::sessions::Leaves;
+use crate::rule::tagging::template::Template;
 
 use calls::Question;
 use report::{BackendReport, Explanation, ListenerReport, RuleReport, SharingReport, WindowsReport};
@@ -87,12 +88,14 @@ fn rule(served: &Served) -> RuleReport {
         None if makes_session => Some(SESSION.to_owned()),
         not_kept => not_kept.map(|why| why.to_string()),
     };
+    let marked = ruled.rule.invalidation.iter().flat_map(|invalidation| invalidation.templates.iter());
     RuleReport {
         pattern: ruled.governing.as_ref().map(|(pattern, _)| pattern.to_string()),
         mode: ruled.governing.as_ref().map(|(_, mode)| mode_word(*mode).to_owned()),
         not_kept,
         windows: route.keyed().map(|keyed| windows(&keyed.caching)),
         fallback: ruled.rule.fallback.is_some(),
+        invalidates: marked.map(Template::pattern).collect(),
     }
 }
 

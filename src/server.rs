@@ -33,8 +33,12 @@ use crate::cache::shared::Store;
 use crate::clock::Clock;
 use crate::config::{Changes, Config};
 use crate::dial::{Dial, Tcp};
+#[cfg(test)]
+use crate::explain::Explainer;
 use crate::files::{Disk, Files};
 use crate::listener;
+#[cfg(test)]
+use crate::purge::Purges;
 
 use build::Parts;
 use subject::Overview;
@@ -183,6 +187,18 @@ impl Running {
     #[cfg(test)]
     pub(crate) fn subject(&self) -> Arc<dyn admin::Subject> {
         Arc::clone(&self.overview) as Arc<dyn admin::Subject>
+    }
+
+    /// Who explains calls.
+    #[cfg(test)]
+    pub(crate) fn explainer(&self) -> &Explainer {
+        &self.parts.explainer
+    }
+
+    /// Who purges.
+    #[cfg(test)]
+    pub(crate) fn purges(&self) -> &Purges {
+        &self.parts.purges
     }
 
     /// What is under way at this moment. Nothing is, some time after its last client has left.

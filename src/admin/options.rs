@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::hosts::{Hosts, is_name};
 use crate::setting::{Finding, Keeper, Secret, Section};
 
-/// The HTTP endpoint with `/metrics`, `/livez`, `/readyz` and `/status`, which everybody may see who reaches it, and `/reload` and `/purge`,
-/// which change something.
+/// The HTTP endpoint with `/metrics`, `/livez`, `/readyz`, `/status`, `/outages` and `/explain`, which everybody may see who reaches it, and
+/// `/reload` and `/purge`, which change something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Options {

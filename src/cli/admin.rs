@@ -1,7 +1,7 @@
 //! The admin endpoint of a running gateway, as a command names and asks it.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -116,6 +116,13 @@ impl Admin {
             }
             _ => AskError::Silence { admin: self.clone(), why: error.to_string() },
         }
+    }
+}
+
+/// The endpoint of a gateway on this host whose configuration names none.
+impl Default for Admin {
+    fn default() -> Self {
+        Self { authority: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)).to_string() }
     }
 }
 

@@ -16,9 +16,12 @@ use range::Range;
 /// What `larder nagios` is asked. A range is `[@]start:end`; a value outside it alerts.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
-    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9099")]
-    pub admin: Admin,
+    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; without it, 127.0.0.1:9099.
+    #[arg(value_name = "ADDR")]
+    address: Option<Admin>,
+    /// The same.
+    #[arg(long, value_name = "ADDR", conflicts_with = "address")]
+    admin: Option<Admin>,
     /// Looks at this backend alone, and at the calls of the listeners before it.
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -81,6 +84,13 @@ pub struct Arguments {
     pub timeout: Duration,
 }
 
+impl Arguments {
+    /// The endpoint that is asked.
+    fn asked(&self) -> Admin {
+        self.address.as_ref().or(self.admin.as_ref()).cloned().unwrap_or_default()
+    }
+}
+
 /// A plugin's verdict. The numbers are the exit codes that Nagios reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -119,7 +129,7 @@ impl fmt::Display for State {
 }
 
 fn fetch(arguments: &Arguments) -> Result<Status, AskError> {
-    let admin = &arguments.admin;
+    let admin = arguments.asked();
     let body = admin.get("/status", STATUS_MAX, arguments.timeout)?;
     serde_json::from_slice(&body).map_err(|error| admin.stranger(error.to_string()))
 }

@@ -39,7 +39,7 @@ pub(super) fn greeting(
          \x20 client = thriftpy2.rpc.make_client(users.UserService, \"127.0.0.1\", {port},\n\
          \x20                                    trans_factory=TFramedTransportFactory())\n\n\
          Figures:  curl http://{admin}/metrics\n\
-         State:    larder nagios --admin {admin}"
+         State:    larder nagios {admin}"
     )
 }
 

@@ -61,6 +61,9 @@ pub(crate) struct RuleReport {
     pub windows: Option<WindowsReport>,
     /// Whether it has a fallback.
     pub fallback: bool,
+    /// The templates of the tags that its calls mark.
+    #[serde(default)]
+    pub invalidates: Vec<String>,
 }
 
 /// For how long replies answer.

@@ -4,6 +4,7 @@ mod backups;
 mod effort;
 mod ending;
 mod excepted;
+mod explaining;
 mod fence;
 mod knowing;
 mod memory;

@@ -142,15 +142,16 @@ fn ruled(
             // Where a method is found is so whatever becomes of its replies.
             let unruled = || Rule { backend: backend(options), ..unruled() };
             let (rule, not_kept) = rule(Some(pattern.methods()), options, declared);
-            match (options.mode, rule.action) {
-                (Mode::On, action) => (Rule { action, ..rule }, not_kept),
+            let not_kept = if options.mode == Mode::Off { Some(NotKept::Off) } else { not_kept };
+            let rule = match (options.mode, rule.action) {
+                (Mode::On, action) => Rule { action, ..rule },
                 // What would be kept is seen; all else is as without the rule.
                 (Mode::Observe, Action::Cache(caching)) => {
-                    (Rule { action: Action::Observe(caching), ..unruled() }, not_kept)
+                    Rule { action: Action::Observe(caching), ..unruled() }
                 }
-                (Mode::Observe, _) => (unruled(), not_kept),
-                (Mode::Off, _) => (unruled(), Some(NotKept::Off)),
-            }
+                (Mode::Observe | Mode::Off, _) => unruled(),
+            };
+            (rule, not_kept)
         }
     };
     let governing = governing.map(|(pattern, options)| (pattern.clone(), options.mode));

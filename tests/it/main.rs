@@ -16,6 +16,7 @@ mod harness;
 // The peers themselves.
 mod peers;
 // One test for each sentence of the promise.
+mod explaining;
 mod promise;
 mod purging;
 // Real clients and servers, and the exact bytes between them and the gateway.

@@ -20,6 +20,9 @@ pub(super) fn told(explanation: &Explanation) -> String {
             page.line("backup", &backend(backup));
         }
         page.line("shared tier", &sharing(shared.as_ref()));
+        if !listener.rule.invalidates.is_empty() {
+            page.line("invalidates", &listener.rule.invalidates.join(", "));
+        }
         calls(&mut page, listener);
     }
     if let Some(untold) = untold {
@@ -51,8 +54,11 @@ fn calls(page: &mut Page, listener: &ListenerReport) {
     for (index, call) in listener.calls.iter().enumerate() {
         let name = format!("{}, as {}", call.protocol, call.name);
         if !call.is_held() && (index > 0 || !nobody) {
-            let key = call.key.as_ref().map_or(String::new(), |key| format!(" (key {})", key.hash));
-            page.heading(&format!("{name}: nothing is held{key}; {}", outcome(&call.now)));
+            let key = call
+                .key
+                .as_ref()
+                .map_or(String::new(), |key| format!(", key {}, of which nothing is held", key.hash));
+            page.heading(&format!("{name}{key}: {}", outcome(&call.now)));
             continue;
         }
         page.heading(&name);
@@ -77,20 +83,24 @@ fn in_full(page: &mut Page, call: &CallReport) {
     for (index, one) in marks.iter().enumerate() {
         page.line(if index == 0 { "marks" } else { "" }, &mark(one));
     }
-    if key.is_some() {
-        page.line("local", &tier(local));
-        page.line("shared", &tier(shared));
+    for (word, held) in [("local", local), ("shared", shared)] {
+        if *held != TierReport::Unused {
+            page.line(word, &tier(held));
+        }
     }
     page.line("now", &outcome(now));
     page.line("in an outage", &outcome(in_outage));
 }
 
 fn rule(rule: &RuleReport) -> String {
-    let RuleReport { pattern, mode, not_kept, windows, fallback } = rule;
+    let RuleReport { pattern, mode, not_kept, windows, fallback, invalidates: _ } = rule;
     let Some(pattern) = pattern else {
         return "none: its calls are passed to the backend, and nothing is kept".to_owned();
     };
     let kept = match (windows, not_kept) {
+        (Some(windows), None) if mode.as_deref() == Some("observe") => {
+            format!("calls are passed, and would be answered with {}", windows_told(windows))
+        }
         (Some(windows), None) => windows_told(windows),
         (_, why) => format!("nothing is kept, because {}", why.as_deref().unwrap_or("the rule says so")),
     };
@@ -149,8 +159,7 @@ fn mark(MarkReport { on, kind, age, version, settles }: &MarkReport) -> String {
 
 fn tier(tier: &TierReport) -> String {
     match tier {
-        TierReport::Unused => "not used".to_owned(),
-        TierReport::Nothing => "nothing".to_owned(),
+        TierReport::Unused | TierReport::Nothing => "nothing".to_owned(),
         TierReport::Unread { why } => format!("unknown: {why}"),
         TierReport::Removed { age } => format!("nothing: an answer proved it wrong {} ago", span(*age)),
         TierReport::Entry(EntryReport { age, bytes, ending, state, because, .. }) => {
@@ -187,14 +196,14 @@ fn outcome(word: &str) -> String {
 /// A time as people write it, to a tenth of a second where that tells something.
 fn span(seconds: f64) -> String {
     let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    let parts = if span < FINE { TENTH } else { 1_000 };
-    let rounded = Duration::from_millis((span.as_millis() as u64 / parts) * parts);
-    humantime::format_duration(rounded).to_string()
+    match span.subsec_millis() {
+        0 => humantime::format_duration(span).to_string(),
+        _ if span < FINE => format!("{seconds:.1}s"),
+        _ => humantime::format_duration(Duration::from_secs(span.as_secs())).to_string(),
+    }
 }
 
 /// Up to here tenths of a second are told.
 const FINE: Duration = Duration::from_secs(10);
-/// In milliseconds.
-const TENTH: u64 = 100;
 /// Columns of the word in front of a line.
 const WIDTH: usize = 14;

@@ -25,6 +25,14 @@ fn asked(words: &[&str]) -> Arguments {
     Command::try_parse_from(["nagios"].iter().chain(words)).unwrap().arguments
 }
 
+#[test]
+fn the_endpoint_is_named_as_the_other_commands_name_it_or_by_an_option() {
+    let endpoint = |words: &[&str]| asked(words).asked().to_string();
+    assert_eq!(endpoint(&[]), "127.0.0.1:9099");
+    assert_eq!([endpoint(&["gateway1"]), endpoint(&["--admin", "gateway1"])], ["gateway1:9099"; 2]);
+    assert!(Command::try_parse_from(["nagios", "gateway1", "--admin", "gateway2"]).is_err());
+}
+
 fn backend(name: &str, states: &[&str]) -> BackendStatus {
     let endpoint = |state: &&str| EndpointStatus {
         address: "127.0.0.1:9191".to_owned(),
@@ -101,8 +109,7 @@ fn page(body: &str) -> String {
 fn a_healthy_gateway_is_ok_on_one_line_with_performance_data() {
     let body = serde_json::to_string(&served(&[(Outcome::Stale, 60), (Outcome::StaleIfError, 3)])).unwrap();
     let admin = answering(page(&body));
-    let (line, code) =
-        run(&asked(&["--admin", &admin, "--age-warning", "60", "--config-age-critical", "~:86400"]));
+    let (line, code) = run(&asked(&[&admin, "--age-warning", "60", "--config-age-critical", "~:86400"]));
     assert_eq!(
         line,
         "LARDER OK - 2 of 2 endpoints healthy, 0% failed, 0% got a fallback, \

@@ -28,6 +28,7 @@ pub(super) struct World {
     pub(super) gateway: Running,
     heard: Heard,
     text: String,
+    idl: &'static str,
 }
 
 /// The names of the calls that a backend has heard.
@@ -41,6 +42,8 @@ pub(super) struct Given<'a> {
     pub(super) backend: &'a str,
     pub(super) rules: &'a str,
     pub(super) store: Option<Arc<dyn Store>>,
+    /// What an IDL declares, if there is one.
+    pub(super) idl: Option<&'static str>,
     /// The backend's; binary if nothing is said.
     pub(super) protocol: Option<Protocol>,
 }
@@ -49,16 +52,18 @@ impl World {
     pub(super) async fn new(given: Given<'_>) -> Self {
         let network = Simulated::default();
         let heard = Heard::default();
-        let Given { limits, listener, backend: pool, rules, store, protocol } = given;
+        let Given { limits, listener, backend: pool, rules, store, idl, protocol } = given;
+        let declared = if idl.is_some() { "idl = 'it.thrift'" } else { "" };
         let speech = Speech { protocol: protocol.unwrap_or(SPEECH.protocol), ..SPEECH };
         let protocol = speech.protocol.as_str();
         serve(&network, BACKEND, &heard, speech);
         let text = format!(
             "[admin]\nbind = '10.0.0.9:99'\n[limits]\n{limits}\n\
-             [listeners.it]\nbind = '10.0.0.9:9090'\nservice = 'S'\nbackend = 'it'\n{listener}\n\
+             [listeners.it]\nbind = '10.0.0.9:9090'\nservice = 'S'\nbackend = 'it'\n{declared}\n{listener}\n\
              [backends.it]\nendpoints = ['{BACKEND}']\nprotocol = '{protocol}'\ntransport = 'framed'\n{pool}\n{rules}\n"
         );
-        let config = read(&text);
+        let idl = idl.unwrap_or_default();
+        let config = read(&text, idl);
         let surroundings = Surroundings {
             clock: Clock::starting_at(Millis(1_000_000)),
             dial: Arc::new(network.clone()),
@@ -68,7 +73,7 @@ impl World {
             store,
         };
         let gateway = start(config, surroundings).await.unwrap();
-        Self { network, gateway, heard, text }
+        Self { network, gateway, heard, text, idl }
     }
 
     /// Another backend, at this address.
@@ -81,7 +86,7 @@ impl World {
     /// Another configuration is put in force.
     pub(super) fn reload(&mut self, change: impl FnOnce(&str) -> String) -> Changes {
         self.text = change(&self.text);
-        self.gateway.reload(read(&self.text))
+        self.gateway.reload(read(&self.text, self.idl))
     }
 
     pub(super) async fn client(&self) -> Client {
@@ -201,8 +206,12 @@ fn serve(network: &Simulated, address: &str, heard: &Heard, speech: Speech) {
     });
 }
 
-fn read(text: &str) -> Config {
-    let loaded = Config::load(File::new("larder.toml"), &|_| Ok(text.to_owned()), &|_| None);
+fn read(text: &str, idl: &str) -> Config {
+    let file = |path: &File| {
+        let content = if path.extension().is_some_and(|is| is == "thrift") { idl } else { text };
+        Ok(content.to_owned())
+    };
+    let loaded = Config::load(File::new("larder.toml"), &file, &|_| None);
     loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.problems))
 }
 

@@ -168,7 +168,7 @@ impl Template {
     }
 
     /// Its text with empty holes: whatever their fields are called, `user:{}` is `user:{}`.
-    pub(super) fn pattern(&self) -> String {
+    pub(crate) fn pattern(&self) -> String {
         let pieces = self.pieces.iter().map(|piece| match piece {
             Piece::Text(text) => text.as_str(),
             Piece::Hole(_) => "{}",
