@@ -11,13 +11,13 @@ use ureq::http::uri::Authority;
 
 /// Where an admin endpoint is: a host and a port, as people write them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admin {
+pub(super) struct Admin {
     authority: String,
 }
 
 /// Why a text names no admin endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AdminError {
+pub(super) enum AdminError {
     /// The endpoint speaks plain HTTP.
     #[error("the admin endpoint speaks http, not {0}")]
     Scheme(String),
@@ -28,7 +28,7 @@ pub enum AdminError {
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub(super) enum AskError {
     /// Nobody answers.
     #[error("no gateway answers at {admin}: {why}")]
     Silence {
@@ -60,7 +60,7 @@ impl Admin {
     ///
     /// # Errors
     /// If nobody answers in time, or with something else than a page.
-    pub fn get(&self, path: &str, limit: u64, timeout: Duration) -> Result<Vec<u8>, AskError> {
+    pub(super) fn get(&self, path: &str, limit: u64, timeout: Duration) -> Result<Vec<u8>, AskError> {
         // A proxy from the environment must not stand between a command and the gateway.
         let agent: Agent = Agent::config_builder().timeout_global(Some(timeout)).proxy(None).build().into();
         // The endpoint answers to few names, because a web page can lead a browser to it by any. A command is no browser: it has
@@ -74,7 +74,7 @@ impl Admin {
     ///
     /// # Errors
     /// If nobody answers in time, or the order is refused.
-    pub fn post(
+    pub(super) fn post(
         &self,
         path: &str,
         order: &[u8],
@@ -101,7 +101,7 @@ impl Admin {
     }
 
     /// What to say of an answer that cannot be understood.
-    pub fn stranger(&self, why: String) -> AskError {
+    pub(super) fn stranger(&self, why: String) -> AskError {
         AskError::Stranger { admin: self.clone(), why }
     }
 

@@ -123,8 +123,7 @@ impl Parts {
         let gateways: BTreeMap<_, _> =
             listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
         let (explainer, purges) = for_people(&gateways, &cache, &surroundings.clock, &mut registry);
-        let commons = commons(config, stops);
-        let snapshot = Snapshot::new(Arc::clone(&state), config.cache.snapshot);
+        let snapshot = Arc::new(Snapshot::new(Arc::clone(&state), config.cache.snapshot));
         let untold = Untold::new(Arc::clone(&state));
         let ledger = Ledger::new(state, &mut registry);
         let expired = expired(&mut registry);
@@ -136,11 +135,11 @@ impl Parts {
             cache,
             explainer,
             purges,
-            snapshot: Arc::new(snapshot),
+            snapshot,
             expired,
             flights,
             redis,
-            commons,
+            commons: commons(config, stops),
             ledger,
             untold,
             registry,
