@@ -20,6 +20,7 @@ mod endpoint;
 mod endpoints;
 mod errand;
 mod finding;
+mod idling;
 mod lane;
 mod limit;
 mod line;
@@ -63,7 +64,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use counts::Counts;
-pub(crate) use endpoint::EndpointStatus;
+pub(crate) use endpoint::{EndpointStatus, Habits};
 pub(crate) use method::{Method, MethodOf, Methods, Question};
 pub(crate) use options::{Settings, Sharing};
 pub(crate) use session::{Place, Session};

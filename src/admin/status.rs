@@ -140,6 +140,26 @@ pub(crate) struct EndpointStatus {
     pub limit: Option<u64>,
     /// Connections open.
     pub connections: u64,
+    /// How it treats connections, as far as that was seen.
+    #[serde(default)]
+    pub habits: HabitsStatus,
+}
+
+/// How an endpoint treats connections, as far as that was seen. All is forgotten when it is back after an outage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HabitsStatus {
+    /// The most calls that it handled at once.
+    pub parallel: u64,
+    /// The connections that it reads at once, where it was seen to let others wait: for a minute no more are opened.
+    pub reads_connections: Option<u64>,
+    /// For how long connections are left idle, where it was seen to close them and less than `idle_timeout`: four fifths of what it allows.
+    pub idle_seconds: Option<f64>,
+    /// Whether it closes a connection on a check, although it answers calls.
+    pub closes_on_checks: bool,
+    /// Whether it closes a connection after an exception of the protocol, such as that for an unknown method.
+    pub closes_after_exceptions: bool,
+    /// Whether it answers oneway calls.
+    pub answers_oneways: bool,
 }
 
 /// The local tier.

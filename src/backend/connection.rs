@@ -52,6 +52,8 @@ pub(super) struct Connection {
     pulse: Arc<Pulse>,
     /// Whether anything ever came on it.
     pub(super) proof: Arc<Proof>,
+    /// What came last.
+    pub(super) last: Last,
 }
 
 /// A verified reply.
@@ -96,6 +98,15 @@ impl std::fmt::Debug for Connection {
             .field("idle_since", &self.idle_since)
             .finish_non_exhaustive()
     }
+}
+
+/// What came last on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// Nothing yet, or a reply.
+    Reply,
+    /// The protocol's own exception.
+    Exception,
 }
 
 /// What an idle connection has to say.
@@ -156,6 +167,7 @@ impl Connection {
             open,
             pulse,
             proof,
+            last: Last::Reply,
         }
     }
 

@@ -15,7 +15,7 @@ use super::finding::Finding;
 use super::load::Load;
 use super::means::Means;
 use super::method::Method;
-use super::pool::Pool;
+use super::pool::{Pool, Reaped};
 use super::position::{Pace, Position};
 use super::pulse::Pulse;
 use super::share::Share;
@@ -46,6 +46,25 @@ pub(crate) struct EndpointStatus {
     pub limit: Option<usize>,
     /// Connections open to it.
     pub connections: usize,
+    /// How it treats connections.
+    pub habits: Habits,
+}
+
+/// How an endpoint treats connections, as far as that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Habits {
+    /// The most calls that it handled at once, at least 1.
+    pub parallel: usize,
+    /// The connections that it reads at once, where others were seen to wait.
+    pub reads: Option<usize>,
+    /// For how long connections are left idle, where it was seen to close them: four fifths of what it allows.
+    pub rest: Option<Duration>,
+    /// Whether it closes a connection on a check.
+    pub closes_on_checks: bool,
+    /// Whether it closes a connection after an exception of the protocol.
+    pub closes_after_exceptions: bool,
+    /// Whether it answers calls that expect no answer.
+    pub answers_oneways: bool,
 }
 
 /// One address of a backend.
@@ -174,7 +193,31 @@ impl Endpoint {
             waiting: self.pool.permits.waiting(),
             limit: self.pool.permits.limit(),
             connections: self.pool.connections(),
+            habits: Habits {
+                parallel: self.pulse.parallel(),
+                reads: self.pool.permits.stands(),
+                rest: self.pool.learnt_rest(),
+                closes_on_checks: self.position.closes_on_checks(),
+                closes_after_exceptions: self.pool.closes_after_exceptions(),
+                answers_oneways: self.pulse.answers_oneways(),
+            },
         }
+    }
+
+    /// Closes the connections that were idle for too long or whose peer has closed them; says when to come again. A close is looked into: it
+    /// may be the first that is seen of an endpoint's end.
+    pub(super) fn reap(&self, now: Instant) -> Option<Instant> {
+        let known = self.pool.learnt_rest();
+        let Reaped { next, found_closed } = self.pool.reap(now, &self.means.tally);
+        if found_closed {
+            self.position.suspect(now);
+            self.means.alarm.notify_one();
+        }
+        if let (None, Some(rest)) = (known, self.pool.learnt_rest()) {
+            let (backend, endpoint) = (self.means.name(), self.address);
+            tracing::info!(%backend, %endpoint, kept_ms = rest.as_millis(), "endpoint closes idle connections");
+        }
+        next
     }
 
     /// Whether it takes the calls of a method.
@@ -241,7 +284,10 @@ impl Endpoint {
                 self.pool.permits.ramp(None, self.pulse.parallel(), now);
                 match why {
                     // Another process may listen there now.
-                    Why::Refused | Why::Closed => self.pulse.reset(),
+                    Why::Refused | Why::Closed => {
+                        self.pulse.reset();
+                        self.pool.forget();
+                    }
                     Why::Silent | Why::Unwell | Why::Failing | Why::Draining => {}
                 }
                 self.share.begin_slowly(now);

@@ -132,7 +132,7 @@ impl Endpoints {
         loop {
             let now = Instant::now();
             let endpoints = self.all.load_full();
-            let next = endpoints.iter().filter_map(|one| one.pool.reap(now, &self.means.tally)).min();
+            let next = endpoints.iter().filter_map(|one| one.reap(now)).min();
             drop(endpoints);
             // What is given back from here on is idle for too long at the earliest one idle time from here.
             let latest = now + self.means.settings().idle_timeout.min(REAP_MOST);

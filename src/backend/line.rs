@@ -181,6 +181,12 @@ impl Line {
         self.0.lock().room.limit.most()
     }
 
+    /// The connections that the endpoint takes, where it was seen to take no more.
+    pub(super) fn stands(&self) -> Option<usize> {
+        let limit = &self.0.lock().room.limit;
+        limit.most().filter(|_| !limit.is_strained())
+    }
+
     /// Whether it has been found since `moment` that the endpoint takes no more connections.
     pub(super) fn stands_since(&self, moment: Instant) -> bool {
         self.0.limited.load(Ordering::Acquire) && self.0.lock().room.limit.stands_since(moment)

@@ -25,8 +25,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Settings;
-use super::connection::{Connection, Idle, Open};
+use super::connection::{Connection, Idle, Last, Open};
 use super::counts::Tally;
+use super::idling::Idling;
 use super::line::{Line, Permit, Unserved, Wish};
 use super::proof::Proven;
 use super::resting::{Rest, Resting};
@@ -56,6 +57,16 @@ pub(super) struct Pool {
 struct Stock {
     all: Idlers,
     keep: Keep,
+    idling: Idling,
+}
+
+/// What a look at the idle connections came to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reaped {
+    /// When to come again.
+    pub(super) next: Option<Instant>,
+    /// Whether any was found that its peer has closed.
+    pub(super) found_closed: bool,
 }
 
 /// The one used last at the end. Each goes in and out once a call: in a box, that is the move of a pointer.
@@ -92,7 +103,7 @@ impl Pool {
         let keep = Keep::of(settings);
         let Sizes { permits, kept, lanes } = Sizes::of(keep.most);
         Self {
-            idle: Mutex::new(Stock { all: Vec::new(), keep }),
+            idle: Mutex::new(Stock { all: Vec::new(), keep, idling: Idling::default() }),
             permits: Line::new(permits, settings.max_waiting),
             kept: Line::new(kept, 0),
             lanes: Line::new(lanes, settings.max_waiting),
@@ -153,7 +164,7 @@ impl Pool {
 
     /// Lets a lane rest. `needed_since` is its own note of when it first saw that its room is needed.
     pub(super) fn rest(&self, needed_since: &mut Option<Instant>) -> Rest<'_> {
-        let longest = self.lock().keep.time;
+        let longest = self.lock().longest(Instant::now());
         self.resting.begin(|| self.permits.is_short() || self.lanes.is_short(), needed_since, longest)
     }
 
@@ -167,15 +178,12 @@ impl Pool {
                 // Under the lock, so that nobody gives an idle one back meanwhile.
                 return Vacancy::Room(Open::count(&self.open));
             };
-            let longest = rest.min(idle.keep.time);
+            let longest = rest.min(idle.longest(now));
             drop(idle);
-            if now.duration_since(connection.idle_since) >= longest {
-                continue;
-            }
-            match connection.look() {
-                Idle::Quiet => return Vacancy::Used(connection),
-                Idle::Closed => {}
-                Idle::Unsolicited => tally.unsolicited(),
+            if now.duration_since(connection.idle_since) < longest
+                && self.is_good(&mut connection, now, tally)
+            {
+                return Vacancy::Used(connection);
             }
         }
     }
@@ -204,12 +212,38 @@ impl Pool {
                 }
                 idle.all.remove(0)
             };
-            match connection.look() {
-                Idle::Quiet => return Some(connection),
-                Idle::Closed => {}
-                Idle::Unsolicited => tally.unsolicited(),
+            if self.is_good(&mut connection, Instant::now(), tally) {
+                return Some(connection);
             }
         }
+    }
+
+    /// Whether nothing came on an idle connection.
+    fn is_good(&self, connection: &mut Connection, now: Instant, tally: &Tally) -> bool {
+        let (found, rest) = (connection.look(), now.duration_since(connection.idle_since));
+        // The lock is not taken for what rested for a moment.
+        if Idling::wants(rest, connection.last) {
+            self.lock().idling.saw(found, connection.last, rest, now);
+        }
+        if found == Idle::Unsolicited {
+            tally.unsolicited();
+        }
+        found == Idle::Quiet
+    }
+
+    /// The rest after which connections are given up because their server would close them soon, as far as that was learnt.
+    pub(super) fn learnt_rest(&self) -> Option<Duration> {
+        self.lock().idling.longest(Instant::now())
+    }
+
+    /// Whether its peer was seen to close connections after exceptions.
+    pub(super) fn closes_after_exceptions(&self) -> bool {
+        self.lock().idling.closes_after_exceptions(Instant::now())
+    }
+
+    /// Forgets what was learnt: another process may listen there.
+    pub(super) fn forget(&self) {
+        self.lock().idling = Idling::default();
     }
 
     /// Closes the idle connection that rested longest, if there is one.
@@ -230,30 +264,31 @@ impl Pool {
 
     /// Takes a connection back that has no call on it. To be called before its permit ends.
     pub(super) fn put(&self, mut connection: Box<Connection>) {
-        connection.idle_since = Instant::now();
+        let now = Instant::now();
+        connection.idle_since = now;
         let mut idle = self.lock();
-        if idle.keep.wants(&connection) && self.connections() <= idle.keep.most {
+        if idle.wants(&connection, now) && self.connections() <= idle.keep.most {
             idle.all.push(connection);
         }
     }
 
-    /// Closes the connections that were idle for too long or whose peer has closed them; says when to come again.
-    pub(super) fn reap(&self, now: Instant, tally: &Tally) -> Option<Instant> {
-        let Stock { all, keep } = &mut *self.lock();
+    /// Closes the connections that were idle for too long or whose peer has closed them.
+    pub(super) fn reap(&self, now: Instant, tally: &Tally) -> Reaped {
+        let stock = &mut *self.lock();
+        let (longest, mut found_closed) = (stock.longest(now), false);
+        let Stock { all, idling, .. } = stock;
         all.retain_mut(|one| {
-            if one.idle_since + keep.time <= now {
-                return false;
+            // Also at one that is given up: what became of it says how long the next may rest.
+            let (found, rest) = (one.look(), now.duration_since(one.idle_since));
+            idling.saw(found, one.last, rest, now);
+            match found {
+                Idle::Quiet => {}
+                Idle::Closed => found_closed = true,
+                Idle::Unsolicited => tally.unsolicited(),
             }
-            match one.look() {
-                Idle::Quiet => true,
-                Idle::Closed => false,
-                Idle::Unsolicited => {
-                    tally.unsolicited();
-                    false
-                }
-            }
+            found == Idle::Quiet && rest < longest
         });
-        all.iter().map(|one| one.idle_since + keep.time).min()
+        Reaped { next: all.iter().map(|one| one.idle_since + longest).min(), found_closed }
     }
 
     async fn line_up(
@@ -272,6 +307,18 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Stock> {
         // A list of whole connections at every moment.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stock {
+    /// How long a connection may rest.
+    fn longest(&self, now: Instant) -> Duration {
+        self.idling.longest(now).map_or(self.keep.time, |learnt| learnt.min(self.keep.time))
+    }
+
+    fn wants(&self, connection: &Connection, now: Instant) -> bool {
+        let ends = connection.last == Last::Exception && self.idling.closes_after_exceptions(now);
+        self.keep.wants(connection) && !ends
     }
 }
 

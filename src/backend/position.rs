@@ -115,6 +115,11 @@ impl Position {
         !self.is_rotating() && self.standing() == Standing::Ejected(Why::Silent)
     }
 
+    /// Whether it closes connections on checks, and answers calls.
+    pub(super) fn closes_on_checks(&self) -> bool {
+        self.lock().closes_on_checks == Habit::Proven
+    }
+
     /// Whether anything is to be looked into.
     pub(super) fn is_uneasy(&self) -> bool {
         !self.mood.is_calm()

@@ -4,7 +4,7 @@
 //! connection, or since a first call began to wait, whichever is later.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -29,6 +29,8 @@ pub(super) struct Pulse {
     trials: AtomicU32,
     /// When the next one may be, in microseconds.
     trial_at: AtomicU64,
+    /// Whether it answered a call that expects no reply.
+    answers_oneways: AtomicBool,
 }
 
 /// A call that waits; it does no longer when this is dropped.
@@ -50,6 +52,7 @@ impl Pulse {
             parallel: AtomicUsize::new(1),
             trials: AtomicU32::new(0),
             trial_at: AtomicU64::new(0),
+            answers_oneways: AtomicBool::new(false),
         })
     }
 
@@ -87,6 +90,16 @@ impl Pulse {
         self.heard.load(Ordering::Acquire) > moment
     }
 
+    /// An answer came to a call that expects none.
+    pub(super) fn answered_oneway(&self) {
+        self.answers_oneways.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one ever did.
+    pub(super) fn answers_oneways(&self) -> bool {
+        self.answers_oneways.load(Ordering::Relaxed)
+    }
+
     /// The most calls that were seen to be handled at once, at least 1.
     pub(super) fn parallel(&self) -> usize {
         self.parallel.load(Ordering::Relaxed)
@@ -111,6 +124,7 @@ impl Pulse {
         self.parallel.store(1, Ordering::Relaxed);
         self.trials.store(0, Ordering::Relaxed);
         self.trial_at.store(0, Ordering::Relaxed);
+        self.answers_oneways.store(false, Ordering::Relaxed);
     }
 
     fn now(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! A backend against a simulated network and, where sockets matter, against real ones.
 
+mod act;
 mod admitting;
 mod asking;
 mod balancing;
@@ -9,6 +10,7 @@ mod discovering;
 mod dying;
 mod ejecting;
 mod fb303;
+mod idling;
 mod lanes;
 mod pooling;
 mod private;

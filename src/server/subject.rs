@@ -9,9 +9,10 @@ use super::reloads::Reloads;
 use crate::admin::Subject;
 use crate::admin::outage::Outage;
 use crate::admin::status::{
-    AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, LocalStatus, MethodCoverage,
-    ServerStatus, SharedStatus, Status, WindowStatus,
+    AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, HabitsStatus, LocalStatus,
+    MethodCoverage, ServerStatus, SharedStatus, Status, WindowStatus,
 };
+use crate::backend::Habits;
 use crate::cache::shared::Store;
 use crate::cache::shared::redis::Redis;
 use crate::clock::{Clock, Millis};
@@ -60,6 +61,7 @@ impl Overview {
             waiting: endpoint.waiting as u64,
             limit: endpoint.limit.map(|limit| limit as u64),
             connections: endpoint.connections as u64,
+            habits: habits_status(endpoint.habits),
         });
         let now = self.clock.now();
         let window = traffic.recent.window(now);
@@ -130,6 +132,18 @@ impl Subject for Overview {
 
     fn is_ready(&self) -> bool {
         !self.draining.load(Ordering::Relaxed)
+    }
+}
+
+fn habits_status(habits: Habits) -> HabitsStatus {
+    let Habits { parallel, reads, rest, closes_on_checks, closes_after_exceptions, answers_oneways } = habits;
+    HabitsStatus {
+        parallel: parallel as u64,
+        reads_connections: reads.map(|count| count as u64),
+        idle_seconds: rest.map(|rest| rest.as_secs_f64()),
+        closes_on_checks,
+        closes_after_exceptions,
+        answers_oneways,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::AsyncReadExt;
 
-use super::{After, Broken, Connection, Verified, ended, garbage};
+use super::{After, Broken, Connection, Last, Verified, ended, garbage};
 use crate::dial::End;
 use crate::wire::WireError;
 use crate::wire::inbound::{Look, Taken};
@@ -41,6 +41,7 @@ impl Connection {
             self.unfinished.clear();
             let after = if self.inbound.is_empty() { After::Clean } else { After::Unsolicited };
             let (kind, protocol) = (header.kind, self.protocol);
+            self.last = if kind == Kind::Exception { Last::Exception } else { Last::Reply };
             return Ok(Some(Verified { kind, protocol, body: message.body(), after }));
         }
     }
@@ -118,6 +119,7 @@ impl Connection {
     fn drop_stray(&mut self, message: &Taken) -> Result<(), Broken> {
         let header = message.header();
         is_reply(&header)?;
+        self.pulse.answered_oneway();
         match self.unfinished.iter().position(|&seqid| seqid == header.seqid) {
             Some(at) => drop(self.unfinished.drain(..=at)),
             None => return Err(garbage(format!("sequence id {}, which no call has", header.seqid))),

@@ -11,6 +11,7 @@ pub(super) use tokio_util::sync::CancellationToken;
 
 pub(super) use super::super::standing::{Standing, Why};
 pub(super) use super::super::*;
+pub(super) use super::act::Act;
 pub(super) use super::asking::*;
 pub(super) use crate::call::{Answer, Answering, Call, ClientId, Repeat, Returns, Said, Terms};
 pub(super) use crate::fault::Fault;
@@ -32,55 +33,6 @@ use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Header, Kind};
 use crate::wire::{Bounds, Speech};
 
-/// What a server does with a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
-    Answer,
-    AnswerEmpty,
-    AnswerField(i16),
-    Refuse,
-    WrongSeqid,
-    WrongName,
-    WrongKind,
-    AnswerTwice,
-    /// Answers; and once the next call is on its way, answers that under the number that follows.
-    AnswerAhead,
-    AnswerHalf,
-    Hang,
-    HangUp,
-    /// Ends the server: all its connections end, and further ones are refused.
-    Die,
-    AnswerAfter(Duration),
-    /// Answers with the number of the call, as field id.
-    AnswerCount,
-    /// Answers with so many bytes.
-    AnswerLarge(usize),
-    /// Answers with so many structs in each other.
-    AnswerDeep(usize),
-    /// Answers with a number, as fb303's `getStatus` does.
-    AnswerNumber(i32),
-    /// Sends what is no reply at all.
-    Babble(&'static [u8]),
-    /// Takes this long, and answers only what expects an answer, as servers mostly do.
-    Handle(Duration),
-    /// Takes as many milliseconds as the method's name says, and answers.
-    AnswerAsNamed,
-}
-
-impl Act {
-    /// How long a call of this method takes.
-    fn time(self, method: &[u8]) -> Duration {
-        match self {
-            Self::AnswerAfter(time) | Self::Handle(time) => time,
-            Self::AnswerAsNamed => {
-                let digits: Vec<u8> = method.iter().copied().filter(u8::is_ascii_digit).collect();
-                Duration::from_millis(String::from_utf8(digits).unwrap().parse().unwrap())
-            }
-            _ => Duration::ZERO,
-        }
-    }
-}
-
 /// One server, its script and what it heard.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
@@ -93,8 +45,18 @@ pub(super) struct Server {
     handled: Arc<Mutex<usize>>,
     ended: Arc<Mutex<Vec<usize>>>,
     opened: Arc<Mutex<usize>>,
+    patience: Arc<Mutex<Patience>>,
     network: Simulated,
     ends: CancellationToken,
+}
+
+/// When a server ends a connection of itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Patience {
+    /// When nothing came on it for this long.
+    rest: Option<Duration>,
+    /// When it has answered with an exception.
+    after_exceptions: bool,
 }
 
 /// A call as its server saw it.
@@ -113,6 +75,16 @@ impl Server {
     /// What it does with the calls of one method alone.
     pub(super) fn at(&self, method: &str, act: Act) {
         self.only.lock().unwrap().insert(method.to_owned(), act);
+    }
+
+    /// Ends connections on which nothing comes for `rest`.
+    pub(super) fn lets_rest(&self, rest: Duration) {
+        self.patience.lock().unwrap().rest = Some(rest);
+    }
+
+    /// Ends connections on which it has answered with an exception, or no more.
+    pub(super) fn ends_after_exceptions(&self, ends: bool) {
+        self.patience.lock().unwrap().after_exceptions = ends;
     }
 
     /// Whether it has come to its end.
@@ -201,7 +173,10 @@ impl Server {
         let mut inbound = Inbound::new(speech, Bounds::default());
         loop {
             if inbound.first().unwrap() != Look::Whole {
-                if stream.read_buf(inbound.room()).await.ok()? == 0 {
+                let rest = self.patience.lock().unwrap().rest.unwrap_or(FOREVER);
+                let read = tokio::time::timeout(rest, stream.read_buf(inbound.room()));
+                let Ok(read) = read.await else { return Some(()) };
+                if read.ok()? == 0 {
                     return None;
                 }
                 continue;
@@ -232,7 +207,8 @@ impl Server {
                 let ahead = Header { seqid: header.seqid + 1, ..header };
                 stream.write_all(&reply(settings, &ahead, Act::AnswerField(9))).await.ok()?;
             }
-            if act == Act::AnswerHalf {
+            let excepted = act == Act::Refuse && self.patience.lock().unwrap().after_exceptions;
+            if act == Act::AnswerHalf || excepted {
                 return Some(());
             }
         }
@@ -350,6 +326,7 @@ impl World {
             handled: Arc::default(),
             ended: Arc::default(),
             opened: Arc::default(),
+            patience: Arc::default(),
             network: self.network.clone(),
             ends: CancellationToken::new(),
         };
@@ -391,3 +368,6 @@ impl World {
         value.unwrap_or_else(|| panic!("{line} in {text}")).trim().parse().unwrap()
     }
 }
+
+/// What no test waits for.
+const FOREVER: Duration = Duration::from_secs(1 << 20);

@@ -10,8 +10,8 @@ use clap::Parser;
 use super::*;
 use crate::admin::outage::{Outage, OutageCalls};
 use crate::admin::status::{
-    AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, LocalStatus, SharedStatus,
-    WindowStatus,
+    AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, HabitsStatus, LocalStatus,
+    SharedStatus, WindowStatus,
 };
 use crate::outcome::Outcome;
 
@@ -44,6 +44,7 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         waiting: 0,
         limit: None,
         connections: 3,
+        habits: HabitsStatus::default(),
     };
     let endpoints = states.iter().map(endpoint).collect();
     let (name, methods_out) = (name.to_owned(), Vec::new());
