@@ -180,6 +180,11 @@ impl Backend {
         self.means.settings()
     }
 
+    /// Keys whose calls are sent nowhere because endpoints died of them.
+    pub(crate) fn quarantined(&self) -> usize {
+        self.means.quarantine.held(Instant::now())
+    }
+
     /// Its methods.
     pub(crate) fn methods(&self) -> &Methods {
         &self.means.methods

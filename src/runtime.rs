@@ -1,7 +1,8 @@
-//! The threads that the gateway runs on, and the descriptors and the memory that it may use.
+//! The threads that the gateway runs on, the descriptors and the memory that it may use, and the service manager that it runs under.
 
 pub(crate) mod descriptors;
 pub(crate) mod memory;
+pub(crate) mod notify;
 pub(crate) mod options;
 
 use std::hint::black_box;

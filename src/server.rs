@@ -237,8 +237,6 @@ impl Running {
         info!("draining");
         self.overview.drain();
         self.drain(grace).await;
-        // A disk that hangs must not keep the process.
-        let _ = tokio::time::timeout(SETTLE, self.overview.keep_ledger()).await;
         self.saving().save().await;
         self.end().await;
     }
@@ -247,6 +245,7 @@ impl Running {
     /// what is kept for the next start.
     pub(crate) async fn leave(mut self, grace: Duration) {
         info!("another gateway has taken over; draining");
+        self.parts.ledger.pass_on();
         self.drain(grace).await;
         self.end().await;
     }
@@ -301,9 +300,12 @@ impl Running {
 pub(crate) struct Saving(Arc<Parts>);
 
 impl Saving {
-    /// Saves the local tier, where that is configured. A disk that hangs does not keep whoever waits for it.
+    /// Saves the ledger of outages and the local tier, where that is configured. A disk that hangs does not keep whoever waits for it.
     pub(crate) async fn save(&self) {
         let Self(parts) = self;
+        if tokio::time::timeout(SETTLE, parts.keep_ledger()).await.is_err() {
+            warn!("the outages are not kept: that takes longer than {} s", SETTLE.as_secs());
+        }
         if tokio::time::timeout(SAVE, parts.snapshot.save(&parts.cache)).await.is_err() {
             warn!("the local tier is not saved: it takes longer than {} s", SAVE.as_secs());
         }

@@ -49,6 +49,9 @@ pub(crate) struct BackendStatus {
     /// The methods that fail at every endpoint in rotation.
     #[serde(default)]
     pub methods_out: Vec<String>,
+    /// Calls, by their keys, that are sent nowhere because endpoints died of them.
+    #[serde(default)]
+    pub quarantined: u64,
     /// The last calls of the listeners before it, also those that never reached it.
     pub window: WindowStatus,
     /// The outage that lasts.

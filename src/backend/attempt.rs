@@ -309,7 +309,7 @@ impl Attempt {
         let Endpoint { position, pool, pulse, means, .. } = &*self.endpoint;
         match refusal {
             Refusal::Refused | Refusal::NoRoute => {
-                means.quarantine.died(means.name(), self.endpoint.address, now);
+                means.refused(self.endpoint.address, now);
                 position.unreached(Why::Refused, now)
             }
             Refusal::Cut => position.closed(now),

@@ -39,7 +39,7 @@ impl Endpoint {
     fn note_death(&self, finding: Finding, began: Instant) {
         let quarantine = &self.means.quarantine;
         match finding {
-            Finding::Refused => quarantine.died(self.means.name(), self.address, Instant::now()),
+            Finding::Refused => self.means.refused(self.address, Instant::now()),
             Finding::Alive | Finding::Warning | Finding::Draining | Finding::Unwell => {
                 quarantine.lives(self.address, began);
             }

@@ -42,6 +42,7 @@ pub(crate) struct Counts {
     checks: Family<Checks, Counter>,
     opened: Family<Name, Counter>,
     unsolicited: Family<Name, Counter>,
+    quarantines: Family<Name, Counter>,
 }
 
 impl Counts {
@@ -78,6 +79,11 @@ impl Counts {
             "Connections closed for bytes that nobody asked for",
             self.unsolicited.clone(),
         );
+        registry.register(
+            "larder_backend_quarantines",
+            "Times that a call was sent nowhere from then on because endpoints died of it",
+            self.quarantines.clone(),
+        );
     }
 
     /// One backend's counters, looked up once.
@@ -110,6 +116,7 @@ impl Counts {
             }),
             opened: self.opened.get_or_create(&name).clone(),
             unsolicited: self.unsolicited.get_or_create(&name).clone(),
+            quarantines: self.quarantines.get_or_create(&name).clone(),
         }
     }
 }
@@ -127,6 +134,7 @@ pub(super) struct Tally {
     checks: [(Finding, Counter); Finding::ALL.len()],
     opened: Counter,
     unsolicited: Counter,
+    quarantines: Counter,
 }
 
 impl Tally {
@@ -171,6 +179,10 @@ impl Tally {
 
     pub(super) fn unsolicited(&self) {
         self.unsolicited.inc();
+    }
+
+    pub(super) fn quarantined(&self, keys: u64) {
+        self.quarantines.inc_by(keys);
     }
 }
 

@@ -1,9 +1,11 @@
 //! What every endpoint of a backend works with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::Settings;
@@ -41,6 +43,11 @@ impl Means {
     /// The backend's name.
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// An endpoint refuses connections: calls that it broke off at may be what it died of.
+    pub(super) fn refused(&self, endpoint: SocketAddr, now: Instant) {
+        self.tally.quarantined(self.quarantine.died(self.name(), endpoint, now));
     }
 
     /// The settings in force at this moment. Not to be held while anything is awaited.

@@ -155,20 +155,33 @@ impl Quarantine {
         });
     }
 
-    /// An endpoint refuses connections: whatever it broke off at just before may be what it died of.
-    pub(super) fn died(&self, backend: &str, endpoint: SocketAddr, now: Instant) {
-        if !self.open.load(Ordering::Acquire) {
-            return;
+    /// Keys that are sent nowhere.
+    pub(super) fn held(&self, now: Instant) -> usize {
+        if !self.any.load(Ordering::Acquire) {
+            return 0;
         }
+        let suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+        suspects.values().filter(|suspect| suspect.until.is_some_and(|until| now < until)).count()
+    }
+
+    /// An endpoint refuses connections: whatever it broke off at just before may be what it died of. Returns how many keys are sent nowhere
+    /// from now on.
+    pub(super) fn died(&self, backend: &str, endpoint: SocketAddr, now: Instant) -> u64 {
+        if !self.open.load(Ordering::Acquire) {
+            return 0;
+        }
+        let mut deadly = 0;
         self.change(now, |suspects| {
             for suspect in suspects.values_mut() {
                 if suspect.died_at(endpoint, now) && suspect.is_proven() {
                     let time = suspect.quarantine(now);
+                    deadly += 1;
                     let method = &*suspect.method.name;
                     tracing::warn!(backend, method, %endpoint, for_ms = time.as_millis(), "endpoints die of a call: it is sent nowhere");
                 }
             }
         });
+        deadly
     }
 
     fn number(&self, key: &[u8]) -> u64 {

@@ -17,7 +17,7 @@ use crate::admin::command::{Command, Reloaded};
 use crate::config::fit::System;
 use crate::config::{Config, Loaded};
 use crate::log;
-use crate::runtime;
+use crate::runtime::{self, notify};
 use crate::server::{self, Running, Saving, StartError, Surroundings};
 
 /// Serves as the file says, or as the embedded configuration does.
@@ -46,6 +46,7 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
         Err(error) => return failed(&error),
     };
     runtime.spawn(runtime::give_memory_back());
+    runtime.spawn(notify::live());
     runtime.block_on(serve(config, file, sockets))
 }
 
@@ -78,6 +79,7 @@ async fn serve(config: Config, file: Option<&Path>, sockets: Sockets) -> u8 {
         Ok(started) => started,
         Err(error) => return failed(&error),
     };
+    notify::ready();
     let is_relieved = {
         let mut relieved = pin!(relieved(handover, &sockets, running.saving()));
         loop {
@@ -95,6 +97,7 @@ async fn serve(config: Config, file: Option<&Path>, sockets: Sockets) -> u8 {
     if is_relieved {
         running.leave(GRACE).await;
     } else {
+        notify::stopping();
         running.stop(GRACE).await;
     }
     0
@@ -152,6 +155,13 @@ fn obey(command: Command, running: &mut Running, file: Option<&Path>) {
 
 /// Puts the rules and the backends' options of the file in force, or keeps those that are and says why.
 fn reload(running: &mut Running, file: Option<&Path>) -> Reloaded {
+    notify::reloading();
+    let reloaded = renew(running, file);
+    notify::ready();
+    reloaded
+}
+
+fn renew(running: &mut Running, file: Option<&Path>) -> Reloaded {
     let loaded = load(file);
     for problem in &loaded.problems {
         error!("{problem}");

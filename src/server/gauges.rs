@@ -35,6 +35,7 @@ pub(super) struct Gauges {
     undiscovered: Family<Named, Gauge>,
     waiting: Family<Named, Gauge>,
     limited: Family<Named, Gauge>,
+    quarantined: Family<Named, Gauge>,
     retries: Family<Named, Gauge<f64, AtomicU64>>,
     outages: Family<Named, Gauge<f64, AtomicU64>>,
     coverage: Family<Method, Gauge<f64, AtomicU64>>,
@@ -116,6 +117,8 @@ impl Gauges {
         let limited =
             "Endpoints that get fewer calls at once than they might: they are back, or take no connections";
         registry.register("larder_backend_limited", limited, gauges.limited.clone());
+        let quarantined = "Calls, by their keys, that are sent nowhere because endpoints died of them";
+        registry.register("larder_backend_quarantined", quarantined, gauges.quarantined.clone());
         let retries = "Retries that a backend's budget has left";
         registry.register("larder_backend_retry_budget", retries, gauges.retries.clone());
         let outages = "How long the outage has lasted that lasts; 0 where none does";
@@ -140,13 +143,16 @@ impl Gauges {
         parts.note_outages(now);
         // What changed its state, or is gone, must not be left behind.
         self.endpoints.clear();
-        [&self.down, &self.undiscovered, &self.waiting, &self.limited].into_iter().for_each(Family::clear);
+        [&self.down, &self.undiscovered, &self.waiting, &self.limited, &self.quarantined]
+            .into_iter()
+            .for_each(Family::clear);
         [&self.retries, &self.outages].into_iter().for_each(Family::clear);
         for (name, to) in &*parts.backends.all() {
             let backend = &to.backend;
             let named = Named { backend: name.clone() };
             self.down.get_or_create(&named).set(backend.is_down().into());
             self.undiscovered.get_or_create(&named).set(backend.undiscovered().is_some().into());
+            self.quarantined.get_or_create(&named).set(signed(backend.quarantined() as u64));
             self.retries.get_or_create(&named).set(backend.retries_left());
             let lasting = parts.ledger.lasting(name);
             self.outages.get_or_create(&named).set(lasting.map_or(0.0, |outage| outage.seconds));

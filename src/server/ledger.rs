@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -21,6 +22,8 @@ pub(super) struct Ledger {
     state: Arc<State>,
     begun: Family<Named, Counter>,
     book: Mutex<Book>,
+    /// Whether another process keeps it from here on.
+    passed_on: AtomicBool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,7 +48,7 @@ impl Ledger {
             "Outages: times that no endpoint was in rotation any more",
             begun.clone(),
         );
-        Self { state, begun, book: Mutex::default() }
+        Self { state, begun, book: Mutex::default(), passed_on: AtomicBool::new(false) }
     }
 
     /// Takes over what an earlier process has kept. What lasted when it was last seen was interrupted then.
@@ -63,8 +66,16 @@ impl Ledger {
         book.past.truncate(REMEMBERED);
     }
 
+    /// Another process has taken it over: what is kept is that one's.
+    pub(super) fn pass_on(&self) {
+        self.passed_on.store(true, Ordering::Relaxed);
+    }
+
     /// Keeps it for the next start.
     pub(super) async fn keep(&self) {
+        if self.passed_on.load(Ordering::Relaxed) {
+            return;
+        }
         self.state.keep(KEPT_AS, &self.all()).await;
     }
 
@@ -210,6 +221,9 @@ mod tests {
         assert_eq!((first.interrupted, first.ended_unix_seconds), (false, Some(101.0)));
         assert_eq!((last.interrupted, last.ended_unix_seconds, last.calls.stale), (true, Some(230.0), 9));
         after.keep().await;
+        before.pass_on();
+        before.end("users", OutageSums::default(), at(300));
+        before.keep().await;
         let again = ledger(&files);
         again.recall().await;
         assert_eq!(again.all(), after.all());

@@ -82,6 +82,12 @@ impl Watch {
 }
 
 impl Parts {
+    /// Keeps the outages, those that last too, for the next start.
+    pub(super) async fn keep_ledger(&self) {
+        self.note_outages(self.clock.now());
+        self.ledger.keep().await;
+    }
+
     /// Brings the outages that last up to date.
     pub(super) fn note_outages(&self, now: Millis) {
         for (name, to) in &*self.backends.all() {

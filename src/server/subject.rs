@@ -43,12 +43,6 @@ impl Overview {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps the outages, those that last too, for the next start.
-    pub(super) async fn keep_ledger(&self) {
-        self.parts.note_outages(self.clock.now());
-        self.parts.ledger.keep().await;
-    }
-
     fn backend(&self, name: &str, destination: &Destination) -> BackendStatus {
         let Destination { backend, traffic, .. } = destination;
         let endpoints = backend.endpoints().into_iter().map(|endpoint| EndpointStatus {
@@ -71,6 +65,7 @@ impl Overview {
             endpoints: endpoints.collect(),
             undiscovered: backend.undiscovered().map(|why| why.to_string()),
             methods_out: backend.methods_out(),
+            quarantined: backend.quarantined() as u64,
             window: window_status(&window),
             outage: self.parts.ledger.lasting(name),
             coverage: self.coverage(name),

@@ -57,6 +57,8 @@ fn what_two_servers_die_of_is_sent_to_no_third_and_others_are_answered() {
         assert_eq!(client.get_user(id).user_id(), id);
     }
     assert_eq!((scene.gateway.faults("quarantined"), scene.ended()), (20, 0));
+    assert_eq!(scene.gateway.metric("larder_backend_quarantined", &[("backend", "users")]), 1);
+    assert_eq!(scene.gateway.metric("larder_backend_quarantines_total", &[("backend", "users")]), 1);
 }
 
 #[test]

@@ -75,5 +75,5 @@ fn holds_within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(5);

@@ -164,3 +164,21 @@ fn an_outage_in_which_the_gateway_is_killed_was_interrupted() {
     assert_eq!((interrupted.len(), &interrupted[0]["interrupted"]), (1, &Json::from(true)));
     assert!(interrupted[0]["ended_unix_seconds"].is_number());
 }
+
+#[test]
+fn who_takes_another_ones_place_knows_what_callers_got_before() {
+    let (mut backend, folder) = (backend(), tempfile::tempdir().unwrap());
+    let handover = format!("handover = '{}'", folder.path().join("handover").display());
+    let keeping = keeping(&backend, &folder).section("runtime", &handover);
+    let mut before = keeping.start();
+    Traffic::of(&before).rounds(10);
+    backend.kill();
+    find_out(&before);
+    Traffic::of(&before).rounds(10);
+    let failed = calls(&before, "failed");
+    let after = keeping.start();
+    assert_eq!(before.exit_code(), Some(0));
+    let told = outages(&after);
+    let interrupted = told.iter().find(|outage| outage["interrupted"] == Json::from(true));
+    assert_eq!(interrupted.map(|outage| &outage["calls"]["failed"]), Some(&Json::from(failed)));
+}

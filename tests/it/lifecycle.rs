@@ -1,7 +1,11 @@
 //! Starting, draining, reloading; and what an operator sees meanwhile.
 
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::process::Output;
+
+use tempfile::TempDir;
 
 use crate::harness::*;
 
@@ -305,4 +309,77 @@ fn argument_values_are_never_logged() {
     assert!(client.call(get_user_traced(8, "open-sesame")).is_exception());
     gateway.logs(&["getUser"]);
     assert!(!gateway.log().iter().any(|line| line.contains("open-sesame")));
+}
+
+/// What a service manager hears.
+struct Manager {
+    socket: UnixDatagram,
+    folder: TempDir,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("notify")
+    }
+
+    /// The next message, in which every number is `N`.
+    fn hears(&self) -> String {
+        let mut message = [0; 256];
+        let length = self.socket.recv(&mut message).expect("it says nothing");
+        let text = std::str::from_utf8(&message[..length]).unwrap().trim_end().replace('\n', " ");
+        let is_number = |word: &str| word.chars().all(|one| one.is_ascii_digit());
+        let words = text.split(' ').map(|word| match word.split_once('=') {
+            Some((name, value)) if value.len() > 1 && is_number(value) => format!("{name}=N"),
+            Some(_) | None => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The next message that is no sign of life.
+    fn hears_news(&self) -> String {
+        std::iter::repeat_with(|| self.hears()).find(|message| message != "WATCHDOG=1").unwrap()
+    }
+}
+
+#[test]
+fn a_service_manager_is_told_how_the_gateway_does() {
+    let (backend, manager) = (backend(), Manager::new());
+    let text = gateway().endpoint(backend.address()).text();
+    let mut gateway = Gateway::start_notifying(&text, &manager.path(), 50_000);
+    assert_eq!(manager.hears_news(), "MAINPID=N READY=1");
+    for _ in 0..3 {
+        assert_eq!(manager.hears(), "WATCHDOG=1");
+    }
+    gateway.reload(&text);
+    assert_eq!(manager.hears_news(), "RELOADING=1 MONOTONIC_USEC=N");
+    assert_eq!(manager.hears_news(), "MAINPID=N READY=1");
+    gateway.terminate();
+    assert_eq!(manager.hears_news(), "STOPPING=1");
+    assert_eq!(gateway.exit_code(), Some(0));
+}
+
+#[test]
+fn who_takes_another_ones_place_is_the_one_to_watch() {
+    let (backend, manager) = (backend(), Manager::new());
+    let path = manager.folder.path().join("handover");
+    let handover = format!("handover = '{}'", path.display());
+    let text = gateway().endpoint(backend.address()).section("runtime", &handover).text();
+    let mut before = Gateway::start_notifying(&text, &manager.path(), 3_600_000_000);
+    let mut after = Gateway::start_notifying(&text, &manager.path(), 3_600_000_000);
+    assert_eq!(before.exit_code(), Some(0));
+    after.terminate();
+    assert_eq!(after.exit_code(), Some(0));
+    let told = [(); 3].map(|()| manager.hears_news());
+    assert_eq!(
+        told,
+        ["MAINPID=N READY=1", "MAINPID=N READY=1", "STOPPING=1"],
+        "the first one's end is no end"
+    );
 }

@@ -37,8 +37,9 @@ impl Scene {
         self.quarantine.broke(broke, self.at(ended));
     }
 
-    fn dies(&self, endpoint: SocketAddr, time: u64) {
-        self.quarantine.died("users", endpoint, self.at(time));
+    /// How many keys are sent nowhere from then on.
+    fn dies(&self, endpoint: SocketAddr, time: u64) -> u64 {
+        self.quarantine.died("users", endpoint, self.at(time))
     }
 
     fn lives(&self, endpoint: SocketAddr, asked: u64) {
@@ -53,9 +54,9 @@ impl Scene {
     /// A call of `key` kills two endpoints, of which the second is known to be dead after 100 ms.
     fn kills_two(&self, key: &[u8]) {
         self.breaks(key, FIRST, (0, 10));
-        self.dies(FIRST, 20);
+        assert_eq!(self.dies(FIRST, 20), 0);
         self.breaks(key, SECOND, (50, 60));
-        self.dies(SECOND, 100);
+        assert_eq!(self.dies(SECOND, 100), 1);
     }
 }
 
@@ -65,6 +66,7 @@ fn what_kills_two_endpoints_is_sent_nowhere_for_ten_seconds_and_twice_as_long_ea
     let scene = Scene::new();
     scene.kills_two(b"k");
     assert_eq!((scene.held(b"k", 100), scene.held(b"k", 10_099), scene.held(b"other", 100)), (10_000, 1, 0));
+    assert_eq!((scene.quarantine.held(scene.at(10_099)), scene.quarantine.held(scene.at(10_100))), (1, 0));
     let mut now = 10_100;
     for expected in [20_000, 40_000, 80_000, 160_000, 320_000, 600_000, 600_000] {
         assert_eq!(scene.held(b"k", now), 0, "one finds out");

@@ -54,6 +54,7 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         endpoints,
         undiscovered: None,
         methods_out,
+        quarantined: 0,
         window: window(&[]),
         outage: None,
         coverage: CoverageStatus::default(),

@@ -158,6 +158,13 @@ impl Gateway {
         Self::started(text, larder_within(descriptors))
     }
 
+    /// The same, told to give notice of how it does at a socket, and to give a sign of life each so many microseconds.
+    pub(crate) fn start_notifying(text: &str, socket: &Path, life: u64) -> Self {
+        let mut larder = larder();
+        larder.env("NOTIFY_SOCKET", socket).env("WATCHDOG_USEC", life.to_string());
+        Self::started(text, larder)
+    }
+
     fn started(text: &str, mut larder: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("larder.toml");
