@@ -179,6 +179,6 @@ fn who_takes_another_ones_place_knows_what_callers_got_before() {
     let after = keeping.start();
     assert_eq!(before.exit_code(), Some(0));
     let told = outages(&after);
-    let interrupted = told.iter().find(|outage| outage["interrupted"] == Json::from(true));
+    let interrupted = told.iter().find(|outage| outage["interrupted"] == true);
     assert_eq!(interrupted.map(|outage| &outage["calls"]["failed"]), Some(&Json::from(failed)));
 }
