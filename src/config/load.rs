@@ -104,6 +104,7 @@ fn digests(found: &Found) -> Vec<(&'static str, u128)> {
         ("password_env", password),
         ("sentinel_password_file", theirs),
         ("sentinel_password_env", theirs),
+        ("secret_file", found.secret.as_ref().map(Secret::reveal)),
         ("tls_ca", found.papers.ca.as_deref()),
         ("tls_cert", identity.map(|(certificate, _)| certificate.as_str())),
         ("tls_key", identity.map(|(_, key)| key.reveal())),

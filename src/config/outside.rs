@@ -28,9 +28,10 @@ impl Outside<'_> {
         let key = text("tls_key", &shared.tls_key)?.map(Secret::new);
         let (ca, name) = (text("tls_ca", &shared.tls_ca)?, shared.tls_name.clone());
         let papers = Papers { ca, identity: certificate.zip(key), name };
+        let secret = text("secret_file", &shared.secret_file)?.map(Secret::new);
         let password = self.secret(shared.password(), file)?;
         let sentinel_password = self.secret(shared.sentinel_password(), file)?;
-        Ok(Found { password, sentinel_password, papers })
+        Ok(Found { password, sentinel_password, secret, papers })
     }
 
     /// The secret that is where a section of `file` says.

@@ -40,6 +40,8 @@ mod docs;
 mod faults;
 // Redis, and several gateways on it.
 mod shared;
+// Who may write to it.
+mod signing;
 // What was proved wrong, and older calls that do not know.
 mod removal;
 // What writes change of what is kept.

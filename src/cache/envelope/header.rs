@@ -18,7 +18,7 @@ pub(super) struct Said<'a> {
     pub(super) version: Version,
     pub(super) tags: Tags,
     /// Bytes of the reply.
-    pub(super) body: u64,
+    pub(super) length: usize,
 }
 
 /// The header for `slot` under `key`, if it is not too long.
@@ -42,7 +42,7 @@ pub(super) fn write(format: Format, key: &[u8], slot: &Slot) -> Option<Vec<u8>> 
 
 /// What the header of an entry says.
 pub(super) fn entry<'a>(parts: &Parts<'a>) -> Result<Said<'a>, Unreadable> {
-    let (header, body): (EntryHeader<'_>, u64) = match parts.length {
+    let (header, length): (EntryHeader<'_>, u64) = match parts.length {
         None => read(parts.header)?,
         Some(length) => (read(parts.header)?, length.into()),
     };
@@ -52,7 +52,7 @@ pub(super) fn entry<'a>(parts: &Parts<'a>) -> Result<Said<'a>, Unreadable> {
         key: header.key,
         version: Version::unpacked(header.version),
         tags: header.tags.into(),
-        body,
+        length: usize::try_from(length).map_err(|_| Unreadable::Truncated)?,
     })
 }
 

@@ -1,6 +1,9 @@
 //! Where the parts of an envelope lie.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::Unreadable;
+use super::signature::SIGNATURE;
 use crate::clock::Millis;
 use crate::entry::Slot;
 
@@ -21,17 +24,30 @@ pub(super) enum What {
     Tombstone,
 }
 
+/// What was done to an envelope.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Flags {
+    /// The reply is compressed.
+    pub(super) compressed: bool,
+    /// There is a signature.
+    pub(super) signed: bool,
+}
+
 /// An envelope taken apart, nothing but its lengths checked.
 #[derive(Debug)]
 pub(super) struct Parts<'a> {
     pub(super) born: Millis,
     pub(super) what: What,
-    /// The length of the reply, where the format says it here.
+    pub(super) flags: Flags,
+    /// The length of the reply before it was compressed, where the format says it here.
     pub(super) length: Option<u32>,
     pub(super) header: &'a [u8],
     pub(super) body: &'a [u8],
-    pub(super) summed: &'a [u8],
-    pub(super) checksum: u64,
+    pub(super) signature: Option<&'a [u8]>,
+    /// What the signature is of.
+    pub(super) signed: &'a [u8],
+    summed: &'a [u8],
+    checksum: u64,
 }
 
 impl Format {
@@ -43,12 +59,32 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.number() == number)
     }
 
+    /// Whether its envelopes have flags.
+    pub(super) fn has_flags(self) -> bool {
+        match self {
+            Self::Three => false,
+            Self::Four => true,
+        }
+    }
+
     /// Its number.
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Three => 3,
             Self::Four => 4,
         }
+    }
+}
+
+impl Flags {
+    fn byte(self) -> u8 {
+        u8::from(self.compressed) * COMPRESSED + u8::from(self.signed) * SIGNED
+    }
+
+    /// Those of a byte, if all are known.
+    fn of(byte: u8) -> Option<Self> {
+        let flags = Self { compressed: byte & COMPRESSED != 0, signed: byte & SIGNED != 0 };
+        (flags.byte() == byte).then_some(flags)
     }
 }
 
@@ -65,7 +101,7 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, Unreadable> {
 }
 
 /// All of an envelope that lies before its header.
-pub(super) fn begin(format: Format, slot: &Slot, header: &[u8], length: usize) -> Vec<u8> {
+pub(super) fn begin(format: Format, slot: &Slot, flags: Flags, header: &[u8]) -> Vec<u8> {
     let mut front = Vec::with_capacity(FRONT_MAX);
     front.extend_from_slice(&MAGIC);
     front.push(format.number());
@@ -74,12 +110,9 @@ pub(super) fn begin(format: Format, slot: &Slot, header: &[u8], length: usize) -
         Slot::Entry(_) => ENTRY,
         Slot::Tombstone(_) => TOMBSTONE,
     });
-    match format {
-        Format::Three => {}
-        Format::Four => {
-            front.push(0);
-            front.extend_from_slice(&(length as u32).to_be_bytes());
-        }
+    if format.has_flags() {
+        front.push(flags.byte());
+        front.extend_from_slice(&(slot.body().len() as u32).to_be_bytes());
     }
     front.extend_from_slice(&(header.len() as u32).to_be_bytes());
     front
@@ -97,17 +130,42 @@ impl<'a> Parts<'a> {
             [TOMBSTONE] => What::Tombstone,
             [_] => return Err(Unreadable::Header),
         };
-        let length = match format {
-            Format::Three => None,
-            Format::Four => match take(&mut rest)? {
-                [0] => Some(u32::from_be_bytes(take(&mut rest)?)),
-                [_] => return Err(Unreadable::Header),
-            },
+        let (flags, length) = if format.has_flags() {
+            let [flags] = take(&mut rest)?;
+            let flags = Flags::of(flags).ok_or(Unreadable::Header)?;
+            (flags, Some(u32::from_be_bytes(take(&mut rest)?)))
+        } else {
+            (Flags::default(), None)
         };
+        if what == What::Tombstone && flags.compressed {
+            return Err(Unreadable::Header);
+        }
         let header = u32::from_be_bytes(take(&mut rest)?) as usize;
-        let (header, body) = rest.split_at_checked(header).ok_or(Unreadable::Truncated)?;
-        Ok(Self { born, what, length, header, body, summed, checksum: u64::from_be_bytes(*checksum) })
+        let (header, rest) = rest.split_at_checked(header).ok_or(Unreadable::Truncated)?;
+        let signature = if flags.signed { SIGNATURE } else { 0 };
+        let body = rest.len().checked_sub(signature).ok_or(Unreadable::Truncated)?;
+        let (body, signature) = rest.split_at(body);
+        let signed = summed.strip_suffix(signature).unwrap_or(summed);
+        let signature = flags.signed.then_some(signature);
+        let checksum = u64::from_be_bytes(*checksum);
+        Ok(Self { born, what, flags, length, header, body, signature, signed, summed, checksum })
     }
+
+    /// Whether it is whole, and holds a reply of this length; how long a compressed one is will be seen.
+    pub(super) fn verify(&self, length: usize) -> Result<(), Unreadable> {
+        if !self.flags.compressed && self.body.len() != length {
+            return Err(Unreadable::Truncated);
+        }
+        if xxh3_64(self.summed) != self.checksum {
+            return Err(Unreadable::Checksum);
+        }
+        Ok(())
+    }
+}
+
+/// The length that an envelope says its reply has, once it is not compressed any more; 0 where it says nothing.
+pub(super) fn length(envelope: &[u8]) -> usize {
+    Parts::of(envelope).ok().and_then(|parts| parts.length).unwrap_or_default() as usize
 }
 
 /// Takes the next bytes off.
@@ -123,5 +181,9 @@ const MAGIC: [u8; 3] = *b"LRD";
 const ENTRY: u8 = 0;
 /// The byte that says that nothing follows.
 const TOMBSTONE: u8 = 1;
+/// The flag of a reply that is compressed.
+const COMPRESSED: u8 = 1;
+/// The flag of an envelope that is signed.
+const SIGNED: u8 = 2;
 /// The most bytes before a header.
 const FRONT_MAX: usize = 22;

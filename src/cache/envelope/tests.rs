@@ -1,6 +1,8 @@
 //! Envelopes come back as they went, and nothing else passes for one.
 
 use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::*;
 use crate::clock::Millis;
@@ -12,7 +14,11 @@ fn slots() -> impl Strategy<Value = Slot> {
     let endings =
         prop_oneof![Just(Ending::Result), Just(Ending::Empty), any::<i16>().prop_map(Ending::Exception)];
     let protocols = prop_oneof![Just(Protocol::Binary), Just(Protocol::Compact)];
-    let bodies = prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
+    let bodies = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        (any::<u8>(), 0..20_000_usize).prop_map(|(byte, length)| vec![byte; length]),
+    ];
+    let bodies = bodies.prop_map(Bytes::from);
     let births = || any::<u64>().prop_map(Millis);
     let entries = (births(), endings, protocols, bodies);
     prop_oneof![
@@ -50,19 +56,34 @@ fn encoded(key: &[u8], entry: Entry) -> Result<Vec<u8>, TooLarge> {
     encode(key, &Slot::Entry(Arc::new(entry)))
 }
 
-fn formats() -> impl Strategy<Value = Codec> {
-    prop_oneof![Just(Format::Three), Just(Format::Four)].prop_map(|format| Codec { format })
+/// All ways in which envelopes are written.
+fn codecs() -> impl Strategy<Value = Codec> {
+    let compressing = Codec { compress_above: Some(10), ..Codec::default() };
+    let both = Codec { compress_above: Some(10), ..signing(NEW) };
+    prop_oneof![Just(old()), Just(Codec::default()), Just(compressing), Just(signing(OLD)), Just(both)]
+}
+
+const OLD: &str = "an old secret, 32 bytes or longer";
+const NEW: &str = "a new secret of 32 bytes or longer";
+
+fn signing(secrets: &str) -> Codec {
+    Codec { keyring: Some(Keyring::parse(secrets).unwrap()), ..Codec::default() }
+}
+
+fn old() -> Codec {
+    Codec { format: Format::Three, ..Codec::default() }
 }
 
 proptest! {
     #[test]
-    fn what_lies_there_comes_back_as_it_went(codec in formats(), key in keys(), slot in slots()) {
+    fn what_lies_there_comes_back_as_it_went(codec in codecs(), key in keys(), slot in slots()) {
         let envelope = Bytes::from(codec.encode(&key, &slot).unwrap());
-        prop_assert_eq!(decode(&key, &envelope), Ok(slot));
+        prop_assert_eq!(codec.decode(&key, &envelope), Ok(slot.clone()));
+        prop_assert_eq!(decode(&key, &envelope), Ok(slot), "and by who has no secret");
     }
 
     #[test]
-    fn a_changed_byte_is_noticed(codec in formats(), key in keys(), slot in slots(), at in any::<prop::sample::Index>(), by in 1..=255_u8) {
+    fn a_changed_byte_is_noticed(codec in codecs(), key in keys(), slot in slots(), at in any::<prop::sample::Index>(), by in 1..=255_u8) {
         let mut envelope = codec.encode(&key, &slot).unwrap();
         let at = at.index(envelope.len());
         envelope[at] ^= by;
@@ -70,13 +91,13 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_is_noticed(codec in formats(), key in keys(), slot in slots(), at in any::<prop::sample::Index>()) {
+    fn a_cut_is_noticed(codec in codecs(), key in keys(), slot in slots(), at in any::<prop::sample::Index>()) {
         let envelope = Bytes::from(codec.encode(&key, &slot).unwrap());
         prop_assert!(decode(&key, &envelope.slice(..at.index(envelope.len()))).is_err());
     }
 
     #[test]
-    fn added_bytes_are_noticed(codec in formats(), key in keys(), slot in slots(), more in prop::collection::vec(any::<u8>(), 1..20)) {
+    fn added_bytes_are_noticed(codec in codecs(), key in keys(), slot in slots(), more in prop::collection::vec(any::<u8>(), 1..20)) {
         let mut envelope = codec.encode(&key, &slot).unwrap();
         envelope.extend(more);
         prop_assert!(decode(&key, &envelope.into()).is_err());
@@ -155,7 +176,7 @@ fn what_the_version_before_wrote_is_read_and_written() {
     for (written, slot) in OF_FORMAT_3.iter().zip(slots) {
         let bytes = written.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
         let bytes: Vec<u8> = bytes.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
-        assert_eq!(Codec { format: Format::Three }.encode(b"key", &slot).unwrap(), bytes);
+        assert_eq!(old().encode(b"key", &slot).unwrap(), bytes);
         assert_eq!(decode(b"key", &bytes.into()), Ok(slot));
     }
 }
@@ -163,10 +184,93 @@ fn what_the_version_before_wrote_is_read_and_written() {
 #[test]
 fn all_formats_begin_with_what_ages_are_compared_by() {
     for slot in [Slot::Entry(Arc::new(sample())), Slot::Tombstone(Millis(5))] {
-        let [three, four] =
-            [Format::Three, Format::Four].map(|format| Codec { format }.encode(b"key", &slot).unwrap());
+        let [three, four] = [old(), Codec::default()].map(|codec| codec.encode(b"key", &slot).unwrap());
         assert_eq!((&three[..3], &three[4..13]), (&four[..3], &four[4..13]));
     }
+}
+
+#[test]
+fn a_long_reply_is_compressed_if_that_makes_it_shorter() {
+    let codec = Codec { compress_above: Some(100), ..Codec::default() };
+    let length = |codec: &Codec, body: &[u8]| {
+        let slot = Slot::Entry(Arc::new(Entry { body: Bytes::copy_from_slice(body), ..sample() }));
+        let envelope = Bytes::from(codec.encode(b"key", &slot).unwrap());
+        // Who does not compress reads it too.
+        assert_eq!(decode(b"key", &envelope), Ok(slot));
+        envelope.len()
+    };
+    let bare = length(&codec, b"");
+    assert_eq!(length(&codec, &[7; 100]), bare + 100);
+    assert!(length(&codec, &[7; 101]) < bare + 50);
+    let noise: Vec<u8> = StdRng::seed_from_u64(1).random_iter().take(5_000).collect();
+    assert_eq!(length(&codec, &noise), bare + 5_000);
+    assert_eq!(length(&Codec { format: Format::Three, ..codec }, &[7; 101]), bare + 101 + 8 - 5);
+}
+
+/// The length that lies at 14 is what is allocated.
+#[test]
+fn a_length_that_is_not_true_is_not_believed() {
+    let codec = Codec { compress_above: Some(100), ..Codec::default() };
+    let body = Bytes::from(vec![7; 10_000]);
+    let whole = codec.encode(b"key", &Slot::Entry(Arc::new(Entry { body, ..sample() }))).unwrap();
+    let saying = |length: u32| {
+        let mut envelope = whole.clone();
+        envelope[14..18].copy_from_slice(&length.to_be_bytes());
+        let end = envelope.len() - 8;
+        let checksum = xxh3_64(&envelope[..end]);
+        envelope[end..].copy_from_slice(&checksum.to_be_bytes());
+        decode(b"key", &envelope.into())
+    };
+    assert!(saying(10_000).is_ok());
+    for length in [0, 9_999, 10_001, MAX_ENVELOPE as u32] {
+        assert_eq!(saying(length), Err(Unreadable::Compression), "{length}");
+    }
+    assert_eq!(saying(MAX_ENVELOPE as u32 + 1), Err(Unreadable::TooLarge));
+}
+
+#[test]
+fn with_a_secret_only_what_is_signed_is_believed() {
+    let older = old();
+    let (old, both, new) = (signing(OLD), signing(&format!("{NEW}\n{OLD}")), signing(NEW));
+    for slot in [Slot::Entry(Arc::new(sample())), Slot::Tombstone(Millis(5))] {
+        let written = |codec: &Codec| Bytes::from(codec.encode(b"key", &slot).unwrap());
+        let read = |reader: &Codec, writer: &Codec| reader.decode(b"key", &written(writer)).map(|_| ());
+        for (reader, writer) in [(&old, &old), (&both, &old), (&both, &new), (&new, &both)] {
+            assert_eq!(read(reader, writer), Ok(()));
+        }
+        assert_eq!(read(&old, &both), Err(Unreadable::Forged));
+        assert_eq!(read(&new, &old), Err(Unreadable::Forged));
+        assert_eq!(read(&new, &Codec::default()), Err(Unreadable::Unsigned));
+        assert_eq!(read(&new, &older), Err(Unreadable::Unsigned));
+        assert_eq!(new.decode(b"other", &written(&new)), Err(Unreadable::OtherKey), "it is of its key");
+    }
+}
+
+/// Who has no secret can make checksums, and nothing else.
+#[test]
+fn whatever_is_changed_is_forged() {
+    let codec = signing(NEW);
+    for slot in [Slot::Entry(Arc::new(sample())), Slot::Tombstone(Millis(5))] {
+        let whole = codec.encode(b"key", &slot).unwrap();
+        let end = whole.len() - 8;
+        for at in 4..end {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            let checksum = xxh3_64(&changed[..end]);
+            changed[end..].copy_from_slice(&checksum.to_be_bytes());
+            assert!(codec.decode(b"key", &changed.into()).is_err(), "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn work_is_what_is_read_or_comes_of_it() {
+    let codec = Codec { compress_above: Some(100), ..Codec::default() };
+    let slot = Slot::Entry(Arc::new(Entry { body: Bytes::from(vec![7; 10_000]), ..sample() }));
+    assert_eq!(work(&codec.encode(b"key", &slot).unwrap()), 10_000);
+    let plain = encode(b"key", &slot).unwrap();
+    assert_eq!(work(&plain), plain.len());
+    assert_eq!(work(b"somebody else's"), 15);
 }
 
 #[test]

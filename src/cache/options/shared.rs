@@ -6,9 +6,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::envelope::{Codec, Format};
+use crate::cache::envelope::{Codec, Format, Keyring};
 use crate::cache::shared::redis::{self, Flaw, Form, Login, Papers, Place, Tls, TlsError, Url, Watched};
-use crate::setting::{Finding, Keeper, Period, Secret, Section};
+use crate::setting::{Finding, Keeper, Period, Secret, Section, Size};
 
 /// The tier in Redis that all gateways share. Without this section there is none. One of `url`, `sentinels` and `cluster` says where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +62,12 @@ pub(crate) struct SharedOptions {
     /// newest. Both are read.
     #[schemars(range(min = 3, max = 4))]
     pub format: u8,
+    /// Longer replies are compressed with zstd where that makes them shorter, if `format` is 4. `0`: none are. All are read.
+    #[schemars(extend("x-least" = "0", "x-most" = "32MiB"))]
+    pub compress_above: Size,
+    /// The file whose first line is the secret that entries in Redis are signed with, relative to this file; a second line is a secret that
+    /// is believed too. Each has at least 32 bytes. With it, what is not signed so answers nothing. It needs `format` 4.
+    pub secret_file: Option<PathBuf>,
     /// How long a call waits for Redis before it goes on without it. A reply above 64 KiB may take ten times as long, while it comes.
     #[schemars(extend("x-least" = "1ms", "x-most" = "10s"))]
     pub read_timeout: Period,
@@ -105,6 +111,8 @@ pub(crate) struct Found {
     pub password: Option<Secret>,
     /// The sentinels' password.
     pub sentinel_password: Option<Secret>,
+    /// What entries are signed with, line by line.
+    pub secret: Option<Secret>,
     /// What TLS needs.
     pub papers: Papers,
 }
@@ -150,7 +158,7 @@ impl SharedOptions {
             database,
             client_name: self.client_name.clone(),
             prefix: self.prefix.clone(),
-            codec: Codec { format: Format::numbered(self.format).unwrap_or_default() },
+            codec: self.codec(found.secret.as_ref())?,
             read_timeout: self.read_timeout.duration(),
             write_timeout: self.write_timeout.duration(),
             connect_timeout: self.connect_timeout.duration(),
@@ -158,6 +166,14 @@ impl SharedOptions {
             max_writes: self.max_writes,
         };
         Ok(SharedSettings { redis, keep: self.keep.duration(), lease: self.lease.duration() })
+    }
+
+    fn codec(&self, secret: Option<&Secret>) -> Result<Codec, Finding> {
+        let format = Format::numbered(self.format).unwrap_or_default();
+        let compress_above = Some(self.compress_above.length()).filter(|above| *above > 0);
+        let keyring = secret.map(|secret| Keyring::parse(secret.reveal())).transpose();
+        let keyring = keyring.map_err(|flaw| Finding::new("secret_file", flaw.to_string()))?;
+        Ok(Codec { format, compress_above, keyring })
     }
 
     fn servers(&self) -> Result<Servers, Finding> {
@@ -244,6 +260,14 @@ impl SharedOptions {
             ("tls_cert", certificate && !key, "needs tls_key".to_owned()),
             ("tls_key", key && !certificate, "needs tls_cert".to_owned()),
             (
+                "secret_file",
+                self.secret_file.is_some() && self.format < Format::default().number(),
+                format!(
+                    "needs format = {}: what is written is not signed otherwise",
+                    Format::default().number()
+                ),
+            ),
+            (
                 "prefix",
                 !self.cluster.is_empty() && self.prefix.contains('{'),
                 "has a brace: all keys would lie in one slot of the cluster".to_owned(),
@@ -302,6 +326,8 @@ impl Default for SharedOptions {
             client_name: "larder".to_owned(),
             prefix: "larder".to_owned(),
             format: Format::default().number(),
+            compress_above: Size::from_bytes(2_048),
+            secret_file: None,
             read_timeout: Period::from_millis(50),
             write_timeout: Period::from_secs(1),
             connect_timeout: Period::from_millis(250),

@@ -93,7 +93,7 @@ pub enum Read {
 }
 
 impl Read {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::Hit,
         Self::Miss,
         Self::Tombstone,
@@ -108,6 +108,9 @@ impl Read {
         Self::Unreadable(Unreadable::TooLarge),
         Self::Unreadable(Unreadable::Header),
         Self::Unreadable(Unreadable::Checksum),
+        Self::Unreadable(Unreadable::Compression),
+        Self::Unreadable(Unreadable::Unsigned),
+        Self::Unreadable(Unreadable::Forged),
         Self::Unreadable(Unreadable::OtherKey),
     ];
 }

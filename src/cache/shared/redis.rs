@@ -37,13 +37,13 @@ mod supervisor;
 mod tls;
 mod topology;
 mod url;
+mod values;
 mod whereabouts;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rand::Rng;
@@ -57,13 +57,14 @@ use crate::dial::Dial;
 use crate::entry::Slot;
 
 use super::feed::Feed;
-use super::{Counts, Leased, MAX_AHEAD, Read, Store, TierTime, Write, Writes, judge, read};
+use super::{Counts, Leased, MAX_AHEAD, Read, Store, TierTime, Write, Writes, read};
 use door::Door;
 use feed::Scripts;
 use links::For;
 use node::Ask;
 use script::{GIVE_BACK, REPLACE, Replacement, expiry, given_back, replaced};
 use topology::Topology;
+use values::Values;
 
 pub(crate) use failure::Failure;
 pub(crate) use login::Login;
@@ -83,6 +84,7 @@ pub(crate) struct Redis {
     give_back: Lua,
     scripts: Scripts,
     writes: Writes,
+    values: Values,
     topology: Topology,
     tasks: TaskTracker,
     stop: DropGuard,
@@ -108,6 +110,7 @@ impl Redis {
             replace: Lua::new(REPLACE),
             give_back: Lua::new(GIVE_BACK),
             scripts: Scripts::new(&settings.prefix),
+            values: Values::new(settings.codec.clone()),
             settings,
             time: TierTime::new(clock),
             counts,
@@ -167,15 +170,16 @@ impl Redis {
         if value.is_empty() {
             return Err(Read::Miss);
         }
-        judge(&self.settings.codec, key, &Bytes::from(value), self.time.now())
+        self.values.read(key, value.into(), self.time.now()).await
     }
 
     async fn write(&self, key: &[u8], slot: &Slot, keep: Duration) -> Write {
         if !self.is_up() {
             return Write::Skipped;
         }
-        let Ok(value) = self.settings.codec.encode(key, slot) else {
-            return Write::TooLarge;
+        let value = match self.values.written(key, slot).await {
+            Ok(value) => value,
+            Err(why) => return why,
         };
         let latest = self.time.now().plus(MAX_AHEAD);
         let replacement = Replacement::new(value, latest, keep);

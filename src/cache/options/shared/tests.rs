@@ -62,9 +62,25 @@ fn where_redis_is_stands_in_one_place() {
     said(&|options| (options.url, options.master) = (url.clone(), master.clone()), "master: is of no use");
     let prefix = || "{larder}".to_owned();
     said(&|options| (options.cluster, options.prefix) = (list(), prefix()), "prefix: has a brace");
+    let secret = || Some("secret".into());
+    said(
+        &|options| (options.cluster, options.format, options.secret_file) = (list(), 3, secret()),
+        "secret_file: needs",
+    );
     let ca = Some("ca.pem".into());
     said(
         &|options| (options.cluster, options.tls_ca) = (list(), ca.clone()),
         "tls_ca: is of no use without tls",
     );
+}
+
+#[test]
+fn a_secret_is_long() {
+    let options = SharedOptions { url: Some("redis://db".to_owned()), ..SharedOptions::default() };
+    let settings = |secret: &str| {
+        let secret = Some(Secret::new(secret.to_owned()));
+        options.settings(Found { secret, ..Found::default() })
+    };
+    assert!(settings(&"s".repeat(32)).unwrap().redis.codec.keyring.is_some());
+    assert_eq!(settings("sesame").unwrap_err().option, "secret_file");
 }

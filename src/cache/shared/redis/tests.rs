@@ -7,9 +7,11 @@ mod forms;
 mod isolation;
 mod sentinel;
 mod server;
+mod values;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rustix::process::Signal;
