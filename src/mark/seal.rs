@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Standing;
 
 /// How many marks this process had made when something happened: its own order, which no clock moves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tick(pub u64);
 
 /// Up to which tick an entry was held against the marks, and what was found. Asking it again costs nothing until another mark is made.
@@ -48,7 +48,7 @@ impl Seal {
 
     /// Up to which tick, and whether a soft mark was found.
     #[inline]
-    pub(super) fn read(&self) -> (Tick, bool) {
+    pub fn read(&self) -> (Tick, bool) {
         let both = self.held.load(Ordering::Acquire);
         (Tick(both >> 1), both & 1 == 1)
     }

@@ -1,5 +1,6 @@
 //! The marks that this process knows, bounded: what is dropped from them raises a floor below which nothing is known.
 
+mod copy;
 pub(crate) mod known;
 
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ pub struct Marks {
     crowded: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Table {
     marked: HashMap<Cover, Marked>,
     /// All that gateways share up to this one were made here too.
@@ -39,7 +40,7 @@ struct Table {
 }
 
 /// What is known of one cover.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 struct Marked {
     /// The last mark of either kind.
     any: Stamp,
@@ -50,7 +51,7 @@ struct Marked {
 }
 
 /// When marks on one cover were made.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 struct Stamp {
     /// The last of them, in this process' order.
     tick: Tick,
@@ -125,7 +126,8 @@ impl Marks {
     /// Whether marks tell at `now` all that may be known of an entry whose gateway had come as far as `version` when it asked.
     #[inline]
     pub fn vouch(&self, version: Version, now: Millis) -> bool {
-        self.is_leased(now) && version.packed() >= self.unbroken.load(Ordering::Acquire)
+        let unbroken = Version::unpacked(self.unbroken.load(Ordering::Acquire));
+        self.is_leased(now) && version >= unbroken && version.epoch() == unbroken.epoch()
     }
 
     /// The tick of the last mark. What begins now is covered by those that come after it.
@@ -169,6 +171,16 @@ impl Marks {
                 stamp.pending = stamp.pending.saturating_sub(u32::from(pending));
                 stamp.version = stamp.version.max(version);
             }
+        }
+    }
+
+    /// A mark of this process has no place any more: where it lay, the others' log lost it.
+    pub fn take_back(&self, mark: &Mark) {
+        let mut table = self.write();
+        for cover in &mark.covers {
+            // One that was dropped meanwhile is below the floor.
+            let Some(marked) = table.marked.get_mut(cover) else { continue };
+            marked.stamps(mark.kind).for_each(|stamp| stamp.pending += 1);
         }
     }
 
