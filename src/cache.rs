@@ -198,14 +198,13 @@ impl Cache {
         let covers = covering(&place, key, entry);
         match self.marks.vet(entry.version, covers) {
             Vetted::Standing(standing, tick) => Some((standing, tick)),
-            Vetted::TooOld => {
-                // What is marked meanwhile is later than what is asked for.
-                let tick = self.marks.latest();
+            // What is marked meanwhile is later than what is asked for.
+            Vetted::TooOld(known, tick) => {
                 let asked: Vec<Cover> = covers.each().collect();
                 let exact = self.shared.as_ref()?.feed().exact(&asked).await.ok()?;
                 let unmarked = self.fleet.as_ref().map_or(Standing::Clear, Fleet::unmarked);
                 let left = exact.iter().map(|exact| exact.leaves(entry.version));
-                Some((left.fold(unmarked, Standing::max), tick))
+                Some((left.fold(known.max(unmarked), Standing::max), tick))
             }
         }
     }

@@ -155,13 +155,13 @@ pub struct Mark {
 pub struct Version(u64);
 
 impl Version {
-    /// So far into an epoch. 65,535 of those are told apart.
+    /// So far into an epoch. 16,777,215 of those are told apart, and 1.1e12 marks.
     pub fn new(epoch: u64, sequence: u64) -> Self {
-        let epoch = epoch.min(u64::from(u16::MAX));
+        let epoch = epoch.min(EPOCHS);
         Self(epoch << SEQUENCE_BITS | sequence & SEQUENCES)
     }
 
-    /// The epoch; the first is 1.
+    /// The epoch; 0 is before all of them.
     pub fn epoch(self) -> u64 {
         self.0 >> SEQUENCE_BITS
     }
@@ -189,7 +189,8 @@ impl fmt::Display for Version {
     }
 }
 
-const SEQUENCE_BITS: u32 = 48;
+const SEQUENCE_BITS: u32 = 40;
+const EPOCHS: u64 = u64::MAX >> SEQUENCE_BITS;
 const SEQUENCES: u64 = (1 << SEQUENCE_BITS) - 1;
 
 #[cfg(test)]

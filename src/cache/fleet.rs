@@ -46,6 +46,8 @@ struct State {
     there: Origin,
     /// How far all gateways have come that hold a lease.
     fleet: Version,
+    /// Nobody can tell whether the log still holds what lay before there.
+    unsure: Version,
     /// How many there are.
     gateways: usize,
     /// How often it has listened.
@@ -118,7 +120,7 @@ impl Fleet {
         match state.outbox.place(ticket) {
             None if state.outbox.is_said(ticket) => Reach::Shared,
             None => Reach::Gateway,
-            Some(version) if version <= state.fleet && state.evicts != Evicts::Anything => Reach::Fleet,
+            Some(place) if state.is_known_to_all(place) => Reach::Fleet,
             Some(_) => Reach::Shared,
         }
     }
@@ -215,6 +217,7 @@ impl Fleet {
         marks.go_on(heard.first, hello.applied, heard.last);
         if !heard.goes_on {
             marks.begin_again();
+            state.unsure = heard.last;
             return Listened::More;
         }
         for (version, said) in &heard.marks {
@@ -254,6 +257,10 @@ impl State {
             );
         }
         self.evicts = evicts;
+    }
+
+    fn is_known_to_all(&self, place: Version) -> bool {
+        self.unsure <= place && place <= self.fleet && self.evicts != Evicts::Anything
     }
 
     /// A mark of this gateway lies there.

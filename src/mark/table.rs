@@ -77,8 +77,8 @@ pub enum Audience {
 pub enum Vetted {
     /// This is what marks leave of it. Sealed so, marks that come later are held against it.
     Standing(Standing, Tick),
-    /// It is older than all that is known. What covers it must be asked for.
-    TooOld,
+    /// It is older than all that is known. What covers it must be asked for, beside the marks that leave this of it.
+    TooOld(Standing, Tick),
 }
 
 /// A promise that all entries were held against the marks up to a tick.
@@ -123,7 +123,8 @@ impl Marks {
         leased != u64::MAX && now.0 < leased
     }
 
-    /// Whether marks tell at `now` all that may be known of an entry whose gateway had come as far as `version` when it asked.
+    /// Whether marks tell at `now` all that may be known of an entry whose gateway had come as far as `version` when it asked. Of another
+    /// epoch, earlier or later, they do not.
     #[inline]
     pub fn vouch(&self, version: Version, now: Millis) -> bool {
         let unbroken = Version::unpacked(self.unbroken.load(Ordering::Acquire));
@@ -171,16 +172,6 @@ impl Marks {
                 stamp.pending = stamp.pending.saturating_sub(u32::from(pending));
                 stamp.version = stamp.version.max(version);
             }
-        }
-    }
-
-    /// A mark of this process has no place any more: where it lay, the others' log lost it.
-    pub fn take_back(&self, mark: &Mark) {
-        let mut table = self.write();
-        for cover in &mark.covers {
-            // One that was dropped meanwhile is below the floor.
-            let Some(marked) = table.marked.get_mut(cover) else { continue };
-            marked.stamps(mark.kind).for_each(|stamp| stamp.pending += 1);
         }
     }
 
@@ -242,11 +233,11 @@ impl Marks {
     /// What marks leave of an entry of the shared tier that these cover, whose gateway had come as far as `version` when it asked.
     pub fn vet(&self, version: Version, covers: Covers<'_>) -> Vetted {
         let table = self.read();
-        if version < table.floor {
-            return Vetted::TooOld;
-        }
         let found = table.covering(covers, |stamp| stamp.pending > 0 || stamp.version > version);
-        Vetted::Standing(found, self.latest())
+        match version < table.floor {
+            true => Vetted::TooOld(found, self.latest()),
+            false => Vetted::Standing(found, self.latest()),
+        }
     }
 
     /// The last mark on any of these: what asks after it was made must not be told what was asked before.

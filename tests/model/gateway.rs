@@ -59,6 +59,8 @@ pub(crate) struct Gateway {
     pub heard: u8,
     there: (u64, u64),
     fleet: Version,
+    /// Nobody can tell whether the log still holds what lay before there.
+    unsure: Version,
     untold: Vec<u8>,
     /// Those of them that lie in the log, as Redis says.
     said: Vec<u8>,
@@ -88,6 +90,7 @@ impl Gateway {
             heard: 0,
             there: (0, 0),
             fleet: Version::default(),
+            unsure: Version::default(),
             untold: Vec::new(),
             said: Vec::new(),
             told: Vec::new(),
@@ -141,7 +144,8 @@ impl Gateway {
         self.fleet = heard.fleet;
         self.marks.go_on(heard.first, hello.applied, heard.last);
         if !heard.goes_on {
-            self.begin_again(plant);
+            self.marks.begin_again();
+            self.unsure = heard.last;
             return;
         }
         for (version, said) in &heard.marks {
@@ -155,19 +159,6 @@ impl Gateway {
             _ => from.plus(LEASE_HELD),
         };
         self.marks.lease(until);
-    }
-
-    fn begin_again(&mut self, plant: Option<Plant>) {
-        self.marks.begin_again();
-        if plant == Some(Plant::LostIsTold) {
-            return;
-        }
-        for (mark, _) in std::mem::take(&mut self.told) {
-            self.marks.take_back(&hard());
-            self.untold.push(mark);
-            self.said.push(mark);
-        }
-        self.untold.sort_unstable();
     }
 
     fn hear_one(&mut self, version: Version, said: Said, now: Millis, plant: Option<Plant>) {
@@ -194,14 +185,18 @@ impl Gateway {
         self.marks.announced(&hard(), version, is_news);
     }
 
-    /// The greatest mark of which it can say that the fleet knows it. What it has said is forgotten.
-    pub(crate) fn known_to_the_fleet(&mut self, plant: Option<Plant>) -> Option<u8> {
-        if plant == Some(Plant::SaidIsKnown) {
-            return self.said.iter().copied().chain(self.told.drain(..).map(|(mark, _)| mark)).max();
-        }
-        let known = self.told.iter().filter(|(_, place)| *place <= self.fleet).map(|(mark, _)| *mark).max();
-        self.told.retain(|(_, place)| *place > self.fleet);
+    /// The greatest mark of which it can say that the fleet knows it, and its place. What it has said is forgotten.
+    pub(crate) fn known_to_the_fleet(&mut self, plant: Option<Plant>) -> Option<(u8, Version)> {
+        let is_known =
+            |(_, place): &&(u8, Version)| *place <= self.fleet || plant == Some(Plant::SaidIsKnown);
+        let known = self.told.iter().filter(is_known).max().copied();
+        self.told.retain(|told| known.is_none_or(|known| *told > known));
         known
+    }
+
+    /// Whether it may answer with what was asked before a mark that lies at `place`, for all it knows.
+    pub(crate) fn has_not_heard(&self, mark: u8, place: Version, now: Millis) -> bool {
+        self.is_leased(now) && self.heard < mark && self.marks.applied().epoch() == place.epoch()
     }
 
     /// Whether it holds a lease.
@@ -228,8 +223,9 @@ impl Gateway {
     pub(crate) fn take(&mut self, far: Far, redis: &Redis, plant: Option<Plant>) {
         let (standing, tick) = match self.marks.vet(far.version, covers()) {
             Vetted::Standing(standing, tick) => (standing, tick),
-            Vetted::TooOld if redis.exact() > far.version => (Standing::Hard, self.marks.latest()),
-            Vetted::TooOld => (Standing::Clear, self.marks.latest()),
+            Vetted::TooOld(_, tick) if redis.exact() > far.version => (Standing::Hard, tick),
+            Vetted::TooOld(_, tick) if plant == Some(Plant::OldIsAskedForAlone) => (Standing::Clear, tick),
+            Vetted::TooOld(known, tick) => (known, tick),
         };
         if standing != Standing::Hard || plant == Some(Plant::TakenUnjudged) {
             self.keep(Near { far, seal: Sealed(Seal::held(tick, standing)) });

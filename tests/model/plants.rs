@@ -7,6 +7,8 @@ pub(crate) enum Plant {
     NotedWhenLanding,
     /// What lies in the shared tier is kept without being held against the marks.
     TakenUnjudged,
+    /// What is older than the log is held against the marks that Redis has alone.
+    OldIsAskedForAlone,
     /// A lease never ends.
     LeaseWithoutEnd,
     /// A lease is counted from when its answer came.
@@ -39,9 +41,10 @@ pub(crate) enum Plant {
 
 impl Plant {
     /// All of them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::NotedWhenLanding,
         Self::TakenUnjudged,
+        Self::OldIsAskedForAlone,
         Self::LeaseWithoutEnd,
         Self::LeaseFromTheReply,
         Self::LeaseWithoutMargin,

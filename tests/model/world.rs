@@ -1,6 +1,7 @@
 //! The world of the model: two gateways, a Redis and its replica, a backend whose answer each mark changes; and what may happen next.
 
 use larder::clock::Millis;
+use larder::mark::Version;
 
 use crate::explore::System;
 use crate::gateway::{Exchange, Gateway};
@@ -63,6 +64,7 @@ pub(crate) struct Bounds {
     pub reads: u8,
     pub restarts: u8,
     pub losses: u8,
+    pub replications: u8,
     pub faults: u8,
 }
 
@@ -165,7 +167,10 @@ impl World {
                 }
             }
             Step::Restart(who) => self.restart(who),
-            Step::Replicate => self.redis.replicate(),
+            Step::Replicate => {
+                self.left.replications -= 1;
+                self.redis.replicate();
+            }
             Step::Fault(fault) => self.fails(fault),
         }
     }
@@ -196,17 +201,14 @@ impl World {
             Exchange::Answered(hello, sent, heard) => gateway.hear((&hello, sent), &heard, now, plant),
             Exchange::None => {}
         }
-        if let Some(known) = gateway.known_to_the_fleet(plant) {
-            self.acknowledge(known);
+        if let Some((mark, place)) = gateway.known_to_the_fleet(plant) {
+            self.acknowledge(mark, place);
         }
     }
 
-    fn acknowledge(&mut self, mark: u8) {
+    fn acknowledge(&mut self, mark: u8, place: Version) {
         self.known = self.known.max(mark);
-        let unheard = [0, 1].iter().any(|who| {
-            let gateway = &self.gateways[*who];
-            gateway.is_leased(self.now(*who)) && gateway.heard < mark
-        });
+        let unheard = [0, 1].iter().any(|who| self.gateways[*who].has_not_heard(mark, place, self.now(*who)));
         self.judged.told_too_early |= unheard;
     }
 
@@ -296,7 +298,7 @@ impl System for Model {
         may(left.marks > 0, Step::Mark);
         if let Some(fault) = self.fault.filter(|_| left.faults > 0) {
             may(true, Step::Fault(fault));
-            may(fault == Fault::Failover && !world.redis.is_replicated(), Step::Replicate);
+            may(left.replications > 0 && !world.redis.is_replicated(), Step::Replicate);
         }
         (0..2).for_each(|who| world.may_happen(who, &mut all));
         all
@@ -317,4 +319,4 @@ impl System for Model {
 const TICK: u64 = 500;
 /// Nothing may happen.
 const NOTHING: Bounds =
-    Bounds { ticks: 0, marks: 0, fetches: 0, reads: 0, restarts: 0, losses: 0, faults: 0 };
+    Bounds { ticks: 0, marks: 0, fetches: 0, reads: 0, restarts: 0, losses: 0, replications: 0, faults: 0 };

@@ -27,7 +27,7 @@ struct World {
 struct Gateway {
     cache: Arc<Cache>,
     clock: Clock,
-    _life: AbortOnDropHandle<()>,
+    life: AbortOnDropHandle<()>,
 }
 
 impl World {
@@ -55,7 +55,7 @@ impl World {
         let cache = Arc::new(self.cache(number));
         let attended = Arc::clone(&cache);
         let life = AbortOnDropHandle::new(tokio::spawn(async move { attended.attend().await }));
-        Gateway { cache, clock: self.clock.clone(), _life: life }
+        Gateway { cache, clock: self.clock.clone(), life }
     }
 }
 
@@ -71,6 +71,11 @@ impl Gateway {
     fn makes(&self, kind: Kind) -> Option<Ticket> {
         let mark = Mark { covers: user().into(), kind, settle: Duration::ZERO };
         self.cache.mark(mark, self.clock.now())
+    }
+
+    /// It neither tells nor hears any more.
+    fn falls_silent(&self) {
+        self.life.abort();
     }
 
     /// Learns a reply about the user from a backend now.
@@ -150,8 +155,8 @@ async fn who_hears_nothing_loses_its_lease_before_the_others_go_on() {
     let (_, [one, other]) = World::of_two().await;
     other.learns();
     sleep(HALF).await;
-    let Gateway { cache, clock, _life } = other;
-    drop(_life);
+    let Gateway { cache, clock, life } = other;
+    drop(life);
     let reach = one.cache.reaches(one.makes(Kind::Hard), Reach::Fleet).await;
     assert_eq!(reach, Reach::Fleet);
     assert!(!cache.marks().vouch(cache.marks().applied(), clock.now()));
@@ -223,13 +228,14 @@ async fn who_knows_marks_that_were_lost_says_so() {
     sleep(HALF).await;
     one.makes(Kind::Soft);
     sleep(HALF).await;
+    let before = one.marks().applied().epoch();
     world.store.lose_marks(1);
     other.makes(Kind::Soft);
     advance(Duration::from_millis(1)).await;
     sleep(HALF).await;
     assert_eq!(one.cache.reaches(one.makes(Kind::Soft), Reach::Fleet).await, Reach::Fleet);
     let epochs = [&one, &other].map(|gateway| gateway.marks().applied().epoch());
-    assert_eq!(epochs, [2, 2]);
+    assert!(epochs[0] == epochs[1] && epochs[0] > before, "{before}, then {epochs:?}");
     assert_eq!(other.near().map(|(_, vouched)| vouched), Some(false), "of what it learnt before");
     other.learns();
     sleep(HALF).await;
@@ -250,13 +256,55 @@ async fn an_emptied_tier_is_a_new_epoch() {
     assert_eq!(one.near(), Some((Standing::Hard, false)));
 }
 
+/// It hears the log before those who know what it has lost.
+#[tokio::test(start_paused = true)]
+async fn who_starts_after_a_failover_vouches_for_nothing_from_before() {
+    let (world, [one, other]) = World::of_two().await;
+    other.learns();
+    let reach = one.cache.reaches(one.makes(Kind::Hard), Reach::Fleet).await;
+    assert_eq!(reach, Reach::Fleet);
+    [&one, &other].into_iter().for_each(Gateway::falls_silent);
+    world.store.lose_marks(1);
+    let late = world.gateway(3);
+    sleep(HALF).await;
+    assert_eq!(late.far().await, Some((Standing::Clear, false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_reply_of_a_log_that_was_lost_is_not_held_against_another() {
+    let (world, [one, other]) = World::of_two().await;
+    [&one, &other].into_iter().for_each(Gateway::falls_silent);
+    world.store.empty();
+    // It knows of no epoch and begins with an earlier one.
+    let new = world.gateway(1_000);
+    sleep(HALF).await;
+    assert!(new.marks().applied() < one.marks().applied());
+    one.learns();
+    sleep(HALF).await;
+    assert_eq!(new.far().await, Some((Standing::Clear, false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_to_be_told_covers_also_what_is_older_than_the_log() {
+    let (world, [one, other]) = World::of_two().await;
+    other.falls_silent();
+    world.store.empty();
+    sleep(HALF).await;
+    other.learns();
+    one.falls_silent();
+    sleep(HALF).await;
+    assert_eq!(one.far().await, Some((Standing::Clear, false)));
+    one.makes(Kind::Hard);
+    assert_eq!(one.far().await, None);
+}
+
 /// Nothing there tells any more who else holds a lease.
 #[tokio::test(start_paused = true)]
 async fn whom_an_emptied_tier_has_forgotten_is_waited_for() {
     let (world, [one, other]) = World::of_two().await;
     other.learns();
-    let Gateway { cache, clock, _life } = other;
-    drop(_life);
+    let Gateway { cache, clock, life } = other;
+    drop(life);
     world.store.empty();
     let ticket = one.makes(Kind::Hard);
     assert_eq!(one.cache.reaches(ticket, Reach::Fleet).await, Reach::Fleet);

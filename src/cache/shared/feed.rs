@@ -11,8 +11,9 @@ use crate::mark::{Cover, Kind, Mark, Standing, Version};
 
 /// Where gateways tell each other their marks.
 ///
-/// A log holds the last [`KEPT`] of them. Whoever finds first that the log does not go on where it ended for him opens an epoch: marks may
-/// have been lost.
+/// A log holds the last [`KEPT`] of them. Whoever finds first that the log does not go on where it ended for him, or that it is the log of another
+/// server than before, opens an epoch: marks may have been lost. Its number is later than all that are known there, by as much as its
+/// gateway's number says: so nobody who knows less gives another epoch the same.
 pub trait Feed: Send + Sync + Debug {
     /// Appends marks. What is not confirmed may be there all the same, and what is confirmed may yet be lost: where they lie is told to who
     /// listens. What they cover can be looked up for `keep`: for as long as an entry is kept that they may cover.
@@ -162,6 +163,8 @@ impl Origin {
     }
 }
 
+/// An epoch begins up to so many after the last.
+pub const EPOCH_SKIP: u64 = 1_000;
 /// Marks that the log holds: so many a gateway may fall behind, and so many one that starts begins with.
 pub const KEPT: usize = 65_536;
 /// Marks that are heard at once.

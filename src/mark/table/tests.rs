@@ -109,7 +109,7 @@ fn marks_are_bounded_where_nobody_sweeps() {
 fn vetted(marks: &Marks, version: Version, covers: Covers<'_>) -> Option<Standing> {
     match marks.vet(version, covers) {
         Vetted::Standing(standing, _) => Some(standing),
-        Vetted::TooOld => None,
+        Vetted::TooOld(..) => None,
     }
 }
 

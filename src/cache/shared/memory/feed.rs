@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Memory, State};
 use crate::cache::shared::feed::{
-    Announcement, Evicts, Exact, Feed, HEARD_MAX, Heard, Hello, KEPT, Origin, Unheard,
+    Announcement, EPOCH_SKIP, Evicts, Exact, Feed, HEARD_MAX, Heard, Hello, KEPT, Origin, Unheard,
 };
 use crate::clock::Millis;
 use crate::mark::{Cover, Kind, Mark, Version};
@@ -70,15 +70,12 @@ impl Log {
 
     fn listen(&mut self, hello: &Hello, now: Millis) -> Heard {
         let (last, goes_on) = (self.last(), self.goes_on_from(hello.applied, hello.there));
+        let is_new = self.heard.replace(self.history) != Some(self.history);
         // Who is of an older epoch learns that there is a new one all the same.
-        if !goes_on && last.epoch() <= hello.applied.epoch() {
-            let applied = hello.applied;
-            let epoch = last.epoch().max(applied.epoch()) + 1;
-            let version = Version::new(epoch, last.sequence().max(applied.sequence()) + 1);
-            let mark = Mark { covers: [].into(), kind: Kind::Soft, settle: Duration::ZERO };
-            self.enter(version, Announcement { origin: hello.opens, mark });
+        if is_new || !goes_on && last.epoch() <= hello.applied.epoch() {
+            self.open(hello, last);
         }
-        if self.heard.replace(self.history) != Some(self.history) {
+        if is_new {
             // Who held a lease before may not be listed.
             self.gateways.insert(GRACE, (now.plus(hello.lease), self.history, Version::default()));
         }
@@ -104,6 +101,14 @@ impl Log {
             fleet,
             marks,
         }
+    }
+
+    fn open(&mut self, hello: &Hello, last: Version) {
+        let applied = hello.applied;
+        let epoch = last.epoch().max(applied.epoch()) + 1 + hello.gateway % EPOCH_SKIP;
+        let version = Version::new(epoch, last.sequence().max(applied.sequence()) + 1);
+        let mark = Mark { covers: [].into(), kind: Kind::Soft, settle: Duration::ZERO };
+        self.enter(version, Announcement { origin: hello.opens, mark });
     }
 
     /// Whether the log is the one in which `there` lay at `applied`, as far as it can be told.

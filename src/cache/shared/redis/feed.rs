@@ -6,8 +6,8 @@
 //! PREFIX:{marks}:on:COVER  a hash: a, h -> EPOCH-SEQUENCE of the last mark on it of any kind, and of the last hard one
 //! ```
 //!
-//! In a history that was not seen before, some who hold a lease may not be listed: nothing is known to all until the leases of before have ended.
-//! So it begins with a gateway named `grace` that has come nowhere and is waited for as long.
+//! In a history that was not seen before, some marks may be missing, so it begins with an epoch; and some who hold a lease may not be listed: nothing
+//! is known to all until the leases of before have ended. So it begins with a gateway named `grace` that has come nowhere and is waited for as long.
 //!
 //! Scripts name the log as their key and derive the others from it: all have one hash tag, so a cluster keeps them in one slot.
 
@@ -19,7 +19,9 @@ use redis::Value;
 
 use super::script::{Lua, expiry};
 use super::{Failure, Redis};
-use crate::cache::shared::feed::{Announcement, Evicts, Exact, Feed, HEARD_MAX, Heard, Hello, KEPT, Unheard};
+use crate::cache::shared::feed::{
+    Announcement, EPOCH_SKIP, Evicts, Exact, Feed, HEARD_MAX, Heard, Hello, KEPT, Unheard,
+};
 use crate::clock::Millis;
 use crate::mark::{Cover, Kind, Mark, Version};
 
@@ -84,6 +86,7 @@ impl Feed for Redis {
                 hello.lease.as_millis().to_string().into_bytes(),
                 text(HEARD_MAX),
                 text(usize::from(hello.asks)),
+                (hello.gateway % EPOCH_SKIP).to_string().into_bytes(),
             ];
             heard(&self.says(&self.scripts.listen, &arguments).await?).ok_or(Unheard)
         }
@@ -193,7 +196,7 @@ end
 
 /// `KEYS[1]`: the log. `ARGV`: the gateway; epoch and sequence that it has come to, 0 at first; what the announcement begins with that lay
 /// there; what opens an epoch; how long the gateway may be waited for, in milliseconds; how many marks it hears; 1 if it asks whether marks may be
-/// evicted. Returns whether the log goes on there, 0 if not, 1 if those that expire, 2 if all, -1 if that was not asked, the first and last ids of the log, the time, how many gateways there are, how far all have come, and what came after.
+/// evicted; by how much an epoch that it opens is later than the next. Returns whether the log goes on there, 0 if not, 1 if those that expire, 2 if all, -1 if that was not asked, the first and last ids of the log, the time, how many gateways there are, how far all have come, and what came after.
 const LISTEN: &str = r"
 local log, gateways = KEYS[1], string.sub(KEYS[1], 1, -4) .. 'gateways'
 local epoch, sequence = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -220,21 +223,22 @@ if last ~= '' then
         goes_on = there ~= nil and string.sub(there[2][2], 1, 16) == ARGV[4]
     end
 end
+local info = redis.pcall('INFO', 'replication')
+local history = type(info) == 'string' and string.match(info, 'master_replid:(%w+)') or ''
+local is_new = redis.call('HGET', gateways, 'history') ~= history
 local last_epoch, last_sequence = 0, 0
 if last ~= '' then
     last_epoch, last_sequence = place(last)
 end
-if not goes_on and last_epoch <= epoch then
-    last = write(epoch + 1, math.max(last_sequence, sequence) + 1)
+if is_new or (not goes_on and last_epoch <= epoch) then
+    last = write(math.max(last_epoch, epoch) + 1 + ARGV[9], math.max(last_sequence, sequence) + 1)
     redis.call('XADD', log, last, 'm', ARGV[5])
     first = edge('XRANGE', '-', '+')
 end
 
-local info = redis.pcall('INFO', 'replication')
-local history = type(info) == 'string' and string.match(info, 'master_replid:(%w+)') or ''
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if redis.call('HGET', gateways, 'history') ~= history then
+if is_new then
     redis.call('HSET', gateways, 'history', history, 'grace', '0-0 ' .. string.format('%.0f', now + ARGV[6]) .. ' ' .. history)
 end
 local come = goes_on and write(epoch, sequence) or '0-0'
