@@ -35,8 +35,8 @@ pub(crate) struct Near {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Exchange {
     None,
-    /// Redis has taken these.
-    Told(Vec<Said>),
+    /// Redis has taken these, and the last of them lies there.
+    Told(Vec<Said>, Version),
     /// Redis has answered this, which was asked then.
     Answered(Hello, Millis, Heard),
 }

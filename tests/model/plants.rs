@@ -1,4 +1,6 @@
-//! Mistakes that can be planted in the model's steps.
+//! Mistakes that can be planted in the model's steps, each with the scene that shows it.
+
+use crate::scenes::{FILLS, FLUSH, JOINING, LEASES, MARKS, Scene};
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +21,8 @@ pub(crate) enum Plant {
     SaidIsKnown,
     /// What Redis has taken lies where it says, also if a failover loses it before it is heard.
     TakenIsTold,
-    /// A mark that was heard in the log, and was lost, counts as told.
-    LostIsTold,
     /// In a new history nobody is waited for who is not listed.
     NoGrace,
-    /// How far a gateway had come in a history before counts in the next.
-    OldHistoryCounts,
-    /// A log that is shorter than it was goes on.
-    ShorterLogGoesOn,
-    /// A mark in the place of another is taken for it.
-    PlaceWithoutOrigin,
     /// A new history opens no epoch while the log goes on for who hears it first.
     HistoryOpensNoEpoch,
     /// An epoch has the number after the last that is known.
@@ -40,24 +34,20 @@ pub(crate) enum Plant {
 }
 
 impl Plant {
-    /// All of them.
-    pub(crate) const ALL: [Self; 17] = [
-        Self::NotedWhenLanding,
-        Self::TakenUnjudged,
-        Self::OldIsAskedForAlone,
-        Self::LeaseWithoutEnd,
-        Self::LeaseFromTheReply,
-        Self::LeaseWithoutMargin,
-        Self::SaidIsKnown,
-        Self::TakenIsTold,
-        Self::LostIsTold,
-        Self::NoGrace,
-        Self::OldHistoryCounts,
-        Self::ShorterLogGoesOn,
-        Self::PlaceWithoutOrigin,
-        Self::HistoryOpensNoEpoch,
-        Self::EpochsAreCounted,
-        Self::HeardAndForgotten,
-        Self::OlderReplaces,
+    /// All of them, and where each is looked for.
+    pub(crate) const ALL: [(Self, Scene); 13] = [
+        (Self::NotedWhenLanding, FILLS),
+        (Self::TakenUnjudged, FILLS),
+        (Self::OldIsAskedForAlone, FLUSH),
+        (Self::LeaseWithoutEnd, LEASES),
+        (Self::LeaseFromTheReply, LEASES),
+        (Self::LeaseWithoutMargin, LEASES),
+        (Self::SaidIsKnown, LEASES),
+        (Self::TakenIsTold, MARKS),
+        (Self::NoGrace, FLUSH),
+        (Self::HistoryOpensNoEpoch, JOINING),
+        (Self::EpochsAreCounted, FLUSH),
+        (Self::HeardAndForgotten, LEASES),
+        (Self::OlderReplaces, FILLS),
     ];
 }

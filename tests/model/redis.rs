@@ -33,7 +33,6 @@ pub(crate) struct Heard {
     pub first: Version,
     pub last: Version,
     pub fleet: Version,
-    pub now: Millis,
     pub marks: Vec<(Version, Said)>,
 }
 
@@ -66,12 +65,10 @@ pub(crate) struct Redis {
     replica: Data,
     /// The replication id.
     history: u8,
-    /// By how much its clock is ahead.
-    ahead: u64,
 }
 
 impl Redis {
-    /// What it holds of a gateway that lies in wait for nothing.
+    /// The entry that it holds.
     pub(crate) fn slot(&self) -> Option<Far> {
         self.data.slot
     }
@@ -110,9 +107,8 @@ impl Redis {
     }
 
     /// The script that renews a lease and tells what came.
-    pub(crate) fn listen(&mut self, hello: &Hello, time: Millis, plant: Option<Plant>) -> Heard {
-        let now = Millis(time.0 + self.ahead);
-        let goes_on = self.goes_on_from(hello, plant);
+    pub(crate) fn listen(&mut self, hello: &Hello, now: Millis, plant: Option<Plant>) -> Heard {
+        let goes_on = self.goes_on_from(hello);
         let is_new = self.data.history != Some(self.history);
         let is_broken = !goes_on && self.last().epoch() <= hello.applied.epoch();
         if self.data.log.is_empty() || is_broken || is_new && plant != Some(Plant::HistoryOpensNoEpoch) {
@@ -130,17 +126,12 @@ impl Redis {
         let applied = if goes_on { hello.applied } else { Version::default() };
         self.list(Listed { gateway: hello.gateway, until: now.plus(LEASE), history: self.history, applied });
         self.data.gateways.retain(|listed| listed.until > now);
-        let marks = self
-            .data
-            .log
-            .iter()
-            .filter(|(version, _)| goes_on && *version > hello.applied)
-            .copied()
-            .collect();
-        Heard { goes_on, first: self.first(), last: self.last(), fleet: self.fleet(plant), now, marks }
+        let after = self.data.log.iter().filter(|(version, _)| goes_on && *version > hello.applied);
+        let marks = after.copied().collect();
+        Heard { goes_on, first: self.first(), last: self.last(), fleet: self.fleet(), marks }
     }
 
-    fn goes_on_from(&self, Hello { applied, there, .. }: &Hello, plant: Option<Plant>) -> bool {
+    fn goes_on_from(&self, Hello { applied, there, .. }: &Hello) -> bool {
         if self.data.log.is_empty() {
             return false;
         }
@@ -149,11 +140,9 @@ impl Redis {
         {
             return true;
         }
-        let lies = |(version, said): &(Version, Said)| {
-            let is_same = (said.gateway, said.number) == *there || plant == Some(Plant::PlaceWithoutOrigin);
-            version == applied && is_same
-        };
-        self.data.log.iter().any(lies) || plant == Some(Plant::ShorterLogGoesOn)
+        let lies =
+            |(version, said): &(Version, Said)| version == applied && (said.gateway, said.number) == *there;
+        self.data.log.iter().any(lies)
     }
 
     fn open(&mut self, hello: &Hello, plant: Option<Plant>) {
@@ -170,11 +159,12 @@ impl Redis {
         self.data.gateways.sort_by_key(|listed| listed.gateway);
     }
 
-    fn fleet(&self, plant: Option<Plant>) -> Version {
-        let believed =
-            |listed: &Listed| listed.history == self.history || plant == Some(Plant::OldHistoryCounts);
-        let come = |listed: &Listed| if believed(listed) { listed.applied } else { Version::default() };
-        self.data.gateways.iter().map(come).min().unwrap_or_default()
+    fn fleet(&self) -> Version {
+        let come = self.data.gateways.iter().map(|listed| match listed.history == self.history {
+            true => listed.applied,
+            false => Version::default(),
+        });
+        come.min().unwrap_or_default()
     }
 
     /// The script that lets the younger stay.
@@ -210,11 +200,6 @@ impl Redis {
     pub(crate) fn restart(&mut self) {
         self.flush();
         self.history += 1;
-    }
-
-    /// Its clock is set.
-    pub(crate) fn leap(&mut self) {
-        self.ahead += LEASE.as_millis() as u64;
     }
 }
 

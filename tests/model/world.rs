@@ -125,7 +125,7 @@ impl World {
                 may(!gateway.tells().is_empty(), Step::TellIsServed(who));
                 may(true, Step::ListenIsServed(who));
             }
-            Exchange::Told(_) | Exchange::Answered(..) => {
+            Exchange::Told(..) | Exchange::Answered(..) => {
                 may(true, Step::IsAnswered(who));
                 may(left.losses > 0, Step::AnswerIsLost(who));
             }
@@ -178,7 +178,7 @@ impl World {
     fn tell(&mut self, who: usize) {
         let said = self.gateways[who].tells();
         if self.redis.announce(&said) {
-            self.gateways[who].exchange = Exchange::Told(said);
+            self.gateways[who].exchange = Exchange::Told(said, self.redis.last());
         }
     }
 
@@ -194,10 +194,10 @@ impl World {
     }
 
     fn answer(&mut self, who: usize, plant: Option<Plant>) {
-        let (now, last) = (self.now(who), self.redis.last());
+        let now = self.now(who);
         let gateway = &mut self.gateways[who];
         match std::mem::replace(&mut gateway.exchange, Exchange::None) {
-            Exchange::Told(said) => gateway.was_told(&said, last, plant),
+            Exchange::Told(said, last) => gateway.was_told(&said, last, plant),
             Exchange::Answered(hello, sent, heard) => gateway.hear((&hello, sent), &heard, now, plant),
             Exchange::None => {}
         }
