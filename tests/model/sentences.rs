@@ -13,9 +13,12 @@ pub(crate) struct Judged {
     pub went_back: bool,
 }
 
+/// What must hold, and whether it does not.
+type Sentence = (&'static str, fn(&World) -> bool);
+
 /// The sentence that a state breaks.
 pub(crate) fn broken(world: &World) -> Option<&'static str> {
-    let sentences: [(&str, fn(&World) -> bool); 5] = [
+    let sentences: [Sentence; 5] = [
         (KNOWN, |world| world.judged.told_too_early),
         (ACKNOWLEDGED, serves_what_was_marked),
         (LEASED, serves_without_a_lease),
