@@ -284,6 +284,11 @@ impl Cache {
         }
     }
 
+    /// How many servers of the shared tier are not reached.
+    pub fn servers_away(&self) -> usize {
+        self.shared.as_ref().map_or(0, |shared| shared.servers_away())
+    }
+
     fn shared_by(&self, tiers: Tiers) -> Option<&Arc<dyn Store>> {
         self.shared.as_ref().filter(|_| tiers.shared())
     }

@@ -38,6 +38,17 @@ pub enum Fault {
         /// Calls in the line.
         waiting: usize,
     },
+    /// What was kept is lost, or nothing was kept yet, and the backend is given no more calls for that at once than it is seen to bear; no byte
+    /// was sent.
+    #[error(
+        "backend {backend} is given no more calls that nothing kept answers: {waiting} calls wait for their turn"
+    )]
+    Shed {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// Calls in the line.
+        waiting: usize,
+    },
     /// No answer came in time.
     #[error("backend {backend} did not answer within {} ms", after.as_millis())]
     Timeout {
@@ -177,6 +188,7 @@ impl Fault {
             Self::Unreachable { .. }
             | Self::Down { .. }
             | Self::Busy { .. }
+            | Self::Shed { .. }
             | Self::Timeout { .. }
             | Self::Closed { .. }
             | Self::Garbage { .. }
@@ -206,6 +218,7 @@ impl Fault {
             | Self::Down { .. }
             | Self::Closed { .. }
             | Self::Busy { .. }
+            | Self::Shed { .. }
             | Self::Oversized { .. }
             | Self::Exception { .. }
             | Self::MissingResult { .. }
@@ -220,7 +233,7 @@ impl Fault {
     /// When another endpoint may be tried.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable { .. } | Self::Busy { .. } => Retry::Unsent,
+            Self::Unreachable { .. } | Self::Busy { .. } | Self::Shed { .. } => Retry::Unsent,
             Self::Timeout { .. } | Self::Closed { .. } | Self::Garbage { .. } | Self::Failure { .. } => {
                 Retry::Idempotent
             }
@@ -243,6 +256,7 @@ impl Fault {
             Self::Unreachable { .. } => "unreachable",
             Self::Down { .. } => "down",
             Self::Busy { .. } => "busy",
+            Self::Shed { .. } => "shed",
             Self::Timeout { .. } => "timeout",
             Self::Closed { end: End::Lost, .. } => "lost",
             Self::Closed { .. } => "closed",

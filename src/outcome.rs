@@ -56,6 +56,26 @@ impl Outcome {
         Self::Failed,
     ];
 
+    /// Whether something kept answered, and nobody waited for a backend.
+    #[inline]
+    pub fn is_hit(self) -> bool {
+        match self {
+            Self::HitLocal | Self::HitShared | Self::Stale => true,
+            Self::Miss
+            | Self::Coalesced
+            | Self::StaleIfError
+            | Self::StaleIfSlow
+            | Self::Backup
+            | Self::Fallback
+            | Self::Passed
+            | Self::PassedUnkeyable
+            | Self::ObservedHit
+            | Self::ObservedMiss
+            | Self::Oneway
+            | Self::Failed => false,
+        }
+    }
+
     /// The word for it in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ mod outages;
 mod reloads;
 mod room;
 mod subject;
+mod tiers;
 mod untold;
 
 use std::collections::BTreeMap;

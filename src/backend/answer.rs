@@ -61,6 +61,11 @@ impl Means {
         Fault::Busy { backend: Arc::clone(self.name()), waiting }
     }
 
+    /// The fault of a miss where no more misses can be answered in time.
+    pub(super) fn shed(&self, waiting: usize) -> Fault {
+        Fault::Shed { backend: Arc::clone(self.name()), waiting }
+    }
+
     /// The fault of a call whose endpoint was ejected while it waited there, if it finds no other.
     pub(super) fn ejected(&self) -> Fault {
         Fault::Down { backend: Arc::clone(self.name()), why: EJECTED }

@@ -43,6 +43,9 @@ impl Backend {
         let Question { call, terms, .. } = question;
         self.means.same_protocol(call)?;
         self.admit(question)?;
+        if question.is_miss() {
+            self.means.tally.missed();
+        }
         let mut tries = Tries::new(deadline);
         let mut attempt = self.first_attempt(question, tries.whole).await?;
         let mut want = Want::of(terms.repeat);
@@ -113,6 +116,7 @@ impl Backend {
                 Fault::Unreachable { .. }
                 | Fault::Down { .. }
                 | Fault::Busy { .. }
+                | Fault::Shed { .. }
                 | Fault::Timeout { .. }
                 | Fault::Closed { .. }
                 | Fault::Garbage { .. }

@@ -1,20 +1,23 @@
 //! One call's right to ask an endpoint, and what its end proves: of the method there, of the endpoint, or of nobody.
 
+mod evidence;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::cell::{Cell, Failed, Waits};
+use super::cell::{Cell, Waits};
 use super::deadline::Deadline;
 use super::endpoint::Endpoint;
 use super::load::{Burden, Measure};
 use super::method::Method;
 use super::queue::Rank;
+use super::room::Among;
 use super::standing::{Effect, Why};
+use super::wary::Heard;
 use crate::bounded::Admitted;
 use crate::call::{Answer, Said};
-use crate::dial::Refusal;
 use crate::fault::Fault;
 use crate::need::Need;
 
@@ -23,6 +26,8 @@ use crate::need::Need;
 pub(super) struct Attempt {
     pub(super) endpoint: Arc<Endpoint>,
     method: Arc<Method>,
+    /// Whether its call comes because nothing is kept which answers it.
+    is_miss: bool,
     cell: Arc<Cell>,
     /// None once it has been told what came of it, or left to another.
     role: Option<Role>,
@@ -129,6 +134,11 @@ impl Attempt {
         }
     }
 
+    /// Notes whether its call comes because nothing is kept which answers it.
+    pub(super) fn is_of_miss(&mut self, is_miss: bool) {
+        self.is_miss = is_miss;
+    }
+
     /// When its call was sent.
     pub(super) fn sent_at(&self) -> Option<Instant> {
         self.sent
@@ -176,6 +186,7 @@ impl Attempt {
             burden,
             endpoint: Arc::clone(&self.endpoint),
             method: Arc::clone(&self.method),
+            is_miss: self.is_miss,
             cell: Arc::clone(&self.cell),
             role: self.role.take(),
             sent: None,
@@ -190,23 +201,33 @@ impl Attempt {
     pub(super) fn answered(mut self, said: Said) {
         self.endpoint.means.tally.answered();
         let now = Instant::now();
+        let tells = self.limits_hear(now);
         if let Some(sent) = self.sent {
             let took = now.duration_since(sent);
             self.method.pace.answered(took);
             let measure = match said {
                 Said::Result | Said::Nothing => {
-                    self.method.median.note(took);
+                    if !tells {
+                        self.method.median.note(took);
+                    }
                     Measure::Result
                 }
                 Said::Declared(_) => Measure::Exception,
             };
             self.endpoint.load.note(measure, took, self.method.median.get(), now);
         }
-        self.endpoint.pool.permits.answered(self.method.index, now);
         if self.role.is_some() {
             let effect = self.method_answered(self.since(now), now);
             self.ends(effect, None);
         }
+    }
+
+    /// Tells the limits of an answer. Whether they take what it took for how much there is to do, and not for what is usual.
+    fn limits_hear(&self, now: Instant) -> bool {
+        let usual = self.method.median.get();
+        let heard = Heard::new(self.since(now), now, usual.filter(|_| self.sent.is_some()));
+        let tells = self.endpoint.pool.permits.answered(self.among(), heard);
+        tells && usual.is_some()
     }
 
     /// Ends it with a call that has no reply and was sent.
@@ -248,8 +269,11 @@ impl Attempt {
         let effect = match fault {
             Fault::Unreachable { refusal, .. } => self.unreached(*refusal, now),
             Fault::Timeout { .. } => {
+                if let Some(sent) = self.sent.filter(|_| self.is_miss) {
+                    self.endpoint.pool.permits.miss_took(now.duration_since(sent));
+                }
                 if self.sent.is_some() && self.chance == FairChance::Given {
-                    self.endpoint.pool.permits.too_much(self.method.index, sent, now);
+                    self.endpoint.pool.permits.too_much(self.among(), sent, now);
                     self.method_failed(sent, now, fault);
                 }
                 self.suspects(now)
@@ -261,7 +285,7 @@ impl Attempt {
             }
             Fault::Failure { .. } => {
                 self.cell.heard(now);
-                self.endpoint.pool.permits.too_much(self.method.index, sent, now);
+                self.endpoint.pool.permits.too_much(self.among(), sent, now);
                 self.method_failed(sent, now, fault);
                 self.endpoint_answered(sent, now)
             }
@@ -272,6 +296,7 @@ impl Attempt {
             Fault::Closed { .. } => position.closed(now),
             Fault::Down { .. }
             | Fault::Busy { .. }
+            | Fault::Shed { .. }
             | Fault::Crowded { .. }
             | Fault::Quarantined { .. }
             | Fault::Internal
@@ -281,67 +306,16 @@ impl Attempt {
         self.ends(effect, Some(fault));
     }
 
+    fn among(&self) -> Among {
+        Among { method: Some(self.method.index), is_miss: self.is_miss }
+    }
+
     fn since_if_known(&self) -> Option<Instant> {
         self.sent.or(self.followed)
     }
 
     fn since(&self, now: Instant) -> Instant {
         self.since_if_known().unwrap_or(now)
-    }
-
-    fn measure(&self, fault: &Fault, now: Instant) {
-        let Some(measure) = Measure::of(fault) else { return };
-        if measure == Measure::Late && self.chance == FairChance::Denied {
-            return;
-        }
-        let took = self.sent.map_or(Duration::ZERO, |sent| now.duration_since(sent));
-        self.endpoint.load.note(measure, took, self.method.median.get(), now);
-    }
-
-    /// Has the endpoint looked at.
-    fn suspects(&self, now: Instant) -> Effect {
-        self.endpoint.position.suspect(now);
-        self.endpoint.means.alarm.notify_one();
-        Effect::Unchanged
-    }
-
-    fn unreached(&self, refusal: Refusal, now: Instant) -> Effect {
-        let Endpoint { position, pool, pulse, means, .. } = &*self.endpoint;
-        match refusal {
-            Refusal::Refused | Refusal::NoRoute => {
-                means.refused(self.endpoint.address, now);
-                position.unreached(Why::Refused, now)
-            }
-            Refusal::Cut => position.closed(now),
-            // While others are answered it is full, and not gone.
-            Refusal::Silent if pulse.was_heard_since(now - means.settings().connect_timeout) => {
-                pool.permits.full(pool.connections(), now);
-                Effect::Unchanged
-            }
-            Refusal::Silent => position.unreached(Why::Silent, now),
-            Refusal::Nameless | Refusal::Ours => Effect::Unchanged,
-        }
-    }
-
-    fn method_answered(&self, sent: Instant, now: Instant) -> Effect {
-        let turned = self.cell.answered(sent, now);
-        self.endpoint.note_method(turned, &self.method, None);
-        self.endpoint_answered(sent, now)
-    }
-
-    fn endpoint_answered(&self, sent: Instant, now: Instant) -> Effect {
-        let Endpoint { address, position, means, .. } = &*self.endpoint;
-        means.quarantine.lives(*address, sent);
-        position.answered(sent, now)
-    }
-
-    fn method_failed(&self, sent: Instant, now: Instant, fault: &Fault) {
-        let Endpoint { means, cells, .. } = &*self.endpoint;
-        let failed = Failed { sent, now, is_trial: matches!(self.role, Some(Role::Trial)) };
-        let turned = self.cell.failed(failed, self.endpoint.limits(), || means.chance.share());
-        // After the cell has changed, so that whoever looks in between finds it.
-        cells.trouble();
-        self.endpoint.note_method(turned, &self.method, Some(fault));
     }
 
     fn ends(&mut self, effect: Effect, fault: Option<&Fault>) {
@@ -364,6 +338,7 @@ impl Attempt {
             burden,
             endpoint: Arc::clone(endpoint),
             method: Arc::clone(method),
+            is_miss: false,
             cell,
             rank: role.rank(),
             role: Some(role),

@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 use super::finding::Finding;
+use super::misses::Loss;
 use super::standing::Why;
 use crate::fault::Fault;
 
@@ -43,6 +44,8 @@ pub(crate) struct Counts {
     opened: Family<Name, Counter>,
     unsolicited: Family<Name, Counter>,
     quarantines: Family<Name, Counter>,
+    misses: Family<Name, Counter>,
+    losses: Family<Losses, Counter>,
 }
 
 impl Counts {
@@ -74,6 +77,16 @@ impl Counts {
             self.checks.clone(),
         );
         registry.register("larder_backend_connections_opened", "Connections opened", self.opened.clone());
+        registry.register(
+            "larder_backend_misses",
+            "Calls of a backend because nothing was kept that answers, refreshes included",
+            self.misses.clone(),
+        );
+        registry.register(
+            "larder_backend_tier_losses",
+            "How often misses began anew because a tier was lost, by what showed it",
+            self.losses.clone(),
+        );
         registry.register(
             "larder_backend_unsolicited",
             "Connections closed for bytes that nobody asked for",
@@ -117,6 +130,11 @@ impl Counts {
             opened: self.opened.get_or_create(&name).clone(),
             unsolicited: self.unsolicited.get_or_create(&name).clone(),
             quarantines: self.quarantines.get_or_create(&name).clone(),
+            misses: self.misses.get_or_create(&name).clone(),
+            losses: Loss::ALL.map(|loss| {
+                let labels = Losses { backend: backend.to_owned(), reason: loss.as_str() };
+                (loss, self.losses.get_or_create(&labels).clone())
+            }),
         }
     }
 }
@@ -135,6 +153,8 @@ pub(super) struct Tally {
     opened: Counter,
     unsolicited: Counter,
     quarantines: Counter,
+    misses: Counter,
+    losses: [(Loss, Counter); Loss::ALL.len()],
 }
 
 impl Tally {
@@ -173,6 +193,19 @@ impl Tally {
         count(&self.checks, finding);
     }
 
+    pub(super) fn missed(&self) {
+        self.misses.inc();
+    }
+
+    /// Misses so far.
+    pub(super) fn misses(&self) -> u64 {
+        self.misses.get()
+    }
+
+    pub(super) fn lost(&self, loss: Loss) {
+        count(&self.losses, loss);
+    }
+
     pub(super) fn opened(&self) {
         self.opened.inc();
     }
@@ -205,6 +238,12 @@ struct NotRetried {
     by: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Losses {
+    backend: String,
+    reason: &'static str,
+}
+
 fn count<T: PartialEq + Copy>(counters: &[(T, Counter)], word: T) {
     if let Some((_, counter)) = counters.iter().find(|(one, _)| *one == word) {
         counter.inc();
@@ -229,10 +268,11 @@ struct Name {
 }
 
 /// The faults that an attempt can come to, by [`Fault::as_str`].
-const FAULTS: [&str; 11] = [
+const FAULTS: [&str; 12] = [
     "unreachable",
     "ours",
     "busy",
+    "shed",
     "timeout",
     "closed",
     "lost",

@@ -44,6 +44,8 @@ pub(crate) struct EndpointStatus {
     pub waiting: usize,
     /// The calls that it may get at once, while something limits them.
     pub limit: Option<usize>,
+    /// The misses among them, while what was kept is lost.
+    pub miss_limit: Option<usize>,
     /// Connections open to it.
     pub connections: usize,
     /// How it treats connections.
@@ -192,6 +194,7 @@ impl Endpoint {
             in_flight: self.in_flight(),
             waiting: self.pool.permits.waiting(),
             limit: self.pool.permits.limit(),
+            miss_limit: self.pool.permits.misses().0,
             connections: self.pool.connections(),
             habits: Habits {
                 parallel: self.pulse.parallel(),

@@ -11,11 +11,14 @@
 //!     +------------------------------------+
 //! ```
 //!
-//! It adapts to faults alone: how long answers take says nothing where methods take a millisecond or a minute.
+//! It adapts to faults alone: how long answers take says nothing where methods take a millisecond or a minute. Only while it grows from a
+//! ramp, when nobody knows how much can be handled, does getting slow count as a fault ([`Wary`]).
 
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::wary::{Heard, Wary};
 
 /// How many calls may be out at once.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ pub(super) struct Limit {
     /// The most that were out at once since it was cut, or began.
     peak: usize,
     era: Era,
+    /// Whether it stays when it has reached all there may be, and grows only where it is used up.
+    stays: bool,
 }
 
 /// A time between two outages. Calls that an outage left hanging do not count in the next: they may hang for ever.
@@ -37,6 +42,8 @@ struct Cut {
     /// What was sent before tells nothing more.
     since: Instant,
     growth: Growth,
+    /// What is watched for as long as it grows from a ramp.
+    wary: Option<Wary>,
 }
 
 /// How a limit goes away.
@@ -44,7 +51,7 @@ struct Cut {
 enum Growth {
     /// By one when it was answered as often as it allows calls: so many answers came so far.
     Additive { answers: usize },
-    /// Twice as much at the first answer after this.
+    /// Twice as much at the first answer after this, if as many have come as it allows calls, or it was not used up.
     Ramp { step_ends: Instant },
     /// Not before this: it is how much there is, as far as anybody knows. Then as the first.
     Stands { until: Instant, answers: usize },
@@ -65,6 +72,11 @@ impl Limit {
     pub(super) fn begin(&mut self) -> Era {
         self.out += 1;
         self.peak = self.peak.max(self.out);
+        if let Some(Cut { most, wary: Some(wary), .. }) = &mut self.cut
+            && self.out >= *most
+        {
+            wary.used_up();
+        }
         self.era
     }
 
@@ -96,6 +108,20 @@ impl Limit {
         self.cut.map(|cut| cut.most)
     }
 
+    /// The most that may be out, once that is all that can be handled as far as is known.
+    pub(super) fn capacity(&self) -> Option<usize> {
+        let Cut { most, growth, .. } = self.cut?;
+        match growth {
+            Growth::Additive { .. } | Growth::Stands { .. } => Some(most),
+            Growth::Ramp { .. } => None,
+        }
+    }
+
+    /// Whether what an answer takes at `now` tells how much there is to do, and not what is usual.
+    pub(super) fn tells(&self, now: Instant) -> bool {
+        self.cut.and_then(|cut| cut.wary).is_some_and(|wary| wary.tells(now))
+    }
+
     /// A call that was sent at `sent` met a fault that too many calls cause.
     pub(super) fn cut(&mut self, sent: Instant, now: Instant) {
         if self.cut.is_some_and(|cut| sent < cut.since) {
@@ -117,48 +143,100 @@ impl Limit {
     pub(super) fn stand(&mut self, most: usize, now: Instant) {
         if self.cut.is_none_or(|cut| most <= cut.most) {
             let growth = Growth::Stands { until: now + STANDS, answers: 0 };
-            self.cut = Some(Cut { most: most.max(1), since: now, growth });
+            self.cut = Some(Cut { most: most.max(1), since: now, growth, wary: None });
         }
     }
 
     /// It has none from here on, and what is out counts no more.
     pub(super) fn lift(&mut self) {
-        *self = Self { era: Era(self.era.0 + 1), ..Self::default() };
+        *self = Self { era: Era(self.era.0 + 1), stays: self.stays, ..Self::default() };
     }
 
     /// It is back after an outage before which it was seen to handle `seen` at once.
     pub(super) fn ramp(&mut self, seen: usize, now: Instant) {
-        let most = (seen / RAMP_BEGINS).max(LEAST);
         self.lift();
-        self.cut = Some(Cut { most, since: now, growth: Growth::Ramp { step_ends: now + STEP } });
+        self.begin_with(seen / RAMP_BEGINS, now);
+    }
+
+    /// No more than `most` may be out from here on, and twice as many each step. Where it is that low already it stays as it is.
+    pub(super) fn begin_with(&mut self, most: usize, now: Instant) {
+        let most = most.max(LEAST);
+        if self.cut.is_none_or(|cut| most < cut.most) {
+            let growth = Growth::Ramp { step_ends: now + STEP };
+            self.cut = Some(Cut { most, since: now, growth, wary: Some(Wary::new(now)) });
+        }
+    }
+
+    /// From here on it stays, whatever it reaches, or does not.
+    pub(super) fn stay(&mut self, stays: bool) {
+        self.stays = stays;
     }
 
     /// A call was answered; there is no limit any more once it has reached `all`.
-    pub(super) fn answered(&mut self, now: Instant, all: usize) {
+    pub(super) fn answered(&mut self, heard: Heard, all: usize) {
         let Some(cut) = &mut self.cut else { return };
-        match &mut cut.growth {
-            Growth::Stands { until, .. } if now < *until => {}
-            Growth::Additive { answers } | Growth::Stands { answers, .. } => {
-                *answers += 1;
-                if *answers >= cut.most {
-                    *answers = 0;
-                    cut.most += 1;
-                }
-            }
-            Growth::Ramp { step_ends } => {
-                if *step_ends <= now {
-                    *step_ends = now + STEP;
-                    cut.most *= 2;
-                }
-            }
-        }
+        cut.answered(heard, self.stays);
         if cut.most >= all {
-            self.cut = None;
+            cut.most = all;
+            if !self.stays {
+                self.cut = None;
+            }
         }
     }
 
     fn set(&mut self, most: usize, now: Instant) {
-        self.cut = Some(Cut { most, since: now, growth: Growth::Additive { answers: 0 } });
+        let wary = self.cut.and_then(|cut| cut.wary).map(|wary| wary.anew(now));
+        self.cut = Some(Cut { most, since: now, growth: Growth::Additive { answers: 0 }, wary });
+    }
+}
+
+impl Cut {
+    fn answered(&mut self, heard: Heard, stays: bool) {
+        if let Some(wary) = &mut self.wary {
+            wary.note(heard);
+        }
+        let told = self.wary.map(Wary::answers);
+        let is_idle = self.wary.is_some_and(|wary| wary.answers() > 0 && !wary.was_used_up());
+        match &mut self.growth {
+            Growth::Stands { until, .. } if heard.at < *until => {}
+            Growth::Additive { answers } | Growth::Stands { answers, .. } => {
+                *answers += 1;
+                if told.unwrap_or(*answers) >= self.most {
+                    *answers = 0;
+                    self.grow(self.most + 1, heard.at, stays);
+                }
+            }
+            Growth::Ramp { step_ends } => {
+                if *step_ends <= heard.at && (is_idle || told.is_some_and(|told| told >= self.most)) {
+                    *step_ends = heard.at + STEP;
+                    self.grow(self.most * 2, heard.at, stays);
+                }
+            }
+        }
+    }
+
+    /// Becomes `most`, unless who is asked got slow by what there is already.
+    fn grow(&mut self, most: usize, now: Instant, stays: bool) {
+        let Some(wary) = self.wary else {
+            self.most = most;
+            return;
+        };
+        if wary.answers() >= self.most && wary.is_slow() {
+            let is_least = self.most <= LEAST;
+            let less = match self.growth {
+                // It was not slow with half of it.
+                Growth::Ramp { .. } => self.most / 2,
+                Growth::Additive { .. } | Growth::Stands { .. } => self.most * KEPT_OF_FOUR / 4,
+            };
+            self.most = less.max(LEAST).min(self.most);
+            self.growth = Growth::Additive { answers: 0 };
+            self.wary = Some(wary.after_slow(is_least, now));
+            return;
+        }
+        self.wary = Some(Wary::new(now));
+        if wary.was_used_up() || !stays {
+            self.most = most;
+        }
     }
 }
 
@@ -176,102 +254,4 @@ const STEP: Duration = Duration::from_millis(250);
 const STANDS: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MILLI: Duration = Duration::from_millis(1);
-
-    fn with_out(count: usize) -> (Limit, Vec<Era>) {
-        let mut limit = Limit::default();
-        let out = (0..count).map(|_| limit.begin()).collect();
-        (limit, out)
-    }
-
-    #[test]
-    fn faults_of_calls_under_way_together_cut_once_and_answers_make_up_for_it() {
-        let start = Instant::now();
-        let (mut limit, out) = with_out(64);
-        assert!(limit.allows_more() && !limit.is_cut());
-        out.into_iter().for_each(|era| limit.end(era));
-        limit.cut(start, start + MILLI);
-        limit.cut(start, start + MILLI * 2);
-        assert_eq!(limit.most(), Some(48), "of three quarters of the most that were out");
-        (0..48).for_each(|_| limit.answered(start, 64));
-        assert_eq!(limit.most(), Some(49));
-        (0..49).for_each(|_| _ = limit.begin());
-        assert!(!limit.allows_more());
-        limit.cut(start + MILLI * 3, start + MILLI * 4);
-        assert_eq!(limit.most(), Some(36));
-        (0..5_000).for_each(|_| limit.answered(start, 64));
-        assert!(!limit.is_cut(), "it does not outlive its cause");
-    }
-
-    #[test]
-    fn no_cut_goes_below_four() {
-        let start = Instant::now();
-        let (mut limit, _) = with_out(1);
-        for n in 1..10 {
-            limit.cut(start + MILLI * n, start + MILLI * n);
-        }
-        assert_eq!(limit.most(), Some(LEAST));
-    }
-
-    #[test]
-    fn who_is_back_gets_a_tenth_and_twice_as_much_after_each_step_that_brought_answers() {
-        let start = Instant::now();
-        let mut limit = Limit::default();
-        limit.ramp(100, start);
-        assert_eq!(limit.most(), Some(10));
-        limit.answered(start + STEP - MILLI, 64);
-        assert_eq!(limit.most(), Some(10));
-        limit.answered(start + STEP, 64);
-        limit.answered(start + STEP, 64);
-        assert_eq!(limit.most(), Some(20));
-        limit.answered(start + STEP * 10, 64);
-        assert_eq!(limit.most(), Some(40), "nothing came meanwhile: one step");
-        limit.answered(start + STEP * 11, 64);
-        assert!(!limit.is_cut());
-        limit.ramp(0, start);
-        assert_eq!(limit.most(), Some(LEAST));
-    }
-
-    #[test]
-    fn what_is_known_to_be_all_stands_for_a_minute_and_is_no_strain() {
-        let (start, minute) = (Instant::now(), Duration::from_secs(60));
-        let mut limit = Limit::default();
-        limit.stand(4, start);
-        assert!(limit.is_cut() && !limit.is_strained());
-        (0..100).for_each(|_| limit.answered(start + minute - MILLI, 64));
-        assert_eq!(limit.most(), Some(4));
-        (0..4).for_each(|_| limit.answered(start + minute, 64));
-        assert_eq!(limit.most(), Some(5));
-        limit.stand(4, start + minute);
-        (0..100).for_each(|_| limit.answered(start + minute, 64));
-        assert_eq!(limit.most(), Some(4));
-    }
-
-    #[test]
-    fn a_fault_ends_the_ramp() {
-        let start = Instant::now();
-        let mut limit = Limit::default();
-        limit.ramp(400, start);
-        (0..40).for_each(|_| _ = limit.begin());
-        limit.cut(start + MILLI, start + MILLI);
-        assert_eq!(limit.most(), Some(30));
-        limit.answered(start + STEP * 2, 64);
-        assert_eq!(limit.most(), Some(30));
-    }
-
-    #[test]
-    fn what_an_outage_left_hanging_does_not_count_after_it() {
-        let start = Instant::now();
-        let (mut limit, hanging) = with_out(20);
-        limit.ramp(0, start);
-        let since: Vec<Era> = (0..LEAST).map(|_| limit.begin()).collect();
-        assert!(!limit.allows_more());
-        hanging.into_iter().for_each(|era| limit.end(era));
-        assert_eq!(limit.out(), LEAST);
-        since.into_iter().for_each(|era| limit.end(era));
-        assert_eq!(limit.out(), 0);
-    }
-}
+mod tests;

@@ -5,13 +5,14 @@
 //! - clients take turns, and first tries go before retries, and all calls before refreshes ([`Queue`]);
 //! - refreshes take a quarter of what the endpoint was seen to handle at once;
 //! - where several methods are asked, none takes the last quarter of the permits: one that hangs leaves some for others;
-//! - of an endpoint, or a method there, that had too much or is just back, fewer calls may be out (`limit.rs`). Whoever has an old entry
-//!   does not wait for that: it answers.
+//! - of an endpoint, or a method there, that had too much or is just back, fewer calls may be out (`limit.rs`), and fewer misses where what
+//!   was kept is lost. Whoever has an old entry does not wait for that: it answers. A miss that could not be answered in its time is shed.
 //!
 //! Calls that find out whether something is back pass by all of this but the number of permits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::RecvError;
@@ -19,7 +20,8 @@ use tokio::time::Instant;
 
 use super::deadline::within;
 use super::queue::{Place, Queue, Rank, Waiter};
-use super::room::{Held, Room};
+use super::room::{Among, Held, Room};
+use super::wary::Heard;
 use crate::call::ClientId;
 use crate::need::{Demand, Need};
 
@@ -29,8 +31,10 @@ pub(super) struct Line(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// Whether there is any limit: while there is none, answers need not look.
+    /// Whether there is any limit but that of misses: while there is none, answers need not look.
     limited: AtomicBool,
+    /// Whether misses are limited.
+    misses_limited: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -45,10 +49,12 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish<'a> {
     pub(super) rank: Rank,
-    /// Among whose calls it counts; none, if it is held for more than a call.
-    pub(super) method: Option<usize>,
+    /// Nobody's, if it is held for more than a call.
+    pub(super) among: Among,
     pub(super) client: ClientId,
     pub(super) demand: &'a Demand,
+    /// When its call's time is over.
+    pub(super) until: Option<Instant>,
     /// How many calls may refresh at once.
     pub(super) refreshing_max: usize,
 }
@@ -65,6 +71,8 @@ pub(super) struct Permit {
 pub(super) enum Unserved {
     /// So many wait; others need it more, or the line did not move in time.
     Full(usize),
+    /// It is a miss, of which no more can be answered in their time: so many wait.
+    Shed(usize),
     /// Whoever waits is to ask elsewhere.
     Moved,
 }
@@ -74,6 +82,7 @@ pub(super) enum Unserved {
 enum Verdict {
     Served(Held),
     Displaced,
+    Late,
     Moved,
 }
 
@@ -81,6 +90,7 @@ enum Verdict {
 struct Standing<'a> {
     line: &'a Arc<Shared>,
     rank: Rank,
+    among: Among,
     place: Place,
     verdict: oneshot::Receiver<Verdict>,
 }
@@ -88,8 +98,10 @@ struct Standing<'a> {
 impl Line {
     /// So many permits, for which so many may wait.
     pub(super) fn new(permits: usize, waiting_max: usize) -> Self {
-        let state = Mutex::new(State { waiting_max, room: Room::new(permits), queue: Queue::default() });
-        Self(Arc::new(Shared { limited: AtomicBool::new(false), state }))
+        let room = Room::new(permits, Instant::now());
+        let state = Mutex::new(State { waiting_max, room, queue: Queue::default() });
+        let [limited, misses_limited] = [false, true].map(AtomicBool::new);
+        Self(Arc::new(Shared { limited, misses_limited, state }))
     }
 
     /// How many permits there are, those that are out included.
@@ -119,18 +131,18 @@ impl Line {
             room.refreshing_max = wish.refreshing_max;
         }
         // Nobody in the line fits, or he would have been served.
-        if !room.fits(wish.rank, wish.method) {
+        if !room.fits(wish.rank, wish.among) {
             return None;
         }
-        let held = room.take(wish.rank, wish.method);
+        let held = room.take(wish.rank, wish.among);
         Some(Permit { line: Arc::clone(&self.0), held })
     }
 
     /// One for a check, which is counted as nobody's.
     pub(super) fn spare(&self) -> Option<Permit> {
-        let demand = Demand::new(Need::Bare);
-        let client = ClientId::default();
-        self.take(Wish { rank: Rank::Probe, method: None, client, demand: &demand, refreshing_max: 1 })
+        let (rank, client, demand) = (Rank::Probe, ClientId::default(), Demand::new(Need::Bare));
+        let among = Among { method: None, is_miss: false };
+        self.take(Wish { rank, among, client, demand: &demand, until: None, refreshing_max: 1 })
     }
 
     /// Waits in the line until `deadline`; `joined` is done once that can be seen.
@@ -157,7 +169,7 @@ impl Line {
             let verdict = (&mut standing.verdict).await;
             standing.end(verdict)
         };
-        within(deadline, waits).await.unwrap_or_else(|_| Err(Unserved::Full(self.waiting())))
+        within(deadline, waits).await.unwrap_or_else(|_| Err(self.0.lock().refusal(wish.among)))
     }
 
     /// How many wait.
@@ -192,21 +204,49 @@ impl Line {
         self.0.limited.load(Ordering::Acquire) && self.0.lock().room.limit.stands_since(moment)
     }
 
-    /// A call of a method was answered.
-    pub(super) fn answered(&self, method: usize, now: Instant) {
-        if !self.0.limited.load(Ordering::Acquire) {
-            return;
-        }
-        let mut state = self.0.lock();
-        let limited = state.room.answered(method, now);
-        self.0.limited.store(limited, Ordering::Release);
-        state.serve();
+    /// How many misses may be out at once while something limits them, and how many are.
+    pub(super) fn misses(&self) -> (Option<usize>, usize) {
+        let state = self.0.lock();
+        (state.room.misses.most(), state.room.misses.out())
     }
 
-    /// A call of a method, sent at `sent`, met a fault that too many calls cause.
-    pub(super) fn too_much(&self, method: usize, sent: Instant, now: Instant) {
-        let mut state = self.0.limit();
-        state.room.limit_of(method).cut(sent, now);
+    /// One of these was answered. Whether what that took tells how much there is to do, and not what is usual.
+    pub(super) fn answered(&self, among: Among, heard: Heard) -> bool {
+        let Shared { limited, misses_limited, .. } = &*self.0;
+        let is_limited =
+            limited.load(Ordering::Acquire) || among.is_miss && misses_limited.load(Ordering::Acquire);
+        if !is_limited {
+            return false;
+        }
+        let mut state = self.0.lock();
+        let tells = state.room.tells(among, heard.at);
+        state.room.answered(among, heard);
+        limited.store(state.room.is_limited(), Ordering::Release);
+        misses_limited.store(state.room.misses.is_cut(), Ordering::Release);
+        state.serve();
+        tells
+    }
+
+    /// One of these, sent at `sent`, met a fault that too many calls cause.
+    pub(super) fn too_much(&self, among: Among, sent: Instant, now: Instant) {
+        self.0.limit().room.too_much(among, sent, now);
+    }
+
+    /// A miss was not answered, for so long.
+    pub(super) fn miss_took(&self, took: Duration) {
+        self.0.lock().room.miss_took(took);
+    }
+
+    /// What was kept is lost: no more than `most` misses may be out, and then more and more.
+    pub(super) fn ramp_misses(&self, most: usize, now: Instant) {
+        let mut state = self.0.lock();
+        state.room.misses.begin_with(most, now);
+        self.0.misses_limited.store(true, Ordering::Release);
+    }
+
+    /// Whether what limits misses stays for the time being, and grows only where it is used up.
+    pub(super) fn hold_misses(&self, hold: bool) {
+        self.0.lock().room.misses.stay(hold);
     }
 
     /// The endpoint takes no connections beside these.
@@ -222,7 +262,7 @@ impl Line {
     /// A method is out: its calls that wait are sent elsewhere, and those that hang count no more.
     pub(super) fn move_method_on(&self, method: usize) {
         let mut state = self.0.lock();
-        state.move_on(|rank, waiter| rank != Rank::Probe && waiter.method == Some(method));
+        state.move_on(|rank, waiter| rank != Rank::Probe && waiter.among.method == Some(method));
         state.room.limit_of(method).lift();
     }
 
@@ -238,20 +278,25 @@ impl Line {
     }
 
     fn join(&self, wish: Wish<'_>, rank: Rank) -> Result<Standing<'_>, Unserved> {
-        let Wish { method, client, demand, .. } = wish;
+        let Wish { among, client, demand, until, .. } = wish;
         let mut state = self.0.lock();
-        let (full, need) = (Unserved::Full(state.queue.len()), demand.need());
-        if need == Need::Spared && state.room.is_strained(method) {
-            return Err(full);
+        let need = demand.need();
+        if need == Need::Spared && state.room.is_strained(among) {
+            return Err(state.refusal(among));
         }
         if state.queue.len() >= state.waiting_max {
-            let displaced = state.displace((rank, need, client), method).ok_or(full)?;
+            let refusal = state.refusal(among);
+            let displaced = state.displace((rank, need, client), among).ok_or(refusal)?;
             let _ = displaced.tell.send(Verdict::Displaced);
         }
         let (tell, verdict) = oneshot::channel();
-        let place = state.queue.push(rank, Waiter { client, need, method, tell });
+        let place = state.queue.push(rank, Waiter { client, need, among, until, tell });
+        if state.comes_too_late(place, among, until) {
+            state.queue.remove(place);
+            return Err(state.refusal(among));
+        }
         state.serve();
-        Ok(Standing { line: &self.0, rank, place, verdict })
+        Ok(Standing { line: &self.0, rank, among, place, verdict })
     }
 }
 
@@ -272,15 +317,34 @@ impl Shared {
 impl State {
     /// Serves whoever fits.
     fn serve(&mut self) {
+        let now = Instant::now();
         let Self { room, queue, .. } = self;
         while !room.is_full()
-            && let Some((rank, waiter)) = queue.serve(|rank, waiter| room.fits(rank, waiter.method))
+            && let Some((rank, waiter)) = queue.serve(|rank, waiter| room.fits(rank, waiter.among))
         {
-            let held = room.take(rank, waiter.method);
+            if waiter.among.is_miss && rank != Rank::Probe && room.is_late(waiter.until, 0, now) {
+                let _ = waiter.tell.send(Verdict::Late);
+                continue;
+            }
+            let held = room.take(rank, waiter.among);
             if waiter.tell.send(Verdict::Served(held)).is_err() {
                 room.free(held);
             }
         }
+    }
+
+    /// Whether a miss would be answered too late at its place in the line.
+    fn comes_too_late(&self, place: Place, among: Among, until: Option<Instant>) -> bool {
+        self.room.sheds(among) && {
+            let ahead = self.queue.ahead(place, |waiter| waiter.among.is_miss);
+            self.room.is_late(until, ahead + 1, Instant::now())
+        }
+    }
+
+    /// Why somebody is not served at this moment.
+    fn refusal(&self, among: Among) -> Unserved {
+        let waiting = self.queue.len();
+        if self.room.sheds(among) { Unserved::Shed(waiting) } else { Unserved::Full(waiting) }
     }
 
     fn move_on(&mut self, goes: impl Fn(Rank, &Waiter<oneshot::Sender<Verdict>>) -> bool) {
@@ -291,11 +355,11 @@ impl State {
     fn displace(
         &mut self,
         newcomer: (Rank, Need, ClientId),
-        method: Option<usize>,
+        among: Among,
     ) -> Option<Waiter<oneshot::Sender<Verdict>>> {
         let Self { room, queue, .. } = self;
-        let is_stuck = |waiter: &Waiter<_>| !room.has_share(waiter.method);
-        queue.displace(newcomer, room.has_share(method).then_some(is_stuck))
+        let is_stuck = |waiter: &Waiter<_>| !room.has_share(waiter.among);
+        queue.displace(newcomer, room.has_share(among).then_some(is_stuck))
     }
 }
 
@@ -303,7 +367,8 @@ impl Standing<'_> {
     fn end(&self, verdict: Result<Verdict, RecvError>) -> Result<Permit, Unserved> {
         match verdict.expect("whoever is taken out of the queue is told why") {
             Verdict::Served(held) => Ok(Permit { line: Arc::clone(self.line), held }),
-            Verdict::Displaced => Err(Unserved::Full(self.line.lock().queue.len())),
+            Verdict::Displaced => Err(self.line.lock().refusal(self.among)),
+            Verdict::Late => Err(Unserved::Shed(self.line.lock().queue.len())),
             Verdict::Moved => Err(Unserved::Moved),
         }
     }

@@ -66,6 +66,7 @@ impl Measure {
             Fault::Oversized { .. } | Fault::Exception { .. } => Some(Self::Exception),
             Fault::Down { .. }
             | Fault::Busy { .. }
+            | Fault::Shed { .. }
             | Fault::Crowded { .. }
             | Fault::Quarantined { .. }
             | Fault::Internal

@@ -16,6 +16,7 @@ use super::endpoint::Endpoint;
 use super::line::{Permit, Unserved, Wish};
 use super::method::Question;
 use super::pool::Vacancy;
+use super::room::Among;
 use crate::call::{Call, Repeat};
 use crate::dial::{Refusal, Stream};
 use crate::fault::Fault;
@@ -68,14 +69,15 @@ impl Want {
     }
 
     /// What a permit is wanted for.
-    fn wish<'a>(self, attempt: &Attempt, question: Question<'a>) -> Wish<'a> {
+    fn wish<'a>(self, attempt: &Attempt, question: Question<'a>, deadline: Option<Deadline>) -> Wish<'a> {
         let Question { call, demand, method, .. } = question;
         let method = match self {
             Self::Any | Self::Fresh | Self::Opened => Some(method.index),
             Self::Own | Self::Lane => None,
         };
         let (rank, refreshing_max) = (attempt.rank(demand.need()), attempt.endpoint.passage());
-        Wish { rank, method, client: call.client, demand, refreshing_max }
+        let (among, until) = (Among { method, is_miss: question.is_miss() }, deadline.map(|it| it.at));
+        Wish { rank, among, client: call.client, demand, until, refreshing_max }
     }
 }
 
@@ -103,9 +105,11 @@ impl Loan {
         };
         let unserved = |unserved: Unserved| match unserved {
             Unserved::Full(waiting) => means.busy(waiting),
+            Unserved::Shed(waiting) => means.shed(waiting),
             Unserved::Moved => means.ejected(),
         };
-        let wish = want.wish(attempt, question);
+        attempt.is_of_miss(question.is_miss());
+        let wish = want.wish(attempt, question, deadline);
         let lane = match want {
             Want::Lane => Some(pool.lane(wish, patience).await.map_err(unserved)?),
             Want::Any | Want::Fresh | Want::Opened | Want::Own => None,

@@ -59,10 +59,17 @@ pub(crate) struct Question<'a> {
     pub terms: &'a Terms,
     /// What is learnt of its method.
     pub method: &'a Arc<Method>,
-    /// What makes it the same as others, where that is known: it may be what endpoints die of.
+    /// What makes it the same as others, where a rule caches it: it may be what endpoints die of.
     pub key: Option<&'a [u8]>,
     /// How much its answer is needed.
     pub demand: &'a Demand,
+}
+
+impl Question<'_> {
+    /// Whether it comes because nothing is kept which answers it.
+    pub(super) fn is_miss(&self) -> bool {
+        self.key.is_some()
+    }
 }
 
 impl Methods {

@@ -3,6 +3,9 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, HashMap};
 
+use tokio::time::Instant;
+
+use super::room::Among;
 use crate::call::ClientId;
 use crate::need::Need;
 
@@ -35,8 +38,9 @@ pub(super) struct Place {
 pub(super) struct Waiter<T> {
     pub(super) client: ClientId,
     pub(super) need: Need,
-    /// Of whose calls so many may be out; none, if it is counted among nobody's.
-    pub(super) method: Option<usize>,
+    pub(super) among: Among,
+    /// When its call's time is over.
+    pub(super) until: Option<Instant>,
     pub(super) tell: T,
 }
 
@@ -82,6 +86,11 @@ impl<T> Queue<T> {
         let place = Place { rank, round: client.round, number: self.numbers };
         self.waiters.insert(place, waiter);
         place
+    }
+
+    /// How many go before this place of those that `count`.
+    pub(super) fn ahead(&self, place: Place, count: impl Fn(&Waiter<T>) -> bool) -> usize {
+        self.waiters.range(..place).filter(|(_, waiter)| count(waiter)).count()
     }
 
     /// Takes one out, if it is still there.
@@ -162,8 +171,12 @@ mod tests {
 
     type Names = Queue<&'static str>;
 
+    fn among(method: Option<usize>) -> Among {
+        Among { method, is_miss: false }
+    }
+
     fn one(client: u64, need: Need, tell: &'static str) -> Waiter<&'static str> {
-        Waiter { client: ClientId(client), need, method: None, tell }
+        Waiter { client: ClientId(client), need, among: among(None), until: None, tell }
     }
 
     fn bare(client: u64, tell: &'static str) -> Waiter<&'static str> {
@@ -228,9 +241,9 @@ mod tests {
     #[test]
     fn who_is_stuck_gives_way_to_who_is_not() {
         let mut queue = Names::default();
-        queue.push(Rank::First, Waiter { method: Some(7), ..bare(1, "a") });
-        queue.push(Rank::First, Waiter { method: Some(8), ..bare(2, "b") });
-        let stuck = |waiter: &Waiter<_>| waiter.method == Some(7);
+        queue.push(Rank::First, Waiter { among: among(Some(7)), ..bare(1, "a") });
+        queue.push(Rank::First, Waiter { among: among(Some(8)), ..bare(2, "b") });
+        let stuck = |waiter: &Waiter<_>| waiter.among.method == Some(7);
         let displaced = queue.displace((Rank::First, Need::Bare, ClientId(3)), Some(stuck));
         assert_eq!(displaced.unwrap().tell, "a");
         assert_eq!(order(&mut queue), ["b"]);

@@ -59,6 +59,9 @@ pub trait Store: Send + Sync + Debug {
     /// Whether calls reach the store.
     fn is_up(&self) -> bool;
 
+    /// How many of its servers calls do not reach: of what lies there, nothing answers.
+    fn servers_away(&self) -> usize;
+
     /// Ends all that the store has running; it is down from then on.
     fn end(&self) -> BoxFuture<'_, ()>;
 }

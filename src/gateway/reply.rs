@@ -95,6 +95,7 @@ impl Reply {
             Fault::Unreachable { .. }
             | Fault::Down { .. }
             | Fault::Busy { .. }
+            | Fault::Shed { .. }
             | Fault::Timeout { .. }
             | Fault::Closed { .. }
             | Fault::Garbage { .. }

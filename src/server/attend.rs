@@ -1,9 +1,10 @@
-//! What backends and the cache do by themselves, and the watch for their outages: from when they are in force until nobody may ask them any more.
+//! What backends and the cache do by themselves, and the watches for lost tiers and for outages: from when they are in force until nobody may ask them any more.
 
 use std::sync::Arc;
 
 use super::build::Parts;
 use super::outages::Watch;
+use super::tiers::TierWatch;
 use crate::config::Config;
 use crate::gateway::destination::Destination;
 
@@ -35,6 +36,9 @@ impl Parts {
             Arc::clone(&running).run(ends).await;
             running.settled().await;
         });
+        let tiers = TierWatch::new(&self.cache, backend, traffic);
+        let ends = stop.clone();
+        self.tasks.spawn(async move { ends.run_until_cancelled(tiers.forever()).await });
         let (parts, backend, traffic) = (Arc::clone(self), Arc::clone(backend), Arc::clone(traffic));
         let watch = Watch { parts, backend, traffic, clock: self.clock.clone() };
         let (ends, all) = (stop.clone(), self.stop.clone());

@@ -36,6 +36,7 @@ pub(super) struct Gauges {
     waiting: Family<Named, Gauge>,
     limited: Family<Named, Gauge>,
     quarantined: Family<Named, Gauge>,
+    miss_limit: Family<Named, Gauge>,
     retries: Family<Named, Gauge<f64, AtomicU64>>,
     outages: Family<Named, Gauge<f64, AtomicU64>>,
     coverage: Family<Method, Gauge<f64, AtomicU64>>,
@@ -119,6 +120,8 @@ impl Gauges {
         registry.register("larder_backend_limited", limited, gauges.limited.clone());
         let quarantined = "Calls, by their keys, that are sent nowhere because endpoints died of them";
         registry.register("larder_backend_quarantined", quarantined, gauges.quarantined.clone());
+        let misses = "Misses that may be at a backend's endpoints at once, while what was kept is lost";
+        registry.register("larder_backend_miss_limit", misses, gauges.miss_limit.clone());
         let retries = "Retries that a backend's budget has left";
         registry.register("larder_backend_retry_budget", retries, gauges.retries.clone());
         let outages = "How long the outage has lasted that lasts; 0 where none does";
@@ -143,7 +146,7 @@ impl Gauges {
         parts.note_outages(now);
         // What changed its state, or is gone, must not be left behind.
         self.endpoints.clear();
-        [&self.down, &self.undiscovered, &self.waiting, &self.limited, &self.quarantined]
+        [&self.down, &self.undiscovered, &self.waiting, &self.limited, &self.quarantined, &self.miss_limit]
             .into_iter()
             .for_each(Family::clear);
         [&self.retries, &self.outages].into_iter().for_each(Family::clear);
@@ -161,6 +164,10 @@ impl Gauges {
             self.waiting.get_or_create(&named).set(signed(waiting));
             let limited = endpoints.iter().filter(|one| one.limit.is_some()).count();
             self.limited.get_or_create(&named).set(signed(limited as u64));
+            let misses: Vec<usize> = endpoints.iter().filter_map(|one| one.miss_limit).collect();
+            if !misses.is_empty() {
+                self.miss_limit.get_or_create(&named).set(signed(misses.iter().sum::<usize>() as u64));
+            }
             for one in endpoints {
                 let (endpoint, state) = (one.address.to_string(), one.standing.as_str());
                 let reason = one.standing.why().map_or("", Why::as_str);

@@ -31,6 +31,9 @@ mod wire;
 mod judge;
 mod report;
 
+// A scene of its own.
+mod refill;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -18,12 +18,19 @@ struct Who {
     name: &'static str,
     rank: Rank,
     method: usize,
+    is_miss: bool,
+    until: Option<Instant>,
     client: u64,
     demand: Arc<Demand>,
 }
 
 fn who(name: &'static str, client: u64) -> Who {
-    Who { name, rank: Rank::First, method: 0, client, demand: Arc::new(Demand::new(Need::Bare)) }
+    let demand = Arc::new(Demand::new(Need::Bare));
+    Who { name, rank: Rank::First, method: 0, is_miss: false, until: None, client, demand }
+}
+
+fn among(method: usize) -> Among {
+    Among { method: Some(method), is_miss: false }
 }
 
 impl Who {
@@ -33,6 +40,11 @@ impl Who {
 
     fn of(self, method: usize) -> Self {
         Self { method, ..self }
+    }
+
+    /// A miss whose time is over at a moment.
+    fn misses(self, until: Option<Instant>) -> Self {
+        Self { is_miss: true, until, ..self }
     }
 
     fn ranked(self, rank: Rank) -> Self {
@@ -46,9 +58,10 @@ impl Who {
     fn wish(&self) -> Wish<'_> {
         Wish {
             rank: self.rank,
-            method: Some(self.method),
+            among: Among { is_miss: self.is_miss, ..among(self.method) },
             client: ClientId(self.client),
             demand: &self.demand,
+            until: self.until,
             refreshing_max: 2,
         }
     }
@@ -144,7 +157,7 @@ async fn who_has_an_old_entry_waits_where_all_is_well_and_not_for_what_had_too_m
     at.stand(&spared).await;
     held.pop();
     assert_eq!(at.served().await, ["spared"]);
-    at.line.too_much(0, now, now);
+    at.line.too_much(among(0), now, now);
     held.truncate(6);
     assert!(at.take(&spared).is_none(), "three quarters of eight are left");
     let refused = at.stand(&spared).await.await.unwrap();
@@ -163,11 +176,86 @@ async fn a_limit_grows_with_answers_and_lets_those_in_who_wait() {
     let held = at.fill(0);
     assert_eq!((held.len(), at.line.limit()), (5, Some(5)));
     at.stand(&who("waits", 1)).await;
-    at.line.answered(0, now);
+    let answered = |at: &Counter, after| {
+        let heard = Heard::new(now, now + after, None);
+        (0..5).for_each(|_| _ = at.line.answered(among(0), heard));
+    };
+    answered(&at, Duration::ZERO);
     assert!(at.served().await.is_empty());
     assert!(at.take(&who("probe", 1).ranked(Rank::Probe)).is_some());
-    at.line.answered(0, now + std::time::Duration::from_millis(250));
+    answered(&at, Duration::from_millis(250));
     assert_eq!((at.served().await, at.line.limit()), (vec!["waits"], Some(10)));
+}
+
+const MISSES: Among = Among { method: Some(0), is_miss: true };
+
+impl Counter {
+    /// Permits for as many misses as may have them.
+    fn fill_with_misses(&self) -> Vec<Permit> {
+        std::iter::from_fn(|| self.take(&who("fills", 0).misses(None))).collect()
+    }
+
+    /// So many misses were answered after so long, when that is usual or slow.
+    fn misses_take(&self, count: usize, sent: Instant, took: Duration, slow: bool) {
+        let heard = Heard { sent, at: sent + took, slow: Some(slow) };
+        (0..count).for_each(|_| _ = self.line.answered(MISSES, heard));
+    }
+}
+
+#[tokio::test]
+async fn misses_are_few_at_first_and_leave_the_rest_to_others() {
+    let (at, now) = (Counter::of(64, 10), Instant::now());
+    let misses = at.fill_with_misses();
+    assert_eq!(misses.len(), 4);
+    assert!(at.take(&who("passes", 1)).is_some());
+    at.stand(&who("miss", 1).misses(None)).await;
+    let spared = at.stand(&who("spared", 1).needs(Need::Spared).misses(None)).await;
+    assert_eq!(spared.await.unwrap(), Err(Unserved::Shed(1)), "an old entry answers it");
+    at.misses_take(5, now, Duration::from_millis(250), false);
+    assert_eq!((at.served().await, at.line.misses()), (vec!["miss"], (Some(8), 4)));
+    drop(misses);
+}
+
+#[tokio::test]
+async fn a_full_line_of_misses_turns_nobody_away_who_is_none() {
+    let at = Counter::of(5, 1);
+    let mut held = at.fill_with_misses();
+    held.push(at.take(&who("passes", 1).of(1)).unwrap());
+    let miss = at.stand(&who("miss", 1).misses(None)).await;
+    at.stand(&who("passes", 1).of(1)).await;
+    assert_eq!(miss.await.unwrap(), Err(Unserved::Shed(1)));
+    held.pop();
+    assert_eq!(at.served().await, ["passes"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_miss_that_would_come_too_late_is_shed_at_once() {
+    let (at, now, second) = (Counter::of(64, 10), Instant::now(), Duration::from_secs(1));
+    // Slow with four of them: more cannot be borne.
+    let mut held = at.fill_with_misses();
+    at.misses_take(5, now, second / 2, true);
+    let until = |time| Some(Instant::now() + time);
+    let soon = at.stand(&who("soon", 1).misses(until(second / 2))).await;
+    assert_eq!(soon.await.unwrap(), Err(Unserved::Shed(0)));
+    let waits = at.stand(&who("waits", 1).misses(until(second * 3 / 2))).await;
+    let later = at.stand(&who("later", 1).misses(until(second * 2))).await;
+    tokio::time::advance(second).await;
+    held.pop();
+    assert_eq!(at.served().await, ["later"]);
+    assert_eq!(waits.await.unwrap(), Err(Unserved::Shed(0)), "its time has gone by in the line");
+    later.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn where_something_is_lost_misses_begin_with_as_many_as_there_were() {
+    let (at, now) = (Counter::of(64, 10), Instant::now());
+    let long = |n| now + Duration::from_millis(250) * n;
+    (1..=5).for_each(|n| at.misses_take(64, long(n), Duration::ZERO, false));
+    assert_eq!(at.line.misses(), (None, 0), "what has begun well has no limit any more");
+    at.line.ramp_misses(12, now);
+    assert_eq!(at.fill_with_misses().len(), 12);
+    at.line.ramp(None, 100, now);
+    assert_eq!((at.line.misses().0, at.line.limit()), (None, Some(10)), "one number for all of them");
 }
 
 #[tokio::test]
@@ -208,7 +296,7 @@ async fn who_leaves_at_the_moment_at_which_he_is_served_leaves_nothing_behind() 
     assert!(leaves.await.unwrap_err().is_cancelled());
     assert!(at.take(&who("next", 1)).is_some());
     let held = at.fill(0);
-    let (one, soon) = (who("late", 1), Instant::now() + std::time::Duration::from_secs(1));
+    let (one, soon) = (who("late", 1), Instant::now() + Duration::from_secs(1));
     let late = at.line.stand(one.wish(), Some(soon), || {}).await;
     assert_eq!(late.unwrap_err(), Unserved::Full(1), "he himself");
     assert_eq!((Instant::now(), at.line.waiting()), (soon, 0));

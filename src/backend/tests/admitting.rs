@@ -122,7 +122,7 @@ async fn who_is_back_is_asked_little_at_first_and_everything_soon() {
     let all: Vec<_> = (0..400).map(|_| asks(&backend, "getUser")).collect();
     assert!(most_at_once(&server, 240 * MS).await <= 4);
     let then = most_at_once(&server, Duration::from_secs(1)).await;
-    assert!((8..=32).contains(&then), "{then}");
+    assert!((8..=33).contains(&then), "{then}, of which one may be a check");
     for one in all {
         one.await.unwrap().unwrap();
     }

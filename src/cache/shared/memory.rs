@@ -192,6 +192,10 @@ impl Store for Memory {
         self.state() != State::Down
     }
 
+    fn servers_away(&self) -> usize {
+        usize::from(!self.is_up())
+    }
+
     fn end(&self) -> BoxFuture<'_, ()> {
         std::future::ready(()).boxed()
     }

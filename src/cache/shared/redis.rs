@@ -257,6 +257,10 @@ impl Store for Redis {
         self.topology.is_up()
     }
 
+    fn servers_away(&self) -> usize {
+        self.topology.servers_away()
+    }
+
     fn end(&self) -> BoxFuture<'_, ()> {
         async move {
             self.stop.token().cancel();

@@ -142,6 +142,11 @@ impl Cluster {
         self.map.load().owners.iter().any(|owner| owner.node.is_up())
     }
 
+    /// How many of the servers that own slots are not asked.
+    pub(super) fn servers_away(&self) -> usize {
+        self.map.load().owners.iter().filter(|owner| !owner.node.is_up()).count()
+    }
+
     /// The servers that own slots, and what they are.
     pub(super) fn servers(&self) -> Vec<(String, State)> {
         let map = self.map.load();

@@ -93,6 +93,14 @@ impl Topology {
         }
     }
 
+    /// How many servers are not asked.
+    pub(super) fn servers_away(&self) -> usize {
+        match &self.form {
+            Servers::One(node) => usize::from(!node.is_up()),
+            Servers::Cluster(cluster) => cluster.servers_away(),
+        }
+    }
+
     /// The servers and what they are.
     pub(super) fn servers(&self) -> Vec<(String, State)> {
         match &self.form {
