@@ -36,6 +36,7 @@ fn faults() -> Vec<Fault> {
         unreachable(Refusal::Ours),
         Fault::Down { backend: backend.clone(), why: "every endpoint fails" },
         Fault::Busy { backend: backend.clone(), waiting: 1 },
+        Fault::Shed { backend: backend.clone(), waiting: 1 },
         Fault::Timeout { backend: backend.clone(), after: Duration::ZERO },
         closed(End::Closed),
         closed(End::Lost),

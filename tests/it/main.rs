@@ -40,6 +40,8 @@ mod docs;
 mod faults;
 // Redis, and several gateways on it.
 mod shared;
+// What is lost with it, and what then comes to the backends.
+mod refill;
 // Who may write to it.
 mod signing;
 // What was proved wrong, and older calls that do not know.

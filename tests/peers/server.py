@@ -20,8 +20,9 @@ import wire
 class Users:
     """The service itself, for either library's types."""
 
-    def __init__(self, types):
+    def __init__(self, types, workers):
         self.types = types
+        self.workers = threading.Semaphore(workers)
         self.port = 0
         self.calls = itertools.count(1)
         self.names = {}
@@ -40,7 +41,8 @@ class Users:
         if id == 204:
             return None
         if 2000 <= id < 12000:
-            time.sleep((id - 2000) / 1000)
+            with self.workers:
+                time.sleep((id - 2000) / 1000)
         return self.user(id, call)
 
     def listUsers(self, ids, filter):
@@ -121,11 +123,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     wire.arguments(parser)
     parser.add_argument("--single", action="store_true", help="one connection at a time; Apache's alone")
+    parser.add_argument("--workers", type=int, default=1000, help="how many may take their time at once")
     options = parser.parse_args()
     logging.basicConfig(level=logging.CRITICAL)
 
     library = wire.library(options)
-    users = Users(library.types)
+    users = Users(library.types, options.workers)
     make = thriftpy2_server if options.library == "thriftpy2" else apache_server
     server, users.port = make(options, library, users)
     threading.Thread(target=leave_with_parent, daemon=True).start()

@@ -28,6 +28,11 @@ pub(crate) fn multiplexed_python_backend(library: Library, wire: Wire) -> Python
     PythonBackend::start(library, wire, &["--multiplexed"])
 }
 
+/// A server in which so many calls may take their time at once.
+pub(crate) fn python_backend_of(workers: usize, library: Library, wire: Wire) -> PythonBackend {
+    PythonBackend::start(library, wire, &["--workers", &workers.to_string()])
+}
+
 /// A server that serves one connection at a time.
 pub(crate) fn single_python_backend(wire: Wire) -> PythonBackend {
     PythonBackend::start(Library::Apache, wire, &["--single"])
