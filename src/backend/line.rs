@@ -19,8 +19,8 @@ use tokio::sync::oneshot::error::RecvError;
 use tokio::time::Instant;
 
 use super::deadline::within;
-use super::queue::{Place, Queue, Rank, Waiter};
-use super::room::{Among, Held, Room};
+use super::queue::{Among, Place, Queue, Rank, Waiter};
+use super::room::{Held, Room};
 use super::wary::Heard;
 use crate::call::ClientId;
 use crate::need::{Demand, Need};

@@ -16,7 +16,7 @@ use super::endpoint::Endpoint;
 use super::line::{Permit, Unserved, Wish};
 use super::method::Question;
 use super::pool::Vacancy;
-use super::room::Among;
+use super::queue::Among;
 use crate::call::{Call, Repeat};
 use crate::dial::{Refusal, Stream};
 use crate::fault::Fault;

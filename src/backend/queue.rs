@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::time::Instant;
 
-use super::room::Among;
 use crate::call::ClientId;
 use crate::need::Need;
 
@@ -20,6 +19,15 @@ pub(super) enum Rank {
     Later,
     /// Nobody waits for it.
     Refresh,
+}
+
+/// Among whose calls one is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Among {
+    /// Nobody's, if it is none of a method's calls.
+    pub(super) method: Option<usize>,
+    /// Whether it comes because nothing is kept which answers it.
+    pub(super) is_miss: bool,
 }
 
 /// A place in the order.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::limit::{Era, Limit};
-use super::queue::Rank;
+use super::queue::{Among, Rank};
 use super::wary::Heard;
 
 /// What is out, and how much more may be.
@@ -32,15 +32,6 @@ pub(super) struct Room {
 struct Share {
     limit: Limit,
     was_asked: bool,
-}
-
-/// Among whose calls one is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Among {
-    /// Nobody's, if it is none of a method's calls.
-    pub(super) method: Option<usize>,
-    /// Whether it comes because nothing is kept which answers it.
-    pub(super) is_miss: bool,
 }
 
 /// What a permit takes of the room.
