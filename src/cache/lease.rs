@@ -70,6 +70,9 @@ impl Drop for Lease {
             return;
         }
         let (store, key, token) = (Arc::clone(&self.store), std::mem::take(&mut self.key), self.token);
-        self.store.writes().begin(key.len(), async move { store.give_back(&key, token).await });
+        // Without room it ends by itself.
+        if let Ok(room) = self.store.writes().admit(key.len()) {
+            room.begin(async move { store.give_back(&key, token).await });
+        }
     }
 }

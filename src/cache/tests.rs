@@ -6,6 +6,7 @@ use super::shared::{Counts, Memory, Read, State};
 use super::*;
 use crate::clock::Clock;
 use crate::entry::Ending;
+use crate::mark::Kind;
 use crate::seed::Seed;
 use crate::wire::Protocol;
 
@@ -228,4 +229,69 @@ async fn a_cache_that_settled_has_no_write_under_way() {
     one.settled().await;
     assert_eq!((counts.writes(Write::Written), one.writes_under_way()), (2, 0));
     assert_eq!(counts.reads(Read::Hit), 0);
+}
+
+/// Lets a gateway do for a while what it does by itself.
+async fn attends(gateway: &Cache, time: Duration) {
+    let _never_ends = tokio::time::timeout(time, gateway.attend()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_learnt_while_the_shared_tier_was_away_is_there_soon_after_it_is_back() {
+    let world = World::new();
+    world.shared.set(State::Down);
+    world.one.learns(Tiers::Both, 1);
+    world.one.learns(Tiers::Both, 3);
+    world.settled().await;
+    assert_eq!(world.one.backlog(), 1);
+    attends(&world.one, Duration::from_secs(10)).await;
+    world.shared.set(State::Up(Duration::ZERO));
+    attends(&world.one, Duration::from_millis(20)).await;
+    world.settled().await;
+    assert_eq!((world.other.finds(Tiers::Both).await, world.one.backlog()), (Some(3), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_waited_replaces_nothing_younger_and_a_removal_that_has_waited_removes() {
+    for (removed, found) in [(false, Some(5)), (true, None)] {
+        let world = World::new();
+        world.other.learns(Tiers::Shared, 5);
+        world.settled().await;
+        world.shared.set(State::Down);
+        match removed {
+            false => world.one.learns(Tiers::Shared, 4),
+            true => world.one.unlearns(Tiers::Shared, 6),
+        }
+        world.settled().await;
+        world.shared.set(State::Up(Duration::ZERO));
+        attends(&world.one, Duration::from_millis(20)).await;
+        world.settled().await;
+        assert_eq!((world.other.finds(Tiers::Shared).await, world.one.backlog()), (found, 0));
+    }
+}
+
+/// Who reads what lies there must know first what covers it.
+#[tokio::test(start_paused = true)]
+async fn nothing_that_has_waited_goes_before_the_marks_that_have() {
+    let clock = Clock::starting_at(Millis(NOW));
+    let shared = Memory::new(clock.clone(), Duration::from_millis(50), Counts::default());
+    let one = gateway(&shared).in_fleet(clock, 1, Duration::ZERO);
+    attends(&one, Duration::from_millis(200)).await;
+    shared.set(State::Down);
+    attends(&one, Duration::from_millis(200)).await;
+    one.learns(Tiers::Both, 1);
+    let _ticket = one.mark(
+        Mark { covers: [Cover::all()].into(), kind: Kind::Hard, settle: Duration::ZERO },
+        Millis(NOW + 2),
+    );
+    one.settled().await;
+    assert_eq!((one.untold(), one.backlog()), (1, 1));
+    shared.set(State::Up(Duration::ZERO));
+    // Without hearing or telling anything, nothing else is written either.
+    let _never_ends =
+        tokio::time::timeout(Duration::from_secs(1), one.catch_up(&one.shared_by(Tiers::Both).unwrap()))
+            .await;
+    assert_eq!((one.untold(), one.backlog()), (1, 1));
+    attends(&one, Duration::from_secs(2)).await;
+    assert_eq!((one.untold(), one.backlog()), (0, 0));
 }

@@ -127,6 +127,8 @@ impl Parts {
         let untold = Untold::new(Arc::clone(&state));
         let ledger = Ledger::new(state, &mut registry);
         let expired = expired(&mut registry);
+        let forgotten = "Writes that waited and were forgotten, because too many did or the shared tier does not take them";
+        registry.register("larder_shared_backlog_forgotten", forgotten, cache.forgotten().clone());
         let registry = Mutex::new(registry);
         let (clock, stop) = (surroundings.clock.clone(), stops.all.clone());
         Self {

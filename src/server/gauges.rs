@@ -26,6 +26,7 @@ pub(super) struct Gauges {
     lease: Gauge,
     marks: Gauge,
     untold: Gauge,
+    backlog: Gauge,
     clock_ahead: Gauge<f64, AtomicU64>,
     clock_unsure: Gauge<f64, AtomicU64>,
     config_age: Gauge,
@@ -101,6 +102,7 @@ impl Gauges {
             &gauges.marks,
         );
         plain("larder_marks_untold", "Invalidations that the other gateways wait to be told", &gauges.untold);
+        plain("larder_shared_backlog", "Writes that wait until the shared tier is back", &gauges.backlog);
         plain("larder_config_age_seconds", "Time since the configuration was read", &gauges.config_age);
         plain("larder_config_generation", "How many times rules were put in force", &gauges.generation);
         let ahead =
@@ -187,6 +189,7 @@ impl Gauges {
         self.clock_ahead.set(ahead as f64 / 1_000.0);
         self.clock_unsure.set(unsure.as_secs_f64());
         self.untold.set(signed(parts.cache.untold() as u64));
+        self.backlog.set(signed(parts.cache.backlog() as u64));
     }
 
     fn read_coverage(&self, parts: &Parts, now: Millis) {

@@ -3,11 +3,31 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::{Counts, Write};
 use crate::cache::envelope::MAX_ENVELOPE;
+
+/// Room for one write.
+#[derive(Debug)]
+pub struct Room<'a> {
+    among: &'a Writes,
+    place: OwnedSemaphorePermit,
+    bytes: OwnedSemaphorePermit,
+}
+
+impl Room<'_> {
+    /// Begins `write`, which has the room until it ends. Must be called within a tokio runtime.
+    pub fn begin(self, write: impl Future<Output = Write> + Send + 'static) {
+        let Self { among, place, bytes } = self;
+        let counts = among.counts.clone();
+        among.tasks.spawn(async move {
+            counts.write(write.await);
+            drop((place, bytes));
+        });
+    }
+}
 
 /// The writes of one store.
 #[derive(Debug)]
@@ -32,23 +52,22 @@ impl Writes {
         }
     }
 
-    /// Begins `write`, which holds about `size` bytes until it ends, or drops and counts it where there is no room. Must be called
-    /// within a tokio runtime.
-    pub fn begin(&self, size: usize, write: impl Future<Output = Write> + Send + 'static) {
+    /// Room for a write that holds about `size` bytes.
+    ///
+    /// # Errors
+    /// How a write ended that is not begun, because it is too large or there is no room; that is counted.
+    pub fn admit(&self, size: usize) -> Result<Room<'_>, Write> {
+        self.room(size).inspect_err(|refused| self.counts.write(*refused))
+    }
+
+    fn room(&self, size: usize) -> Result<Room<'_>, Write> {
         if size > MAX_ENVELOPE {
-            return self.counts.write(Write::TooLarge);
+            return Err(Write::TooLarge);
         }
         let kibibytes = size.div_ceil(1024) as u32;
-        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Write::Dropped)?;
         let bytes = Arc::clone(&self.kibibytes).try_acquire_many_owned(kibibytes);
-        let (Ok(place), Ok(bytes)) = (place, bytes) else {
-            return self.counts.write(Write::Dropped);
-        };
-        let counts = self.counts.clone();
-        self.tasks.spawn(async move {
-            counts.write(write.await);
-            drop((place, bytes));
-        });
+        Ok(Room { among: self, place, bytes: bytes.map_err(|_| Write::Dropped)? })
     }
 
     /// Ends when no write is under way.
@@ -71,6 +90,14 @@ mod tests {
 
     use super::*;
 
+    impl Writes {
+        fn admit_and_begin(&self, size: usize, write: impl Future<Output = Write> + Send + 'static) {
+            if let Ok(room) = self.admit(size) {
+                room.begin(write);
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn writes_are_bounded_and_followed_to_their_end() {
         let counts = Counts::default();
@@ -78,7 +105,7 @@ mod tests {
         let (end, ended) = tokio::sync::watch::channel(false);
         for _ in 0..5 {
             let mut ended = ended.clone();
-            writes.begin(1, async move {
+            writes.admit_and_begin(1, async move {
                 ended.wait_for(|ended| *ended).await.unwrap();
                 Write::Written
             });
@@ -87,7 +114,7 @@ mod tests {
         end.send_replace(true);
         writes.settled().await;
         assert_eq!((counts.writes(Write::Written), writes.under_way()), (2, 0));
-        writes.begin(1, ready(Write::Older));
+        writes.admit_and_begin(1, ready(Write::Older));
         writes.settled().await;
         assert_eq!(counts.writes(Write::Older), 1);
     }
@@ -96,10 +123,10 @@ mod tests {
     async fn bytes_of_writes_are_bounded() {
         let counts = Counts::default();
         let writes = Writes::new(100, counts.clone());
-        writes.begin(MAX_ENVELOPE + 1, ready(Write::Written));
+        writes.admit_and_begin(MAX_ENVELOPE + 1, ready(Write::Written));
         assert_eq!(counts.writes(Write::TooLarge), 1);
         for _ in 0..3 {
-            writes.begin(MAX_ENVELOPE, pending());
+            writes.admit_and_begin(MAX_ENVELOPE, pending());
         }
         assert_eq!((counts.writes(Write::Dropped), writes.under_way()), (1, 2));
     }
