@@ -287,3 +287,20 @@ fn everything_may_go_at_once_and_return() {
         !redis.keys().is_empty()
     });
 }
+
+#[test]
+fn what_was_learnt_while_redis_was_away_lies_there_when_it_is_back() {
+    let (mut backend, mut redis) = (backend(), redis());
+    let gateway = sharing(&backend, &redis, KEPT);
+    redis.kill();
+    eventually(|| gateway.metric("larder_shared_up", &[]) == 0);
+    let known: Vec<_> = (1..=20).map(|id| gateway.client().get_user(id).email()).collect();
+    assert_eq!(gateway.metric("larder_shared_backlog", &[]), 20);
+    redis.restart();
+    eventually(|| gateway.metric("larder_shared_backlog", &[]) == 0 && redis.keys().len() == 20);
+    backend.kill();
+    let other = sharing(&backend, &redis, KEPT);
+    let told: Vec<_> = (1..=20).map(|id| other.client().get_user(id).email()).collect();
+    assert_eq!(told, known);
+    assert_eq!(gateway.metric("larder_shared_backlog_forgotten_total", &[]), 0);
+}
