@@ -289,8 +289,7 @@ async fn nothing_that_has_waited_goes_before_the_marks_that_have() {
     shared.set(State::Up(Duration::ZERO));
     // Without hearing or telling anything, nothing else is written either.
     let _never_ends =
-        tokio::time::timeout(Duration::from_secs(1), one.catch_up(&one.shared_by(Tiers::Both).unwrap()))
-            .await;
+        tokio::time::timeout(Duration::from_secs(1), one.catch_up(one.shared_by(Tiers::Both).unwrap())).await;
     assert_eq!((one.untold(), one.backlog()), (1, 1));
     attends(&one, Duration::from_secs(2)).await;
     assert_eq!((one.untold(), one.backlog()), (0, 0));

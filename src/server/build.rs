@@ -126,9 +126,7 @@ impl Parts {
         let snapshot = Arc::new(Snapshot::new(Arc::clone(&state), config.cache.snapshot));
         let untold = Untold::new(Arc::clone(&state));
         let ledger = Ledger::new(state, &mut registry);
-        let expired = expired(&mut registry);
-        let forgotten = "Writes that waited and were forgotten, because too many did or the shared tier does not take them";
-        registry.register("larder_shared_backlog_forgotten", forgotten, cache.forgotten().clone());
+        let expired = dropped(&mut registry, &cache);
         let registry = Mutex::new(registry);
         let (clock, stop) = (surroundings.clock.clone(), stops.all.clone());
         Self {
@@ -217,10 +215,14 @@ fn redis(config: &Config, surroundings: &Surroundings<impl Sized>, registry: &mu
     Some(Redis::start(settings, dial, clock, counts, random))
 }
 
-fn expired(registry: &mut Registry) -> Counter {
+/// What the tiers let go for want of room; returns the counter of the local one.
+fn dropped(registry: &mut Registry, cache: &Cache) -> Counter {
     let expired = Counter::default();
     let help = "Entries dropped from a nearly full local tier because they could not answer any more";
     registry.register("larder_local_expired", help, expired.clone());
+    let help =
+        "Writes that waited for the shared tier and were forgotten: too many did, or it does not take them";
+    registry.register("larder_shared_backlog_forgotten", help, cache.forgotten().clone());
     expired
 }
 
