@@ -107,6 +107,20 @@ pub(crate) fn draw(
     Client { number, gateway: random.random_range(0..gateways), wire, numbering, width, manner, steps }
 }
 
+impl Client {
+    /// Has some of its calls change something in place of what they ask.
+    pub(crate) fn write_more(&mut self, seed: u64) {
+        let mut random = stream(seed, "writer", self.number as u64);
+        for step in self.steps.iter_mut().filter(|step| step.kind == Kind::Call) {
+            let may_change = matches!(step.asked.method, Method::Look | Method::Again | Method::Unknown);
+            if may_change && random.random_bool(0.6) {
+                let writes = [Method::Add, Method::Add, Method::Put];
+                step.asked.method = *writes.choose(&mut random).unwrap();
+            }
+        }
+    }
+}
+
 fn manner(random: &mut StdRng) -> Manner {
     let drawn = match random.random_range(0..12) {
         0 => (Manner::HalfCloses, Feature::HalfClose),

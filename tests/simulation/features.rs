@@ -67,6 +67,14 @@ pub(crate) enum Feature {
     SharedTier,
     /// Gateways whose clocks differ.
     Skew,
+    /// Rules that name what they keep, and calls that change what has such a name.
+    Writes,
+    /// People who declare wrong what is kept.
+    Purges,
+    /// A shared tier that loses the last marks that it was told.
+    LostMarks,
+    /// Gateways that are cut off from the shared tier, each by itself.
+    Severed,
 }
 
 /// What is switched off, and why. Taken off this list, it is drawn again.

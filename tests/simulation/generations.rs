@@ -5,8 +5,9 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use crate::features::Feature;
-use crate::rules::{Backup, Mode, Ms, Rule, Tiers};
+use crate::rules::{Backup, Mode, Ms, OnLoss, Rule, Tiers};
 use crate::service::Method;
+use crate::tags::Tag;
 use crate::world::{has, stream};
 
 /// What a configuration says that others may replace, and from when on it is in force.
@@ -28,6 +29,8 @@ pub(crate) struct Terms {
     pub(crate) endpoints: usize,
     /// Whether there is a second backend.
     pub(crate) backup: bool,
+    /// Whether calls change what is kept.
+    pub(crate) writes: bool,
 }
 
 /// All that come one after another.
@@ -37,6 +40,9 @@ pub(crate) fn draw(seed: u64, length: Ms, terms: &Terms) -> Vec<Generation> {
     lengthen(&mut stream(seed, "exceptions", 0), &mut generations);
     if terms.backup {
         back_up(&mut stream(seed, "backups", 0), &mut generations);
+    }
+    if terms.writes {
+        name(&mut stream(seed, "writes", 0), &mut generations, terms);
     }
     move_endpoints(&mut stream(seed, "moves", 0), &mut generations, terms.endpoints);
     generations
@@ -136,6 +142,34 @@ fn lengthen(random: &mut StdRng, generations: &mut [Generation]) {
         let error = *[0, 2_000, 20_000].choose(random).unwrap();
         let rules = generations.iter_mut().flat_map(|generation| &mut generation.rules);
         rules.filter(|rule| rule.method == method).for_each(|rule| rule.exception_error = error);
+    }
+}
+
+/// Names what rules keep, and has calls change it; a rule that stays as it is keeps its names.
+fn name(random: &mut StdRng, generations: &mut [Generation], terms: &Terms) {
+    let key = if terms.idl && random.random_bool(0.3) { Tag::ReplyKey } else { Tag::Key };
+    let choices = [vec![key], vec![key], vec![key, Tag::Other], vec![Tag::Other]];
+    let losses = [None, None, Some(OnLoss::Serve), Some(OnLoss::Soft), Some(OnLoss::Hard)];
+    for method in [Method::Get, Method::Find] {
+        let (tags, loss) = (choices.choose(random).unwrap(), *losses.choose(random).unwrap());
+        let rules = generations.iter_mut().flat_map(|generation| &mut generation.rules);
+        for rule in rules.filter(|rule| rule.method == method) {
+            (rule.tags, rule.loss) = (tags.clone(), loss);
+        }
+    }
+    for method in [Method::Add, Method::Put, Method::Tell] {
+        let invalidates =
+            if method == Method::Put && random.random_bool(0.5) { vec![Tag::Other] } else { vec![Tag::Key] };
+        let settle = *[0, 50, 1_000].choose(random).unwrap();
+        let holds = random.random_bool(0.5);
+        if method == Method::Tell && random.random_bool(0.5) {
+            continue;
+        }
+        for Generation { rules, .. } in &mut *generations {
+            let known = rules.iter().position(|rule| rule.method == method).map(|known| rules.remove(known));
+            let rule = known.unwrap_or_else(|| Rule::of(method));
+            rules.push(Rule { invalidates: invalidates.clone(), settle, holds, ..rule });
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use tokio::time::Instant;
 
+use crate::purges::{Kind as Wrongness, Wrong};
 use crate::rules::Rule;
 use crate::service::{Asked, Content};
 use crate::thrift::Kind;
@@ -75,6 +76,10 @@ pub(crate) enum What {
     Network { wire: Wire, what: &'static str },
     /// The shared tier behaves otherwise from here on.
     Tier { what: String },
+    /// Somebody is about to tell a gateway that something is wrong.
+    Ordered { order: usize, gateway: usize, wrong: Wrong, kind: Wrongness },
+    /// He was told that it is done, and how far that has got.
+    Obeyed { order: usize, reach: Reach },
     /// What a gateway has under way.
     UnderWay {
         gateway: usize,
@@ -90,6 +95,15 @@ pub(crate) enum What {
     Panicked { what: String },
     /// Clients have left, and nothing is asked any more.
     Quiet,
+}
+
+/// Who knows of a change for certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The gateway that was told.
+    Gateway,
+    /// All that may answer as if they knew all.
+    Fleet,
 }
 
 /// What was done at an end of a connection: at the gateway's, unless it says otherwise.

@@ -2,6 +2,7 @@
 
 mod ages;
 mod backups;
+mod changes;
 mod congestion;
 mod effects;
 mod leftovers;
@@ -12,6 +13,7 @@ mod replies;
 mod retries;
 mod rotation;
 mod twins;
+mod unseen;
 mod waits;
 
 use crate::history::Event;
@@ -51,6 +53,12 @@ pub(crate) enum Sentence {
     NoReturn,
     /// A failure is remembered for nobody.
     NoFailureKept,
+    /// A gateway that has said that something is changed, or taken for wrong, answers with nothing that was asked before.
+    OwnChangeSeen,
+    /// Nor does any other that may answer as if it knew all, where all were said to know of it.
+    FleetChangeSeen,
+    /// What a change was tried of, or what is softly taken for wrong, answers in need alone.
+    SoftInNeedAlone,
     /// A key that was answered is answered in an outage within its window.
     OutageAnswered,
     /// A call that has a backup gets no fault while that is well.
@@ -90,6 +98,7 @@ pub(crate) fn judge(world: &World, events: &[Event]) -> Vec<Complaint> {
     let mut say = |complaint: Complaint| complaints.push(complaint);
     replies::judge(&record, &mut say);
     ages::judge(&record, &mut say);
+    unseen::judge(&record, &mut say);
     effects::judge(&record, &mut say);
     retries::judge(&record, &mut say);
     outage::judge(&record, &mut say);

@@ -18,8 +18,11 @@ mod clients;
 mod endpoints;
 mod features;
 mod generations;
+mod purges;
 mod rules;
 mod service;
+mod tags;
+mod tier;
 mod world;
 
 // What happens in it.

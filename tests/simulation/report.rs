@@ -97,9 +97,13 @@ fn concerns(event: &Event, complaint: &Complaint) -> bool {
         | What::Silent { wire: on, .. }
         | What::Closed { wire: on, .. }
         | What::Network { wire: on, .. } => wire(on),
-        What::Rules { .. } | What::Mood { .. } | What::Tier { .. } | What::Panicked { .. } | What::Quiet => {
-            true
-        }
+        What::Rules { .. }
+        | What::Mood { .. }
+        | What::Tier { .. }
+        | What::Ordered { .. }
+        | What::Obeyed { .. }
+        | What::Panicked { .. }
+        | What::Quiet => true,
         What::UnderWay { .. } => complaint.wires.is_empty(),
     }
 }
@@ -120,6 +124,7 @@ fn shrink(world: &World, complaint: &Complaint) -> World {
     }
     attempt(&mut small, &mut fails, |world| world.incidents.clear());
     attempt(&mut small, &mut fails, |world| world.generations.truncate(1));
+    attempt(&mut small, &mut fails, |world| world.orders.clear());
     for index in 0..small.endpoints.len() {
         attempt(&mut small, &mut fails, |world| world.endpoints[index].moods.clear());
     }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::service::{FALLBACK, Method};
+use crate::service::{Asked, FALLBACK, Method};
+use crate::tags::{Name, Tag};
 
 /// Milliseconds.
 pub(crate) type Ms = u64;
@@ -30,6 +31,14 @@ pub(crate) struct Rule {
     pub(crate) backup: Option<Backup>,
     pub(crate) tiers: Tiers,
     pub(crate) reply_max: usize,
+    /// The names of what is kept.
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) loss: Option<OnLoss>,
+    /// The names of what a call changes.
+    pub(crate) invalidates: Vec<Tag>,
+    pub(crate) settle: Ms,
+    /// Whether such a call is answered when all gateways know of it, if that can be had.
+    pub(crate) holds: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +53,17 @@ pub(crate) enum Mode {
 pub(crate) enum Backup {
     BeforeStale,
     AfterStale,
+}
+
+/// What an entry may do while its gateway cannot hear what others have marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnLoss {
+    /// What its age allows.
+    Serve,
+    /// What it may do in an outage.
+    Soft,
+    /// Nothing.
+    Hard,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +96,11 @@ impl Rule {
             backup: None,
             tiers: Tiers::Local,
             reply_max: 1 << 20,
+            tags: Vec::new(),
+            loss: None,
+            invalidates: Vec::new(),
+            settle: 1_000,
+            holds: false,
         }
     }
 
@@ -87,6 +112,11 @@ impl Rule {
     /// Whether a call that may have run may run again.
     pub(crate) fn repeats(&self) -> bool {
         self.mode == Mode::On && (self.idempotent || self.ttl.is_some())
+    }
+
+    /// Whether calls change what is kept.
+    pub(crate) fn changes(&self) -> bool {
+        !self.invalidates.is_empty() && self.mode == Mode::On
     }
 
     /// When the other backend is asked, while the rule is in force.
@@ -117,6 +147,21 @@ impl Rule {
     /// Up to which age a result answers in place of a fault for certain.
     pub(crate) fn outage_least(&self) -> Ms {
         self.outage() - self.shortened()
+    }
+
+    /// The same of one that is marked softly.
+    pub(crate) fn marked_least(&self) -> Ms {
+        self.ttl.unwrap_or(0) + self.error - self.shortened()
+    }
+
+    /// What an entry may do while its gateway cannot hear what others have marked.
+    pub(crate) fn on_loss(&self) -> OnLoss {
+        self.loss.unwrap_or(if self.tags.is_empty() { OnLoss::Serve } else { OnLoss::Soft })
+    }
+
+    /// Whether what is kept for a call has this name.
+    pub(crate) fn names(&self, asked: &Asked, name: Name) -> bool {
+        self.tags.iter().any(|tag| tag.of(asked) == name)
     }
 
     /// By how much jitter may shorten a ttl.
@@ -185,6 +230,7 @@ impl Rule {
         if self.oneway {
             put("oneway", "true".to_owned());
         }
+        self.put_tags(&mut put);
         put(
             "mode",
             match self.mode {
@@ -193,6 +239,29 @@ impl Rule {
                 Mode::Off => "\"off\"".to_owned(),
             },
         );
+    }
+}
+
+impl Rule {
+    fn put_tags(&self, put: &mut impl FnMut(&str, String)) {
+        if !self.tags.is_empty() {
+            put("tags", templates(&self.tags));
+        }
+        if let Some(loss) = self.loss {
+            let loss = match loss {
+                OnLoss::Serve => "serve",
+                OnLoss::Soft => "soft",
+                OnLoss::Hard => "hard",
+            };
+            put("on_coherence_loss", format!("\"{loss}\""));
+        }
+        if !self.invalidates.is_empty() {
+            put("invalidates", templates(&self.invalidates));
+            put("settle", ms(self.settle));
+            if self.holds {
+                put("hold_until", "\"fleet\"".to_owned());
+            }
+        }
     }
 }
 
@@ -205,6 +274,11 @@ pub(crate) fn toml(rules: &[Rule], idl: bool) -> String {
 
 fn ms(time: Ms) -> String {
     format!("\"{time}ms\"")
+}
+
+fn templates(tags: &[Tag]) -> String {
+    let texts: Vec<String> = tags.iter().map(|tag| format!("\"{}\"", tag.template())).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 fn ids(ids: &[i16]) -> String {

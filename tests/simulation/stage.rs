@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder::cache::shared::{Counts, Memory, State, Store};
+use larder::cache::shared::{Counts, Memory, Store};
 use larder::clock::{Clock, Millis};
 use larder::config::Config;
 use larder::dial::Simulated;
@@ -21,10 +21,11 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::generations::Generation;
 use crate::history::{Did, Event, History, What};
+use crate::purges::life::{TOKEN, TOKEN_VARIABLE};
 use crate::rules::Ms;
 use crate::service::IDL;
-use crate::world::{Act, Air, Side, TierState, World};
-use crate::{clients, endpoints};
+use crate::world::{Act, Air, Side, World};
+use crate::{clients, endpoints, purges, tier};
 
 /// What all parts of a running world share.
 #[derive(Debug)]
@@ -58,13 +59,12 @@ fn runtime(gateways: &Gateways) -> Runtime {
 async fn live(world: World, gateways: Gateways) -> Vec<Event> {
     let stage = Arc::new(Stage::new(world));
     let around = around(&stage);
-    let tier = stage.start_gateways(&gateways).await;
+    let links = stage.start_gateways(&gateways).await;
     let mut keeping = JoinSet::new();
     keeping.spawn(reload(Arc::clone(&stage), Arc::clone(&gateways)));
     keeping.spawn(disturb(Arc::clone(&stage)));
-    if let Some(memory) = tier {
-        keeping.spawn(change_tier(Arc::clone(&stage), memory));
-    }
+    keeping.spawn(tier::life::live(Arc::clone(&stage), links));
+    keeping.spawn(purges::life::live(Arc::clone(&stage)));
     keeping.spawn(watch(Arc::clone(&stage), Arc::clone(&gateways)));
     let mut asking = JoinSet::new();
     for client in stage.world.clients.clone() {
@@ -129,12 +129,13 @@ impl Stage {
             Some("thrift") => Ok(IDL.to_owned()),
             _ => Err(io::Error::from(io::ErrorKind::NotFound)),
         };
-        let loaded = Config::load(FilePath::new("sim.toml"), &read, &|_| None);
+        let variable = |name: &str| (name == TOKEN_VARIABLE).then(|| TOKEN.to_owned());
+        let loaded = Config::load(FilePath::new("sim.toml"), &read, &variable);
         loaded.config.unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.problems))
     }
 
-    /// Starts the gateways, each behind the same network, and returns the tier they share.
-    async fn start_gateways(self: &Arc<Self>, gateways: &Gateways) -> Option<Memory> {
+    /// Starts the gateways, each behind the same network, and returns their links to the tier that they share.
+    async fn start_gateways(self: &Arc<Self>, gateways: &Gateways) -> Vec<Memory> {
         let stage = Arc::clone(self);
         self.network.tap(move |route, direction, passage| stage.passed(route, direction, passage));
         let first = &self.world.generations[0];
@@ -143,11 +144,13 @@ impl Stage {
             self.world.tier.as_ref().map(|_| {
                 Memory::new(Clock::starting_at(EPOCH), Duration::from_millis(50), Counts::default())
             });
+        let mut links = Vec::new();
         for number in 0..self.world.gateways {
             let skew = self.world.tier.as_ref().map_or(0, |tier| tier.skews[number]);
             let clock = Clock::starting_at(EPOCH.plus(Duration::from_millis(skew)));
-            let store = memory.as_ref().map(|memory| memory.seen_by(clock.clone()));
-            let store = store.map(|store| Arc::new(store) as Arc<dyn Store>);
+            let link = memory.as_ref().map(|memory| memory.seen_by(clock.clone()));
+            links.extend(link.clone());
+            let store = link.map(|link| Arc::new(link) as Arc<dyn Store>);
             let network = self.network.host(host(2, number));
             let surroundings = Surroundings {
                 clock,
@@ -160,7 +163,7 @@ impl Stage {
             let running = server::start(self.config(number, first), surroundings).await.unwrap();
             gateways.lock().unwrap().push(running);
         }
-        memory
+        links
     }
 
     /// Notes what was done at the ends of a connection.
@@ -207,19 +210,6 @@ async fn disturb(stage: Arc<Stage>) {
                 stage.note(What::Network { wire, what: "goes on" });
                 link.stall(direction, false);
             }
-        }
-    }
-}
-
-async fn change_tier(stage: Arc<Stage>, memory: Memory) {
-    for (at, state) in stage.world.tier.iter().flat_map(|tier| tier.changes.clone()) {
-        stage.until(at).await;
-        stage.note(What::Tier { what: format!("{state:?}") });
-        match state {
-            TierState::Up(delay) => memory.set(State::Up(Duration::from_millis(delay))),
-            TierState::Down => memory.set(State::Down),
-            TierState::Emptied => memory.empty(),
-            TierState::Foreign => memory.spoil(b"somebody else's bytes"),
         }
     }
 }

@@ -13,8 +13,11 @@ use crate::clients::{self, Client};
 use crate::endpoints::{self, Endpoint, Temper};
 use crate::features::Feature;
 use crate::generations::{self, Generation, Terms};
-use crate::rules::Ms;
+use crate::purges::life::TOKEN_VARIABLE;
+use crate::purges::{self, Order};
+use crate::rules::{Ms, Rule};
 use crate::thrift::{Protocol, Transport, Wire};
+use crate::tier::{self, Tier};
 
 #[derive(Clone, Debug)]
 pub(crate) struct World {
@@ -36,6 +39,8 @@ pub(crate) struct World {
     pub(crate) weather: Weather,
     pub(crate) gateways: usize,
     pub(crate) tier: Option<Tier>,
+    /// What people declare wrong.
+    pub(crate) orders: Vec<Order>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,22 +98,6 @@ pub(crate) enum Act {
     },
 }
 
-/// What the shared tier does, and when.
-#[derive(Clone, Debug)]
-pub(crate) struct Tier {
-    pub(crate) changes: Vec<(Ms, TierState)>,
-    /// By how much each gateway's clock is ahead.
-    pub(crate) skews: Vec<Ms>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TierState {
-    Up(Ms),
-    Down,
-    Emptied,
-    Foreign,
-}
-
 /// A stream of randomness that belongs to one part of a world.
 pub(crate) fn stream(seed: u64, part: &str, number: u64) -> StdRng {
     Seed::new(seed).of(part).of(&number.to_string()).random()
@@ -135,7 +124,9 @@ impl World {
         let disputed = has(&mut random, Feature::Disputes, 12);
         let mut others = stream(seed, "backup", 0);
         let backup = has(&mut others, Feature::Backups, 35);
-        let terms = Terms { idl, shared, disputed, endpoints: endpoint_count, backup };
+        let mut marks = stream(seed, "marks", 0);
+        let (writes, purges) = (has(&mut marks, Feature::Writes, 30), has(&mut marks, Feature::Purges, 20));
+        let terms = Terms { idl, shared, disputed, endpoints: endpoint_count, backup, writes };
         let keys = if disputed { 2 } else { 5 };
         let temper = match (calm, disputed) {
             (true, _) => Temper::Calm,
@@ -148,14 +139,25 @@ impl World {
         if backup {
             endpoints.push(endpoints::well(&mut others));
         }
+        let mut clients: Vec<_> =
+            (0..count).map(|n| clients::draw(seed, n, length, wire, gateways, keys)).collect();
+        if writes {
+            clients.iter_mut().for_each(|client| client.write_more(seed));
+        }
+        let mut tier = shared.then(|| tier::draw(&mut stream(seed, "tier", 0), length, gateways));
+        if let Some(tier) = tier.as_mut().filter(|_| writes || purges) {
+            tier::trouble(&mut marks, length, tier);
+        }
+        let orders = || purges::draw(&mut stream(seed, "purges", 0), length, gateways, keys, idl);
         Self {
             calm,
             generations,
-            clients: (0..count).map(|n| clients::draw(seed, n, length, wire, gateways, keys)).collect(),
+            clients,
             endpoints,
             has_backup: backup,
             incidents: if calm { Vec::new() } else { incidents(&mut stream(seed, "network", 0), length) },
-            tier: shared.then(|| tier(&mut stream(seed, "tier", 0), length, gateways)),
+            tier,
+            orders: if purges { orders() } else { Vec::new() },
             seed,
             length,
             idl,
@@ -170,7 +172,9 @@ impl World {
     pub(crate) fn without_the_others(&self) -> Option<Self> {
         let mut alone = self.clone();
         alone.clients.retain(|client| client.manner.is_polite());
-        (self.calm && alone.clients.len() < self.clients.len()).then_some(alone)
+        // What one client changes all ask for anew.
+        let writes = self.generations.iter().flat_map(|generation| &generation.rules).any(Rule::changes);
+        (self.calm && !writes && alone.clients.len() < self.clients.len()).then_some(alone)
     }
 
     /// The endpoint that is not listed in a generation. Where only one is left of a world, it is listed.
@@ -208,7 +212,7 @@ impl World {
         let usual = self.backend("sim", &listed.map(address).collect::<Vec<_>>().join(", "));
         let spare = self.backup().map(|n| self.backend("spare", &address(n))).unwrap_or_default();
         format!(
-            "[admin]\nbind = \"10.2.0.{host}:9099\"\n\
+            "[admin]\nbind = \"10.2.0.{host}:9099\"\ntoken_env = \"{TOKEN_VARIABLE}\"\n\
              [limits]\nframe = {MESSAGE}\nmessage = {MESSAGE}\nbuffered = {BUFFERED}\ncalls_per_connection = {calls_per_connection}\nmessage_time = \"{message_time}ms\"\n\
              [listeners.sim]\nbind = \"10.2.0.{host}:9090\"\nservice = \"Sim\"\nbackend = \"sim\"\n{listener}\
              {usual}{spare}\
@@ -285,25 +289,6 @@ fn incidents(random: &mut StdRng, length: Ms) -> Vec<Incident> {
     }
     all.sort_by_key(|incident| incident.at);
     all
-}
-
-fn tier(random: &mut StdRng, length: Ms, gateways: usize) -> Tier {
-    let states = [
-        TierState::Up(0),
-        TierState::Up(5),
-        TierState::Up(45),
-        TierState::Up(80),
-        TierState::Down,
-        TierState::Emptied,
-        TierState::Foreign,
-    ];
-    let count = random.random_range(0..5);
-    let mut changes: Vec<(Ms, TierState)> =
-        (0..count).map(|_| (random.random_range(0..length), *states.choose(random).unwrap())).collect();
-    changes.sort_by_key(|(at, _)| *at);
-    let skewed = has(random, Feature::Skew, 30);
-    let skews = (0..gateways).map(|_| if skewed { random.random_range(0..2_000) } else { 0 }).collect();
-    Tier { changes, skews }
 }
 
 /// What a client of a world with this backend speaks.

@@ -3,6 +3,7 @@
 mod feed;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub struct Memory {
     read_timeout: Duration,
     shelf: Arc<Mutex<Shelf>>,
     writes: Arc<Writes>,
+    severed: Arc<AtomicBool>,
 }
 
 /// How a [`Memory`] behaves.
@@ -49,13 +51,19 @@ impl Memory {
         counts.up.set(1);
         let writes = Arc::new(Writes::new(WRITES_MAX, counts.clone()));
         let time = Arc::new(TierTime::new(clock.clone()));
-        Self { clock, time, counts, read_timeout, shelf: Arc::new(Mutex::new(shelf)), writes }
+        let (shelf, severed) = (Arc::new(Mutex::new(shelf)), Arc::default());
+        Self { clock, time, counts, read_timeout, shelf, writes, severed }
     }
 
-    /// The same store for a gateway that has this clock.
+    /// The same store for a gateway that has this clock, and a link of its own.
     #[must_use]
     pub fn seen_by(&self, clock: Clock) -> Self {
-        Self { time: Arc::new(TierTime::new(clock)), ..self.clone() }
+        Self { time: Arc::new(TierTime::new(clock)), severed: Arc::default(), ..self.clone() }
+    }
+
+    /// Makes it down for whoever has this link, or not any more.
+    pub fn sever(&self, severed: bool) {
+        self.severed.store(severed, Ordering::Relaxed);
     }
 
     /// Makes it behave as `state` says.
@@ -120,7 +128,7 @@ impl Memory {
     }
 
     fn state(&self) -> State {
-        self.shelf().state
+        if self.severed.load(Ordering::Relaxed) { State::Down } else { self.shelf().state }
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {

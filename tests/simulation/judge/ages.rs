@@ -7,7 +7,7 @@ use crate::history::Moment;
 use crate::rules::{Ms, Rule, Tiers};
 use crate::service::{Asked, Content};
 use crate::thrift::Kind;
-use crate::world::TierState;
+use crate::tier::{Tier, TierState};
 
 /// A call that got a reply which a backend gave.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ fn complaint(got: &Got<'_>, sentence: Sentence, why: String) -> Complaint {
 }
 
 /// Everything that clients got from backends, by the time it was written.
-fn got<'a>(record: &'a Record<'_>) -> Vec<Got<'a>> {
+pub(super) fn got<'a>(record: &'a Record<'_>) -> Vec<Got<'a>> {
     let mut all = Vec::new();
     for line in record.lines.values() {
         for (call, reply) in line.pairs(|call| is_silent(record, call)) {
@@ -98,7 +98,7 @@ fn aged(record: &Record<'_>, got: &Got<'_>) -> Option<(Sentence, String)> {
 }
 
 /// Whether a call has waited as long as a rule has it wait while there is an old entry.
-fn is_soft(got: &Got<'_>, rules: &[&Rule]) -> bool {
+pub(super) fn is_soft(got: &Got<'_>, rules: &[&Rule]) -> bool {
     let waited = got.line.full.answered(got.reply).saturating_sub(got.arrived);
     rules.iter().filter_map(|rule| rule.soft).any(|soft| waited >= soft * 1000)
 }
@@ -120,6 +120,10 @@ fn returned(record: &Record<'_>, got: &Got<'_>, before: &[Got<'_>]) -> Option<St
     before.iter().filter(younger).find_map(|one| {
         let from = one.attempt.sent.min(got.attempt.sent);
         let rule = unchanged(record, &got.call.asked, from, got.reply.written)?;
+        // What was asked after a change may not be kept, and what was asked before it may be all there is in an outage.
+        if record.is_touched(rule, &got.call.asked, got.line.gateway, (from, got.reply.written)) {
+            return None;
+        }
         let size = one.attempt.answer.as_ref().map_or(0, |answer| answer.size);
         let here = one.line.gateway == got.line.gateway && one.reply.written < got.arrived;
         let certain = match &one.reply.content {
@@ -145,7 +149,8 @@ fn is_told(record: &Record<'_>, rule: &Rule, removed: &Got<'_>, got: &Got<'_>) -
     let forgets =
         |state: &TierState| matches!(state, TierState::Down | TierState::Emptied | TierState::Foreign);
     let lasting = record.world.tier.as_ref().is_some_and(|tier| {
-        tier.changes.iter().all(|(at, state)| *at * 1000 > got.reply.written || !forgets(state))
+        tier.severed.is_empty()
+            && tier.changes.iter().all(|(at, state)| *at * 1000 > got.reply.written || !forgets(state))
     });
     // A flight that it joined may have looked before.
     let looked = got.arrived.saturating_sub(rule.ttl.unwrap_or(0) * 1000);
@@ -159,9 +164,7 @@ pub(super) fn is_kept(record: &Record<'_>, rule: &Rule, size: usize) -> bool {
 
 /// Whether a result of this size, read by then, is in the shared tier alone for certain, and found there within its time.
 pub(super) fn is_shared(record: &Record<'_>, rule: &Rule, size: usize, read: Moment, asked: Moment) -> bool {
-    let finds = |state: &TierState| matches!(state, TierState::Up(delay) if *delay < TIER_MS);
-    let certain =
-        record.world.tier.as_ref().is_some_and(|tier| tier.changes.iter().all(|(_, state)| finds(state)));
+    let certain = record.world.tier.as_ref().is_some_and(Tier::is_steady);
     rule.tiers == Tiers::Shared && certain && size < rule.reply_max && read + TIER_WRITES < asked
 }
 
@@ -192,7 +195,5 @@ pub(super) fn led_at(record: &Record<'_>, attempt: &Attempt) -> Option<Moment> {
 const ONE_MS: Moment = 1_000;
 /// Longer than any write to the shared tier takes.
 const TIER_WRITES: Moment = 100_000;
-/// How long a look into the shared tier may take, in milliseconds.
-pub(super) const TIER_MS: Ms = 50;
 /// What a flight brought in the same moment as a call came may have been here or not.
 const HERE: Moment = 0;

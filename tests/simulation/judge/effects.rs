@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::record::{Attempt, Call, Line, Record};
 use super::replies::is_silent;
 use super::{Complaint, Sentence};
-use crate::rules::Rule;
+use crate::rules::{Mode, Rule};
 use crate::service::{Content, Method};
 use crate::thrift::Kind;
 
@@ -30,7 +30,8 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
                 let wires = tries.iter().map(|attempt| attempt.wire).chain([line.wire]).collect();
                 let at = tries[1].began;
                 // A rule that is not in force gives its method no second try.
-                let ruled = record.rules(call.asked.method, call.at, at).iter().any(Option::is_some);
+                let rules = record.rules(call.asked.method, call.at, at);
+                let ruled = rules.into_iter().flatten().any(|rule| rule.mode != Mode::On);
                 let sentence = if ruled { Sentence::ModesChangeNothing } else { Sentence::OnceAtMost };
                 say(Complaint { sentence, why, at, wires, key: Some(call.asked.key) });
             }

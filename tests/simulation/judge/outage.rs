@@ -1,6 +1,7 @@
 //! Whether what was answered before is answered in an outage.
 
 use super::ages::{is_kept, is_shared, led_at, unchanged};
+use super::changes::Left;
 use super::record::{Attempt, Call, Record, Reply};
 use super::replies::is_silent;
 use super::{Complaint, Sentence};
@@ -68,6 +69,16 @@ pub(super) enum Windows {
     Outage,
 }
 
+impl Windows {
+    /// Whether what marks leave of an entry may answer in these windows.
+    fn lets(self, left: Left) -> bool {
+        match (self, left) {
+            (Self::Well, Left::All) | (Self::Outage, _) => true,
+            (Self::Well, Left::Outage) => false,
+        }
+    }
+}
+
 /// What was kept for the same key that the gateway had when a call arrived, and must still have had at a later moment.
 pub(super) fn known<'a>(record: &'a Record<'_>, call: &Call, when: Known) -> Option<&'a Attempt> {
     let Known { arrived, until, gateway, windows } = when;
@@ -85,8 +96,13 @@ pub(super) fn known<'a>(record: &'a Record<'_>, call: &Call, when: Known) -> Opt
         let Some(here) = answer.read.filter(|read| *read < arrived) else { return false };
         let Some(born) = led_at(record, attempt) else { return false };
         let Some(rule) = unchanged(record, &call.asked, born, until) else { return false };
+        let left = record.left(rule, &call.asked, gateway, (born, here), until);
+        let Some(left) = left.filter(|left| windows.lets(*left)) else { return false };
         let window = match (&answer.content, windows) {
-            (Content::Result { .. }, Windows::Outage) => rule.outage_least(),
+            (Content::Result { .. }, Windows::Outage) => match left {
+                Left::All => rule.outage_least(),
+                Left::Outage => rule.marked_least(),
+            },
             (Content::Result { .. }, Windows::Well) => rule.well_least(),
             (Content::Declared { id, .. }, _) if !rule.kept_exceptions.contains(id) => return false,
             (Content::Declared { .. }, Windows::Outage) => rule.exception_outage(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::changes::{self, Change, Ordered};
 use super::congestion::Congestion;
 use super::rotation::TROUBLE_LASTS;
 use crate::clients::Manner;
@@ -28,6 +29,9 @@ pub(crate) struct Record<'a> {
     pub(crate) befell: Vec<Moment>,
     /// When anything befell an endpoint, its connections or the way there.
     pub(crate) troubles: Vec<Moment>,
+    pub(crate) orders: BTreeMap<usize, Ordered>,
+    /// What was changed, and what was declared wrong.
+    pub(crate) changes: Vec<Change>,
 }
 
 /// A client's connection.
@@ -132,11 +136,14 @@ impl<'a> Record<'a> {
             disturbed: BTreeMap::new(),
             befell: Vec::new(),
             troubles: Vec::new(),
+            orders: BTreeMap::new(),
+            changes: Vec::new(),
         };
         let beyond = |wire: u64, did: Did, offset: usize| progress.get(&(wire, side(did)))?.beyond(offset);
         for event in events {
             record.take(event, &beyond);
         }
+        record.changes = changes::all(&record);
         record
     }
 
@@ -202,6 +209,13 @@ impl<'a> Record<'a> {
                 if let Some(line) = self.lines.get_mut(wire) {
                     line.full.pass(at, *did, *bytes, self.world.weather.clients.buffer);
                 }
+            }
+            What::Ordered { order, gateway, wrong, kind } => {
+                let ordered = Ordered { at, gateway: *gateway, wrong: *wrong, kind: *kind, obeyed: None };
+                self.orders.insert(*order, ordered);
+            }
+            What::Obeyed { order, reach } => {
+                self.orders.get_mut(order).unwrap().obeyed = Some((at, *reach));
             }
             What::Tier { .. } | What::UnderWay { .. } | What::Panicked { .. } => {}
         }

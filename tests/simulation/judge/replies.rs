@@ -235,7 +235,10 @@ fn slack(record: &Record<'_>) -> Moment {
 fn bound(record: &Record<'_>, rule: Option<&Rule>) -> Option<u64> {
     let backend = record.world.limits.backend_timeout;
     match rule {
-        Some(rule) => rule.timeout().map(|own| rule.timeout.or(backend).unwrap_or(own)).or(backend),
+        Some(rule) => {
+            let held = if rule.holds { HELD } else { 0 };
+            rule.timeout().map(|own| rule.timeout.or(backend).unwrap_or(own) + held).or(backend)
+        }
         None => backend,
     }
 }
@@ -305,5 +308,7 @@ const HALF_CLOSED: Moment = 10_000_000;
 const ONE_MS: Moment = 1_000;
 /// How long a look into the shared tier may take.
 const TIER: Moment = 50_000;
+/// How long the reply to a change is held at most until others know of it, in milliseconds.
+const HELD: u64 = 1_500;
 /// How long after its time a call may be answered.
 const SLACK: Moment = 5_000;

@@ -1,6 +1,5 @@
 //! Whether who has an entry that may answer is answered by it when the backend takes too long.
 
-use super::ages::TIER_MS;
 use super::outage::{Known, Windows, known};
 use super::record::{Call, Line, Record, Reply};
 use super::replies::{alone, is_silent};
@@ -8,7 +7,7 @@ use super::{Complaint, Sentence};
 use crate::history::Moment;
 use crate::rules::{Ms, Rule};
 use crate::thrift::Kind;
-use crate::world::TierState;
+use crate::tier::{LOOK, TierState};
 
 pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
     for line in record.lines.values() {
@@ -51,8 +50,8 @@ fn held_up(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply) -> Opti
 fn slack(record: &Record<'_>) -> Moment {
     let tier = record.world.tier.iter().flat_map(|tier| &tier.changes);
     let looks = tier.map(|(_, state)| match state {
-        TierState::Up(delay) => (*delay).min(TIER_MS) * 1000,
-        TierState::Down | TierState::Emptied | TierState::Foreign => 0,
+        TierState::Up(delay) => (*delay).min(LOOK) * 1000,
+        TierState::Down | TierState::Emptied | TierState::Foreign | TierState::Lost(_) => 0,
     });
     SLACK + looks.max().unwrap_or_default()
 }
