@@ -59,6 +59,8 @@ pub(crate) enum Sentence {
     FleetChangeSeen,
     /// What a change was tried of, or what is softly taken for wrong, answers in need alone.
     SoftInNeedAlone,
+    /// What is asked while a change may yet spread is not kept.
+    SettledFirst,
     /// A key that was answered is answered in an outage within its window.
     OutageAnswered,
     /// A call that has a backup gets no fault while that is well.

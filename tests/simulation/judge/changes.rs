@@ -38,6 +38,8 @@ pub(super) struct Mark {
     pub(super) made: Moment,
     /// It was made by then.
     pub(super) known: Moment,
+    /// What is asked through the same gateway before then may not know of it all the same.
+    pub(super) settled: Moment,
     pub(super) kind: Kind,
     pub(super) reach: Reach,
 }
@@ -77,7 +79,7 @@ pub(super) fn all(record: &Record<'_>) -> Vec<Change> {
 impl Change {
     fn ordered(order: &Ordered) -> Self {
         let Ordered { at, wrong, kind, gateway, obeyed } = *order;
-        let mark = obeyed.map(|(known, reach)| Mark { made: at, known, kind, reach });
+        let mark = obeyed.map(|(known, reach)| Mark { made: at, known, settled: at, kind, reach });
         Self {
             gateway,
             what: What::Wrong(wrong),
@@ -100,6 +102,7 @@ impl Change {
         let attempted = attempts.first().map(|attempt| Mark {
             made: begins,
             known: attempt.sent,
+            settled: begins,
             kind: Kind::Soft,
             reach: Reach::Gateway,
         });
@@ -204,7 +207,8 @@ fn succeeded(rule: &Rule, call: &Call, reply: &Reply, attempts: &[&Attempt]) -> 
         true => Reach::Fleet,
         false => Reach::Gateway,
     };
-    Some(Mark { made, known: reply.written, kind: Kind::Hard, reach })
+    let settled = made + rule.settle * 1000;
+    Some(Mark { made, known: reply.written, settled, kind: Kind::Hard, reach })
 }
 
 /// Whether a backend may have said of a call that it took effect.

@@ -19,7 +19,8 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
         let mut marks = marks.flat_map(|change| change.marks.iter().map(move |mark| (change, mark)));
         let unseen = marks.find_map(|(change, mark)| {
             let is_before = mark.known < got.arrived && sent < mark.made;
-            let sentence = is_before.then(|| unseen(record, rule, &got, (change, mark)))??;
+            let unseen = || unseen(record, rule, &got, (change, mark)).filter(|_| is_before);
+            let sentence = unseen().or_else(|| unsettled(&got, (change, mark)))?;
             Some((change, mark, sentence))
         });
         if let Some((change, mark, sentence)) = unseen {
@@ -60,6 +61,15 @@ fn unseen(
     }
 }
 
+/// Whether a reply was kept that was asked for while a change might yet spread.
+fn unsettled(got: &Got<'_>, (change, mark): (&Change, &Mark)) -> Option<Sentence> {
+    // Who came before it was here has shared the call that brought it.
+    let was_kept = got.read < got.arrived && got.attempt.asked.call != got.call.asked.call;
+    let spreads = (mark.made..mark.settled.saturating_sub(ONE_MS)).contains(&got.attempt.sent);
+    let is_own = change.gateway == got.attempt.gateway;
+    (was_kept && spreads && is_own).then_some(Sentence::SettledFirst)
+}
+
 /// Whether a gateway that may not have heard of a mark may answer so: its rule says what it does without a lease.
 fn is_excused(record: &Record<'_>, rule: &Rule, got: &Got<'_>, mark: &Mark, in_need: bool) -> bool {
     let Some(tier) = &record.world.tier else { return false };
@@ -73,5 +83,7 @@ fn is_excused(record: &Record<'_>, rule: &Rule, got: &Got<'_>, mark: &Mark, in_n
         }
 }
 
+/// The gateway counts whole milliseconds.
+const ONE_MS: Moment = 1_000;
 /// How long before a mark a gateway may have lost its lease, to be waited for by nobody.
 const LEASE: Moment = 2_000_000;
