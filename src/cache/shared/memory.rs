@@ -302,6 +302,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_link_is_severed_for_who_has_it_alone() {
+        let store = store();
+        store.puts(born(1)).await;
+        let severed = store.seen_by(store.clock.clone());
+        severed.sever(true);
+        assert_eq!((severed.get(KEY).await, severed.is_up()), (None, false));
+        assert!(store.get(KEY).await.is_some());
+        severed.sever(false);
+        assert!(severed.get(KEY).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_no_entry_is_a_miss_and_replaced() {
         let store = store();
         store.plant(KEY, Bytes::from_static(b"somebody else's"));

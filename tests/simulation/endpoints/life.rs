@@ -27,8 +27,9 @@ pub(crate) async fn live(stage: Arc<Stage>, number: usize) {
     let changes = async {
         for (at, next) in plan.moods {
             stage.until(at).await;
-            stage.note(What::Mood { endpoint: number, mood: format!("{next:?}") });
-            mood.send_replace(next);
+            if mood.send_replace(next) != next {
+                stage.note(What::Mood { endpoint: number, mood: format!("{next:?}") });
+            }
         }
         std::future::pending::<()>().await;
     };

@@ -73,6 +73,9 @@ pub(super) fn all(record: &Record<'_>) -> Vec<Change> {
             changes.extend(Change::called(record, line, call, reply.and_then(|(_, reply)| *reply)));
         }
     }
+    if record.world.tier.as_ref().is_some_and(Tier::is_steady) {
+        changes.iter_mut().for_each(Change::spread);
+    }
     changes
 }
 
@@ -116,6 +119,13 @@ impl Change {
             marks: attempted.into_iter().chain(done).collect(),
             wire: Some(line.wire),
         })
+    }
+
+    /// Where nothing is wrong with the shared tier, all gateways know of each mark a while after it was made.
+    fn spread(&mut self) {
+        let spread = |mark: &Mark| Mark { known: mark.known + HEARD, reach: Reach::Fleet, ..*mark };
+        let everywhere: Vec<Mark> = self.marks.iter().map(spread).collect();
+        self.marks.extend(everywhere);
     }
 
     /// Whether it concerns what `rule` keeps for a call.
