@@ -90,7 +90,8 @@ pub(crate) struct Options {
     /// The longest reply that is kept, in bytes.
     #[schemars(extend("x-least" = "1", "x-most" = "1GiB"))]
     pub max_reply: Size,
-    /// How long a whole call may take, further tries included. The look into the shared tier before it is not counted.
+    /// How long a whole call may take, further tries included. Not counted are the look into the shared tier before it, and the wait for
+    /// another gateway that asks: half of this time, and a second, at most.
     #[schemars(extend("x-least" = "1ms", "x-most" = "1h", "x-default" = "the backend's timeout, else 1s"))]
     pub timeout: Option<Period>,
     /// Whether a call that may have run may be sent again, to another endpoint.

@@ -86,7 +86,7 @@ pub(crate) fn trouble(random: &mut StdRng, length: Ms, tier: &mut Tier) {
         }
         tier.changes.sort_by_key(|(at, _)| *at);
     }
-    if has(random, Feature::Severed, 35) {
+    if has(random, Feature::Severed, 50) {
         for _ in 0..random.random_range(1..=3) {
             let (gateway, from) = (random.random_range(0..tier.skews.len()), random.random_range(0..length));
             tier.severed.push((gateway, from..from + random.random_range(100..8_000)));

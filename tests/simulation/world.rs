@@ -114,8 +114,13 @@ impl World {
         let length = random.random_range(15_000..40_000);
         let wire = *Wire::ALL.choose(&mut random).unwrap();
         let idl = random.random_bool(0.7);
-        let shared = has(&mut random, Feature::SharedTier, 30);
-        let gateways = if shared { random.random_range(1..=3) } else { 1 };
+        let mut marks = stream(seed, "marks", 0);
+        let (writes, purges) = (has(&mut marks, Feature::Writes, 30), has(&mut marks, Feature::Purges, 20));
+        let mut shared = has(&mut random, Feature::SharedTier, 30);
+        let mut gateways = if shared { random.random_range(1..=3) } else { 1 };
+        if !shared && (writes || purges) && has(&mut marks, Feature::SharedTier, 40) {
+            (shared, gateways) = (true, marks.random_range(2..=3));
+        }
         let limits = limits(&mut random, &mut stream(seed, "retries", 0));
         let count = random.random_range(2..=7);
         let endpoint_count = random.random_range(1..=3);
@@ -124,8 +129,6 @@ impl World {
         let disputed = has(&mut random, Feature::Disputes, 12);
         let mut others = stream(seed, "backup", 0);
         let backup = has(&mut others, Feature::Backups, 35);
-        let mut marks = stream(seed, "marks", 0);
-        let (writes, purges) = (has(&mut marks, Feature::Writes, 30), has(&mut marks, Feature::Purges, 20));
         let terms = Terms { idl, shared, disputed, endpoints: endpoint_count, backup, writes };
         let keys = if disputed { 2 } else { 5 };
         let temper = match (calm, disputed) {

@@ -27,8 +27,10 @@ pub(crate) struct Record<'a> {
     pub(crate) disturbed: BTreeMap<u64, Moment>,
     /// When it did, to any between gateways and endpoints.
     pub(crate) befell: Vec<Moment>,
-    /// When anything befell an endpoint, its connections or the way there.
+    /// When anything befell an endpoint, or the way there.
     pub(crate) troubles: Vec<Moment>,
+    /// When an endpoint closed a connection.
+    pub(crate) closed: Vec<Moment>,
     pub(crate) orders: BTreeMap<usize, Ordered>,
     /// What was changed, and what was declared wrong.
     pub(crate) changes: Vec<Change>,
@@ -136,6 +138,7 @@ impl<'a> Record<'a> {
             disturbed: BTreeMap::new(),
             befell: Vec::new(),
             troubles: Vec::new(),
+            closed: Vec::new(),
             orders: BTreeMap::new(),
             changes: Vec::new(),
         };
@@ -203,7 +206,8 @@ impl<'a> Record<'a> {
                     self.troubles.push(at);
                 }
             }
-            What::Mood { .. } | What::Closed { .. } => self.troubles.push(at),
+            What::Mood { .. } => self.troubles.push(at),
+            What::Closed { .. } => self.closed.push(at),
             What::Quiet => self.quiet = at,
             What::Passed { wire, did, bytes } => {
                 if let Some(line) = self.lines.get_mut(wire) {
@@ -254,12 +258,19 @@ impl<'a> Record<'a> {
 
     /// Whether a backend may have failed in a time that bears on a call from `from` to `until`.
     pub(crate) fn troubled(&self, from: Moment, until: Moment) -> bool {
-        let from = from.saturating_sub(TROUBLE_LASTS);
-        let slow = |attempt: &Attempt| (from..=until).contains(&attempt.sent) && attempt.is_slow();
+        let since = from.saturating_sub(TROUBLE_LASTS);
+        self.in_need(from, until) || self.closed.iter().any(|at| (since..=until).contains(at))
+    }
+
+    /// The same, but that an endpoint closed a connection is soon forgotten: it is not out for that.
+    pub(crate) fn in_need(&self, from: Moment, until: Moment) -> bool {
+        let (long, short) = (from.saturating_sub(TROUBLE_LASTS), from.saturating_sub(CLOSE_LASTS));
+        let slow = |attempt: &Attempt| (long..=until).contains(&attempt.sent) && attempt.is_slow();
         // Connections that are not taken leave no trace in the history.
         let turns_away = self.world.endpoints.iter().any(|endpoint| endpoint.habits.one_at_a_time);
         turns_away
-            || self.troubles.iter().any(|at| (from..=until).contains(at))
+            || self.troubles.iter().any(|at| (long..=until).contains(at))
+            || self.closed.iter().any(|at| (short..=until).contains(at))
             || self.attempts.values().any(slow)
     }
 }
@@ -305,5 +316,7 @@ fn side(did: Did) -> u8 {
 
 /// Bytes within which the number of any call of the sample service stands.
 const HEADER: usize = 30;
+/// How long a call may be about that was sent on a connection as it was closed.
+const CLOSE_LASTS: Moment = 5_000_000;
 /// An answer that takes longer than this may have cost a call its time.
 const SLOW: Moment = 90_000;

@@ -219,7 +219,7 @@ fn time(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: 
         return;
     };
     let took = reply.written.saturating_sub(arrived);
-    if took > bound * 1000 + slack(record) {
+    if took > bound * 1000 + turn(record, bound) + slack(record) {
         let why =
             format!("call {} is answered after {} ms, and may take {bound} ms", call.asked.call, took / 1000);
         complain(Sentence::InTime, Some(call), why);
@@ -229,6 +229,11 @@ fn time(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply, complain: 
 /// What looking into the shared tier may add to a call's time, and waking up.
 fn slack(record: &Record<'_>) -> Moment {
     if record.world.tier.is_some() { TIER + SLACK } else { SLACK }
+}
+
+/// What the others of several gateways may add to it: while one asks they wait for what it brings.
+fn turn(record: &Record<'_>, bound: u64) -> Moment {
+    if record.world.gateways > 1 { (bound / 2).min(TURN) * 1000 + 2 * TIER } else { 0 }
 }
 
 /// How long a call under a rule may take, in milliseconds.
@@ -308,6 +313,8 @@ const HALF_CLOSED: Moment = 10_000_000;
 const ONE_MS: Moment = 1_000;
 /// How long a look into the shared tier may take.
 const TIER: Moment = 50_000;
+/// How long another gateway is waited for at most, in milliseconds.
+const TURN: u64 = 1_000;
 /// How long the reply to a change is held at most until others know of it, in milliseconds.
 const HELD: u64 = 1_500;
 /// How long after its time a call may be answered.

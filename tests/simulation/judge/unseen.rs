@@ -46,7 +46,7 @@ fn unseen(
     got: &Got<'_>,
     (change, mark): (&Change, &Mark),
 ) -> Option<Sentence> {
-    let in_need = || record.troubled(got.arrived, got.reply.written) || is_soft(got, &[rule]);
+    let in_need = || record.in_need(got.arrived, got.reply.written) || is_soft(got, &[rule]);
     let is_own = change.gateway == got.line.gateway;
     match (mark.kind, is_own, mark.reach) {
         (_, false, Reach::Gateway) => None,
