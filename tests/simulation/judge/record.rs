@@ -199,13 +199,7 @@ impl<'a> Record<'a> {
                 }
             }
             What::Network { wire, .. } => self.disturb(*wire, at),
-            What::Silent { serial, .. } => {
-                // Nothing else is to be expected of a oneway.
-                if self.attempts.get(serial).is_none_or(|one| one.asked.method.returns() != Returns::Nothing)
-                {
-                    self.troubles.push(at);
-                }
-            }
+            What::Silent { serial, .. } => self.fall_silent(*serial, at),
             What::Mood { .. } => self.troubles.push(at),
             What::Closed { .. } => self.closed.push(at),
             What::Quiet => self.quiet = at,
@@ -222,6 +216,13 @@ impl<'a> Record<'a> {
                 self.orders.get_mut(order).unwrap().obeyed = Some((at, *reach));
             }
             What::Tier { .. } | What::UnderWay { .. } | What::Panicked { .. } => {}
+        }
+    }
+
+    /// Notes that a call is not answered. Of a oneway nothing else is to be expected.
+    fn fall_silent(&mut self, serial: i64, at: Moment) {
+        if self.attempts.get(&serial).is_none_or(|one| one.asked.method.returns() != Returns::Nothing) {
+            self.troubles.push(at);
         }
     }
 
