@@ -21,7 +21,7 @@ use prometheus_client::metrics::counter::Counter;
 use crate::clock::{Clock, Millis};
 use crate::entry::{Entry, Slot};
 use crate::key;
-use crate::mark::{Audience, Cover, Covers, Mark, Marks, Reach, Seal, Standing, Tick, Vetted};
+use crate::mark::{Audience, Cover, Covers, Mark, Marks, Reach, Seal, Standing, Tick, Version, Vetted};
 use crate::rule::Tiers;
 
 use backlog::{Backlog, Pending};
@@ -121,6 +121,11 @@ impl Cache {
             (Some(fleet), Some(ticket)) => fleet.reaches(ticket, reach, fleet::WAIT_MAX).await,
             (_, _) => Reach::Fleet,
         }
+    }
+
+    /// The place of a mark in the order of those of all gateways, once it has one.
+    pub(crate) fn place(&self, ticket: Ticket) -> Option<Version> {
+        self.fleet.as_ref().and_then(|fleet| fleet.place(ticket))
     }
 
     /// Marks that the other gateways have not been told.

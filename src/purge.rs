@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tracing::{info, warn};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Ticket};
 use crate::clock::Clock;
 use crate::gateway::named::{Asked, Directory, Unknown};
 use crate::mark::{Cover, Kind, Mark, Reach};
@@ -53,8 +53,10 @@ pub(crate) struct Purged {
     pub marked: Vec<String>,
     /// How.
     pub kind: Kind,
-    /// The place of the mark in the order of those that the gateway knows: of two, the later is greater.
-    pub version: String,
+    /// The place of the mark in the order of those that this gateway knows.
+    pub tick: u64,
+    /// The same among those of all gateways that share a tier, its epoch and sequence, once it has one there.
+    pub version: Option<String>,
     /// How far it has got: `gateway` is the process that was asked, `redis` the shared tier too, and `fleet` all gateways of that.
     pub reached: String,
     /// What is legal and perhaps not meant.
@@ -105,24 +107,26 @@ impl Purges {
         let target = self.target(order).inspect_err(|refusal| {
             warn!(by, %from, %what, kind, why, %refusal, "purge refused");
         })?;
-        let (reached, version) = self.mark(target.covers, order.kind).await;
+        let Target { covers, marked, mut warnings } = target;
+        let mark = Mark { covers: covers.into(), kind: order.kind, settle: Duration::ZERO };
+        let ticket = self.cache.mark(mark, self.clock.now());
+        let tick = self.cache.marks().latest().0;
+        let reached = self.reaches(ticket).await;
+        let version = ticket.and_then(|ticket| self.cache.place(ticket)).map(|place| place.to_string());
         self.counts.get_or_create(&Labels { what: order.what.as_str(), kind }).inc();
-        info!(by, %from, %what, kind, why, version, reached, "purged");
-        let (marked, warnings) = (target.marked, target.warnings);
-        Ok(Purged { marked, kind: order.kind, version, reached: reached.to_owned(), warnings })
+        info!(by, %from, %what, kind, why, tick, version, reached = reached.as_str(), "purged");
+        warnings.extend(ticket.and_then(|_| shortfall(reached)).map(str::to_owned));
+        let reached = reached.as_str().to_owned();
+        Ok(Purged { marked, kind: order.kind, tick, version, reached, warnings })
     }
 
-    /// Marks what these cover, waits for the other gateways to hear of it, and says how far it has got.
-    async fn mark(&self, covers: Vec<Cover>, kind: Kind) -> (&'static str, String) {
-        let mark = Mark { covers: covers.into(), kind, settle: Duration::ZERO };
-        let ticket = self.cache.mark(mark, self.clock.now());
-        let version = self.cache.marks().latest().0.to_string();
-        let reached = match ticket {
+    /// Waits for the other gateways to hear of a mark, and says how far it has got.
+    async fn reaches(&self, ticket: Option<Ticket>) -> Reach {
+        match ticket {
             // There may be others, of which this one cannot know.
             None => Reach::Gateway,
             Some(ticket) => self.cache.reaches(Some(ticket), Reach::Fleet).await,
-        };
-        (reached.as_str(), version)
+        }
     }
 
     fn target(&self, order: &Order) -> Result<Target, Refusal> {
@@ -181,6 +185,19 @@ impl Purges {
             target.covers.extend(untold);
         }
         target
+    }
+}
+
+/// What to say of a mark that has not come to all gateways of a shared tier.
+fn shortfall(reached: Reach) -> Option<&'static str> {
+    match reached {
+        Reach::Gateway => {
+            Some("the shared tier has not taken it yet: the other gateways are told as soon as it does")
+        }
+        Reach::Shared => {
+            Some("not all gateways are known to have heard of it; they will, unless the shared tier loses it")
+        }
+        Reach::Fleet => None,
     }
 }
 

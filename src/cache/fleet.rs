@@ -115,6 +115,11 @@ impl Fleet {
         self.reach(ticket)
     }
 
+    /// The place of a mark, once it was heard in the log.
+    pub(super) fn place(&self, ticket: Ticket) -> Option<Version> {
+        self.state().outbox.place(ticket)
+    }
+
     fn reach(&self, ticket: Ticket) -> Reach {
         let state = self.state();
         match state.outbox.place(ticket) {

@@ -100,12 +100,13 @@ fn token(arguments: &Arguments) -> Result<Option<String>, String> {
 
 /// An answer as people read it.
 fn told(purged: &Purged) -> String {
-    let Purged { marked, kind, version, reached, warnings } = purged;
+    let Purged { marked, kind, tick: _, version, reached, warnings } = purged;
     let means = match kind {
         Kind::Soft => "answers only while backends fail",
         Kind::Hard => "answers no more",
     };
-    let mut text = format!("what was kept until now {means} (version {version}, known to: {reached})\n");
+    let version = version.as_ref().map_or(String::new(), |version| format!("version {version}, "));
+    let mut text = format!("what was kept until now {means} ({version}known to: {reached})\n");
     // Writing to a text does not fail.
     let _ = marked.iter().try_for_each(|marked| writeln!(text, "  {marked}"));
     let _ = warnings.iter().try_for_each(|warning| writeln!(text, "warning: {warning}"));

@@ -1,5 +1,7 @@
 //! Gateways that share one Redis: what one invalidates, none answers.
 
+use serde_json::{Value as Json, json};
+
 use crate::harness::*;
 
 const KEPT: &str = "ttl = '60s'\nstale_if_error = '60s'\ntags = ['user:{id}']";
@@ -176,4 +178,40 @@ fn what_could_not_be_told_is_told_after_a_restart() {
     let _again = writer.start();
     eventually(|| other.client().get_user(1).email() != before);
     eventually(|| file.metadata().is_ok_and(|file| file.len() == 0));
+}
+
+#[test]
+fn a_purge_tells_its_place_and_that_all_gateways_know() {
+    let (backend, mut redis) = (backend(), redis());
+    let [one, other] = fleet(&backend, &redis, KEPT, "");
+    know_each_other([&one, &other]);
+    let purge = || {
+        let (status, answer) = one.purge(json!({"tag": "user:1", "kind": "hard"}));
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str::<Json>(&answer).unwrap()
+    };
+    let before = other.client().get_user(1).email();
+    let told = purge();
+    assert_eq!((&told["reached"], &told["warnings"]), (&json!("fleet"), &json!([])), "{told}");
+    // At once: all know.
+    let after = other.client().get_user(1).email();
+    assert_ne!(after, before);
+    let call = json!({"method": "UserService.getUser", "arguments": {"id": 1}}).to_string();
+    let (_, there) = other.post("/explain", &call);
+    let there: Json = serde_json::from_str(&there).unwrap();
+    assert_eq!(there["listeners"][0]["calls"][0]["marks"][0]["version"], told["version"]);
+    let sequence = |told: &Json| -> u64 {
+        told["version"].as_str().unwrap().split_once('-').unwrap().1.parse().unwrap()
+    };
+    let next = purge();
+    assert_eq!(sequence(&next), sequence(&told) + 1);
+    assert_eq!(next["tick"].as_u64(), told["tick"].as_u64().map(|tick| tick + 1));
+
+    redis.kill();
+    let told = purge();
+    assert_eq!((&told["reached"], &told["version"]), (&json!("gateway"), &Json::Null), "{told}");
+    assert!(told["warnings"][0].as_str().unwrap().contains("told as soon as"), "{told}");
+    redis.restart();
+    eventually(|| one.metric("larder_marks_untold", &[]) == 0);
+    eventually(|| purge()["reached"] == "fleet");
 }

@@ -278,10 +278,16 @@ impl Gateway {
         (status, serde_json::from_str(&body).unwrap_or_default())
     }
 
+    /// Sends it this, and returns the status and what it says.
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &str) -> (u16, String) {
+        http::post_saying(self.admin, path, body).expect("the admin endpoint answers")
+    }
+
     /// Has it purge, and returns the status and what it says.
     #[track_caller]
     pub(crate) fn purge(&self, order: Json) -> (u16, String) {
-        http::post_saying(self.admin, "/purge", &order.to_string()).expect("the admin endpoint answers")
+        self.post("/purge", &order.to_string())
     }
 
     /// Puts another configuration where it reads its own.
