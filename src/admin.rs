@@ -4,7 +4,7 @@ pub(crate) mod command;
 mod exchange;
 pub(crate) mod hosts;
 pub(crate) mod options;
-pub(crate) mod orders;
+mod orders;
 pub(crate) mod outage;
 pub(crate) mod status;
 
@@ -24,12 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept::Accept;
 use crate::explain::Explainer;
+use crate::purge::authority::Authority;
 use crate::purge::order::{Called, Order};
 use crate::purge::{Orderer, Purges, Refusal};
 
 use command::{Command, Reloaded};
 use hosts::Hosts;
-use orders::Authority;
 use outage::Outage;
 use status::Status;
 
@@ -101,7 +101,7 @@ async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) ->
 
 /// Turns away orders of whoever may give none.
 async fn allow(State(authority): State<Arc<Authority>>, request: Request, next: Next) -> Response {
-    match authority.refusal(request.headers()) {
+    match orders::refusal(&authority, request.headers()) {
         Some(refusal) if !request.method().is_safe() => refusal,
         Some(_) | None => next.run(request).await,
     }

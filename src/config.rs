@@ -25,7 +25,7 @@ pub use problem::Problem;
 
 use crate::rule::method::Governed;
 use crate::rule::pattern::Pattern;
-use crate::{admin, backend, cache, flight, limits, listener, log, runtime};
+use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, runtime};
 
 /// A configuration that was checked as a whole.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Config {
     pub(crate) log: log::Settings,
     /// `[admin]`
     pub(crate) admin: admin::options::Settings,
+    /// `[invalidation]`, where there is one.
+    pub(crate) invalidation: Option<invalidation::options::Settings>,
     /// `[limits]`
     pub(crate) limits: limits::Settings,
     /// `[listeners.NAME]`; at least one, each with an existing backend.

@@ -2,7 +2,7 @@
 //!
 //! The way of a file: `lexer` cuts text into words, `parser` makes the tree described in `syntax`, `source` follows the
 //! includes, `resolve` gives every name its meaning, and the result is a [`Schema`]. `value` turns JSON into Thrift bytes
-//! by such a schema. Nothing here opens files or sockets: the caller hands in the reader.
+//! by such a schema, and back. Nothing here opens files or sockets: the caller hands in the reader.
 
 use std::path::PathBuf;
 

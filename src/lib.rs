@@ -42,6 +42,7 @@ pub mod files;
 mod flight;
 mod gateway;
 pub mod idl;
+mod invalidation;
 pub mod key;
 mod limits;
 mod listener;

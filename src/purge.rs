@@ -1,5 +1,6 @@
 //! Purges: what somebody outside knows to be wrong is declared so, and every order leaves a line in the log.
 
+pub(crate) mod authority;
 pub(crate) mod order;
 
 use std::collections::BTreeSet;

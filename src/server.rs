@@ -28,7 +28,6 @@ use tracing::{info, warn};
 
 use crate::accept::{Accept, Bind, Sockets};
 use crate::admin::command::Command;
-use crate::admin::orders::Authority;
 use crate::admin::{self};
 use crate::cache::shared::Store;
 use crate::clock::Clock;
@@ -37,9 +36,11 @@ use crate::dial::{Dial, Tcp};
 #[cfg(test)]
 use crate::explain::Explainer;
 use crate::files::{Disk, Files};
+use crate::invalidation;
 use crate::listener;
 #[cfg(test)]
 use crate::purge::Purges;
+use crate::purge::authority::Authority;
 
 use build::Parts;
 use subject::Overview;
@@ -51,6 +52,8 @@ pub struct Running {
     pub listeners: BTreeMap<String, SocketAddr>,
     /// Where the admin endpoint is bound.
     pub admin: SocketAddr,
+    /// Where the invalidation service is bound, if there is one.
+    pub invalidation: Option<SocketAddr>,
     /// What the admin endpoint is told to do. Whoever runs the gateway carries it out, or closes this.
     pub(crate) commands: mpsc::Receiver<Command>,
     parts: Arc<Parts>,
@@ -147,6 +150,7 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         authority: Authority::new(admin, config.admin.token.clone()),
     };
     tasks.spawn(admin::serve(bound.admin.1, means, stops.all.clone()));
+    let invalidation = bound.invalidation.map(|bound| invalidate(bound, &config, &parts, &tasks));
 
     let mut listeners = BTreeMap::new();
     for (name, (address, socket)) in bound.listeners {
@@ -163,7 +167,21 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         listeners.insert(name, address);
     }
     info!("ready");
-    Ok(Running { listeners, admin, commands, parts, overview, config, stops, tasks })
+    Ok(Running { listeners, admin, invalidation, commands, parts, overview, config, stops, tasks })
+}
+
+/// Starts the invalidation service, and says where it is.
+fn invalidate<A: Accept>(
+    (address, socket): (SocketAddr, A),
+    config: &Config,
+    parts: &Arc<Parts>,
+    tasks: &TaskTracker,
+) -> SocketAddr {
+    let token = config.invalidation.as_ref().and_then(|settings| settings.token.clone());
+    let service = invalidation::Service::new(Arc::clone(&parts.purges), Authority::new(address, token));
+    tasks.spawn(invalidation::serve(socket, service, config.limits.clone(), parts.stop.clone()));
+    info!(%address, "invalidation service listening");
+    address
 }
 
 impl Running {
@@ -316,6 +334,7 @@ impl Saving {
 /// Every address of a gateway, before anything starts: a taken port is no half-started gateway.
 struct Bound<A> {
     admin: (SocketAddr, A),
+    invalidation: Option<(SocketAddr, A)>,
     listeners: BTreeMap<String, (SocketAddr, A)>,
 }
 
@@ -324,8 +343,12 @@ impl<A: Accept> Bound<A> {
         let listeners = config.listeners.iter().map(|(name, listener)| {
             Ok((name.clone(), Self::one(bind, &format!("listener {name}"), name, listener.bind)?))
         });
+        let invalidation = config.invalidation.as_ref();
+        let invalidation = invalidation
+            .map(|settings| Self::one(bind, "the invalidation service", INVALIDATION, settings.bind));
         Ok(Self {
             admin: Self::one(bind, "the admin endpoint", ADMIN, config.admin.bind)?,
+            invalidation: invalidation.transpose()?,
             listeners: listeners.collect::<Result<_, StartError>>()?,
         })
     }
@@ -343,6 +366,8 @@ impl<A: Accept> Bound<A> {
     }
 }
 
+/// What the invalidation service's socket is called by who gives it.
+const INVALIDATION: &str = "invalidation";
 /// What the admin endpoint's socket is called by who gives it.
 const ADMIN: &str = "admin";
 /// Commands that wait for whoever runs the gateway; who gives a further one waits too.

@@ -11,7 +11,7 @@ use super::section::{read, unknown};
 use super::text::Text;
 use crate::rule::pattern::Pattern;
 use crate::setting::{Nearest, Section};
-use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
+use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, rule, runtime};
 
 /// What a file says, before its sections are held against each other.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub(super) struct Draft {
     pub(super) runtime: Placed<runtime::options::Options>,
     pub(super) log: Placed<log::options::Options>,
     pub(super) admin: Placed<admin::options::Options>,
+    pub(super) invalidation: Option<Placed<invalidation::options::Options>>,
     pub(super) limits: Placed<limits::Options>,
     pub(super) listeners: BTreeMap<String, Placed<listener::options::Options>>,
     pub(super) backends: BTreeMap<String, Placed<backend::options::Options>>,
@@ -76,6 +77,7 @@ impl Draft {
                 "runtime" => draft.runtime = placed(text, known, at, table),
                 "log" => draft.log = placed(text, known, at, table),
                 "admin" => draft.admin = placed(text, known, at, table),
+                "invalidation" => draft.invalidation = Some(placed(text, known, at, table)),
                 "limits" => draft.limits = placed(text, known, at, table),
                 "flights" => draft.flights = placed(text, known, at, table),
                 "listeners" => draft.listeners = named(text, known, table),
@@ -100,6 +102,7 @@ impl Draft {
             ("flights", &self.flights),
             ("cache.local", &self.local),
         ];
+        all.extend(self.invalidation.as_ref().map(named));
         all.extend(self.listeners.values().map(named));
         all.extend(self.backends.values().map(named));
         all.extend(self.shared.as_ref().map(named));
@@ -219,5 +222,15 @@ fn rule<'i>(
 }
 
 /// The sections there are.
-const ROOT: [&str; 9] =
-    ["runtime", "log", "admin", "limits", "listeners", "backends", "cache", "flights", "rules"];
+const ROOT: [&str; 10] = [
+    "runtime",
+    "log",
+    "admin",
+    "invalidation",
+    "limits",
+    "listeners",
+    "backends",
+    "cache",
+    "flights",
+    "rules",
+];

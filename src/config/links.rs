@@ -51,6 +51,13 @@ impl Sides<'_> {
 /// No two sockets can listen on one address.
 fn addresses(draft: &Draft, sides: &mut Sides<'_>) {
     let mut taken: Vec<(SocketAddr, String)> = vec![(draft.admin.options.bind, "admin".to_owned())];
+    if let Some(Placed { options, place, .. }) = &draft.invalidation {
+        let bind = options.bind;
+        if overlap(draft.admin.options.bind, bind) {
+            sides.problem(place, Finding::new("bind", format!("{bind} is already taken by admin")));
+        }
+        taken.push((bind, "invalidation".to_owned()));
+    }
     let mut in_order: Vec<_> =
         draft.listeners.values().filter(|listener| listener.place.gives("bind")).collect();
     in_order.sort_by_key(|listener| listener.place.line);

@@ -8,6 +8,7 @@ use super::changes::Values;
 use super::draft::Draft;
 use super::governed::Schemas;
 use super::outside::{Outside, beside};
+use super::problem::Location;
 use super::text::Text;
 use super::{Config, Listener, Loaded, Problem, governed, links};
 use crate::backend::options::flaw_of_list;
@@ -36,11 +37,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
         problems.push(problem);
         None
     });
-    let admin = &draft.admin;
-    let token = outside.secret(admin.options.token(), path).unwrap_or_else(|finding| {
-        problems.push(admin.place.problem(path, finding));
-        None
-    });
+    let tokens = tokens(&draft, path, outside, &mut problems);
     for problem in problems {
         let absence = problem.line == 0;
         if !(broken && absence) {
@@ -51,7 +48,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     warnings.extend(lists(&draft, path, outside));
     warnings.sort_by_key(|warning| warning.line);
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, shared, token));
+    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, shared, tokens));
     Loaded { config, problems, warnings }
 }
 
@@ -95,6 +92,25 @@ fn shared(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<Sh
     }
 }
 
+/// What those show who give orders.
+struct Tokens {
+    admin: Option<Secret>,
+    invalidation: Option<Secret>,
+}
+
+fn tokens(draft: &Draft, file: &Path, outside: &Outside<'_>, problems: &mut Vec<Problem>) -> Tokens {
+    let mut found = |keeper, place: &Location| {
+        outside.secret(keeper, file).unwrap_or_else(|finding| {
+            problems.push(place.problem(file, finding));
+            None
+        })
+    };
+    let admin = found(draft.admin.options.token(), &draft.admin.place);
+    let section = draft.invalidation.as_ref();
+    let invalidation = section.and_then(|section| found(section.options.token(), &section.place));
+    Tokens { admin, invalidation }
+}
+
 fn digests(found: &Found) -> Vec<(&'static str, u128)> {
     let password = found.password.as_ref().map(Secret::reveal);
     let theirs = found.sentinel_password.as_ref().map(Secret::reveal);
@@ -113,16 +129,10 @@ fn digests(found: &Found) -> Vec<(&'static str, u128)> {
     given.map(|(option, text)| (option, xxh3_128(text.as_bytes()))).collect()
 }
 
-fn assemble(
-    draft: Draft,
-    file: &Path,
-    schemas: &Schemas,
-    shared: Option<Shared>,
-    token: Option<Secret>,
-) -> Config {
+fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>, tokens: Tokens) -> Config {
     let (shared, digests) =
         shared.map_or((None, Vec::new()), |shared| (Some(shared.settings), shared.digests));
-    let values = values(&draft, schemas, &digests, token.as_ref());
+    let values = values(&draft, schemas, &digests, &tokens);
     let limits = draft.limits.options.settings();
     let rules = draft.rules.iter().map(|rule| (&rule.pattern, &rule.section.options));
     let listeners = draft.listeners.into_iter().map(|(name, section)| {
@@ -144,7 +154,8 @@ fn assemble(
     Config {
         runtime: draft.runtime.options.settings(|path| beside(file, path)),
         log: draft.log.options.settings(),
-        admin: draft.admin.options.settings(token),
+        admin: draft.admin.options.settings(tokens.admin),
+        invalidation: draft.invalidation.map(|section| section.options.settings(tokens.invalidation)),
         rules: draft.rules.iter().map(|rule| rule.pattern.clone()).collect(),
         listeners: listeners.collect(),
         backends: backends.collect(),
@@ -156,12 +167,7 @@ fn assemble(
 }
 
 /// What the file says, and what the files hold that it names.
-fn values(
-    draft: &Draft,
-    schemas: &Schemas,
-    shared: &[(&'static str, u128)],
-    token: Option<&Secret>,
-) -> Values {
+fn values(draft: &Draft, schemas: &Schemas, shared: &[(&'static str, u128)], tokens: &Tokens) -> Values {
     let mut values = Values::of(draft);
     for (name, read) in schemas {
         if let Some(listener) = draft.listeners.get(name) {
@@ -171,9 +177,10 @@ fn values(
     for (option, digest) in shared {
         values.note("cache.shared", option, *digest);
     }
-    if let Some(token) = token {
+    for (section, token) in [("admin", &tokens.admin), ("invalidation", &tokens.invalidation)] {
+        let Some(token) = token else { continue };
         let digest = xxh3_128(token.reveal().as_bytes());
-        ["token_file", "token_env"].iter().for_each(|option| values.note("admin", option, digest));
+        ["token_file", "token_env"].iter().for_each(|option| values.note(section, option, digest));
     }
     values
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::schema::{OptionShape, Shape};
-use crate::{admin, backend, cache, flight, limits, listener, log, rule, runtime};
+use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, rule, runtime};
 
 /// `config/REFERENCE.md`.
 pub(super) fn page() -> String {
@@ -85,12 +85,13 @@ struct Section {
     shape: Shape,
 }
 
-fn sections() -> [Section; 10] {
+fn sections() -> [Section; 11] {
     let section = |header, shape| Section { header, shape };
     [
         section("runtime", Shape::of::<runtime::options::Options>()),
         section("log", Shape::of::<log::options::Options>()),
         section("admin", Shape::of::<admin::options::Options>()),
+        section("invalidation", Shape::of::<invalidation::options::Options>()),
         section("limits", Shape::of::<limits::Options>()),
         section("listeners.NAME", Shape::of::<listener::options::Options>()),
         section("backends.NAME", Shape::of::<backend::options::Options>()),

@@ -1,4 +1,4 @@
-//! Turns JSON into Thrift bytes, checked against the type it is to be.
+//! Turns JSON into Thrift bytes, checked against the type it is to be, and Thrift bytes into JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,13 @@ use super::schema::{Field, Method, Requirement, Schema, Structure, StructureKind
 use crate::setting::Nearest;
 use crate::wire::Protocol;
 
+mod read;
 mod scalar;
 #[cfg(test)]
 mod tests;
 mod wire;
+
+pub(crate) use read::read_arguments;
 
 /// What does not fit, and where in the value it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +111,22 @@ pub(crate) fn arguments(
     let owner = format!("method {}", method.name);
     let values = Reading { schema }.fields(&owner, &method.arguments, object, 0)?;
     written(protocol, |out| wire::fields(schema, ("arguments", &method.arguments), &values, out))
+}
+
+/// The bytes of the reply of a call that ends with a declared exception, given as an object with the one field of `throws` that it is.
+///
+/// # Errors
+///
+/// The first thing that does not fit.
+pub(crate) fn thrown(
+    schema: &Schema,
+    method: &Method,
+    json: &Json,
+    protocol: Protocol,
+) -> Result<Vec<u8>, ValueProblem> {
+    let object = json.as_object().ok_or_else(|| unexpected("an object with an exception", json))?;
+    let values = Reading { schema }.fields(&format!("method {}", method.name), &method.throws, object, 0)?;
+    written(protocol, |out| wire::fields(schema, ("result", &method.throws), &values, out))
 }
 
 fn written(

@@ -6,6 +6,7 @@ mod ending;
 mod excepted;
 mod explaining;
 mod fence;
+mod invalidation;
 mod knowing;
 mod memory;
 mod revalidating;

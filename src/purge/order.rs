@@ -54,13 +54,13 @@ pub(crate) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Tags.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "tags", skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tags>,
     /// A method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// A service.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "service_name", skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// `true` for all.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ A line of input is one of
     {"send": "getUser", "args": [7, "t"]}       sends the call alone
     {"recv": "getUser"}                         reads the reply of a call that was sent
     {"pass_ms": 250}                            lets time pass; prints nothing
+An argument {"struct": "Order", "fields": {...}} is a struct.
 A line of output is {"value": ...} or {"exception": "NotFound", "message": "...", "type": 6}; `type` is null but for a
 TApplicationException, and the fields of a declared exception stand in "fields".
 """
@@ -26,7 +27,7 @@ def thriftpy2_client(options, library):
     protocol = library.protocols.get_protocol(transport)
     transport.open()
     if options.multiplexed:
-        protocol = TMultiplexedProtocol(protocol, wire.SERVICE)
+        protocol = TMultiplexedProtocol(protocol, options.service)
     if options.tracking:
         return tracked_client(library.service, protocol)
     return TClient(library.service, protocol)
@@ -52,7 +53,7 @@ def apache_client(options, library):
     protocol = library.protocols.getProtocol(transport)
     transport.open()
     if options.multiplexed:
-        protocol = TMultiplexedProtocol(protocol, wire.SERVICE)
+        protocol = TMultiplexedProtocol(protocol, options.service)
     return library.service.Client(protocol)
 
 
@@ -92,11 +93,20 @@ def exception(error):
     }
 
 
-def step(options, client, line):
+def built(types, value):
+    """An argument in the library's types."""
+    if isinstance(value, dict) and "struct" in value:
+        fields = {name: built(types, each) for name, each in value["fields"].items()}
+        return getattr(types, value["struct"])(**fields)
+    return value
+
+
+def step(options, library, client, line):
+    args = [built(library.types, each) for each in line.get("args", [])]
     if "call" in line:
-        return getattr(client, line["call"])(*line.get("args", []))
+        return getattr(client, line["call"])(*args)
     if "send" in line:
-        return send(options, client, line["send"], line.get("args", []))
+        return send(options, client, line["send"], args)
     return receive(options, client, line["recv"])
 
 
@@ -116,7 +126,7 @@ def main():
             time.sleep(line["pass_ms"] / 1000)
             continue
         try:
-            answer = {"value": plain(step(options, client, line))}
+            answer = {"value": plain(step(options, library, client, line))}
         except Exception as error:  # whatever it is, the test wants to see it
             answer = exception(error)
         print(json.dumps(answer), flush=True)

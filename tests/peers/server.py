@@ -1,4 +1,4 @@
-"""Serves UserService with a real library, prints `listening <port>`, and runs until its standard input ends.
+"""Serves UserService, or a metastore, with a real library, prints `listening <port>`, and runs until its standard input ends.
 
 Ids with a meaning: 404 raises NotFound, 503 raises Unavailable, 500 raises what the IDL does not declare, 204 returns
 nothing, 2000 + n answers after n milliseconds (n below 10,000). Every other id is a user, whose email tells which call
@@ -15,6 +15,7 @@ import threading
 import time
 
 import wire
+from metastore import Metastore
 
 
 class Users:
@@ -80,7 +81,7 @@ def thriftpy2_server(options, library, users):
     processor = TProcessor(library.service, users)
     if options.multiplexed:
         plain, processor = processor, TMultiplexedProcessor()
-        processor.register_processor(wire.SERVICE, plain)
+        processor.register_processor(options.service, plain)
     socket = TServerSocket(host=options.host, port=options.port)
     bind_now(socket)
     server = TThreadedServer(
@@ -97,7 +98,7 @@ def apache_server(options, library, users):
     processor = library.service.Processor(users)
     if options.multiplexed:
         plain, processor = processor, TMultiplexedProcessor()
-        processor.registerProcessor(wire.SERVICE, plain)
+        processor.registerProcessor(options.service, plain)
     socket = TServerSocket(host=options.host, port=options.port)
     bind_now(socket)
     if options.single:
@@ -128,7 +129,8 @@ def main():
     logging.basicConfig(level=logging.CRITICAL)
 
     library = wire.library(options)
-    users = Users(library.types, options.workers)
+    types, workers = library.types, options.workers
+    users = Metastore(types) if options.idl == "metastore" else Users(types, workers)
     make = thriftpy2_server if options.library == "thriftpy2" else apache_server
     server, users.port = make(options, library, users)
     threading.Thread(target=leave_with_parent, daemon=True).start()

@@ -1,10 +1,10 @@
 """Which transport and protocol each library offers, under the names that Larder's configuration uses."""
 
+import importlib
 import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SERVICE = "UserService"
 
 
 def arguments(parser):
@@ -13,7 +13,8 @@ def arguments(parser):
     parser.add_argument("--transport", choices=["framed", "unframed"], required=True)
     parser.add_argument("--protocol", choices=["binary", "compact"], required=True)
     parser.add_argument("--multiplexed", action="store_true")
-    parser.add_argument("--idl", default=os.path.join(HERE, "..", "..", "idl", "users.thrift"))
+    parser.add_argument("--idl", choices=["users", "larder", "metastore"], default="users")
+    parser.add_argument("--service", default="UserService")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
 
@@ -26,8 +27,9 @@ class Thriftpy2:
         from thriftpy2.protocol import TBinaryProtocolFactory, TCompactProtocolFactory
         from thriftpy2.transport import TBufferedTransportFactory, TFramedTransportFactory
 
-        self.types = thriftpy2.load(options.idl, module_name="users_thrift")
-        self.service = self.types.UserService
+        idl = os.path.join(HERE, "..", "..", "idl", options.idl + ".thrift")
+        self.types = thriftpy2.load(idl, module_name=options.idl + "_thrift")
+        self.service = getattr(self.types, options.service)
         framed = options.transport == "framed"
         self.transports = TFramedTransportFactory() if framed else TBufferedTransportFactory()
         binary = options.protocol == "binary"
@@ -42,10 +44,9 @@ class Apache:
         from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
         from thrift.protocol.TCompactProtocol import TCompactProtocolFactory
         from thrift.transport.TTransport import TBufferedTransportFactory, TFramedTransportFactory
-        from users import UserService, ttypes
 
-        self.types = ttypes
-        self.service = UserService
+        self.types = importlib.import_module(options.idl + ".ttypes")
+        self.service = importlib.import_module(options.idl + "." + options.service)
         framed = options.transport == "framed"
         self.transports = TFramedTransportFactory() if framed else TBufferedTransportFactory()
         binary = options.protocol == "binary"

@@ -106,7 +106,8 @@ fn field(
     out.write_field_end()
 }
 
-fn code(ty: &Type) -> TType {
+/// The type's code.
+pub(super) fn code(ty: &Type) -> TType {
     match ty {
         Type::Bool => TType::Bool,
         Type::Byte => TType::I08,
