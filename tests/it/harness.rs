@@ -22,7 +22,7 @@ pub(crate) use front::{Front, balancer};
 pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within, metrics_at, readiness};
 pub(crate) use python::{
     Library, PythonBackend, PythonClient, RestlessClient, late_replies, multiplexed_python_backend,
-    python_backend, python_backend_of, single_python_backend,
+    python_backend, python_backend_of, python_metastore, single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
 pub(crate) use thrift::{Fields, Kind, Message, Protocol, Transport, Value, Wire, frame, string};

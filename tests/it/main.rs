@@ -16,9 +16,11 @@ mod harness;
 // The peers themselves.
 mod peers;
 // One test for each sentence of the promise.
+mod examples;
 mod explaining;
 mod promise;
 mod purging;
+mod thrift_orders;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;
 // Which calls share a reply.

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::found;
 use super::process::Process;
-use super::thrift::Wire;
+use super::thrift::{Protocol, Transport, Wire};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Library {
@@ -37,6 +37,15 @@ pub(crate) fn python_backend_of(workers: usize, library: Library, wire: Wire) ->
 pub(crate) fn single_python_backend(wire: Wire) -> PythonBackend {
     PythonBackend::start(Library::Apache, wire, &["--single"])
 }
+
+/// Starts a server for `idl/metastore.thrift`.
+pub(crate) fn python_metastore() -> PythonBackend {
+    PythonBackend::start(Library::Thriftpy2, METASTORE_WIRE, &METASTORE)
+}
+
+/// How a metastore is spoken to.
+const METASTORE_WIRE: Wire = Wire { transport: Transport::Unframed, protocol: Protocol::Binary };
+const METASTORE: [&str; 4] = ["--idl", "metastore", "--service", "ThriftHiveMetastore"];
 
 #[derive(Debug)]
 pub(crate) struct PythonBackend {
@@ -105,6 +114,11 @@ impl PythonClient {
         let mut process = Process::start(peer("client.py", library, wire).args(["--port", &port]).args(more));
         let input = process.input();
         Self { process, input, read: 0 }
+    }
+
+    /// A client of a metastore.
+    pub(crate) fn of_metastore(address: SocketAddr) -> Self {
+        Self::connect_with(address, Library::Thriftpy2, METASTORE_WIRE, &METASTORE)
     }
 
     /// Makes a call, and gives the line it came to.
