@@ -13,6 +13,14 @@ fn keeping(backend: &Backend, options: &str) -> Gateway {
     gateway().endpoint(backend.address()).get_user(KEPT).section("invalidation", &options).start()
 }
 
+/// Where a gateway takes orders.
+#[track_caller]
+fn invalidation(gateway: &Gateway) -> SocketAddr {
+    let lines = gateway.log().into_iter().filter_map(|line| serde_json::from_str::<Json>(&line).ok());
+    let mut bound = lines.filter(|line| line["message"] == "invalidation service listening");
+    bound.next().unwrap()["address"].as_str().unwrap().parse().unwrap()
+}
+
 /// What an order comes to.
 #[track_caller]
 fn purge(client: &mut PythonClient, order: Json, token: &str) -> Json {
@@ -30,7 +38,7 @@ fn real_services_purge_in_every_transport_and_protocol() {
     let mut client = gateway.client();
     for library in [Library::Thriftpy2, Library::Apache] {
         for wire in Wire::ALL {
-            let mut service = service_of(gateway.invalidation(), library, wire);
+            let mut service = service_of(invalidation(&gateway), library, wire);
             let before = [5, 6].map(|id| client.get_user(id).email());
             let order = json!({"tags": ["user:5"], "kind": 1, "why": "renamed"});
             let told = purge(&mut service, order, "");
@@ -47,7 +55,7 @@ fn real_services_purge_in_every_transport_and_protocol() {
 fn an_order_names_whatever_larder_purge_does() {
     let backend = backend();
     let gateway = keeping(&backend, "");
-    let mut service = service_of(gateway.invalidation(), Library::Thriftpy2, Wire::framed());
+    let mut service = service_of(invalidation(&gateway), Library::Thriftpy2, Wire::framed());
     let call =
         json!({"struct": "Call", "fields": {"method": "UserService.getUser", "arguments": "{\"id\": 5}"}});
     for order in [
@@ -70,7 +78,7 @@ fn an_order_names_whatever_larder_purge_does() {
 fn what_is_no_order_is_told_as_a_declared_exception() {
     let mut backend = backend();
     let gateway = keeping(&backend, "");
-    let mut service = service_of(gateway.invalidation(), Library::Apache, Wire::framed());
+    let mut service = service_of(invalidation(&gateway), Library::Apache, Wire::framed());
     let call = |arguments| json!({"struct": "Call", "fields": {"method": "UserService.getUser", "arguments": arguments}});
     for (order, told) in [
         (json!({}), "names 0 of call, key, tag"),
@@ -100,7 +108,7 @@ fn orders_are_taken_from_who_shows_the_token() {
     let token = folder.path().join("token");
     std::fs::write(&token, "sesame\n").unwrap();
     let gateway = keeping(&backend, &format!("token_file = '{}'", token.display()));
-    let mut service = service_of(gateway.invalidation(), Library::Thriftpy2, Wire::framed());
+    let mut service = service_of(invalidation(&gateway), Library::Thriftpy2, Wire::framed());
     for wrong in ["", "sesam", "sesame "] {
         let came = purge(&mut service, json!({"all": true}), wrong);
         assert_eq!(came["exception"], "Refused", "{came}");
@@ -126,14 +134,14 @@ fn what_is_no_call_of_it_harms_nobody() {
     let backend = backend();
     let gateway = keeping(&backend, "");
     let speaks = |message: Message| {
-        let mut client = Client::connect(gateway.invalidation(), Wire::framed());
+        let mut client = Client::connect(invalidation(&gateway), Wire::framed());
         client.call(message)
     };
     assert!(speaks(Message::call("getUser", 1, vec![])).is_exception());
     assert!(speaks(Message::call("UserService:purge", 2, vec![])).is_exception());
     // Behind its own name, as a multiplexed client calls it; an order that says nothing is none.
     assert!(!speaks(Message::call("Invalidation:purge", 3, vec![])).is_exception());
-    let mut large = Client::connect(gateway.invalidation(), Wire::framed());
+    let mut large = Client::connect(invalidation(&gateway), Wire::framed());
     large.send_bytes(&[0x7f, 0xff, 0xff, 0xff, 0x80, 1, 0, 1]);
     assert!(large.is_closed_unanswered());
 }

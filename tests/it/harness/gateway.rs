@@ -213,13 +213,6 @@ impl Gateway {
         self.listener
     }
 
-    /// Where services say what is wrong by now.
-    #[track_caller]
-    pub(crate) fn invalidation(&self) -> SocketAddr {
-        let bound = |line: &String| address(line, "invalidation service listening");
-        self.log().iter().find_map(bound).expect("it is configured")
-    }
-
     /// Where operators look.
     pub(crate) fn admin(&self) -> SocketAddr {
         self.admin
