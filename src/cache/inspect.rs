@@ -16,6 +16,8 @@ pub(crate) struct Inspected {
     pub local: Lying,
     /// The shared tier.
     pub shared: Lying,
+    /// What the key is called there, if that can be told.
+    pub name: Option<String>,
 }
 
 /// What lies in a tier.
@@ -55,7 +57,8 @@ impl Cache {
             Some(Slot::Tombstone(born)) => Lying::Removed(born),
             Some(Slot::Entry(entry)) => self.inspect_local(key, entry).await,
         };
-        Inspected { local, shared: self.inspect_shared(tiers, key).await }
+        let name = self.shared_by(tiers).and_then(|shared| shared.name_of(key));
+        Inspected { local, shared: self.inspect_shared(tiers, key).await, name }
     }
 
     /// What an earlier process has left is held against the marks before it answers.

@@ -37,6 +37,11 @@ pub trait Store: Send + Sync + Debug {
     /// The same for who only wants to know: it is not counted, and says why there is nothing.
     fn inspect<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Slot, Read>>;
 
+    /// What `key` is called in the store, where people can look for it.
+    fn name_of(&self, _key: &[u8]) -> Option<String> {
+        None
+    }
+
     /// Keeps `slot` under `key` for `keep`, unless what lies there stays by [`Slot::replaces`]. It ends within a second;
     /// whoever begins it counts how.
     fn put<'a>(&'a self, key: &'a [u8], slot: &'a Slot, keep: Duration) -> BoxFuture<'a, Write>;

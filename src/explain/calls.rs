@@ -41,6 +41,7 @@ impl Explainer {
         let judged = there
             .as_ref()
             .map(|(cached, key, there)| (Judge { keyed: &cached.keyed, key, now, marks }, there));
+        let redis = judged.and_then(|(_, there)| there.name.clone());
         let tags = keyed.map(|(keyed, _)| tags(keyed, asked, judged)).unwrap_or_default();
         let [at_once, in_outage] = outcomes(asked, judged, now).map(|outcome| outcome.as_str().to_owned());
         let tier = |of: fn(&Inspected) -> &_| {
@@ -49,7 +50,7 @@ impl Explainer {
         CallReport {
             protocol: protocol.as_str().to_owned(),
             name: name.clone(),
-            key: keyed.map(|(keyed, key)| key_report(question, served, keyed, key)),
+            key: keyed.map(|(keyed, key)| KeyReport { redis, ..key_report(question, served, keyed, key) }),
             unkeyable: key.as_ref().err().map(ToString::to_string),
             marks: judged.map(|(judge, _)| marked(question.method, judge, &tags)).unwrap_or_default(),
             tags: tags.into_iter().map(tag_report).collect(),
@@ -174,6 +175,7 @@ fn key_report(question: Question<'_>, served: &Served, keyed: &Keyed, key: &[u8]
     let ignored = fields.iter().filter(|field| !matches!(extent(&field.name), LeftOut::Nothing));
     KeyReport {
         hash: format!("{hash:032x}"),
+        redis: None,
         call: format!("{service}.{method} {}", Json::Object(there)),
         ignored: ignored.map(|field| field.name.clone()).collect(),
     }

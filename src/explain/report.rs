@@ -132,6 +132,9 @@ impl CallReport {
 pub(crate) struct KeyReport {
     /// Its hash, as `larder purge --key` takes it.
     pub hash: String,
+    /// What it is called in Redis.
+    #[serde(default)]
+    pub redis: Option<String>,
     /// The call that it stands for: its arguments by name, without those that the rule ignores as a whole.
     pub call: String,
     /// Arguments that the rule ignores, as a whole or in part.

@@ -41,13 +41,13 @@ fn what_is_kept_is_told_wherever_it_is() {
     );
     let before = first.metric("larder_calls_total", &[]);
     first.client().get_user(5);
-    redis.only_key();
+    let named = format!("redis key {}", redis.only_key());
     says(
         &first,
         &CALL,
         &["UserService.getUser {\"id\":5}, ignoring trace_id", "local fresh (result", "shared fresh"],
     );
-    says(&first, &CALL, &["now the entry of this gateway answers (hit_local)"]);
+    says(&first, &CALL, &[&named, "now the entry of this gateway answers (hit_local)"]);
     assert_eq!((first.metric("larder_calls_total", &[]) - before, backend.calls()), (1, 1));
     drop(first);
     let other = start();

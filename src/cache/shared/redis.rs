@@ -208,6 +208,10 @@ impl Store for Redis {
         .boxed()
     }
 
+    fn name_of(&self, key: &[u8]) -> Option<String> {
+        Some(self.redis_key(key))
+    }
+
     fn inspect<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Slot, Read>> {
         self.look(key).boxed()
     }

@@ -68,11 +68,12 @@ fn calls(page: &mut Page, listener: &ListenerReport) {
 
 fn in_full(page: &mut Page, call: &CallReport) {
     let CallReport { key, unkeyable, tags, marks, local, shared, now, in_outage, .. } = call;
-    if let Some(KeyReport { hash, call, ignored }) = key {
+    if let Some(KeyReport { hash, redis, call, ignored }) = key {
         let without =
             if ignored.is_empty() { String::new() } else { format!(", ignoring {}", ignored.join(", ")) };
         page.line("key", hash);
         page.line("", &format!("{call}{without}"));
+        redis.iter().for_each(|redis| page.line("redis key", redis));
     }
     if let Some(unkeyable) = unkeyable {
         page.line("key", &format!("none, so it is passed: {unkeyable}"));
