@@ -10,6 +10,7 @@
     reason = "a benchmark prints its table and its progress"
 )]
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ mod call;
 mod cell;
 #[path = "gateway/echo.rs"]
 mod echo;
+#[path = "gateway/fetching.rs"]
+mod fetching;
 #[path = "gateway/ids.rs"]
 mod ids;
 #[path = "gateway/load.rs"]
@@ -55,7 +58,7 @@ struct Options {
     /// Comma separated: CONNECTIONSxDEPTHxBYTES, memory, pending, python, default, all.
     #[arg(long, default_value = "default")]
     cells: Cells,
-    /// Comma separated servers to measure: echo, hit, million, passed, haproxy, envoy, redis. Default: all of them.
+    /// Comma separated servers to measure: echo, hit, million, passed, haproxy, envoy, redis, shared, fetch. Default: all of them.
     #[arg(long, value_delimiter = ',')]
     servers: Vec<servers::Name>,
     /// Seconds measured of each server in each round.
@@ -73,6 +76,9 @@ struct Options {
     /// Be the echo server on this port instead.
     #[arg(long, hide = true)]
     echo: Option<u16>,
+    /// As that server, get the replies from this Redis.
+    #[arg(long, hide = true, requires = "echo")]
+    from: Option<SocketAddr>,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -83,9 +89,10 @@ fn main() -> ExitCode {
     if options.quick {
         (options.seconds, options.rounds) = (0.25, 2);
     }
-    let done = match options.echo {
-        Some(port) => echo::serve(port),
-        None => measure(&options),
+    let done = match (options.echo, options.from) {
+        (Some(port), Some(redis)) => fetching::serve(port, redis),
+        (Some(port), None) => echo::serve(port),
+        (None, _) => measure(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

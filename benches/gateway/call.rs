@@ -94,12 +94,23 @@ pub(crate) fn read_call(mut frame: &[u8]) -> Option<(&[u8], Call)> {
 /// Appends the echo's reply: a string of the asked size that begins with the asked id.
 pub(crate) fn write_reply(method: &[u8], call: Call, out: &mut Vec<u8>) {
     let size = call.size.max(ID);
-    out.extend_from_slice(&((HEADER + method.len() + 7 + size + 1) as u32).to_be_bytes());
-    write_header(REPLY, method, call.seqid, out);
-    out.extend_from_slice(&[STRING, 0, 0]);
-    out.extend_from_slice(&(size as u32).to_be_bytes());
+    write_reply_header(method, call.seqid, size, out);
     write_body(call.id, size, out);
     out.push(STOP);
+}
+
+/// Appends a reply of this string.
+pub(crate) fn write_reply_of(method: &[u8], seqid: u32, value: &[u8], out: &mut Vec<u8>) {
+    write_reply_header(method, seqid, value.len(), out);
+    out.extend_from_slice(value);
+    out.push(STOP);
+}
+
+fn write_reply_header(method: &[u8], seqid: u32, size: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(&((HEADER + method.len() + 7 + size + 1) as u32).to_be_bytes());
+    write_header(REPLY, method, seqid, out);
+    out.extend_from_slice(&[STRING, 0, 0]);
+    out.extend_from_slice(&(size as u32).to_be_bytes());
 }
 
 /// The Redis key of `id`'s value of `size` bytes.

@@ -32,7 +32,7 @@ pub(crate) fn run(place: &Place, rounds: usize, seconds: f64) -> Fallible<Outcom
     }
     let (_backend, behind) = place.echo(Core::Client)?;
     let (_larder, gateway) = place.larder(behind, "64MiB")?;
-    let (_redis, redis) = place.redis()?;
+    let (_redis, redis) = place.redis(Core::Server)?;
     // On the servers' core like the others: a call that crosses no core costs a fraction of one that does.
     let (_echo, bare) = place.echo(Core::Server)?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/gateway/client.py");

@@ -29,6 +29,8 @@ pub(crate) enum Name {
     Haproxy,
     Envoy,
     Redis,
+    Shared,
+    Fetch,
 }
 
 /// Where programs and scratch files are.
@@ -46,6 +48,8 @@ pub(crate) struct Contestant {
     pub(crate) name: Name,
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
+    /// Where its values lie.
+    values: SocketAddr,
     ids: Rc<Ids>,
     filled: HashSet<usize>,
 }
@@ -56,6 +60,8 @@ pub(crate) struct Field {
     pub(crate) contestants: Vec<Contestant>,
     pub(crate) missing: Vec<String>,
     _backend: Process,
+    /// The Redis that others fetch from.
+    behind: Option<(Process, SocketAddr)>,
 }
 
 impl Name {
@@ -70,6 +76,8 @@ impl Name {
             Self::Haproxy => "HAProxy, TCP mode",
             Self::Envoy => "Envoy thrift_proxy",
             Self::Redis => "Redis GET",
+            Self::Shared => "Larder hit in Redis",
+            Self::Fetch => "bare tokio fetch from Redis",
         }
     }
 
@@ -80,7 +88,9 @@ impl Name {
     fn speech(self) -> Speech {
         match self {
             Self::Redis => Speech::Redis,
-            Self::Hit | Self::HitBefore | Self::Million => Speech::Thrift(call::CACHED),
+            Self::Hit | Self::HitBefore | Self::Million | Self::Shared | Self::Fetch => {
+                Speech::Thrift(call::CACHED)
+            }
             Self::Echo | Self::Passed | Self::PassedBefore | Self::Haproxy | Self::Envoy => {
                 Speech::Thrift(call::PASSED)
             }
@@ -105,34 +115,50 @@ impl Place {
 
     /// Starts Larder in front of `backend` with a local tier of `capacity`.
     pub(crate) fn larder(&self, backend: SocketAddr, capacity: &str) -> Fallible<(Process, SocketAddr)> {
-        self.build(Path::new(env!("CARGO_BIN_EXE_larder")), backend, capacity)
+        self.run(Path::new(env!("CARGO_BIN_EXE_larder")), &larder_config(backend, capacity))
+    }
+
+    /// The same, with entries in `redis` alone.
+    fn sharing(&self, backend: SocketAddr, redis: SocketAddr) -> Fallible<(Process, SocketAddr)> {
+        self.run(Path::new(env!("CARGO_BIN_EXE_larder")), &sharing_config(backend, redis))
+    }
+
+    /// Starts the bare fetch.
+    fn fetch(&self, redis: SocketAddr) -> Fallible<(Process, SocketAddr)> {
+        let address = process::free_address()?;
+        let arguments =
+            ["--echo".to_owned(), address.port().to_string(), "--from".to_owned(), redis.to_string()];
+        let program = std::env::current_exe()?;
+        let mut fetch = Process::spawn(Core::Server, &program, &arguments, self.log("fetch", address))?;
+        fetch.wait_for(address)?;
+        Ok((fetch, address))
     }
 
     fn before(&self, backend: SocketAddr) -> Fallible<(Process, SocketAddr)> {
         let larder = self.before.as_ref().ok_or("no other build was given (--before)")?;
-        self.build(larder, backend, "1GiB")
+        self.run(larder, &larder_config(backend, "1GiB"))
     }
 
-    fn build(&self, larder: &Path, backend: SocketAddr, capacity: &str) -> Fallible<(Process, SocketAddr)> {
-        let config = self.scratch.path().join(format!("larder-{}-{capacity}.toml", backend.port()));
-        fs::write(&config, larder_config(backend, capacity))?;
-        let arguments = ["serve", "--config", &config.to_string_lossy()].map(str::to_owned);
+    fn run(&self, larder: &Path, text: &str) -> Fallible<(Process, SocketAddr)> {
         let log = self.log("larder", process::free_address()?);
+        let config = log.with_extension("toml");
+        fs::write(&config, text)?;
+        let arguments = ["serve", "--config", &config.to_string_lossy()].map(str::to_owned);
         let mut process = Process::spawn(Core::Server, larder, &arguments, log)?;
         let address = process.wait_until(listening)?;
         process.wait_for(address)?;
         Ok((process, address))
     }
 
-    /// Starts Redis, empty.
-    pub(crate) fn redis(&self) -> Fallible<(Process, SocketAddr)> {
+    /// Starts Redis, empty, on `core`.
+    pub(crate) fn redis(&self, core: Core) -> Fallible<(Process, SocketAddr)> {
         let redis = program("redis-server").ok_or("redis-server is not installed")?;
         let address = process::free_address()?;
         let folder = self.scratch.path().to_string_lossy();
         let text =
             format!("--bind 127.0.0.1 --port {} --save --appendonly no --dir {folder}", address.port());
         let arguments: Vec<_> = text.split(' ').map(str::to_owned).collect();
-        let mut process = Process::spawn(Core::Server, &redis, &arguments, self.log("redis", address))?;
+        let mut process = Process::spawn(core, &redis, &arguments, self.log("redis", address))?;
         process.wait_for(address)?;
         Ok((process, address))
     }
@@ -186,7 +212,8 @@ impl Field {
     /// Starts those of `wanted` (all when empty) that are installed. Redis and the million keys only where a cell uses them.
     pub(crate) fn start(place: &Place, wanted: &[Name], cells: &[Cell]) -> Fallible<Self> {
         let (backend, behind) = place.echo(Core::Client)?;
-        let mut field = Self { contestants: Vec::new(), missing: Vec::new(), _backend: backend };
+        let mut field =
+            Self { contestants: Vec::new(), missing: Vec::new(), _backend: backend, behind: None };
         for name in Name::value_variants().iter().copied() {
             let unused = name == Name::Million && !cells.contains(&Cell::USUAL);
             if unused || !(wanted.is_empty() || wanted.contains(&name)) {
@@ -199,20 +226,28 @@ impl Field {
                 Name::Million => place.larder(behind, "2GiB"),
                 Name::Haproxy => place.haproxy(behind),
                 Name::Envoy => place.envoy(behind),
-                Name::Redis => place.redis(),
+                Name::Redis => place.redis(Core::Server),
+                Name::Shared => field.redis(place).and_then(|redis| place.sharing(behind, redis)),
+                Name::Fetch => field.redis(place).and_then(|redis| place.fetch(redis)),
             };
             match started {
-                Ok((process, address)) => field.contestants.push(Contestant {
-                    name,
-                    process,
-                    address,
-                    ids: Rc::new(Ids::zipf(name.keys())),
-                    filled: HashSet::new(),
-                }),
+                Ok((process, address)) => {
+                    let values = if name == Name::Fetch { field.redis(place)? } else { address };
+                    let (ids, filled) = (Rc::new(Ids::zipf(name.keys())), HashSet::new());
+                    field.contestants.push(Contestant { name, process, address, values, ids, filled });
+                }
                 Err(fault) => field.missing.push(format!("{}: {fault}", name.title())),
             }
         }
         Ok(field)
+    }
+
+    /// Where the Redis is that others fetch from. It shares its core with the load.
+    fn redis(&mut self, place: &Place) -> Fallible<SocketAddr> {
+        if self.behind.is_none() {
+            self.behind = Some(place.redis(Core::Client)?);
+        }
+        self.behind.as_ref().map(|(_, address)| *address).ok_or_else(|| "it was just started".into())
     }
 }
 
@@ -233,8 +268,8 @@ impl Contestant {
             return Ok(());
         }
         match self.name {
-            Name::Redis => fill_redis(self.address, self.name.keys(), size),
-            Name::Hit | Name::HitBefore | Name::Million => {
+            Name::Redis | Name::Fetch => fill_redis(self.values, self.name.keys(), size),
+            Name::Hit | Name::HitBefore | Name::Million | Name::Shared => {
                 let cell = Cell { connections: 16, depth: 16, size };
                 Load { ids: Rc::new(Ids::each(self.name.keys())), ..self.load(cell) }.fill()
             }
@@ -260,6 +295,11 @@ fn fill_redis(address: SocketAddr, keys: u32, size: usize) -> Fallible<()> {
         }
     }
     Ok(())
+}
+
+fn sharing_config(backend: SocketAddr, redis: SocketAddr) -> String {
+    let text = larder_config(backend, "64MiB").replace("max_reply", "tiers = [\"shared\"]\nmax_reply");
+    format!("{text}\n[cache.shared]\nurl = \"redis://{redis}\"\nmax_writes = 20000\n")
 }
 
 /// The address of the `listening` event in Larder's log, once it is ready.
