@@ -32,6 +32,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::entry::{Entry, Slot};
 
+use compression::Zstd;
 pub use layout::Format;
 use layout::{Flags, Parts, What};
 use signature::SIGNATURE;
@@ -51,6 +52,8 @@ pub struct Codec {
     pub compress_above: Option<usize>,
     /// What envelopes are signed with, if the format can tell. Those that are not, or by others, are not believed.
     pub keyring: Option<Keyring>,
+    /// What compresses.
+    pub(crate) zstd: Zstd,
 }
 
 impl Codec {
@@ -106,7 +109,7 @@ impl Codec {
             What::Entry => {
                 let header = header::entry(&parts)?;
                 self.verify(&parts, header.length)?;
-                let body = body(envelope, &parts, header.length)?;
+                let body = self.body(envelope, &parts, header.length)?;
                 let whole = Entry::new(parts.born, header.ending, header.protocol, body);
                 let entry = Entry { tags: header.tags, version: header.version, ..whole };
                 Ok((header.key, Slot::Entry(Arc::new(entry))))
@@ -133,19 +136,19 @@ impl Codec {
     /// A reply in fewer bytes, where it is to have fewer.
     fn compressed(&self, body: &[u8]) -> Option<Vec<u8>> {
         let is_long = self.compress_above.is_some_and(|above| body.len() > above);
-        (is_long && self.format.has_flags()).then(|| compression::smaller(body)).flatten()
+        (is_long && self.format.has_flags()).then(|| self.zstd.smaller(body)).flatten()
     }
-}
 
-/// The reply in `envelope`, which is `length` bytes long.
-fn body(envelope: &Bytes, parts: &Parts<'_>, length: usize) -> Result<Bytes, Unreadable> {
-    if !parts.flags.compressed {
-        return Ok(envelope.slice_ref(parts.body));
+    /// The reply in `envelope`, which is `length` bytes long.
+    fn body(&self, envelope: &Bytes, parts: &Parts<'_>, length: usize) -> Result<Bytes, Unreadable> {
+        if !parts.flags.compressed {
+            return Ok(envelope.slice_ref(parts.body));
+        }
+        if length > MAX_ENVELOPE {
+            return Err(Unreadable::TooLarge);
+        }
+        self.zstd.whole(parts.body, length).map(Bytes::from).ok_or(Unreadable::Compression)
     }
-    if length > MAX_ENVELOPE {
-        return Err(Unreadable::TooLarge);
-    }
-    compression::whole(parts.body, length).map(Bytes::from).ok_or(Unreadable::Compression)
 }
 
 /// How many bytes are touched to open `envelope`, by what it says of itself.

@@ -173,7 +173,7 @@ impl SharedOptions {
         let compress_above = Some(self.compress_above.length()).filter(|above| *above > 0);
         let keyring = secret.map(|secret| Keyring::parse(secret.reveal())).transpose();
         let keyring = keyring.map_err(|flaw| Finding::new("secret_file", flaw.to_string()))?;
-        Ok(Codec { format, compress_above, keyring })
+        Ok(Codec { format, compress_above, keyring, ..Codec::default() })
     }
 
     fn servers(&self) -> Result<Servers, Finding> {
