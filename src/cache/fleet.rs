@@ -48,6 +48,8 @@ struct State {
     fleet: Version,
     /// Nobody can tell whether the log still holds what lay before there.
     unsure: Version,
+    /// The epoch in which this gateway told last what the log may have lost.
+    told_again: u64,
     /// How many there are.
     gateways: usize,
     /// How often it has listened.
@@ -187,6 +189,7 @@ impl Fleet {
         if listened != Listened::More {
             // It ends here before the others stop waiting, however differently the clocks run.
             marks.lease(self.clock.at(sent).plus(LEASE_HELD));
+            self.tell_again(feed, marks).await?;
         }
         Ok(listened)
     }
@@ -215,6 +218,24 @@ impl Fleet {
         }
     }
 
+    /// Tells in each epoch once what the log may have lost where it began. Many know the same: what is known there already it refuses.
+    async fn tell_again(&self, feed: &dyn Feed, marks: &Marks) -> Result<(), Unheard> {
+        let epoch = marks.applied().epoch();
+        if self.state().told_again == epoch {
+            return Ok(());
+        }
+        for some in marks.before(epoch, AGAIN_MAX).chunks(AGAIN_AT_ONCE) {
+            let again = some.iter().map(|(mark, place)| {
+                let origin = Origin { gateway: self.gateway, number: self.state().outbox.number() };
+                Announcement { origin, mark: mark.clone(), again: Some(*place) }
+            });
+            let again: Vec<_> = again.collect();
+            feed.announce(&again, self.keep.longest()).await?;
+        }
+        self.state().told_again = epoch;
+        Ok(())
+    }
+
     fn hear(&self, marks: &Marks, hello: &Hello, heard: &Heard) -> Listened {
         let mut state = self.state();
         (state.fleet, state.gateways) = (heard.fleet, heard.gateways);
@@ -226,7 +247,9 @@ impl Fleet {
             return Listened::More;
         }
         for (version, said) in &heard.marks {
-            if said.origin.gateway == self.gateway {
+            if let Some(place) = said.again {
+                marks.apply_again(&said.mark, place, self.clock.now());
+            } else if said.origin.gateway == self.gateway {
                 state.told(marks, said, *version);
             } else {
                 marks.apply(&said.mark, *version, self.clock.now());
@@ -281,6 +304,10 @@ const ASKED_EVERY: u64 = 256;
 const INTERVAL: Duration = Duration::from_millis(50);
 /// The same while somebody waits for a mark to be known to all.
 const IMPATIENT: Duration = Duration::from_millis(5);
+/// Covers whose marks a gateway tells again in a new epoch, the latest: more than are made in the second that a failover may lose.
+const AGAIN_MAX: usize = 4_096;
+/// So many at once: less than a millisecond of Redis' time.
+const AGAIN_AT_ONCE: usize = 256;
 /// For how long the others wait for a gateway that is not heard of.
 const LEASE: Duration = Duration::from_secs(1);
 /// For how long it is worth waiting for a mark to be known to all: longer than for a gateway that has died.

@@ -1,5 +1,6 @@
 //! The marks that this process knows, bounded: what is dropped from them raises a floor below which nothing is known.
 
+mod again;
 mod copy;
 pub(crate) mod known;
 

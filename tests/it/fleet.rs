@@ -100,6 +100,29 @@ fn an_emptied_redis_does_not_make_the_fleet_forget() {
 }
 
 #[test]
+fn what_an_emptied_redis_has_lost_is_told_again_by_who_knows_it() {
+    let (mut backend, redis, state) = (backend(), redis(), tempfile::tempdir().unwrap());
+    let reader = gateway().endpoint(backend.address()).get_user(KEPT).shared(&redis);
+    let reader = reader.section("runtime", &format!("state_dir = '{}'", state.path().display()));
+    let mut before = reader.start();
+    before.finds_redis();
+    before.client().get_user(1);
+    before.client().get_user(2);
+    before.terminate();
+    assert_eq!(before.exit_code(), Some(0));
+    let [one] = fleet(&backend, &redis, KEPT, "settle = '0s'");
+    one.client().call(rename_user(1, "anna"));
+    eventually(|| one.metric("larder_marks_untold", &[]) == 0);
+    redis.flush();
+    eventually(|| !redis.scan("*:on:*").is_empty());
+    backend.kill();
+    let after = reader.start();
+    eventually(|| after.metric("larder_coherence_lease", &[]) == 1);
+    assert!(after.client().get_user(1).is_exception());
+    assert_eq!(after.client().get_user(2).user_id(), 2);
+}
+
+#[test]
 fn of_all_gateways_that_miss_a_key_one_asks() {
     let (backend, redis) = (backend(), redis());
     let gateways: [Gateway; 3] = fleet(&backend, &redis, KEPT, "");

@@ -67,6 +67,7 @@ pub(crate) struct Gateway {
     /// Those that were heard there.
     told: Vec<(u8, Version)>,
     opens: u64,
+    told_again: u64,
 }
 
 /// A backend call, by what was noted before it was sent.
@@ -95,6 +96,7 @@ impl Gateway {
             said: Vec::new(),
             told: Vec::new(),
             opens: OPENS,
+            told_again: 0,
         }
     }
 
@@ -108,7 +110,38 @@ impl Gateway {
     /// What is to be told next.
     pub(crate) fn tells(&self) -> Vec<Said> {
         let next = self.untold.iter().filter(|mark| !self.said.contains(mark));
-        next.map(|mark| Said { gateway: self.number, number: u64::from(*mark), mark: Some(*mark) }).collect()
+        next.map(|mark| Said {
+            gateway: self.number,
+            number: u64::from(*mark),
+            mark: Some(*mark),
+            again: None,
+        })
+        .collect()
+    }
+
+    /// What the log may have lost and is not told again in this epoch.
+    pub(crate) fn tells_again(&self) -> Vec<Said> {
+        let epoch = self.marks.applied().epoch();
+        let lost = if self.told_again == epoch { Vec::new() } else { self.marks.before(epoch, 1) };
+        let again = lost.into_iter().map(|(_, place)| Said {
+            gateway: self.number,
+            number: AGAIN + self.opens,
+            mark: Some(self.heard),
+            again: Some(place),
+        });
+        again.collect()
+    }
+
+    /// It has told them.
+    pub(crate) fn has_told_again(&mut self) {
+        self.opens += 1;
+        self.told_again = self.marks.applied().epoch();
+    }
+
+    /// Whether it has heard all up to `last`, and has nothing to tell.
+    pub(crate) fn is_quiet(&self, last: Version) -> bool {
+        let is_idle = self.exchange == Exchange::None && self.untold.is_empty();
+        is_idle && self.marks.applied() == last && self.tells_again().is_empty()
     }
 
     /// Redis says that it has taken these.
@@ -162,7 +195,10 @@ impl Gateway {
     }
 
     fn hear_one(&mut self, version: Version, said: Said, now: Millis, plant: Option<Plant>) {
-        if let Some(mark) = said.mark {
+        if let (Some(mark), Some(place)) = (said.mark, said.again) {
+            self.marks.apply_again(&hard(), place, now);
+            self.heard = self.heard.max(mark);
+        } else if let Some(mark) = said.mark {
             if said.gateway == self.number {
                 self.told_at(mark, version);
             } else if plant != Some(Plant::HeardAndForgotten) {
@@ -252,6 +288,8 @@ impl Gateway {
 const COVER: [Cover; 1] = [Cover(1)];
 /// The number of what opens a gateway's first epoch; those of marks are less.
 const OPENS: u64 = 100;
+/// The number of the first mark that is told again.
+const AGAIN: u64 = 1_000;
 
 /// A seal that is told apart by what it was held against.
 #[derive(Clone, Debug)]

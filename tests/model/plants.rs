@@ -1,6 +1,6 @@
 //! Mistakes that can be planted in the model's steps, each with the scene that shows it.
 
-use crate::scenes::{FILLS, FLUSH, JOINING, LEASES, MARKS, Scene};
+use crate::scenes::{FAILOVER, FILLS, FLUSH, JOINING, LEASES, MARKS, Scene};
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +29,15 @@ pub(crate) enum Plant {
     EpochsAreCounted,
     /// A mark of another gateway is heard and not made here.
     HeardAndForgotten,
+    /// What the log lost is told by nobody.
+    NotToldAgain,
     /// What is older replaces what is younger.
     OlderReplaces,
 }
 
 impl Plant {
     /// All of them, and where each is looked for.
-    pub(crate) const ALL: [(Self, Scene); 13] = [
+    pub(crate) const ALL: [(Self, Scene); 14] = [
         (Self::NotedWhenLanding, FILLS),
         (Self::TakenUnjudged, FILLS),
         (Self::OldIsAskedForAlone, FLUSH),
@@ -48,6 +50,7 @@ impl Plant {
         (Self::HistoryOpensNoEpoch, JOINING),
         (Self::EpochsAreCounted, FLUSH),
         (Self::HeardAndForgotten, LEASES),
+        (Self::NotToldAgain, FAILOVER),
         (Self::OlderReplaces, FILLS),
     ];
 }

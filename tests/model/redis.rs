@@ -14,6 +14,8 @@ pub(crate) struct Said {
     pub number: u64,
     /// The mark; none opens an epoch.
     pub mark: Option<u8>,
+    /// Where it lay, if it is told again.
+    pub again: Option<Version>,
 }
 
 /// What a gateway says of itself.
@@ -89,7 +91,7 @@ impl Redis {
 
     fn enter(&mut self, version: Version, said: Said) {
         if said.mark.is_some() {
-            self.data.exact = self.data.exact.max(version);
+            self.data.exact = self.data.exact.max(said.again.unwrap_or(version));
         }
         self.data.log.push((version, said));
     }
@@ -100,6 +102,9 @@ impl Redis {
             return false;
         }
         for said in said {
+            if said.again.is_some_and(|place| self.data.exact >= place) {
+                continue;
+            }
             let last = self.last();
             self.enter(Version::new(last.epoch(), last.sequence() + 1), *said);
         }
@@ -149,7 +154,7 @@ impl Redis {
         let before = self.last().max(hello.applied);
         let sequence = self.last().sequence().max(hello.applied.sequence()) + 1;
         let by_chance = if plant == Some(Plant::EpochsAreCounted) { 0 } else { 100 * hello.gateway };
-        let said = Said { gateway: hello.gateway, number: hello.opens, mark: None };
+        let said = Said { gateway: hello.gateway, number: hello.opens, mark: None, again: None };
         self.enter(Version::new(before.epoch() + 1 + by_chance, sequence), said);
     }
 

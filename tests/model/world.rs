@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Mark,
     /// Marks that a gateway has sent are appended to the log.
     TellIsServed(usize),
+    /// Marks that the log may have lost are appended where it lacks them.
+    TellsAgain(usize),
     /// The log is listened to.
     ListenIsServed(usize),
     /// The answer to either comes.
@@ -123,6 +125,7 @@ impl World {
         match gateway.exchange {
             Exchange::None => {
                 may(!gateway.tells().is_empty(), Step::TellIsServed(who));
+                may(!gateway.tells_again().is_empty(), Step::TellsAgain(who));
                 may(true, Step::ListenIsServed(who));
             }
             Exchange::Told(..) | Exchange::Answered(..) => {
@@ -148,6 +151,12 @@ impl World {
                 self.gateways[0].mark(mark, now);
             }
             Step::TellIsServed(who) => self.tell(who),
+            Step::TellsAgain(who) => {
+                let again = self.gateways[who].tells_again();
+                if plant == Some(Plant::NotToldAgain) || self.redis.announce(&again) {
+                    self.gateways[who].has_told_again();
+                }
+            }
             Step::ListenIsServed(who) => self.listen(who, plant),
             Step::IsAnswered(who) => self.answer(who, plant),
             Step::AnswerIsLost(who) => {

@@ -57,6 +57,7 @@ impl Outbox {
         let said = next.map(|(number, mark)| Announcement {
             origin: Origin { gateway, number: *number },
             mark: mark.clone(),
+            again: None,
         });
         said.collect()
     }
@@ -106,7 +107,7 @@ impl Outbox {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for mark in self.untold.values() {
-            let said = Announcement { origin: Origin::default(), mark: mark.clone() }.encode();
+            let said = Announcement { origin: Origin::default(), mark: mark.clone(), again: None }.encode();
             bytes.extend_from_slice(&(said.len() as u32).to_be_bytes());
             bytes.extend_from_slice(&said);
         }

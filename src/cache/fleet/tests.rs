@@ -1,5 +1,7 @@
 //! Gateways that share one tier, in simulated time.
 
+mod epochs;
+
 use super::*;
 use crate::cache::Cache;
 use crate::cache::local::Local;
@@ -53,9 +55,13 @@ impl World {
 
     fn gateway(&self, number: u64) -> Gateway {
         let cache = Arc::new(self.cache(number));
-        let attended = Arc::clone(&cache);
-        let life = AbortOnDropHandle::new(tokio::spawn(async move { attended.attend().await }));
+        let life = self.life(&cache);
         Gateway { cache, clock: self.clock.clone(), life }
+    }
+
+    fn life(&self, cache: &Arc<Cache>) -> AbortOnDropHandle<()> {
+        let cache = Arc::clone(cache);
+        AbortOnDropHandle::new(tokio::spawn(async move { cache.attend().await }))
     }
 }
 
@@ -254,34 +260,6 @@ async fn an_emptied_tier_is_a_new_epoch() {
     let ticket = other.makes(Kind::Hard);
     assert_eq!(other.cache.reaches(ticket, Reach::Fleet).await, Reach::Fleet);
     assert_eq!(one.near(), Some((Standing::Hard, false)));
-}
-
-/// It hears the log before those who know what it has lost.
-#[tokio::test(start_paused = true)]
-async fn who_starts_after_a_failover_vouches_for_nothing_from_before() {
-    let (world, [one, other]) = World::of_two().await;
-    other.learns();
-    let reach = one.cache.reaches(one.makes(Kind::Hard), Reach::Fleet).await;
-    assert_eq!(reach, Reach::Fleet);
-    [&one, &other].into_iter().for_each(Gateway::falls_silent);
-    world.store.lose_marks(1);
-    let late = world.gateway(3);
-    sleep(HALF).await;
-    assert_eq!(late.far().await, Some((Standing::Clear, false)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_late_reply_of_a_log_that_was_lost_is_not_held_against_another() {
-    let (world, [one, other]) = World::of_two().await;
-    [&one, &other].into_iter().for_each(Gateway::falls_silent);
-    world.store.empty();
-    // It knows of no epoch and begins with an earlier one.
-    let new = world.gateway(1_000);
-    sleep(HALF).await;
-    assert!(new.marks().applied() < one.marks().applied());
-    one.learns();
-    sleep(HALF).await;
-    assert_eq!(new.far().await, Some((Standing::Clear, false)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use crate::mark::{Cover, Kind, Mark, Standing, Version};
 /// server than before, opens an epoch: marks may have been lost. Its number is later than all that are known there, by as much as its
 /// gateway's number says: so nobody who knows less gives another epoch the same.
 pub trait Feed: Send + Sync + Debug {
-    /// Appends marks. What is not confirmed may be there all the same, and what is confirmed may yet be lost: where they lie is told to who
+    /// Appends marks, but none that is told again and is known there. What is not confirmed may be there all the same, and what is confirmed may yet be lost: where they lie is told to who
     /// listens. What they cover can be looked up for `keep`: for as long as an entry is kept that they may cover.
     fn announce<'a>(&'a self, said: &'a [Announcement], keep: Duration)
     -> BoxFuture<'a, Result<(), Unheard>>;
@@ -48,6 +48,8 @@ pub struct Announcement {
     pub origin: Origin,
     /// The mark.
     pub mark: Mark,
+    /// Where it lay before, if it is told again because the log may have lost it. It is as late as that says, not as the place where it lies now.
+    pub again: Option<Version>,
 }
 
 /// What a gateway says of itself.
@@ -121,18 +123,22 @@ impl Exact {
 }
 
 impl Announcement {
-    /// As bytes: gateway, number, kind (0 soft, 1 hard), milliseconds to settle, covers; all big-endian.
+    /// As bytes: gateway, number, kind (0 soft, 1 hard; 2 and 3 of one that is told again), milliseconds to settle, where it lay if it is told again,
+    /// covers; all big-endian.
     pub fn encode(&self) -> Vec<u8> {
-        let Self { origin, mark } = self;
-        let kind = match mark.kind {
-            Kind::Soft => 0,
-            Kind::Hard => 1,
+        let Self { origin, mark, again } = self;
+        let kind = match (mark.kind, again) {
+            (Kind::Soft, None) => 0,
+            (Kind::Hard, None) => 1,
+            (Kind::Soft, Some(_)) => 2,
+            (Kind::Hard, Some(_)) => 3,
         };
         let settle = u32::try_from(mark.settle.as_millis()).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(HEAD + mark.covers.len() * COVER);
         bytes.extend_from_slice(&origin.encode());
         bytes.push(kind);
         bytes.extend_from_slice(&settle.to_be_bytes());
+        bytes.extend(again.iter().flat_map(|version| version.packed().to_be_bytes()));
         bytes.extend(mark.covers.iter().flat_map(|cover| cover.0.to_be_bytes()));
         bytes
     }
@@ -142,17 +148,22 @@ impl Announcement {
         let (gateway, rest) = bytes.split_first_chunk()?;
         let (number, rest) = rest.split_first_chunk()?;
         let (&[kind], rest) = rest.split_first_chunk()?;
-        let (settle, covers) = rest.split_first_chunk()?;
-        let (covers, []) = covers.as_chunks() else { return None };
-        let kind = match kind {
-            0 => Kind::Soft,
-            1 => Kind::Hard,
+        let (settle, rest) = rest.split_first_chunk()?;
+        let (kind, is_again) = match kind {
+            0 | 2 => (Kind::Soft, kind == 2),
+            1 | 3 => (Kind::Hard, kind == 3),
             _ => return None,
         };
+        let (again, covers) = match is_again {
+            true => rest.split_first_chunk().map(|(packed, rest)| (Some(packed), rest))?,
+            false => (None, rest),
+        };
+        let again = again.map(|packed| Version::unpacked(u64::from_be_bytes(*packed)));
+        let (covers, []) = covers.as_chunks() else { return None };
         let origin = Origin { gateway: u64::from_be_bytes(*gateway), number: u64::from_be_bytes(*number) };
         let covers = covers.iter().map(|cover| Cover(u128::from_be_bytes(*cover))).collect();
         let settle = Duration::from_millis(u32::from_be_bytes(*settle).into());
-        Some(Self { origin, mark: Mark { covers, kind, settle } })
+        Some(Self { origin, mark: Mark { covers, kind, settle }, again })
     }
 }
 
@@ -182,17 +193,20 @@ mod tests {
     fn what_is_told_is_heard() {
         for (kind, covers) in [(Kind::Soft, vec![]), (Kind::Hard, vec![Cover(1), Cover(u128::MAX)])] {
             let mark = Mark { covers: covers.into(), kind, settle: Duration::from_millis(1_500) };
-            let said = Announcement { origin: Origin { gateway: 7, number: 9 }, mark };
-            let bytes = said.encode();
-            assert!(bytes.starts_with(&said.origin.encode()));
-            assert_eq!(Announcement::decode(&bytes), Some(said));
+            for again in [None, Some(Version::new(2, 5))] {
+                let origin = Origin { gateway: 7, number: 9 };
+                let said = Announcement { origin, mark: mark.clone(), again };
+                let bytes = said.encode();
+                assert!(bytes.starts_with(&said.origin.encode()));
+                assert_eq!(Announcement::decode(&bytes), Some(said));
+            }
         }
     }
 
     #[test]
     fn what_is_no_announcement_is_not_understood() {
         let mark = Mark { covers: [Cover(1)].into(), kind: Kind::Soft, settle: Duration::ZERO };
-        let whole = Announcement { origin: Origin::default(), mark }.encode();
+        let whole = Announcement { origin: Origin::default(), mark, again: None }.encode();
         for end in 0..whole.len() {
             let told = Announcement::decode(whole.get(..end).unwrap_or_default());
             assert_eq!(told.is_some(), end == HEAD, "at {end}");

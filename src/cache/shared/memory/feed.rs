@@ -44,10 +44,10 @@ impl Log {
 
     fn enter(&mut self, version: Version, said: Announcement) {
         for cover in &said.mark.covers {
-            let exact = self.exact.entry(*cover).or_default();
-            exact.any = exact.any.max(version);
+            let (exact, place) = (self.exact.entry(*cover).or_default(), said.again.unwrap_or(version));
+            exact.any = exact.any.max(place);
             if said.mark.kind == Kind::Hard {
-                exact.hard = exact.hard.max(version);
+                exact.hard = exact.hard.max(place);
             }
         }
         self.marks.push_back((version, said));
@@ -62,6 +62,9 @@ impl Log {
             return Err(Unheard);
         }
         for said in said {
+            if said.again.is_some_and(|place| self.knows(&said.mark, place)) {
+                continue;
+            }
             let last = self.last();
             self.enter(Version::new(last.epoch(), last.sequence() + 1), said.clone());
         }
@@ -103,12 +106,23 @@ impl Log {
         }
     }
 
+    /// Whether what a mark covers was marked so at `place` or later.
+    fn knows(&self, mark: &Mark, place: Version) -> bool {
+        mark.covers.iter().all(|cover| {
+            let exact = self.exact.get(cover).copied().unwrap_or_default();
+            match mark.kind {
+                Kind::Soft => exact.any >= place,
+                Kind::Hard => exact.hard >= place,
+            }
+        })
+    }
+
     fn open(&mut self, hello: &Hello, last: Version) {
         let applied = hello.applied;
         let epoch = last.epoch().max(applied.epoch()) + 1 + hello.gateway % EPOCH_SKIP;
         let version = Version::new(epoch, last.sequence().max(applied.sequence()) + 1);
         let mark = Mark { covers: [].into(), kind: Kind::Soft, settle: Duration::ZERO };
-        self.enter(version, Announcement { origin: hello.opens, mark });
+        self.enter(version, Announcement { origin: hello.opens, mark, again: None });
     }
 
     /// Whether the log is the one in which `there` lay at `applied`, as far as it can be told.

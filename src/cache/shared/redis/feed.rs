@@ -64,7 +64,8 @@ impl Feed for Redis {
             let said = said.iter().flat_map(|said| {
                 let hard = u8::from(said.mark.kind == Kind::Hard);
                 let covers = said.mark.covers.iter().map(|cover| format!("{:032x}", cover.0).into_bytes());
-                let head = [said.encode(), text(usize::from(hard)), text(said.mark.covers.len())];
+                let was = said.again.map(|place| place.to_string().into_bytes()).unwrap_or_default();
+                let head = [said.encode(), text(usize::from(hard)), was, text(said.mark.covers.len())];
                 head.into_iter().chain(covers)
             });
             let arguments: Vec<_> = settings.into_iter().chain(said).collect();
@@ -76,7 +77,7 @@ impl Feed for Redis {
     fn listen<'a>(&'a self, hello: &'a Hello) -> BoxFuture<'a, Result<Heard, Unheard>> {
         async move {
             let empty = Mark { covers: [].into(), kind: Kind::Soft, settle: Duration::ZERO };
-            let opens = Announcement { origin: hello.opens, mark: empty };
+            let opens = Announcement { origin: hello.opens, mark: empty, again: None };
             let arguments = [
                 hello.gateway.to_string().into_bytes(),
                 hello.applied.epoch().to_string().into_bytes(),
@@ -167,7 +168,7 @@ fn exact(value: &Value) -> Option<Exact> {
 }
 
 /// `KEYS[1]`: the log. `ARGV`: how many marks it holds; how long the last on a cover is kept, in milliseconds; and for each mark its
-/// announcement, 1 if it is hard, how many covers it has, and those.
+/// announcement, 1 if it is hard, the id that it had if it is told again, how many covers it has, and those.
 const ANNOUNCE: &str = r"
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last then
@@ -175,22 +176,46 @@ if not last then
 end
 local epoch, sequence = string.match(last[1], '^(%d+)-(%d+)$')
 local beside = string.sub(KEYS[1], 1, -4)
+local function on(cover)
+    return beside .. 'on:' .. cover
+end
+local function place(id)
+    local e, s = string.match(id, '^(%d+)-(%d+)$')
+    return tonumber(e), tonumber(s)
+end
+local function is_known(cover, field, was)
+    local known = redis.call('HGET', on(cover), field)
+    if not known then
+        return false
+    end
+    local e, s = place(known)
+    local was_e, was_s = place(was)
+    return e > was_e or (e == was_e and s >= was_s)
+end
 local at = 3
 while at <= #ARGV do
-    sequence = sequence + 1
-    local id = epoch .. '-' .. string.format('%.0f', sequence)
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], id, 'm', ARGV[at])
-    local hard, covers = ARGV[at + 1] == '1', tonumber(ARGV[at + 2])
-    for cover = at + 3, at + 2 + covers do
-        local on = beside .. 'on:' .. ARGV[cover]
-        if hard then
-            redis.call('HSET', on, 'a', id, 'h', id)
-        else
-            redis.call('HSET', on, 'a', id)
-        end
-        redis.call('PEXPIRE', on, ARGV[2])
+    local fields = ARGV[at + 1] == '1' and { 'h', 'a' } or { 'a' }
+    local was, covers = ARGV[at + 2], tonumber(ARGV[at + 3])
+    local news = was == ''
+    for cover = at + 4, at + 3 + covers do
+        news = news or not is_known(ARGV[cover], fields[1], was)
     end
-    at = at + 3 + covers
+    if news then
+        sequence = sequence + 1
+        local id = epoch .. '-' .. string.format('%.0f', sequence)
+        redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], id, 'm', ARGV[at])
+        for cover = at + 4, at + 3 + covers do
+            for _, field in ipairs(fields) do
+                if was == '' then
+                    redis.call('HSET', on(ARGV[cover]), field, id)
+                elseif not is_known(ARGV[cover], field, was) then
+                    redis.call('HSET', on(ARGV[cover]), field, was)
+                end
+            end
+            redis.call('PEXPIRE', on(ARGV[cover]), ARGV[2])
+        end
+    end
+    at = at + 4 + covers
 end
 ";
 
