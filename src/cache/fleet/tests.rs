@@ -55,11 +55,11 @@ impl World {
 
     fn gateway(&self, number: u64) -> Gateway {
         let cache = Arc::new(self.cache(number));
-        let life = self.life(&cache);
+        let life = Self::life(&cache);
         Gateway { cache, clock: self.clock.clone(), life }
     }
 
-    fn life(&self, cache: &Arc<Cache>) -> AbortOnDropHandle<()> {
+    fn life(cache: &Arc<Cache>) -> AbortOnDropHandle<()> {
         let cache = Arc::clone(cache);
         AbortOnDropHandle::new(tokio::spawn(async move { cache.attend().await }))
     }

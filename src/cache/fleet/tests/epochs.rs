@@ -27,7 +27,7 @@ async fn a_lost_mark_is_told_again_to_who_never_heard_it() {
     one.learns();
     let before = one.marks().applied().sequence();
     world.store.lose_marks(1);
-    other.life = world.life(&other.cache);
+    other.life = World::life(&other.cache);
     sleep(HALF).await;
     assert_eq!((one.near(), other.near()), (Some((Standing::Clear, false)), Some((Standing::Hard, false))));
     // One opened an epoch, and one told it again, however many knew.
