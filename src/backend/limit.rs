@@ -167,6 +167,22 @@ impl Limit {
         }
     }
 
+    /// Where it is a ramp that is used up, and no answer has come that could tell whether it is too much, time alone makes it twice as much each
+    /// step. Whether it did now.
+    pub(super) fn grow_unheard(&mut self, now: Instant) -> bool {
+        let Some(Cut { most, growth: Growth::Ramp { step_ends }, wary: Some(wary), .. }) = &mut self.cut
+        else {
+            return false;
+        };
+        let grows = *step_ends <= now && wary.was_used_up() && wary.answers() == 0;
+        if grows {
+            *step_ends = now + STEP;
+            *most *= 2;
+            *wary = Wary::new(now);
+        }
+        grows
+    }
+
     /// From here on it stays, whatever it reaches, or does not.
     pub(super) fn stay(&mut self, stays: bool) {
         self.stays = stays;

@@ -19,7 +19,7 @@ use tokio::sync::oneshot::error::RecvError;
 use tokio::time::Instant;
 
 use super::deadline::within;
-use super::queue::{Among, Place, Queue, Rank, Waiter};
+use super::queue::{Among, Place, Queue, Rank, Waiter, Wish};
 use super::room::{Held, Room};
 use super::wary::Heard;
 use crate::call::ClientId;
@@ -43,20 +43,6 @@ struct State {
     waiting_max: usize,
     room: Room,
     queue: Queue<oneshot::Sender<Verdict>>,
-}
-
-/// What a permit is wanted for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wish<'a> {
-    pub(super) rank: Rank,
-    /// Nobody's, if it is held for more than a call.
-    pub(super) among: Among,
-    pub(super) client: ClientId,
-    pub(super) demand: &'a Demand,
-    /// When its call's time is over.
-    pub(super) until: Option<Instant>,
-    /// How many calls may refresh at once.
-    pub(super) refreshing_max: usize,
 }
 
 /// The right to use one connection.
@@ -235,6 +221,17 @@ impl Line {
     /// A miss was not answered, for so long.
     pub(super) fn miss_took(&self, took: Duration) {
         self.0.lock().room.miss_took(took);
+    }
+
+    /// Time goes by: where no miss was answered yet, more may be out.
+    pub(super) fn wait_for_first_miss(&self, now: Instant) {
+        if !self.0.misses_limited.load(Ordering::Acquire) {
+            return;
+        }
+        let mut state = self.0.lock();
+        if state.room.wait_for_first_miss(now) {
+            state.serve();
+        }
     }
 
     /// What was kept is lost: no more than `most` misses may be out, and then more and more.

@@ -6,7 +6,21 @@ use std::collections::{BTreeMap, HashMap};
 use tokio::time::Instant;
 
 use crate::call::ClientId;
-use crate::need::Need;
+use crate::need::{Demand, Need};
+
+/// What a permit is wanted for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'a> {
+    pub(super) rank: Rank,
+    /// Nobody's, if it is held for more than a call.
+    pub(super) among: Among,
+    pub(super) client: ClientId,
+    pub(super) demand: &'a Demand,
+    /// When its call's time is over.
+    pub(super) until: Option<Instant>,
+    /// How many calls may refresh at once.
+    pub(super) refreshing_max: usize,
+}
 
 /// Before whom a call is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

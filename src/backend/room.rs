@@ -159,6 +159,11 @@ impl Room {
         }
     }
 
+    /// Of who has answered no miss yet nobody knows how long one takes: if that is long, more may be out as time goes by. Whether more may now.
+    pub(super) fn wait_for_first_miss(&mut self, now: Instant) -> bool {
+        self.misses_take.is_none() && self.misses.grow_unheard(now)
+    }
+
     /// A miss was answered after so long, or was not.
     pub(super) fn miss_took(&mut self, took: Duration) {
         self.misses_take = Some(self.misses_take.map_or(took, |average| (average * 7 + took) / 8));

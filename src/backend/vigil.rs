@@ -26,6 +26,7 @@ impl Backend {
                 listen(endpoint, now);
                 self.listen_to_methods(endpoint, now);
                 endpoint.cells.calm_down();
+                endpoint.pool.permits.wait_for_first_miss(now);
                 if endpoint.position.begin_check(now) {
                     let endpoint = Arc::clone(endpoint);
                     checks.push(Box::pin(async move {

@@ -168,3 +168,19 @@ fn what_an_outage_left_hanging_does_not_count_after_it() {
     since.into_iter().for_each(|era| limit.end(era));
     assert_eq!(limit.out(), 0);
 }
+
+#[test]
+fn a_ramp_of_which_nothing_is_heard_grows_by_time_where_it_is_used_up() {
+    let start = Instant::now();
+    let mut limit = Limit::default();
+    limit.begin_with(0, start);
+    let mut out = Vec::new();
+    assert!(!limit.grow_unheard(start + STEP), "nobody needs more");
+    out.extend((0..4).map(|_| limit.begin()));
+    assert!(!limit.grow_unheard(start + STEP - MILLI));
+    assert!(limit.grow_unheard(start + STEP) && !limit.grow_unheard(start + STEP));
+    assert_eq!(limit.most(), Some(8));
+    out.extend((0..4).map(|_| limit.begin()));
+    answers(&mut limit, 1, start + STEP * 2, false);
+    assert!(!limit.grow_unheard(start + STEP * 2), "answers tell now");
+}

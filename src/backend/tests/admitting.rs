@@ -225,3 +225,22 @@ async fn whoever_waits_at_an_endpoint_that_fails_goes_elsewhere() {
     }
     assert_eq!(world.servers[0].calls(), 1, "the others were not sent there");
 }
+
+/// A slow report at the start of a gateway: nobody knows yet how long it takes.
+#[tokio::test(start_paused = true)]
+async fn misses_that_take_long_wait_for_no_first_answer() {
+    let mut world = World::of(1);
+    (world.settings.max_connections, world.settings.max_waiting) = (64, 100);
+    let backend = world.watch();
+    world.all(Act::AnswerAfter(Duration::from_secs(8)));
+    let ask = |id: u8| {
+        let backend = Arc::clone(&backend);
+        tokio::spawn(async move { backend.answer_keyed(&call(), &[id]).await })
+    };
+    let asked: Vec<_> = (0..32).map(ask).collect();
+    let began = Instant::now();
+    for one in asked {
+        one.await.unwrap().unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
