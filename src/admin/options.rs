@@ -47,10 +47,7 @@ impl Options {
 
     /// Where the token is.
     pub(crate) fn token(&self) -> Keeper<'_> {
-        Keeper {
-            file: ("token_file", self.token_file.as_deref()),
-            variable: ("token_env", self.token_env.as_deref()),
-        }
+        Keeper::of_token(self.token_file.as_deref(), self.token_env.as_deref())
     }
 }
 

@@ -50,26 +50,17 @@ impl Sides<'_> {
 
 /// No two sockets can listen on one address.
 fn addresses(draft: &Draft, sides: &mut Sides<'_>) {
-    let mut taken: Vec<(SocketAddr, String)> = vec![(draft.admin.options.bind, "admin".to_owned())];
-    if let Some(Placed { options, place, .. }) = &draft.invalidation {
-        let bind = options.bind;
-        if overlap(draft.admin.options.bind, bind) {
-            sides.problem(place, Finding::new("bind", format!("{bind} is already taken by admin")));
-        }
-        taken.push((bind, "invalidation".to_owned()));
-    }
-    let mut in_order: Vec<_> =
+    let mut taken: Vec<(SocketAddr, &str)> = vec![(draft.admin.options.bind, "admin")];
+    let mut listeners: Vec<_> =
         draft.listeners.values().filter(|listener| listener.place.gives("bind")).collect();
-    in_order.sort_by_key(|listener| listener.place.line);
-    for listener in in_order {
-        let bind = listener.options.bind;
+    listeners.sort_by_key(|listener| listener.place.line);
+    let invalidation = draft.invalidation.iter().map(|section| (&section.place, section.options.bind));
+    let listeners = listeners.into_iter().map(|listener| (&listener.place, listener.options.bind));
+    for (place, bind) in invalidation.chain(listeners) {
         if let Some((_, other)) = taken.iter().find(|(other, _)| overlap(*other, bind)) {
-            sides.problem(
-                &listener.place,
-                Finding::new("bind", format!("{bind} is already taken by {other}")),
-            );
+            sides.problem(place, Finding::new("bind", format!("{bind} is already taken by {other}")));
         }
-        taken.push((bind, listener.place.path.clone()));
+        taken.push((bind, &place.path));
     }
 }
 

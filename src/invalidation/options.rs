@@ -40,10 +40,7 @@ impl Options {
 
     /// Where the token is.
     pub(crate) fn token(&self) -> Keeper<'_> {
-        Keeper {
-            file: ("token_file", self.token_file.as_deref()),
-            variable: ("token_env", self.token_env.as_deref()),
-        }
+        Keeper::of_token(self.token_file.as_deref(), self.token_env.as_deref())
     }
 }
 
@@ -56,8 +53,7 @@ impl Default for Options {
 
 impl Section for Options {
     fn problems(&self) -> Vec<Finding> {
-        let Keeper { file, variable } = self.token();
-        let open = !self.bind.ip().is_loopback() && file.1.is_none() && variable.1.is_none();
+        let open = !self.bind.ip().is_loopback() && !self.token().is_given();
         let message = format!(
             "{} is not a loopback address, and neither token_file nor token_env says by what who may purge is known",
             self.bind.ip()

@@ -37,7 +37,17 @@ impl Secret {
     }
 }
 
-impl Keeper<'_> {
+impl<'a> Keeper<'a> {
+    /// Where the options `token_file` and `token_env` say that a token is.
+    pub(crate) fn of_token(file: Option<&'a Path>, variable: Option<&'a str>) -> Self {
+        Self { file: ("token_file", file), variable: ("token_env", variable) }
+    }
+
+    /// Whether one of the options is given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.file.1.is_some() || self.variable.1.is_some()
+    }
+
     /// What is wrong where both are given.
     pub(crate) fn problem(&self, what: &str) -> Option<Finding> {
         let both = self.file.1.is_some() && self.variable.1.is_some();

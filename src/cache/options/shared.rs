@@ -242,19 +242,16 @@ impl SharedOptions {
 
     /// Options that need another, or exclude it.
     fn pairs(&self) -> Vec<Finding> {
-        let (file, env) = (self.password_file.is_some(), self.password_env.is_some());
-        let (their_file, their_env) =
-            (self.sentinel_password_file.is_some(), self.sentinel_password_env.is_some());
         let (certificate, key) = (self.tls_cert.is_some(), self.tls_key.is_some());
         let wrong = [
             (
                 "username",
-                self.username.is_some() && !file && !env,
+                self.username.is_some() && !self.password().is_given(),
                 "needs password_file or password_env".to_owned(),
             ),
             (
                 "sentinel_username",
-                self.sentinel_username.is_some() && !their_file && !their_env,
+                self.sentinel_username.is_some() && !self.sentinel_password().is_given(),
                 "needs sentinel_password_file or sentinel_password_env".to_owned(),
             ),
             ("tls_cert", certificate && !key, "needs tls_key".to_owned()),
