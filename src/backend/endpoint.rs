@@ -210,13 +210,12 @@ impl Endpoint {
     /// Closes the connections that were idle for too long or whose peer has closed them; says when to come again. A close is looked into: it
     /// may be the first that is seen of an endpoint's end.
     pub(super) fn reap(&self, now: Instant) -> Option<Instant> {
-        let known = self.pool.learnt_rest();
-        let Reaped { next, found_closed } = self.pool.reap(now, &self.means.tally);
+        let Reaped { next, found_closed, learnt } = self.pool.reap(now, &self.means.tally);
         if found_closed {
             self.position.suspect(now);
             self.means.alarm.notify_one();
         }
-        if let (None, Some(rest)) = (known, self.pool.learnt_rest()) {
+        if let Some(rest) = learnt {
             let (backend, endpoint) = (self.means.name(), self.address);
             tracing::info!(%backend, %endpoint, kept_ms = rest.as_millis(), "endpoint closes idle connections");
         }

@@ -22,6 +22,8 @@ pub(super) struct Idling {
     /// Connections in a row that were closed after an exception, and when the last was.
     after_exceptions: u32,
     excepted: Option<Instant>,
+    /// Whether [`Idling::news`] has told what is known now.
+    is_told: bool,
 }
 
 /// For how long a connection rested, and when that was seen.
@@ -63,6 +65,13 @@ impl Idling {
             return None;
         }
         self.closes.iter().map(|close| close.length * KEPT_OF_TEN / 10).min()
+    }
+
+    /// The same, once when it becomes known.
+    pub(super) fn news(&mut self, now: Instant) -> Option<Duration> {
+        let longest = self.longest(now);
+        let was_told = std::mem::replace(&mut self.is_told, longest.is_some());
+        longest.filter(|_| !was_told)
     }
 
     /// Whether it closes connections after exceptions.
@@ -162,8 +171,11 @@ mod tests {
         for later in [10, 20] {
             idling.saw(Idle::Closed, Last::Reply, secs(10), began + secs(later));
         }
-        assert_eq!(idling.longest(began + REMEMBERED - secs(1)), Some(secs(8)));
-        assert_eq!(idling.longest(began + REMEMBERED), None);
+        let last = began + REMEMBERED - secs(1);
+        assert_eq!(idling.longest(last), Some(secs(8)));
+        assert_eq!([idling.news(last), idling.news(last)], [Some(secs(8)), None]);
+        assert_eq!((idling.longest(began + REMEMBERED), idling.news(began + REMEMBERED)), (None, None));
+        assert_eq!(idling.news(last), Some(secs(8)), "it is known anew");
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub(super) struct Reaped {
     pub(super) next: Option<Instant>,
     /// Whether any was found that its peer has closed.
     pub(super) found_closed: bool,
+    /// The rest after which connections are given up from now on, if that is news.
+    pub(super) learnt: Option<Duration>,
 }
 
 /// The one used last at the end. Each goes in and out once a call: in a box, that is the move of a pointer.
@@ -289,7 +291,8 @@ impl Pool {
             }
             found == Idle::Quiet && rest < longest
         });
-        Reaped { next: all.iter().map(|one| one.idle_since + longest).min(), found_closed }
+        let next = all.iter().map(|one| one.idle_since + longest).min();
+        Reaped { next, found_closed, learnt: idling.news(now) }
     }
 
     async fn line_up(
