@@ -67,14 +67,7 @@ impl Cache {
             // A copy: looking leaves no trace in the seal.
             return Lying::Entry(Arc::new(Entry::clone(&entry)));
         }
-        match self.vet(key, &entry).await {
-            Some((Standing::Hard, _)) => Lying::Dead(entry, Why::Marked),
-            Some((standing, tick)) => {
-                let seal = Seal::held(tick, standing).softened();
-                Lying::Entry(Arc::new(Entry { seal, ..Entry::clone(&entry) }))
-            }
-            None => Lying::Dead(entry, Why::Unknown),
-        }
+        self.inspect_vetted(key, entry, Seal::softened).await
     }
 
     async fn inspect_shared(&self, tiers: Tiers, key: &[u8]) -> Lying {
@@ -91,10 +84,16 @@ impl Cache {
         if self.is_removed(key, entry.born) {
             return Lying::Dead(entry, Why::Removed);
         }
+        self.inspect_vetted(key, entry, std::convert::identity).await
+    }
+
+    /// An entry that others may have learnt, held against the marks, under what becomes of its seal then.
+    async fn inspect_vetted(&self, key: &[u8], entry: Arc<Entry>, sealed: fn(Seal) -> Seal) -> Lying {
         match self.vet(key, &entry).await {
             Some((Standing::Hard, _)) => Lying::Dead(entry, Why::Marked),
             Some((standing, tick)) => {
-                Lying::Entry(Arc::new(Entry { seal: Seal::held(tick, standing), ..Entry::clone(&entry) }))
+                let seal = sealed(Seal::held(tick, standing));
+                Lying::Entry(Arc::new(Entry { seal, ..Entry::clone(&entry) }))
             }
             None => Lying::Dead(entry, Why::Unknown),
         }

@@ -22,16 +22,21 @@ impl Observed {
 
     /// Whether an entry under `key` would be fresh; if not, one would be kept from `now` on.
     pub(crate) fn hit(&self, key: &[u8], ttl: Duration, now: Millis) -> bool {
-        let fresh = self.is_fresh(key, ttl, now);
+        let hash = xxh3_128(key);
+        let fresh = self.is_of_late(hash, ttl, now);
         if !fresh {
-            self.asked.insert(xxh3_128(key), now);
+            self.asked.insert(hash, now);
         }
         fresh
     }
 
     /// The same, for who does not call.
     pub(crate) fn is_fresh(&self, key: &[u8], ttl: Duration, now: Millis) -> bool {
-        self.asked.get(&xxh3_128(key)).is_some_and(|asked| now.since(asked) < ttl)
+        self.is_of_late(xxh3_128(key), ttl, now)
+    }
+
+    fn is_of_late(&self, hash: u128, ttl: Duration, now: Millis) -> bool {
+        self.asked.get(&hash).is_some_and(|asked| now.since(asked) < ttl)
     }
 }
 
