@@ -40,7 +40,7 @@ impl TierWatch {
             let loss = if away > left { Some(Loss::Away) } else { fallen.then_some(Loss::Fallen) };
             if let Some(loss) = loss {
                 let (backend, why) = (self.backend.name(), loss.as_str());
-                info!(%backend, why, before, "what was kept is lost: misses begin with as many at once as there were");
+                info!(%backend, why, before, "what was kept is lost: misses begin with as many at once as there were, four at least");
                 self.backend.begin_misses_anew(loss, before);
             }
         }
