@@ -1,9 +1,12 @@
 //! The commands, and what each exits with.
 
 mod admin;
+mod call;
+mod decode;
 mod explain;
 pub mod nagios;
 mod purge;
+mod schema;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +43,10 @@ enum Command {
     Purge(purge::Arguments),
     /// Tell what a running gateway knows of a call: its rule and key, what is kept of it, and what would answer it.
     Explain(explain::Arguments),
+    /// Make one Thrift call, through a gateway or straight to a backend, and tell its result as JSON.
+    Call(call::Arguments),
+    /// Tell what bytes mean: messages of Thrift, or what Larder keeps in Redis.
+    Decode(decode::Arguments),
 }
 
 /// The configuration's file, named with or without an option.
@@ -90,6 +97,12 @@ pub fn run() -> u8 {
         }
         Command::Purge(arguments) => said(purge::run(&arguments)),
         Command::Explain(arguments) => said(explain::run(&arguments)),
+        Command::Call(arguments) => said(call::run(&arguments)),
+        Command::Decode(arguments) => {
+            let (told, rest) = decode::run(&arguments);
+            print!("{told}");
+            said(rest)
+        }
     }
 }
 

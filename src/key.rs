@@ -82,6 +82,17 @@ impl Ignored {
             }
         }
     }
+
+    /// What lies behind one that was put there, at most `depth` deep.
+    fn skip(put: &[u8], depth: usize) -> Option<&[u8]> {
+        let depth = depth.checked_sub(1)?;
+        let (count, mut left) = put.split_first_chunk()?;
+        for _ in 0..u32::from_be_bytes(*count) {
+            let ([_, _, extent], behind) = left.split_first_chunk()?;
+            left = if *extent == 0 { behind } else { Self::skip(behind, depth)? };
+        }
+        Some(left)
+    }
 }
 
 /// What the key of a call begins with: all but its arguments.
@@ -149,6 +160,8 @@ impl Prefix {
 /// A key taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts<'a> {
+    /// The backend that is asked.
+    pub backend: &'a [u8],
     /// The service of the method.
     pub service: &'a [u8],
     /// The method, without prefix.
@@ -163,7 +176,7 @@ impl<'a> Parts<'a> {
     /// The parts of `key`. What is no key has no names.
     pub fn of(key: &'a [u8]) -> Self {
         let mut left = key;
-        let [_backend, service, method] = [(); 3].map(|()| {
+        let [backend, service, method] = [(); 3].map(|()| {
             let (length, behind) = left.split_first_chunk().unwrap_or((&[0; 4], &[]));
             let (part, behind) =
                 behind.split_at_checked(u32::from_be_bytes(*length) as usize).unwrap_or((behind, &[]));
@@ -177,9 +190,21 @@ impl<'a> Parts<'a> {
         };
         let behind = left.get(2..).filter(|_| protocol.is_some()).unwrap_or_default();
         let before = key.len() - behind.len() - usize::from(protocol.is_some());
-        Self { service, method, protocol, rest: [key.get(..before).unwrap_or_default(), behind] }
+        Self { backend, service, method, protocol, rest: [key.get(..before).unwrap_or_default(), behind] }
     }
 }
+
+impl<'a> Parts<'a> {
+    /// The arguments in canonical form, which is the binary protocol's; none if it is no key.
+    pub fn arguments(&self) -> Option<&'a [u8]> {
+        let [_, behind] = self.rest;
+        let (_revision, recipe) = behind.split_first_chunk::<4>()?;
+        Ignored::skip(recipe, IGNORED_DEPTH)
+    }
+}
+
+/// Structs inside each other that a rule may leave something out of: as many as a message may have.
+const IGNORED_DEPTH: usize = 64;
 
 /// What covers all entries of the method that `key` belongs to, of its service, and all.
 pub fn place(key: &[u8]) -> [Cover; 3] {
@@ -224,6 +249,28 @@ mod tests {
         spelled.sort();
         spelled.dedup();
         assert_eq!(spelled.len(), all.len());
+    }
+
+    #[test]
+    fn a_key_tells_its_arguments() {
+        let (none, some) = (Ignored::default(), Ignored::new([&[3_i16][..], &[4, 1, 2], &[4, 7]]));
+        for ignored in [&none, &some] {
+            let scope = Scope {
+                backend: "b",
+                service: b"S",
+                method: b"get",
+                spelling: Spelling::Plain,
+                protocol: Protocol::Compact,
+                revision: 9,
+                ignored,
+            };
+            let key = [Prefix::new(&scope).as_bytes(), b"arguments"].concat();
+            let parts = Parts::of(&key);
+            assert_eq!((parts.backend, parts.arguments()), (&b"b"[..], Some(&b"arguments"[..])));
+            for end in 0..key.len() - b"arguments".len() {
+                assert_eq!(Parts::of(&key[..end]).arguments(), None, "{end}");
+            }
+        }
     }
 
     fn key(protocol: Protocol) -> Vec<u8> {

@@ -33,6 +33,7 @@ mod call;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod decode;
 mod demo;
 pub mod dial;
 pub mod entry;

@@ -42,6 +42,16 @@ pub enum Transport {
     Unframed,
 }
 
+impl Transport {
+    /// The word for it in configuration and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Framed => "framed",
+            Self::Unframed => "unframed",
+        }
+    }
+}
+
 /// What one side of a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Speech {

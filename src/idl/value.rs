@@ -10,13 +10,17 @@ use super::schema::{Field, Method, Requirement, Schema, Structure, StructureKind
 use crate::setting::Nearest;
 use crate::wire::Protocol;
 
+mod bare;
 mod read;
+mod reply;
 mod scalar;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-pub(crate) use read::read_arguments;
+pub(crate) use bare::read_bare;
+pub(crate) use read::{read_arguments, read_fields};
+pub(crate) use reply::{Said, read_reply};
 
 /// What does not fit, and where in the value it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json};
-use thrift::protocol::{TBinaryInputProtocol, TCompactInputProtocol, TInputProtocol, TType};
+use thrift::protocol::{TInputProtocol, TListIdentifier, TMapIdentifier, TSetIdentifier, TType};
 
+use super::bare::{self, double, read};
 use super::wire::code;
 use crate::idl::schema::{Enum, Field, Method, Schema, Type};
 use crate::wire::Protocol;
@@ -20,18 +21,36 @@ pub(crate) fn read_arguments(
     protocol: Protocol,
     body: &[u8],
 ) -> thrift::Result<Map<String, Json>> {
-    let mut binary = TBinaryInputProtocol::new(body, true);
-    let mut compact = TCompactInputProtocol::new(body);
-    let input: &mut dyn TInputProtocol = match protocol {
-        Protocol::Binary => &mut binary,
-        Protocol::Compact => &mut compact,
-    };
-    Reading { schema, input }.fields(&method.arguments)
+    read(protocol, body, |input| {
+        Reading { schema, input, strangers: Strangers::LeftOut }.fields(&method.arguments)
+    })
+}
+
+/// The fields of a struct, which must have been walked, by the names that `declared` has for them. Those that it does not have, or has of another
+/// type, are there by their ids and types, as [`super::bare`] spells them.
+///
+/// # Errors
+/// If the bytes are no struct, or a text is none.
+pub(crate) fn read_fields(
+    schema: &Schema,
+    declared: &[Field],
+    protocol: Protocol,
+    body: &[u8],
+) -> thrift::Result<Map<String, Json>> {
+    read(protocol, body, |input| Reading { schema, input, strangers: Strangers::Kept }.fields(declared))
+}
+
+/// What becomes of fields that the schema does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strangers {
+    LeftOut,
+    Kept,
 }
 
 struct Reading<'a> {
     schema: &'a Schema,
     input: &'a mut dyn TInputProtocol,
+    strangers: Strangers,
 }
 
 impl Reading<'_> {
@@ -44,12 +63,15 @@ impl Reading<'_> {
                 break;
             }
             let is_it = |field: &&Field| Some(field.id) == found.id && code(&field.ty) == found.field_type;
-            match declared.iter().find(is_it) {
-                Some(Field { name, ty, .. }) => {
+            match (declared.iter().find(is_it), self.strangers) {
+                (Some(Field { name, ty, .. }), _) => {
                     let value = self.value(ty)?;
                     object.insert(name.clone(), value);
                 }
-                None => self.input.skip(found.field_type)?,
+                (None, Strangers::LeftOut) => self.input.skip(found.field_type)?,
+                (None, Strangers::Kept) => {
+                    object.insert(bare::name(&found), bare::value(self.input, found.field_type)?);
+                }
             }
             self.input.read_field_end()?;
         }
@@ -74,14 +96,14 @@ impl Reading<'_> {
                 Json::Object(self.fields(&schema.structure(*id).fields)?)
             }
             Type::List(element) => {
-                let size = self.input.read_list_begin()?.size;
-                let elements = self.elements(element, size)?;
+                let TListIdentifier { element_type, size } = self.input.read_list_begin()?;
+                let elements = self.elements(element, element_type, size)?;
                 self.input.read_list_end()?;
                 elements
             }
             Type::Set(element) => {
-                let size = self.input.read_set_begin()?.size;
-                let elements = self.elements(element, size)?;
+                let TSetIdentifier { element_type, size } = self.input.read_set_begin()?;
+                let elements = self.elements(element, element_type, size)?;
                 self.input.read_set_end()?;
                 elements
             }
@@ -89,28 +111,26 @@ impl Reading<'_> {
         })
     }
 
-    fn elements(&mut self, element: &Type, size: i32) -> thrift::Result<Json> {
-        (0..size).map(|_| self.value(element)).collect::<thrift::Result<Vec<_>>>().map(Json::Array)
+    fn elements(&mut self, element: &Type, found: TType, size: i32) -> thrift::Result<Json> {
+        let elements = (0..size).map(|_| self.element(element, Some(found)));
+        elements.collect::<thrift::Result<Vec<_>>>().map(Json::Array)
     }
 
     fn pairs(&mut self, key: &Type, to: &Type) -> thrift::Result<Json> {
-        let size = self.input.read_map_begin()?.size;
-        let pair = |_| Ok(Json::Array(vec![self.value(key)?, self.value(to)?]));
+        let TMapIdentifier { key_type, value_type, size } = self.input.read_map_begin()?;
+        let pair = |_| Ok(Json::Array(vec![self.element(key, key_type)?, self.element(to, value_type)?]));
         let pairs = (0..size).map(pair).collect::<thrift::Result<Vec<_>>>()?;
         self.input.read_map_end()?;
         Ok(Json::Array(pairs))
     }
-}
 
-fn double(value: f64) -> Json {
-    serde_json::Number::from_f64(value).map_or_else(
-        || match value {
-            _ if value.is_nan() => "NaN".into(),
-            _ if value > 0.0 => "Infinity".into(),
-            _ => "-Infinity".into(),
-        },
-        Json::Number,
-    )
+    /// A value in a container that says what it holds: the schema's word does not move the bytes.
+    fn element(&mut self, declared: &Type, found: Option<TType>) -> thrift::Result<Json> {
+        match found {
+            Some(found) if found != code(declared) => bare::value(self.input, found),
+            Some(_) | None => self.value(declared),
+        }
+    }
 }
 
 fn constant(known: &Enum, value: i32) -> Json {
@@ -165,5 +185,26 @@ mod tests {
             arguments(&schema, newer, &json!({"id": 7, "part": {"name": "a"}}), Protocol::Binary).unwrap();
         let read = read_arguments(&schema, older, Protocol::Binary, &bytes).unwrap();
         assert_eq!(Json::Object(read), json!({"id": 7}));
+        let read = read_fields(&schema, &older.arguments, Protocol::Binary, &bytes).unwrap();
+        assert_eq!(Json::Object(read), json!({"id": 7, "2:struct": {"1:string": "a"}}));
+    }
+
+    #[test]
+    fn a_container_of_other_things_than_declared_is_read_as_what_it_is() {
+        let schema = shapes();
+        let [wide, narrow] =
+            ["Wide", "Narrow"].map(|service| &schema.service(service).unwrap().methods["put"]);
+        let said = json!({"list": [1, 2], "set": [3], "map": [["a", 4]]});
+        for protocol in [Protocol::Binary, Protocol::Compact] {
+            let bytes = arguments(&schema, wide, &said, protocol).unwrap();
+            let read = read_arguments(&schema, narrow, protocol, &bytes).unwrap();
+            assert_eq!(Json::Object(read), said);
+        }
+    }
+
+    fn shapes() -> Schema {
+        let idl = "service Wide { void put(1: list<i64> list, 2: set<i64> set, 3: map<string, i64> map) }
+            service Narrow { void put(1: list<i16> list, 2: set<i32> set, 3: map<i8, bool> map) }";
+        Schema::load(Path::new("s.thrift"), |_| Ok(idl.to_owned())).unwrap()
     }
 }

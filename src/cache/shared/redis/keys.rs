@@ -21,7 +21,7 @@ use crate::wire::Protocol;
 
 /// The key of what is kept under `key`.
 pub(super) fn entry(prefix: &str, key: &[u8]) -> String {
-    let Parts { service, method, protocol, rest } = Parts::of(key);
+    let Parts { service, method, protocol, rest, .. } = Parts::of(key);
     let mut hash = Xxh3::new();
     rest.iter().for_each(|part| hash.update(part));
     let protocol = protocol.map_or("any", Protocol::as_str);

@@ -1,0 +1,141 @@
+//! `larder call`: one Thrift call from a shell, through a gateway or straight to a backend.
+
+mod exchange;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value as Json;
+
+use super::USAGE;
+use super::schema::schema;
+use crate::backend::options::Endpoint;
+use crate::dial::Tcp;
+use crate::idl::value::{self, Said};
+use crate::idl::{Method, Schema};
+use crate::setting::Nearest;
+use crate::wire::message::{Form, Header, Kind};
+use crate::wire::{Protocol, Speech, Transport, exception};
+
+use exchange::{Exchange, Reply};
+
+/// Whom to ask, and what.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Arguments {
+    /// Who is asked: the host and port of a gateway's listener, or of a backend.
+    #[arg(value_name = "ADDR")]
+    address: Endpoint,
+    /// The method, such as `UserService.getUser`.
+    #[arg(value_name = "SERVICE.METHOD")]
+    method: String,
+    /// The arguments by name as JSON.
+    #[arg(value_name = "JSON", default_value = "{}")]
+    arguments: String,
+    /// The IDL that declares the method.
+    #[arg(long, value_name = "FILE")]
+    idl: PathBuf,
+    /// How messages are told apart. A gateway takes both; thriftpy2's servers are unframed unless told otherwise.
+    #[arg(long, value_name = "TRANSPORT", default_value = "framed")]
+    transport: Told<Transport>,
+    /// How values are spelled. A gateway's listener takes what its backend speaks.
+    #[arg(long, value_name = "PROTOCOL", default_value = "binary")]
+    protocol: Told<Protocol>,
+    /// Puts the service before the method's name, as clients of a multiplexed server do.
+    #[arg(long)]
+    multiplexed: bool,
+    /// How long to wait for the answer.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+/// What is said, and the exit code.
+pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
+    let usage = |why: String| (why, USAGE);
+    let schema = schema(&arguments.idl).map_err(usage)?;
+    let Arguments { method, multiplexed, transport: Told(transport), protocol: Told(protocol), .. } =
+        arguments;
+    let (service, declared) = declared(&schema, method).map_err(usage)?;
+    let given = serde_json::from_str::<Json>(&arguments.arguments);
+    let given = given.map_err(|error| usage(format!("the arguments of {method} are no JSON: {error}")))?;
+    let body = value::arguments(&schema, declared, &given, *protocol);
+    let body = body.map_err(|problem| usage(format!("the arguments of {method}: {problem}")))?;
+    let name = if *multiplexed { format!("{service}:{}", declared.name) } else { declared.name.clone() };
+    let kind = if declared.oneway { Kind::Oneway } else { Kind::Call };
+    let header = Header { kind, name: name.as_bytes(), seqid: 1, form: Form::Strict };
+    let exchange = Exchange {
+        endpoint: &arguments.address,
+        speech: Speech { transport: *transport, protocol: *protocol },
+        timeout: arguments.timeout,
+    };
+    let failed = |why: String| (why, 1);
+    let answer = exchange.run(&Tcp, &header, &body).map_err(|error| failed(error.to_string()))?;
+    match answer {
+        None => Ok(String::new()),
+        Some(reply) => told(&schema, declared, *protocol, &reply).map_err(failed),
+    }
+}
+
+/// The method of that name, and its service.
+fn declared<'a>(schema: &'a Schema, name: &str) -> Result<(&'a str, &'a Method), String> {
+    let Some((service, method)) = name.rsplit_once('.') else {
+        return Err(format!(
+            "{name:?} is no method; expected a service and its method, such as UserService.getUser"
+        ));
+    };
+    let Some(declared) = schema.service(service) else {
+        let nearest = Nearest::of(service, schema.services().map(|service| service.name.as_str()));
+        return Err(format!("the idl has no service {service}{nearest}"));
+    };
+    let Some(found) = declared.methods.get(method) else {
+        let nearest = Nearest::of(method, declared.methods.keys().map(String::as_str));
+        return Err(format!("{service} has no method {method}{nearest}"));
+    };
+    Ok((&declared.name, found))
+}
+
+/// The result as JSON, or the exception in its place.
+fn told(schema: &Schema, method: &Method, protocol: Protocol, reply: &Reply) -> Result<String, String> {
+    if reply.kind == Kind::Exception {
+        let thrift::ApplicationError { kind, message } = exception::decode(protocol, &reply.body);
+        return Err(format!("TApplicationException {kind:?}: {message}"));
+    }
+    let said = value::read_reply(schema, method, protocol, &reply.body);
+    let said =
+        said.map_err(|error| format!("the reply of {} bytes cannot be read: {error}", reply.body.len()))?;
+    match (said, &method.returns) {
+        (Said::Result(value), _) => Ok(format!("{value:#}\n")),
+        (Said::Nothing, None) => Ok("null\n".to_owned()),
+        (Said::Nothing, Some(_)) => Err(format!("the reply has no result, which {} declares", method.name)),
+        (Said::Thrown { field, kind, value }, _) => Err(format!("{kind} ({field}): {value}")),
+        (Said::Undeclared(fields), _) => {
+            Err(format!("the reply has what {} does not declare: {:#}", method.name, Json::Object(fields)))
+        }
+    }
+}
+
+/// A word of the configuration as an option's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told<T>(T);
+
+impl ValueEnum for Told<Transport> {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Transport::Framed), Self(Transport::Unframed)]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let Self(transport) = self;
+        Some(transport.as_str().into())
+    }
+}
+
+impl ValueEnum for Told<Protocol> {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Protocol::Binary), Self(Protocol::Compact)]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let Self(protocol) = self;
+        Some(protocol.as_str().into())
+    }
+}

@@ -1,0 +1,50 @@
+//! What Larder keeps under one key in Redis.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::names::{self, Names};
+use super::{Kept, KeptReply, Said};
+use crate::cache::envelope::{Codec, Unreadable};
+use crate::entry::{Ending, Entry};
+use crate::key::Parts;
+use crate::wire::Protocol;
+
+/// What an envelope holds. Whether somebody has signed it is not looked at.
+pub(super) fn read(envelope: &Bytes, names: &Names) -> Result<Kept, Unreadable> {
+    let codec = Codec::default();
+    // What prints a value ends the line behind it.
+    let trimmed = || envelope.strip_suffix(b"\n").map(|trimmed| envelope.slice_ref(trimmed));
+    let opened = codec.open(envelope).map(|(key, slot)| (key.to_vec(), slot));
+    let (key, slot) = match (opened, trimmed()) {
+        (Err(_), Some(trimmed)) => codec.open(&trimmed).map(|(key, slot)| (key.to_vec(), slot))?,
+        (opened, _) => opened?,
+    };
+    let parts = Parts::of(&key);
+    let named = names.method(Some(parts.service), parts.method);
+    let call = match parts.arguments() {
+        Some(arguments) => names::arguments(named, Protocol::Binary, arguments),
+        None => Said::Unreadable("its key tells no arguments".to_owned()),
+    };
+    let [backend, service, method] =
+        [parts.backend, parts.service, parts.method].map(|name| String::from_utf8_lossy(name));
+    let born = std::time::UNIX_EPOCH.checked_add(Duration::from_millis(slot.born().0));
+    let born = born.map_or_else(
+        || "beyond all time".to_owned(),
+        |born| humantime::format_rfc3339_millis(born).to_string(),
+    );
+    let method = format!("{service}.{method}");
+    let reply = slot.entry().map(|entry| reply(&entry, |body| names::reply(named, entry.protocol, body)));
+    Ok(Kept { backend: backend.into_owned(), method, born, call, reply })
+}
+
+fn reply(entry: &Entry, says: impl FnOnce(&[u8]) -> Said) -> KeptReply {
+    let Entry { protocol, body, tags, version, ending, .. } = entry;
+    let says = match ending {
+        Ending::Result | Ending::Exception(_) => says(body),
+        Ending::Empty => Said::Nothing,
+    };
+    let (covers, version) = (tags.covers.len(), version.to_string());
+    KeptReply { protocol: *protocol, bytes: body.len(), covers, version, says }
+}
