@@ -48,6 +48,7 @@ mod roster;
 mod run;
 mod session;
 mod share;
+mod sounding;
 mod standing;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -105,7 +106,8 @@ impl Purges {
     pub(crate) async fn purge(&self, order: &Order, orderer: Orderer) -> Result<Purged, Refusal> {
         let Orderer { by, from } = orderer;
         let (what, kind, why) = (order.what.to_string(), order.kind.as_str(), order.why.as_str());
-        let target = self.target(order).inspect_err(|refusal| {
+        let spared = self.spare_the_cover(order).await;
+        let target = spared.and_then(|()| self.target(order)).inspect_err(|refusal| {
             warn!(by, %from, %what, kind, why, %refusal, "purge refused");
         })?;
         let Target { covers, marked, mut warnings } = target;
@@ -134,12 +136,7 @@ impl Purges {
         let one =
             |cover| Target { covers: vec![cover], marked: vec![order.what.to_string()], ..Target::default() };
         Ok(match &order.what {
-            What::All => {
-                if order.kind == Kind::Hard && !order.force {
-                    self.spare_the_cover()?;
-                }
-                one(Cover::all())
-            }
+            What::All => one(Cover::all()),
             What::Service(name) => {
                 self.directory.service(name)?;
                 one(Cover::service(name.as_bytes()))
@@ -157,11 +154,20 @@ impl Purges {
         })
     }
 
-    /// Refuses while backends are down.
-    fn spare_the_cover(&self) -> Result<(), Refusal> {
-        let routes = self.directory.routes();
-        let down: BTreeSet<&str> = routes.iter().flat_map(|routes| routes.down()).collect();
-        let down: Vec<&str> = down.into_iter().collect();
+    /// Refuses to purge all hard while backends are down. One that nobody has called lately may be, and not be known to be: so
+    /// each is asked for a sign of life, which takes two times `check_timeout` at most.
+    async fn spare_the_cover(&self, order: &Order) -> Result<(), Refusal> {
+        if order.what != What::All || order.kind != Kind::Hard || order.force {
+            return Ok(());
+        }
+        let backends = self.directory.backends();
+        let answers = join_all(backends.iter().map(|one| one.gives_sign_of_life())).await;
+        let down: Vec<&str> = backends
+            .iter()
+            .zip(answers)
+            .filter(|(_, answers)| !answers)
+            .map(|(one, _)| &**one.name())
+            .collect();
         match down.as_slice() {
             [] => Ok(()),
             [one] => Err(Refusal::Cover(format!("backend {one} is"))),

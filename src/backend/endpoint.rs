@@ -140,19 +140,24 @@ impl Endpoint {
 
     /// Notes what a check found.
     pub(super) fn checked(&self, finding: Finding, share: f64) {
-        let now = Instant::now();
-        let of_late = now.checked_sub(self.means.settings().check_interval * MISSES);
-        let answers = match finding {
-            Finding::Alive | Finding::Warning => true,
-            Finding::Nothing => of_late.is_some_and(|moment| self.pulse.was_heard_since(moment)),
-            Finding::Draining | Finding::Refused | Finding::Closed | Finding::Late | Finding::Unwell => false,
-        };
-        match answers {
+        match self.is_sign_of_life(finding) {
             true => self.missed.store(0, Ordering::Release),
             false => drop(self.missed.fetch_add(1, Ordering::AcqRel)),
         }
-        let effect = self.position.checked(finding, now, share);
+        let effect = self.position.checked(finding, Instant::now(), share);
         self.note(effect, None);
+    }
+
+    /// Whether a check, or what came of late where it can tell nothing, shows that it is there and takes calls.
+    pub(super) fn is_sign_of_life(&self, finding: Finding) -> bool {
+        match finding {
+            Finding::Alive | Finding::Warning => true,
+            Finding::Nothing => {
+                let lately = self.means.settings().check_interval * MISSES;
+                Instant::now().checked_sub(lately).is_some_and(|moment| self.pulse.was_heard_since(moment))
+            }
+            Finding::Draining | Finding::Refused | Finding::Closed | Finding::Late | Finding::Unwell => false,
+        }
     }
 
     /// Whether it shows that it is still there: what is held, is so while it does.

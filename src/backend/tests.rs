@@ -18,5 +18,6 @@ mod reloading;
 mod replying;
 mod retrying;
 mod running;
+mod sounding;
 mod verifying;
 mod world;

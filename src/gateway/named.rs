@@ -1,6 +1,6 @@
 //! Services, methods and calls of all listeners of this process, as people name them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Gateway;
 use super::route::{Route, Routes};
+use crate::backend::Backend;
 use crate::idl::value::{self, ValueProblem};
 use crate::key::canonical::{Canonical, Unkeyable};
 use crate::rule::method::Ruled;
@@ -105,6 +106,15 @@ impl Directory {
     /// The rules in force, listener by listener.
     pub(crate) fn routes(&self) -> Vec<Arc<Routes>> {
         self.gateways.iter().map(|gateway| gateway.routes.load_full()).collect()
+    }
+
+    /// The backends that calls may go to, by their names.
+    pub(crate) fn backends(&self) -> Vec<Arc<Backend>> {
+        let routes = self.routes();
+        let all = routes.iter().flat_map(|routes| routes.destinations());
+        let named: BTreeMap<&str, &Arc<Backend>> =
+            all.map(|to| (&**to.backend.name(), &to.backend)).collect();
+        named.into_values().cloned().collect()
     }
 
     /// Whether a call may be for this service.

@@ -161,6 +161,33 @@ fn the_cover_is_taken_away_by_force_alone() {
     assert!(client.get_user(5).is_exception());
 }
 
+/// Nobody has called since it died, and no connection has ended with it: the order itself finds out.
+#[test]
+fn the_cover_of_a_server_that_died_unseen_is_not_taken_away() {
+    for library in [Library::Thriftpy2, Library::Apache] {
+        let mut server = python_backend(library, Wire::framed());
+        let gateway = gateway()
+            .endpoint(server.address())
+            .backend("idle_timeout = '0s'")
+            .get_user("ttl = '60s'\nstale_if_error = '60s'")
+            .start();
+        let hard = || gateway.purge(json!({"all": true, "kind": "hard"}));
+        let mut client = gateway.client();
+        client.get_user(5);
+        assert_eq!(hard().0, 200, "it lives");
+        let kept = client.get_user(5).email();
+        let connections = |status: Json| status["backends"][0]["endpoints"][0]["connections"].clone();
+        eventually(|| connections(serde_json::from_str(&gateway.page("/status").unwrap().1).unwrap()) == 0);
+        server.kill();
+        assert_eq!(gateway.metric("larder_backend_down", &[]), 0, "nobody knows");
+        let (status, said) = hard();
+        assert!(status == 409 && said.contains("backend users is down"), "{status} {said}");
+        assert_eq!(client.get_user(5).email(), kept);
+        server.revive();
+        eventually(|| hard().0 == 200);
+    }
+}
+
 #[test]
 fn larder_purge_says_what_became_of_it_and_the_log_who_asked() {
     let backend = backend();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Asking, Decision, Keyed, Route, Routes};
+use super::{Asking, Decision, Destination, Keyed, Route, Routes};
 use crate::clock::Millis;
 use crate::entry::Entry;
 use crate::idl::{self, Schema};
@@ -47,10 +47,9 @@ impl Routes {
         names.filter_map(|name| self.names.get(name.as_bytes()).map(|route| (name, route))).collect()
     }
 
-    /// The backends of which no endpoint is in rotation.
-    pub(crate) fn down(&self) -> impl Iterator<Item = &str> {
-        let down = self.destinations.iter().filter(|to| to.backend.is_down());
-        down.map(|to| &**to.backend.name())
+    /// Where calls may go.
+    pub(crate) fn destinations(&self) -> &[Arc<Destination>] {
+        &self.destinations
     }
 }
 
