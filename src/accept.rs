@@ -1,8 +1,10 @@
 //! The only way in: every address that Larder listens on is bound here.
 
+mod asker;
 mod descriptors;
 pub(crate) mod handover;
 mod inherited;
+mod local;
 mod peer;
 mod simulated;
 mod sockets;
@@ -11,7 +13,9 @@ use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 
+pub(crate) use asker::Asker;
 pub(crate) use inherited::inherited;
+pub(crate) use local::Local;
 pub(crate) use peer::{Client, Peer};
 pub(crate) use sockets::Sockets;
 

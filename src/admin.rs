@@ -1,35 +1,37 @@
-//! The HTTP endpoint for people and machines that watch a gateway and give it commands: routes and nothing else.
+//! The HTTP endpoint for people and machines that watch a gateway and steer it: who is answered, and by what.
 
+mod changes;
 pub(crate) mod command;
 mod exchange;
 pub(crate) mod hosts;
+mod openapi;
+mod operation;
 pub(crate) mod options;
 mod orders;
 pub(crate) mod outage;
+mod pages;
 pub(crate) mod status;
+mod table;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::Accept;
 use crate::explain::Explainer;
+use crate::purge::Purges;
 use crate::purge::authority::Authority;
-use crate::purge::order::{Called, Order};
-use crate::purge::{Orderer, Purges, Refusal};
 
-use command::{Command, Reloaded};
+use command::Command;
+use exchange::Door;
 use hosts::Hosts;
+use operation::Effect;
 use outage::Outage;
 use status::Status;
 
@@ -59,30 +61,33 @@ pub(crate) struct Means<S> {
     pub purges: Arc<Purges>,
     /// The names by which it may be asked.
     pub hosts: Hosts,
-    /// Whose orders are carried out.
-    pub authority: Authority,
 }
 
-/// Serves the endpoint until told to stop.
-pub(crate) async fn serve<S: Subject, A: Accept>(socket: A, means: Means<S>, stop: CancellationToken) {
-    exchange::serve(socket, routes(means), stop).await;
+/// Serves the endpoint at one of its doors until told to stop. Whoever comes through it gives orders as `authority` allows.
+pub(crate) async fn serve<S: Subject>(
+    door: impl Door,
+    means: Arc<Means<S>>,
+    authority: Authority,
+    stop: CancellationToken,
+) {
+    exchange::serve(door, routes(means, authority), stop).await;
 }
 
-fn routes<S: Subject>(means: Means<S>) -> Router {
-    let Means { subject, commands, explainer, purges, hosts, authority } = means;
-    let pages = Router::new()
-        .route("/metrics", get(metrics::<S>))
-        .route("/status", get(status::<S>))
-        .route("/outages", get(outages::<S>))
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready::<S>))
-        .with_state(subject);
-    let explain = Router::new().route("/explain", post(explain)).with_state(explainer);
-    let reload = Router::new().route("/reload", post(reload)).with_state(commands);
-    let purge = Router::new().route("/purge", post(purge)).with_state(purges);
-    let orders = reload.merge(purge).route_layer(from_fn_with_state(Arc::new(authority), allow));
+fn routes<S: Subject>(means: Arc<Means<S>>, authority: Authority) -> Router {
+    let authority = Arc::new(authority);
+    let mut router = Router::new();
+    for operation in table::all::<S>() {
+        let handler = match operation.effect {
+            Effect::Reads => operation.handler,
+            Effect::Changes => {
+                operation.handler.route_layer(from_fn_with_state(Arc::clone(&authority), allow))
+            }
+        };
+        router = router.route(operation.path, handler);
+    }
     let bound = DefaultBodyLimit::max(BODY_MAX);
-    pages.merge(explain).merge(orders).layer(bound).layer(from_fn_with_state(Arc::new(hosts), guard))
+    let guard = from_fn_with_state(Arc::new(means.hosts.clone()), guard);
+    router.with_state(means).layer(bound).layer(guard)
 }
 
 /// Turns away what a web page may have led a browser to ask.
@@ -110,72 +115,6 @@ async fn allow(State(authority): State<Arc<Authority>>, request: Request, next: 
 /// Whether a browser sent it: browsers name the page in every request that is no plain look.
 fn is_from_page(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
-}
-
-async fn metrics<S: Subject>(State(subject): State<Arc<S>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], subject.metrics())
-}
-
-async fn status<S: Subject>(State(subject): State<Arc<S>>) -> Json<Status> {
-    Json(subject.status())
-}
-
-async fn outages<S: Subject>(State(subject): State<Arc<S>>) -> Json<Vec<Outage>> {
-    Json(subject.outages())
-}
-
-async fn ready<S: Subject>(State(subject): State<Arc<S>>) -> (StatusCode, &'static str) {
-    if subject.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    }
-}
-
-async fn reload(State(commands): State<mpsc::Sender<Command>>) -> Response {
-    let (answer, answered) = oneshot::channel();
-    // Where nobody takes commands, the order is dropped, and its answer's sender with it.
-    let _ = commands.send(Command::Reload(answer)).await;
-    match answered.await {
-        Ok(reloaded @ Reloaded::Applied { .. }) => Json(reloaded).into_response(),
-        Ok(reloaded @ Reloaded::Refused { .. }) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, Json(reloaded)).into_response()
-        }
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this gateway takes no commands now\n").into_response(),
-    }
-}
-
-/// A call is no part of the address: it may be long, and addresses are logged.
-async fn explain(State(explainer): State<Arc<Explainer>>, body: Bytes) -> Response {
-    let Called { method, arguments } = match serde_json::from_slice(&body) {
-        Ok(called) => called,
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
-    };
-    match explainer.explain(&method, &arguments).await {
-        Ok(explanation) => Json(explanation).into_response(),
-        Err(unknown) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{unknown}\n")).into_response(),
-    }
-}
-
-async fn purge(
-    State(purges): State<Arc<Purges>>,
-    Extension(from): Extension<SocketAddr>,
-    body: Bytes,
-) -> Response {
-    let order = match Order::parse(&body) {
-        Ok(order) => order,
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
-    };
-    match purges.purge(&order, Orderer { by: "admin", from }).await {
-        Ok(purged) => Json(purged).into_response(),
-        Err(refusal) => {
-            let status = match refusal {
-                Refusal::Unknown(_) | Refusal::NotKept(_) => StatusCode::UNPROCESSABLE_ENTITY,
-                Refusal::Cover(_) => StatusCode::CONFLICT,
-            };
-            (status, format!("{refusal}\n")).into_response()
-        }
-    }
 }
 
 /// Bytes of a request's body.

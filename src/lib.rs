@@ -42,6 +42,7 @@ pub mod fault;
 pub mod files;
 mod flight;
 mod gateway;
+mod http;
 pub mod idl;
 mod invalidation;
 pub mod key;

@@ -4,7 +4,6 @@ pub(crate) mod authority;
 pub(crate) mod order;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,12 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tracing::{info, warn};
 
+use crate::accept::Asker;
 use crate::cache::{Cache, Ticket};
 use crate::clock::Clock;
 use crate::gateway::named::{Asked, Directory, Unknown};
@@ -45,11 +46,11 @@ pub(crate) struct Orderer {
     /// By which door it came.
     pub by: &'static str,
     /// From where.
-    pub from: SocketAddr,
+    pub from: Asker,
 }
 
 /// What came of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Purged {
     /// What was marked, each by what it is and its name.
     pub marked: Vec<String>,

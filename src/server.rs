@@ -2,6 +2,7 @@
 
 mod attend;
 mod backends;
+mod bound;
 mod build;
 mod coverage;
 mod gauges;
@@ -12,10 +13,12 @@ mod room;
 mod subject;
 mod tiers;
 mod untold;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +45,7 @@ use crate::listener;
 use crate::purge::Purges;
 use crate::purge::authority::Authority;
 
+use bound::Bound;
 use build::Parts;
 use subject::Overview;
 
@@ -78,13 +82,32 @@ pub struct Surroundings<B> {
     pub seed: u64,
     /// The shared tier, in place of the one that the configuration names.
     pub store: Option<Arc<dyn Store>>,
+    /// Where the admin endpoint runs.
+    pub watch: Watch,
+}
+
+/// Where the admin endpoint runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// On a thread of its own, so that it answers however much there is to do for clients.
+    Apart,
+    /// Beside all else, where time is simulated.
+    Beside,
 }
 
 impl Surroundings<Sockets> {
     /// The system's time, network and disks, and a seed that nobody knows.
     pub fn system() -> Self {
         let (dial, bind, files) = (Arc::new(Tcp), Sockets::default(), Arc::new(Disk));
-        Self { clock: Clock::system(), dial, bind, files, seed: rand::random(), store: None }
+        Self {
+            clock: Clock::system(),
+            dial,
+            bind,
+            files,
+            seed: rand::random(),
+            store: None,
+            watch: Watch::Apart,
+        }
     }
 }
 
@@ -117,6 +140,18 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The admin endpoint's socket in the file system cannot be used.
+    #[error("admin.socket: {} cannot be used", path.display())]
+    Socket {
+        /// Where it is.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The admin endpoint has no thread.
+    #[error("the admin endpoint's thread cannot be started")]
+    Thread(#[source] io::Error),
 }
 
 /// What ends when: calls are answered before what answers them goes away.
@@ -132,14 +167,14 @@ struct Stops {
 pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Result<Running, StartError> {
     let stops = Stops::default();
     let tasks = TaskTracker::new();
-    let bound = Bound::of(&config, &surroundings.bind)?;
+    let watch = watch::Runtime::new(surroundings.watch)?;
+    let bound = Bound::of(&config, &surroundings.bind, &watch)?;
     let parts = Arc::new(Parts::build(&config, &surroundings, &stops, tasks.clone()));
     parts.warm().await;
 
     parts.start();
     let overview = Arc::new(Overview::new(Arc::clone(&parts), surroundings.clock.clone()));
-    let admin = bound.admin.0;
-    info!(address = %admin, "admin listening");
+    let admin = bound.admin.network.0;
     let (orders, commands) = mpsc::channel(COMMANDS_MAX);
     let means = admin::Means {
         subject: Arc::clone(&overview),
@@ -147,9 +182,9 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         explainer: Arc::clone(&parts.explainer),
         purges: Arc::clone(&parts.purges),
         hosts: config.admin.hosts.clone(),
-        authority: Authority::new(admin, config.admin.token.clone()),
     };
-    tasks.spawn(admin::serve(bound.admin.1, means, stops.all.clone()));
+    let authority = Authority::of_token(config.admin.token.clone());
+    watch.serve(bound.admin, Arc::new(means), authority, (&tasks, &stops.all))?;
     let invalidation = bound.invalidation.map(|bound| invalidate(bound, &config, &parts, &tasks));
 
     let mut listeners = BTreeMap::new();
@@ -331,45 +366,6 @@ impl Saving {
     }
 }
 
-/// Every address of a gateway, before anything starts: a taken port is no half-started gateway.
-struct Bound<A> {
-    admin: (SocketAddr, A),
-    invalidation: Option<(SocketAddr, A)>,
-    listeners: BTreeMap<String, (SocketAddr, A)>,
-}
-
-impl<A: Accept> Bound<A> {
-    fn of<B: Bind<Socket = A>>(config: &Config, bind: &B) -> Result<Self, StartError> {
-        let listeners = config.listeners.iter().map(|(name, listener)| {
-            Ok((name.clone(), Self::one(bind, &format!("listener {name}"), name, listener.bind)?))
-        });
-        let invalidation = config.invalidation.as_ref();
-        let invalidation = invalidation
-            .map(|settings| Self::one(bind, "the invalidation service", INVALIDATION, settings.bind));
-        Ok(Self {
-            admin: Self::one(bind, "the admin endpoint", ADMIN, config.admin.bind)?,
-            invalidation: invalidation.transpose()?,
-            listeners: listeners.collect::<Result<_, StartError>>()?,
-        })
-    }
-
-    fn one<B: Bind<Socket = A>>(
-        bind: &B,
-        what: &str,
-        name: &str,
-        address: SocketAddr,
-    ) -> Result<(SocketAddr, A), StartError> {
-        let error = |source| StartError::Bind { what: what.to_owned(), address, source };
-        let socket = bind.bind(name, address).map_err(error)?;
-        let address = socket.address().map_err(error)?;
-        Ok((address, socket))
-    }
-}
-
-/// What the invalidation service's socket is called by who gives it.
-const INVALIDATION: &str = "invalidation";
-/// What the admin endpoint's socket is called by who gives it.
-const ADMIN: &str = "admin";
 /// Commands that wait for whoever runs the gateway; who gives a further one waits too.
 const COMMANDS_MAX: usize = 8;
 /// How long it may take to save the local tier before the process ends, or another takes its place.

@@ -1,6 +1,7 @@
 //! What every section of the configuration has: options with their text, default and bounds, and findings.
 
 use std::fmt;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,6 +48,13 @@ impl Finding {
         Self { option, message: message.into(), suggestion: Nearest::default() }
     }
 
+    /// What is wrong with the path of a socket in the file system.
+    pub(crate) fn of_socket(option: &'static str, path: &Path) -> Option<Self> {
+        let length = path.as_os_str().len();
+        let message = format!("a path of {length} bytes is too long: expected at most {SOCKET_PATH_MAX}");
+        (length > SOCKET_PATH_MAX).then(|| Self::new(option, message))
+    }
+
     /// The same with the nearest right name.
     pub(crate) fn suggesting(mut self, name: Nearest) -> Self {
         self.suggestion = name;
@@ -59,3 +67,6 @@ impl fmt::Display for Finding {
         write!(f, "{}: {}{}", self.option, self.message, self.suggestion)
     }
 }
+
+/// Bytes of a socket's path. Linux takes 107, of which four are for the name that it has at first.
+const SOCKET_PATH_MAX: usize = 100;

@@ -10,21 +10,19 @@
 //! | old | `h` | the socket for handovers, last |
 //! | new | `t` taken, `r` refused | for each TCP socket, in their order |
 
-use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::Path;
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::descriptors::{receive, send};
+use super::local::listen;
 use super::sockets::{Given, Sockets};
 use crate::dial;
 
@@ -99,20 +97,7 @@ impl Handover {
     /// # Errors
     /// What the system says.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        if fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
-        }
-        // It gets its name when nobody else may use it any more.
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        let beside = Path::new(&beside);
-        let _ = fs::remove_file(beside);
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&SockAddr::unix(beside)?)?;
-        fs::set_permissions(beside, Permissions::from_mode(0o600))?;
-        socket.listen(WAITING_MAX)?;
-        fs::rename(beside, path)?;
-        Self::of(socket.into())
+        Self::of(listen(path)?)
     }
 
     fn of(socket: net::UnixListener) -> io::Result<Self> {
@@ -165,11 +150,12 @@ const REFUSED: u8 = b'r';
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Before the next is handed anything after one has failed.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Gateways that wait to be handed the sockets.
-const WAITING_MAX: i32 = 16;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::accept::sockets::Listening;
     use crate::accept::{Accept, Bind};

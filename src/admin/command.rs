@@ -2,6 +2,7 @@
 //!
 //! A command travels to whoever runs the gateway and its answer comes back: the endpoint itself changes nothing.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -12,8 +13,26 @@ pub(crate) enum Command {
     Reload(oneshot::Sender<Reloaded>),
 }
 
+/// Why an order is given, as it is written in JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Reason {
+    /// For whoever reads the log.
+    pub why: String,
+}
+
+impl Reason {
+    /// Reads a reason. None is needed.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn parse(body: &[u8]) -> serde_json::Result<Self> {
+        if body.is_empty() { Ok(Self::default()) } else { serde_json::from_slice(body) }
+    }
+}
+
 /// What a reload came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub(crate) enum Reloaded {
     /// The rules that were read are in force.

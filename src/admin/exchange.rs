@@ -1,5 +1,6 @@
 //! One request and its response on one connection, bounded in size and time.
 
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +10,57 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accept::Accept;
+use crate::accept::{Accept, Asker, Local};
 use crate::log::Lines;
+
+/// Where connections to the endpoint come in.
+pub(crate) trait Door: Send + Sync + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection, and whose it is. Nothing is lost if the future is dropped.
+    ///
+    /// # Errors
+    /// What the system says; most often that no file descriptor is left.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Asker)>> + Send;
+}
+
+impl<A: Accept> Door for A {
+    type Stream = A::Stream;
+
+    async fn next(&self) -> io::Result<(Self::Stream, Asker)> {
+        let (stream, from) = self.accept().await?;
+        A::prepare(&stream);
+        Ok((stream, Asker::Address(from)))
+    }
+}
+
+impl Door for Local {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<(UnixStream, Asker)> {
+        self.accept().await
+    }
+}
 
 /// Answers one request for each connection until told to stop, and ends when the last has ended.
 ///
 /// Whoever comes while there are [`AT_ONCE`] waits for a place; each is given back within [`EXCHANGE_MAX`].
-pub(super) async fn serve<A: Accept>(socket: A, routes: Router, stop: CancellationToken) {
+pub(super) async fn serve(door: impl Door, routes: Router, stop: CancellationToken) {
     let (places, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), TaskTracker::new());
     let lines = Lines::new(1);
     let accepted = async {
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            match socket.accept().await {
-                Ok((stream, peer)) => {
-                    A::prepare(&stream);
+            match door.next().await {
+                Ok((stream, asker)) => {
                     // Orders are logged with who gave them.
-                    let routes = routes.clone().layer(Extension(peer));
+                    let routes = routes.clone().layer(Extension(asker));
                     let exchange = exchange(stream, routes, stop.clone());
                     tasks.spawn(async move {
                         exchange.await;

@@ -1,7 +1,7 @@
 //! What the config may say of the admin endpoint.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::hosts::{Hosts, is_name};
 use crate::setting::{Finding, Keeper, Secret, Section};
 
-/// The HTTP endpoint with `/metrics`, `/livez`, `/readyz`, `/status`, `/outages` and `/explain`, which everybody may see who reaches it, and
-/// `/reload` and `/purge`, which change something.
+/// The HTTP endpoint: `/metrics`, `/livez`, `/readyz` and what `/v1/openapi.json` describes. Everybody may ask who reaches it; what changes
+/// something takes a token, or comes through its socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Options {
@@ -21,8 +21,12 @@ pub(crate) struct Options {
     /// page could lead a browser here by a name of its own.
     #[schemars(length(max = 256))]
     pub hosts: Vec<String>,
-    /// The file whose first line is the token that `/reload` and `/purge` ask for (`Authorization: Bearer`), relative to this file. Without
-    /// a token they answer only where `bind` is a loopback address.
+    /// A socket in the file system, relative to this file, at which the endpoint answers too. Only the gateway's own user may use it, and
+    /// needs no token. At most 100 bytes.
+    #[schemars(extend("x-default" = "none"))]
+    pub socket: Option<PathBuf>,
+    /// The file whose first line is the token that orders show at `bind` (`Authorization: Bearer`), relative to this file. Without
+    /// a token none are taken there.
     pub token_file: Option<PathBuf>,
     /// The environment variable that holds this token.
     pub token_env: Option<String>,
@@ -35,14 +39,18 @@ pub(crate) struct Settings {
     pub bind: SocketAddr,
     /// The names by which it may be asked.
     pub hosts: Hosts,
-    /// What those show who give orders.
+    /// The socket in the file system; there is none without.
+    pub socket: Option<PathBuf>,
+    /// What those show who give orders at the address.
     pub token: Option<Secret>,
 }
 
 impl Options {
-    /// What the admin endpoint is told, with the token that was found where these options say.
-    pub(crate) fn settings(&self, token: Option<Secret>) -> Settings {
-        Settings { bind: self.bind, hosts: Hosts::new(&self.hosts), token }
+    /// What the admin endpoint is told, with the token that was found where these options say. `beside` tells where a path is that stands
+    /// in the file.
+    pub(crate) fn settings(&self, token: Option<Secret>, beside: impl Fn(&Path) -> PathBuf) -> Settings {
+        let socket = self.socket.as_deref().map(beside);
+        Settings { bind: self.bind, hosts: Hosts::new(&self.hosts), socket, token }
     }
 
     /// Where the token is.
@@ -54,7 +62,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 9099));
-        Self { bind, hosts: Vec::new(), token_file: None, token_env: None }
+        Self { bind, hosts: Vec::new(), socket: None, token_file: None, token_env: None }
     }
 }
 
@@ -64,7 +72,8 @@ impl Section for Options {
         let found = none.map(|name| {
             Finding::new("hosts", format!("{name:?} is no host name; it is written without scheme and port"))
         });
-        found.chain(self.token().problem("token")).collect()
+        let socket = self.socket.as_deref().and_then(|path| Finding::of_socket("socket", path));
+        found.chain(self.token().problem("token")).chain(socket).collect()
     }
 
     fn warnings(&self) -> Vec<Finding> {

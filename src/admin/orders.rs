@@ -30,8 +30,8 @@ fn shown(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 const SCHEME: &[u8] = b"Bearer ";
-const NOBODY: &str = "this gateway takes no orders: its admin endpoint is not bound to a loopback address, and neither \
-    admin.token_file nor admin.token_env says by what it knows who may give some\n";
+const NOBODY: &str = "this gateway takes no orders here: it has no token (admin.token_file, admin.token_env) by which it knows who may \
+    give some; those who may use its socket (admin.socket) need none\n";
 
 #[cfg(test)]
 mod tests {

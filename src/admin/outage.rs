@@ -1,11 +1,12 @@
-//! An outage as `/outages` and `/status` show it, and as it is kept for the next start.
+//! An outage as `/v1/outages` and `/v1/status` show it, and as it is kept for the next start.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A time in which no endpoint of a backend was in rotation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Outage {
     /// The backend.
     pub backend: String,
@@ -28,7 +29,7 @@ pub(crate) struct Outage {
 }
 
 /// The calls of an outage by what answered them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct OutageCalls {
     /// A fresh entry.
     pub fresh: u64,

@@ -1,13 +1,14 @@
-//! The state of a gateway as `/status` shows it and `larder nagios` reads it.
+//! The state of a gateway as `/v1/status` shows it and `larder nagios` reads it.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::outage::Outage;
 
 /// A gateway's state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Status {
     /// The program's version.
     pub version: String,
@@ -24,7 +25,7 @@ pub(crate) struct Status {
 }
 
 /// The configuration in force.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ConfigStatus {
     /// Seconds since it was read.
     pub age_seconds: f64,
@@ -35,7 +36,7 @@ pub(crate) struct ConfigStatus {
 }
 
 /// A backend.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BackendStatus {
     /// Its name.
     pub name: String,
@@ -63,7 +64,7 @@ pub(crate) struct BackendStatus {
 }
 
 /// Which of the calls of the last five minutes would have been answered, had their backend died when they came.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct CoverageStatus {
     /// The window's length.
     pub seconds: u64,
@@ -76,7 +77,7 @@ pub(crate) struct CoverageStatus {
 }
 
 /// The calls of one method.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct MethodCoverage {
     /// The listener that they came to.
     pub listener: String,
@@ -89,7 +90,7 @@ pub(crate) struct MethodCoverage {
 }
 
 /// The calls that would be answered at one time after the backend's death.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct AnsweredStatus {
     /// The time.
     pub seconds: u64,
@@ -105,7 +106,7 @@ pub(crate) struct AnsweredStatus {
 }
 
 /// The calls of the last minute.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WindowStatus {
     /// The window's length.
     pub seconds: u64,
@@ -118,7 +119,7 @@ pub(crate) struct WindowStatus {
 }
 
 /// An endpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EndpointStatus {
     /// Its address.
     pub address: String,
@@ -149,7 +150,7 @@ pub(crate) struct EndpointStatus {
 }
 
 /// How an endpoint treats connections, as far as that was seen. All is forgotten when it is back after an outage.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct HabitsStatus {
     /// The most calls that it handled at once.
     pub parallel: u64,
@@ -166,7 +167,7 @@ pub(crate) struct HabitsStatus {
 }
 
 /// The local tier.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LocalStatus {
     /// Entries held, about.
     pub entries: u64,
@@ -175,7 +176,7 @@ pub(crate) struct LocalStatus {
 }
 
 /// The shared tier.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SharedStatus {
     /// Whether there is one.
     pub configured: bool,
@@ -186,7 +187,7 @@ pub(crate) struct SharedStatus {
 }
 
 /// A server of the shared tier.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ServerStatus {
     /// What it is called: its address, or what sentinels call it.
     pub name: String,

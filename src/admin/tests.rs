@@ -8,10 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::command::Reloaded;
 use super::exchange::{AT_ONCE, EXCHANGE_MAX, HEAD_MAX};
 use super::status::{ConfigStatus, LocalStatus, SharedStatus};
 use super::*;
-use crate::accept::{Bind, Sockets};
+use crate::accept::{Accept, Bind, Sockets};
 use crate::cache::Cache;
 use crate::cache::local::Local;
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use crate::seed::Seed;
 use crate::setting::Secret;
 
 /// A gateway about which there is nothing to say.
-struct Nothing;
+pub(super) struct Nothing;
 
 impl Subject for Nothing {
     fn metrics(&self) -> String {
@@ -82,8 +83,8 @@ impl Served {
         let (purges, subject) = (Arc::new(purges()), Arc::new(Nothing));
         let (commands_to, stop) = (orders, CancellationToken::new());
         let explainer = Arc::new(explainer());
-        let means = Means { subject, commands: commands_to, explainer, purges, hosts, authority };
-        let task = tokio::spawn(serve(listener, means, stop.clone()));
+        let means = Means { subject, commands: commands_to, explainer, purges, hosts };
+        let task = tokio::spawn(serve(listener, Arc::new(means), authority, stop.clone()));
         Self { address, commands, stop, task }
     }
 
@@ -100,7 +101,7 @@ impl Served {
     }
 
     async fn asked_as(&self, host: &str) -> String {
-        self.answer(&format!("GET /status HTTP/1.1\r\nHost: {host}\r\n\r\n")).await
+        self.answer(&format!("GET /v1/status HTTP/1.1\r\nHost: {host}\r\n\r\n")).await
     }
 }
 
@@ -129,7 +130,7 @@ async fn a_name_that_a_stranger_can_give_away_is_refused_with_the_remedy() {
         assert!(is(&response, 421) && response.contains("admin.hosts"), "{strange}: {response}");
         assert!(!response.contains("version"), "{response}");
     }
-    let both = served.answer("GET http://evil.example/status HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let both = served.answer("GET http://evil.example/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(is(&both, 421), "{both}");
     let nameless = served.answer("GET /livez HTTP/1.0\r\n\r\n").await;
     assert!(is(&nameless, 200), "{nameless}");
@@ -138,8 +139,8 @@ async fn a_name_that_a_stranger_can_give_away_is_refused_with_the_remedy() {
 #[tokio::test(start_paused = true)]
 async fn whoever_does_not_finish_a_request_is_hung_up_on() {
     let served = Served::start().await;
-    let body = "POST /purge HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\n\r\n{";
-    for unfinished in ["", "GET /status", "GET /status HTTP/1.1\r\nHost: localhost\r\n", body] {
+    let body = "POST /v1/purge HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\n\r\n{";
+    for unfinished in ["", "GET /v1/status", "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n", body] {
         let began = Instant::now();
         let mut stream = served.sends(unfinished).await;
         assert_eq!(rest(&mut *stream).await, "", "{unfinished}");
@@ -196,7 +197,7 @@ async fn told_to_stop_it_ends_although_a_client_stays() {
     assert_eq!(rest(&mut *stays).await, "");
 }
 
-const RELOAD: &str = "POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
+const RELOAD: &str = "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
 
 /// What a client hears whose reload comes to `reloaded`.
 async fn hears(reloaded: Reloaded) -> String {
@@ -240,7 +241,7 @@ async fn a_web_page_gives_no_commands() {
     }
     let by_name = RELOAD.replace("localhost", "evil.example");
     assert!(is(&served.answer(&format!("{by_name}\r\n")).await, 421));
-    assert!(is(&served.answer("GET /reload HTTP/1.1\r\nHost: localhost\r\n\r\n").await, 405));
+    assert!(is(&served.answer("GET /v1/reload HTTP/1.1\r\nHost: localhost\r\n\r\n").await, 405));
     assert!(served.commands.try_recv().is_err());
 }
 
@@ -255,7 +256,7 @@ async fn a_command_that_nobody_takes_is_refused() {
 /// An order with this body.
 fn purge_of(headers: &str, body: &str) -> String {
     format!(
-        "POST /purge HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        "POST /v1/purge HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
@@ -280,7 +281,7 @@ async fn a_purge_is_bounded_and_never_asked_by_get() {
     let why = |length: usize| format!(r#"{{"all": true, "why": "{}"}}"#, "x".repeat(length));
     assert!(is(&served.answer(&purge_of("", &why(1_000))).await, 200));
     assert!(is(&served.answer(&purge_of("", &why(BODY_MAX))).await, 413));
-    let got = served.answer("GET /purge?all=true HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let got = served.answer("GET /v1/purge?all=true HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(is(&got, 405), "{got}");
     let page = purge_of("Origin: http://evil.example\r\n", r#"{"all": true}"#);
     assert!(is(&served.answer(&page).await, 403));

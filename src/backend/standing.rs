@@ -1,4 +1,4 @@
-//! Where an endpoint stands, in the words of metrics, logs and `/status`.
+//! Where an endpoint stands, in the words of metrics, logs and `/v1/status`.
 
 /// Where an endpoint stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Why {
 }
 
 impl Standing {
-    /// The word for it in metrics and `/status`.
+    /// The word for it in metrics and `/v1/status`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Rotating => "rotating",
@@ -49,7 +49,7 @@ impl Why {
     pub(crate) const ALL: [Self; 6] =
         [Self::Refused, Self::Closed, Self::Silent, Self::Unwell, Self::Failing, Self::Draining];
 
-    /// The word for it in metrics, logs and `/status`.
+    /// The word for it in metrics, logs and `/v1/status`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",

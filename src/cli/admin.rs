@@ -5,15 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::http::header::{AUTHORIZATION, HOST};
-use ureq::http::uri::Authority;
+use hyper::http::uri::Authority;
+use tokio::runtime::Builder;
 
-/// Where an admin endpoint is: a host and a port, as people write them.
+use crate::http::{self, Failure, Method, Request, Server};
+
+/// Where an admin endpoint is, as people write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Admin {
-    authority: String,
-}
+pub(super) struct Admin(Server);
 
 /// Why a text names no admin endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +21,9 @@ pub(super) enum AdminError {
     #[error("the admin endpoint speaks http, not {0}")]
     Scheme(String),
     /// It is no host, nor one with a port.
-    #[error("{0:?} is no address; expected a host and a port, such as 127.0.0.1:9099 or gateway1:9099")]
+    #[error(
+        "{0:?} is no address; expected a host and a port, such as 127.0.0.1:9099 or gateway1:9099, or the path of a socket, such as ./admin.sock"
+    )]
     Address(String),
 }
 
@@ -60,14 +61,9 @@ impl Admin {
     ///
     /// # Errors
     /// If nobody answers in time, or with something else than a page.
-    pub(super) fn get(&self, path: &str, limit: u64, timeout: Duration) -> Result<Vec<u8>, AskError> {
-        // A proxy from the environment must not stand between a command and the gateway.
-        let agent: Agent = Agent::config_builder().timeout_global(Some(timeout)).proxy(None).build().into();
-        // The endpoint answers to few names, because a web page can lead a browser to it by any. A command is no browser: it has
-        // found the gateway already, by whatever name.
-        let asked = agent.get(format!("http://{}{path}", self.authority)).header(HOST, "localhost").call();
-        let read = asked.and_then(|mut page| page.body_mut().with_config().limit(limit).read_to_vec());
-        read.map_err(|error| self.trouble(&error))
+    pub(super) fn get(&self, path: &str, limit: usize, timeout: Duration) -> Result<Vec<u8>, AskError> {
+        let request = Request { method: Method::GET, path, token: None, body: &[] };
+        self.ask(&request, limit, timeout)
     }
 
     /// What comes of this order, at most `limit` bytes, within `timeout`; `token` is shown to whoever asks for one.
@@ -79,24 +75,27 @@ impl Admin {
         path: &str,
         order: &[u8],
         token: Option<&str>,
-        limit: u64,
+        limit: usize,
         timeout: Duration,
     ) -> Result<Vec<u8>, AskError> {
-        let config = Agent::config_builder().timeout_global(Some(timeout)).proxy(None);
-        let agent: Agent = config.http_status_as_error(false).build().into();
-        let asked = agent.post(format!("http://{}{path}", self.authority)).header(HOST, "localhost");
-        let asked = match token {
-            Some(token) => asked.header(AUTHORIZATION, format!("Bearer {token}")),
-            None => asked,
-        };
-        let mut page = asked.send(order).map_err(|error| self.trouble(&error))?;
-        let read = page.body_mut().with_config().limit(limit).read_to_vec();
-        let body = read.map_err(|error| self.trouble(&error))?;
-        if page.status().is_success() {
+        let request = Request { method: Method::POST, path, token, body: order };
+        self.ask(&request, limit, timeout)
+    }
+
+    fn ask(&self, request: &Request<'_>, limit: usize, timeout: Duration) -> Result<Vec<u8>, AskError> {
+        let silence = |why| AskError::Silence { admin: self.clone(), why };
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| silence(error.to_string()))?;
+        let answered = runtime.block_on(http::ask(&self.0, request, limit, timeout));
+        let (status, body) = answered.map_err(|failure| match failure {
+            Failure::Unreached(why) => silence(why),
+            Failure::Strange(why) => self.stranger(why),
+        })?;
+        if status.is_success() {
             return Ok(body);
         }
         let why = String::from_utf8_lossy(&body);
-        let why = if why.trim().is_empty() { page.status().to_string() } else { why.trim().to_owned() };
+        let why = if why.trim().is_empty() { status.to_string() } else { why.trim().to_owned() };
         Err(AskError::Refused { admin: self.clone(), why })
     }
 
@@ -104,25 +103,12 @@ impl Admin {
     pub(super) fn stranger(&self, why: String) -> AskError {
         AskError::Stranger { admin: self.clone(), why }
     }
-
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "ureq's errors may grow, and the rest of them is silence"
-    )]
-    fn trouble(&self, error: &ureq::Error) -> AskError {
-        match error {
-            ureq::Error::StatusCode(_) | ureq::Error::Protocol(_) | ureq::Error::BodyExceedsLimit(_) => {
-                self.stranger(error.to_string())
-            }
-            _ => AskError::Silence { admin: self.clone(), why: error.to_string() },
-        }
-    }
 }
 
 /// The endpoint of a gateway on this host whose configuration names none.
 impl Default for Admin {
     fn default() -> Self {
-        Self { authority: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)).to_string() }
+        Self(Server::Network(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)).to_string()))
     }
 }
 
@@ -130,6 +116,10 @@ impl FromStr for Admin {
     type Err = AdminError;
 
     fn from_str(text: &str) -> Result<Self, AdminError> {
+        // Neither a host nor an address begins so.
+        if text.starts_with(['/', '.']) {
+            return Ok(Self(Server::Local(text.into())));
+        }
         let place = match text.split_once("://") {
             None => text,
             Some((scheme, place)) if scheme.eq_ignore_ascii_case("http") => place,
@@ -137,7 +127,7 @@ impl FromStr for Admin {
         };
         let place = place.strip_suffix('/').unwrap_or(place);
         if let Ok(address) = place.parse::<IpAddr>() {
-            return Ok(Self { authority: SocketAddr::new(address, PORT).to_string() });
+            return Ok(Self(Server::Network(SocketAddr::new(address, PORT).to_string())));
         }
         let wrong = || AdminError::Address(text.to_owned());
         let authority: Authority = place.parse().map_err(|_| wrong())?;
@@ -147,13 +137,13 @@ impl FromStr for Admin {
             "" => PORT,
             after => after.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(wrong)?,
         };
-        Ok(Self { authority: format!("{}:{port}", authority.host()) })
+        Ok(Self(Server::Network(format!("{}:{port}", authority.host()))))
     }
 }
 
 impl fmt::Display for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.authority)
+        self.0.fmt(f)
     }
 }
 
@@ -177,6 +167,8 @@ mod tests {
             ("::1", "[::1]:9099"),
             ("[::1]:9100", "[::1]:9100"),
             ("[::1]", "[::1]:9099"),
+            ("./admin.sock", "./admin.sock"),
+            ("/run/larder/admin.sock", "/run/larder/admin.sock"),
         ];
         for (written, meant) in table {
             assert_eq!(written.parse::<Admin>().map(|admin| admin.to_string()).as_deref(), Ok(meant));

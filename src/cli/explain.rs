@@ -15,7 +15,7 @@ use crate::purge::order::Called;
 /// Which call, and where.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099.
+    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
     #[arg(value_name = "ADDR")]
     admin: Admin,
     /// The method, such as `UserService.getUser`.
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let given = given.map_err(|error| (format!("the arguments of {method} are no JSON: {error}"), USAGE))?;
     let called = Called { method: method.clone(), arguments: given };
     let body = serde_json::to_vec(&called).map_err(|error| (error.to_string(), 1))?;
-    let answer = admin.post("/explain", &body, None, ANSWER_MAX, TIMEOUT);
+    let answer = admin.post("/v1/explain", &body, None, ANSWER_MAX, TIMEOUT);
     let answer = answer.map_err(|error| (error.to_string(), 1))?;
     match json {
         true => Ok(format!("{}\n", String::from_utf8_lossy(&answer))),
@@ -47,6 +47,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
 }
 
 /// Bytes of an answer, beyond which it is none: it has the call's arguments a few times.
-const ANSWER_MAX: u64 = 4 << 20;
+const ANSWER_MAX: usize = 4 << 20;
 /// The endpoint's own bound on an exchange, and some time on the way.
 const TIMEOUT: Duration = Duration::from_secs(12);

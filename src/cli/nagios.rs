@@ -16,7 +16,7 @@ use range::Range;
 /// What `larder nagios` is asked. A range is `[@]start:end`; a value outside it alerts.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
-    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; without it, 127.0.0.1:9099.
+    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket; without it, 127.0.0.1:9099.
     #[arg(value_name = "ADDR")]
     address: Option<Admin>,
     /// The same.
@@ -130,12 +130,12 @@ impl fmt::Display for State {
 
 fn fetch(arguments: &Arguments) -> Result<Status, AskError> {
     let admin = arguments.asked();
-    let body = admin.get("/status", STATUS_MAX, arguments.timeout)?;
+    let body = admin.get("/v1/status", STATUS_MAX, arguments.timeout)?;
     serde_json::from_slice(&body).map_err(|error| admin.stranger(error.to_string()))
 }
 
 /// Bytes of a status beyond which it is none.
-const STATUS_MAX: u64 = 8 << 20;
+const STATUS_MAX: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests;

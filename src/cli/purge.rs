@@ -17,7 +17,7 @@ use crate::purge::order::{Called, Order, Tags, Written};
 #[derive(Clone, Debug, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["tag", "method", "service", "call", "key", "all"])))]
 pub(super) struct Arguments {
-    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099.
+    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
     #[arg(value_name = "ADDR")]
     admin: Admin,
     /// The replies with this tag, as rules make them; may be given more than once.
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let token = token(arguments).map_err(|why| (why, USAGE))?;
     let body = serde_json::to_vec(&written).map_err(|error| (error.to_string(), 1))?;
     let Arguments { admin, json, .. } = arguments;
-    let answer = admin.post("/purge", &body, token.as_deref(), ANSWER_MAX, TIMEOUT);
+    let answer = admin.post("/v1/purge", &body, token.as_deref(), ANSWER_MAX, TIMEOUT);
     let answer = answer.map_err(|error| (error.to_string(), 1))?;
     match json {
         true => Ok(format!("{}\n", String::from_utf8_lossy(&answer))),
@@ -114,7 +114,7 @@ fn told(purged: &Purged) -> String {
 }
 
 /// Bytes of an answer: that of an order for 256 tags has them and a warning for each.
-const ANSWER_MAX: u64 = 4 << 20;
+const ANSWER_MAX: usize = 4 << 20;
 /// The endpoint's own bound on an exchange, and some time on the way.
 const TIMEOUT: Duration = Duration::from_secs(12);
 

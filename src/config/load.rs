@@ -154,7 +154,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
     Config {
         runtime: draft.runtime.options.settings(|path| beside(file, path)),
         log: draft.log.options.settings(),
-        admin: draft.admin.options.settings(tokens.admin),
+        admin: draft.admin.options.settings(tokens.admin, |path| beside(file, path)),
         invalidation: draft.invalidation.map(|section| section.options.settings(tokens.invalidation)),
         rules: draft.rules.iter().map(|rule| rule.pattern.clone()).collect(),
         listeners: listeners.collect(),

@@ -4,9 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
-use ureq::Agent;
-
+use crate::http::{self, Method, Request, Server};
 use crate::outcome::Outcome;
 
 /// Calls by what became of them, up to a moment.
@@ -16,8 +14,10 @@ pub(super) struct Outcomes([u64; Outcome::ALL.len()]);
 impl Outcomes {
     /// Reads `/metrics` of the admin endpoint.
     pub(super) async fn scrape(admin: SocketAddr) -> io::Result<Self> {
-        let page = spawn_blocking(move || page(admin)).await.map_err(io::Error::other)?;
-        Ok(Self::of(&page.map_err(io::Error::other)?))
+        let request = Request { method: Method::GET, path: "/metrics", token: None, body: &[] };
+        let server = Server::Network(admin.to_string());
+        let (_, page) = http::ask(&server, &request, PAGE_MAX, PATIENCE).await.map_err(io::Error::other)?;
+        Ok(Self::of(&String::from_utf8_lossy(&page)))
     }
 
     /// The sums over all listeners and methods.
@@ -64,11 +64,8 @@ impl Outcomes {
     }
 }
 
-fn page(admin: SocketAddr) -> Result<String, ureq::Error> {
-    let agent: Agent = Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).build().into();
-    agent.get(format!("http://{admin}/metrics")).call()?.body_mut().read_to_string()
-}
-
+/// Bytes of a page of figures beyond which it is none.
+const PAGE_MAX: usize = 8 << 20;
 /// How long the gateway may take to show its figures.
 const PATIENCE: Duration = Duration::from_secs(5);
 

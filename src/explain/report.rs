@@ -1,11 +1,12 @@
 //! An explanation as the admin endpoint gives it and `larder explain` reads it. Ages are in seconds, sizes in bytes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::mark::Kind;
 
 /// What is known of one call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Explanation {
     /// Its method, as `Service.method`.
     pub method: String,
@@ -20,7 +21,7 @@ pub(crate) struct Explanation {
 }
 
 /// The shared tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SharingReport {
     /// Whether it is reached.
     pub up: bool,
@@ -29,7 +30,7 @@ pub(crate) struct SharingReport {
 }
 
 /// One listener.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ListenerReport {
     /// Its name.
     pub listener: String,
@@ -45,7 +46,7 @@ pub(crate) struct ListenerReport {
 }
 
 /// A rule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RuleReport {
     /// For which methods it is; nothing without a rule.
     #[serde(default)]
@@ -67,7 +68,7 @@ pub(crate) struct RuleReport {
 }
 
 /// For how long replies answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WindowsReport {
     /// At once.
     pub ttl: f64,
@@ -83,7 +84,7 @@ pub(crate) struct WindowsReport {
 }
 
 /// A backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BackendReport {
     /// Its name.
     pub name: String,
@@ -94,7 +95,7 @@ pub(crate) struct BackendReport {
 }
 
 /// One way in which a call may be asked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct CallReport {
     /// The protocol of client and backend.
     pub protocol: String,
@@ -128,7 +129,7 @@ impl CallReport {
 }
 
 /// A key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct KeyReport {
     /// Its hash, as `larder purge --key` takes it.
     pub hash: String,
@@ -142,7 +143,7 @@ pub(crate) struct KeyReport {
 }
 
 /// The tags that one template gives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TagReport {
     /// The template with empty holes.
     pub template: String,
@@ -154,7 +155,7 @@ pub(crate) struct TagReport {
 }
 
 /// A mark.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct MarkReport {
     /// What it covers.
     pub on: String,
@@ -170,7 +171,7 @@ pub(crate) struct MarkReport {
 }
 
 /// What a tier holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "holds", rename_all = "snake_case")]
 pub(crate) enum TierReport {
     /// Nothing ever: the rule does not use it, or there is none.
@@ -192,7 +193,7 @@ pub(crate) enum TierReport {
 }
 
 /// A kept reply.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EntryReport {
     /// When its backend call was sent, in milliseconds since the Unix epoch.
     pub born: u64,

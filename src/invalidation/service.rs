@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use thrift::ApplicationErrorKind;
 
+use crate::accept::Asker;
 use crate::idl::value::{self, ValueProblem};
 use crate::idl::{Method, Schema};
 use crate::mark::Kind as MarkKind;
@@ -72,7 +73,7 @@ impl Service {
         let order = order_of(order).map_err(|why| Trouble::Declared(BAD_ORDER, why))?;
         let purged = self
             .purges
-            .purge(&order, Orderer { by: "thrift", from })
+            .purge(&order, Orderer { by: "thrift", from: Asker::Address(from) })
             .await
             .map_err(|refusal| refused(&refusal))?;
         let result = value::result(&self.schema, method, &spelled(&purged), protocol);

@@ -25,6 +25,11 @@ pub(crate) enum Denied {
 }
 
 impl Authority {
+    /// Whose orders are carried out by who does not know who asks: those of whoever shows `token`, if there is one.
+    pub(crate) fn of_token(token: Option<Secret>) -> Self {
+        token.map_or(Self::Nobody, Self::Token)
+    }
+
     /// Whose orders are carried out at an endpoint that is bound to `address`, by whoever shows `token`, if there is one.
     pub(crate) fn new(address: SocketAddr, token: Option<Secret>) -> Self {
         match token {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use thiserror::Error;
@@ -44,7 +45,7 @@ pub(crate) enum What {
 }
 
 /// An order as it is written in JSON: exactly one of the first six.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Written {
     /// A call.
@@ -76,7 +77,7 @@ pub(crate) struct Written {
 }
 
 /// A call as it is written in JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Called {
     /// Its method, as `Service.method`.
@@ -87,7 +88,7 @@ pub(crate) struct Called {
 }
 
 /// One tag, or several.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "tag: expected a text or a list of texts")]
 pub(crate) enum Tags {
     /// One.

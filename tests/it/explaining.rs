@@ -6,7 +6,7 @@ const KEPT: &str = "ttl = '2s'\nstale_if_error = '60s'\ntags = ['user:{id}']\nig
 
 /// What `larder explain` says, and whether it is content.
 fn explain(gateway: &Gateway, words: &[&str]) -> (bool, String) {
-    let output = larder().arg("explain").arg(gateway.admin().to_string()).args(words).output().unwrap();
+    let output = larder().arg("explain").arg(gateway.door()).args(words).output().unwrap();
     let said = [&output.stdout[..], &output.stderr].concat();
     (output.status.success(), String::from_utf8(said).unwrap())
 }

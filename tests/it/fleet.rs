@@ -220,7 +220,7 @@ fn a_purge_tells_its_place_and_that_all_gateways_know() {
     let after = other.client().get_user(1).email();
     assert_ne!(after, before);
     let call = json!({"method": "UserService.getUser", "arguments": {"id": 1}}).to_string();
-    let (_, there) = other.post("/explain", &call);
+    let (_, there) = other.post("/v1/explain", &call);
     let there: Json = serde_json::from_str(&there).unwrap();
     assert_eq!(there["listeners"][0]["calls"][0]["marks"][0]["version"], told["version"]);
     let sequence = |told: &Json| -> u64 {

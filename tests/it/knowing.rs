@@ -95,7 +95,7 @@ fn keeping(backend: &Backend, folder: &tempfile::TempDir) -> Builder {
 }
 
 fn outages(gateway: &Gateway) -> Vec<Json> {
-    let (status, body) = gateway.page("/outages").unwrap();
+    let (status, body) = gateway.page("/v1/outages").unwrap();
     assert_eq!(status, 200);
     serde_json::from_str(&body).unwrap()
 }

@@ -87,13 +87,13 @@ fn a_reload_by_command_says_what_it_came_to() {
     let gateway = plain.start();
     let mut client = gateway.client();
     gateway.configure(&plain.clone().section("limits", "depth = 32").get_user(KEPT).text());
-    let (status, answer) = gateway.command("/reload");
+    let (status, answer) = gateway.command("/v1/reload");
     assert_eq!((status, &answer["result"]), (200, &"applied".into()));
     assert_eq!(answer["needs_restart"], serde_json::json!(["limits.depth"]));
     // What is answered as applied is in force.
     assert_eq!(client.get_user(7).email(), client.get_user(7).email());
     gateway.configure(&plain.get_user("tll = '60s'\nmodus = 'on'").text());
-    let (status, answer) = gateway.command("/reload");
+    let (status, answer) = gateway.command("/v1/reload");
     assert_eq!((status, &answer["result"]), (422, &"refused".into()));
     let problems = answer["problems"].to_string();
     assert!(problems.contains("tll") && problems.contains("modus"), "{problems}");
@@ -104,8 +104,8 @@ fn a_reload_by_command_says_what_it_came_to() {
 fn operators_may_name_the_gateway_by_what_is_listed() {
     let listed =
         gateway().section("admin", "hosts = ['gateway.example']").endpoint(backend().address()).start();
-    assert_eq!(listed.page_as("/status", "gateway.example"), 200);
-    assert_eq!(listed.page_as("/status", "other.example"), 421);
+    assert_eq!(listed.page_as("/v1/status", "gateway.example"), 200);
+    assert_eq!(listed.page_as("/v1/status", "other.example"), 421);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn operators_are_answered_while_clients_have_all_connections() {
     one.get_user(7);
     assert!(gateway.client().is_closed_unanswered());
     assert_eq!(gateway.page("/livez").map(|(status, _)| status), Some(200));
-    assert_eq!(gateway.command("/reload").0, 200);
+    assert_eq!(gateway.command("/v1/reload").0, 200);
 }
 
 /// A rule made longer in the middle of an outage reaches what is kept already.
@@ -170,7 +170,7 @@ fn the_metrics_tell_calls_times_and_ages() {
 fn the_status_page_is_json() {
     let backend = backend();
     let gateway = gateway().endpoint(backend.address()).start();
-    let (status, body) = gateway.page("/status").unwrap();
+    let (status, body) = gateway.page("/v1/status").unwrap();
     assert_eq!(status, 200);
     assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{body}");
 }

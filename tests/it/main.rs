@@ -22,6 +22,8 @@ mod explaining;
 mod promise;
 mod purging;
 mod thrift_orders;
+// How a gateway is asked and steered.
+mod administering;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;
 // Which calls share a reply.

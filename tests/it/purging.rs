@@ -14,7 +14,7 @@ fn keeping(backend: &Backend) -> Builder {
 
 /// `larder purge` at this gateway.
 fn larder_purge(gateway: &Gateway, words: &[&str]) -> Output {
-    larder().arg("purge").arg(gateway.admin().to_string()).args(words).output().unwrap()
+    larder().arg("purge").arg(gateway.door()).args(words).output().unwrap()
 }
 
 #[track_caller]
@@ -196,7 +196,7 @@ fn larder_purge_says_what_became_of_it_and_the_log_who_asked() {
     let before = client.get_user(5).email();
     said(&larder_purge(&gateway, &["--tag", "user:5", "--why", "renamed by hand"]), 0, "tag user:5");
     assert_ne!(client.get_user(5).email(), before);
-    gateway.logs(&["\"message\":\"purged\"", "127.0.0.1:", "tag user:5", "renamed by hand", "soft"]);
+    gateway.logs(&["\"message\":\"purged\"", "\"from\":\"user ", "tag user:5", "renamed by hand", "soft"]);
     let call = ["--call", "UserService.getUser", "{\"id\": 5}", "--hard", "--json"];
     said(&larder_purge(&gateway, &call), 0, "\"reached\":\"gateway\"");
     said(
@@ -218,8 +218,12 @@ fn orders_are_taken_from_who_has_the_token() {
     std::fs::write(&token, "sesame\n").unwrap();
     let option = format!("token_file = '{}'", token.display());
     let gateway = keeping(&backend).section("admin", &option).start();
-    said(&larder_purge(&gateway, &["--all"]), 1, "shows its token");
-    said(&larder_purge(&gateway, &["--all", "--token-file", token.to_str().unwrap()]), 0, "all");
-    assert_eq!(gateway.command("/reload").0, 401);
-    assert_eq!(gateway.page("/status").unwrap().0, 200);
+    let purge =
+        |words: &[&str]| larder().arg("purge").arg(gateway.admin().to_string()).args(words).output().unwrap();
+    said(&purge(&["--all"]), 1, "shows its token");
+    said(&purge(&["--all", "--token-file", token.to_str().unwrap()]), 0, "all");
+    gateway.logs(&["\"message\":\"purged\"", "127.0.0.1:"]);
+    assert_eq!(gateway.post_over_network("/v1/reload", "").0, 401);
+    assert_eq!(gateway.page("/v1/status").unwrap().0, 200);
+    said(&larder_purge(&gateway, &["--all"]), 0, "all");
 }

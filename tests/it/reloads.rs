@@ -84,7 +84,7 @@ fn a_backend_changes_under_load_and_no_call_is_lost() {
     let reload = |endpoints: &[SocketAddr], options: &str, changed: &[&str]| {
         load.goes_on();
         gateway.configure(&config(endpoints, options));
-        let (status, answer) = gateway.command("/reload");
+        let (status, answer) = gateway.command("/v1/reload");
         assert_eq!((status, &answer["needs_restart"]), (200, &serde_json::json!([])));
         let changed: Vec<String> = changed.iter().map(|option| format!("backends.users.{option}")).collect();
         assert_eq!(answer["changes"], serde_json::json!(changed));
@@ -123,7 +123,7 @@ fn backends_come_and_go_under_load_and_no_call_is_lost() {
     let reload = |text: &str, changes: &[&str]| {
         load.goes_on();
         gateway.configure(text);
-        let (status, answer) = gateway.command("/reload");
+        let (status, answer) = gateway.command("/v1/reload");
         assert_eq!((status, &answer["needs_restart"]), (200, &serde_json::json!([])));
         assert_eq!(answer["changes"], serde_json::json!(changes));
         load.goes_on();
@@ -167,7 +167,7 @@ fn listed_in(file: &Path, builder: Builder) -> String {
 }
 
 fn endpoints(gateway: &Gateway) -> usize {
-    let (_, status) = gateway.page("/status").unwrap();
+    let (_, status) = gateway.page("/v1/status").unwrap();
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     status["backends"][0]["endpoints"].as_array().unwrap().len()
 }

@@ -156,6 +156,7 @@ fn replaceable(backend: &Backend, folder: &Path, network: u8) -> (String, Socket
     let (admin, users) = (SocketAddr::new(own, 9099), SocketAddr::new(own, 9090));
     let path = folder.join("handover");
     let text = caching(backend).section("runtime", &format!("handover = '{}'", path.display())).text();
+    let text = text.replace("'admin.sock'", &format!("'{}'", folder.join("admin.sock").display()));
     let any = "bind = '127.0.0.1:0'";
     let text = text.replacen(any, &format!("bind = '{admin}'"), 1);
     (text.replacen(any, &format!("bind = '{users}'"), 1), users)
@@ -183,6 +184,7 @@ fn gateways_that_take_each_others_place_lose_no_call_and_are_always_ready() {
                 let next = Gateway::start(&text);
                 assert_eq!(gateway.exit_code(), Some(0));
                 gateway = next;
+                assert_eq!(readiness_through(&folder.path().join("admin.sock")), Some(200));
                 load.goes_on();
             }
         });
@@ -239,7 +241,8 @@ fn who_has_connected_when_a_gateway_stops_is_answered() {
 #[test]
 fn what_has_come_before_a_stop_is_read_although_the_runtime_has_not_heard_of_it() {
     let backend = backend();
-    let (text, nothing) = (gateway().endpoint(backend.address()).without_idl().text(), |_: &str| None);
+    let text = gateway().endpoint(backend.address()).without_idl().text();
+    let (text, nothing) = (text.replace("socket = 'admin.sock'", ""), |_: &str| None);
     let config = Config::load(Path::new("larder.toml"), &|_| Ok(text.clone()), &nothing).config.unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let running = runtime.block_on(server::start(config, Surroundings::system())).unwrap();

@@ -10,7 +10,7 @@ fn more(address: std::net::SocketAddr, wire: Wire) -> String {
 
 /// How many calls of the last minute were for each backend, by name.
 fn calls(gateway: &Gateway) -> Vec<u64> {
-    let (_, status) = gateway.page("/status").unwrap();
+    let (_, status) = gateway.page("/v1/status").unwrap();
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     let backends = status["backends"].as_array().unwrap();
     backends.iter().map(|backend| backend["window"]["calls"].as_u64().unwrap()).collect()
@@ -48,7 +48,7 @@ fn a_method_has_entries_of_its_own_at_each_backend() {
     let mut client = gateway.client();
     let mut from = |rule: &str| {
         gateway.configure(&text(rule));
-        assert_eq!(gateway.command("/reload").0, 200);
+        assert_eq!(gateway.command("/v1/reload").0, 200);
         let emails = [client.get_user(1).email(), client.get_user(1).email()];
         assert_eq!(emails[0], emails[1]);
         emails[0].rsplit('-').next().unwrap().parse::<u16>().unwrap()

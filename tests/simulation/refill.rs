@@ -17,7 +17,7 @@ use larder::clock::{Clock, Millis};
 use larder::config::Config;
 use larder::dial::Simulated;
 use larder::files::Memory as Files;
-use larder::server::{self, Running, Surroundings};
+use larder::server::{self, Running, Surroundings, Watch};
 use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep_until};
 
@@ -131,6 +131,7 @@ async fn start(network: &Simulated, memory: &Memory, tiers: &str) -> Running {
         files: Arc::new(Files::default()),
         seed: 1,
         store: Some(Arc::new(memory.seen_by(clock())) as Arc<dyn Store>),
+        watch: Watch::Beside,
     };
     server::start(config, surroundings).await.unwrap()
 }

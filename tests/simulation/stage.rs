@@ -14,7 +14,7 @@ use larder::dial::Simulated;
 use larder::dial::simulated::{Direction, Link, Passage, Path, Route};
 use larder::files::Memory as Files;
 use larder::seed::Seed;
-use larder::server::{self, Running, Surroundings};
+use larder::server::{self, Running, Surroundings, Watch};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -159,6 +159,7 @@ impl Stage {
                 files: Arc::new(Files::default()),
                 seed: Seed::new(self.world.seed).of("gateway").of(&number.to_string()).number(),
                 store,
+                watch: Watch::Beside,
             };
             let running = server::start(self.config(number, first), surroundings).await.unwrap();
             gateways.lock().unwrap().push(running);

@@ -97,7 +97,7 @@ fn answering(reply: String) -> String {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 4096];
         let read = stream.read(&mut request).unwrap();
-        assert!(request[..read].starts_with(b"GET /status "));
+        assert!(request[..read].starts_with(b"GET /v1/status "));
         stream.write_all(reply.as_bytes()).unwrap();
     });
     address.to_string()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::world::*;
+use crate::accept::Asker;
 use crate::cache::shared::{Counts, Memory, Store};
 use crate::clock::{Clock, Millis};
 use crate::explain::report::{CallReport, Explanation, TierReport};
@@ -51,7 +52,11 @@ impl World {
     async fn purge(&self, what: What, kind: Kind) {
         let order = Order { what, kind, why: String::new(), force: false };
         let from = "10.0.0.8:1".parse().unwrap();
-        self.gateway.purges().purge(&order, Orderer { by: "test", from }).await.unwrap();
+        self.gateway
+            .purges()
+            .purge(&order, Orderer { by: "test", from: Asker::Address(from) })
+            .await
+            .unwrap();
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::{Changes, Config};
 use crate::dial::Simulated;
 use crate::dial::simulated::{Path, Socket};
 use crate::files::Memory;
-use crate::server::{Running, Surroundings, UnderWay, start};
+use crate::server::{Running, Surroundings, UnderWay, Watch, start};
 use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Form, Header, Kind, put_message};
 use crate::wire::{Bounds, Protocol, Speech, Transport};
@@ -71,6 +71,7 @@ impl World {
             files: Arc::new(Memory::default()),
             seed: 1,
             store,
+            watch: Watch::Beside,
         };
         let gateway = start(config, surroundings).await.unwrap();
         Self { network, gateway, heard, text, idl }

@@ -129,7 +129,7 @@ impl Builder {
         match section {
             "runtime" => "threads = 2".to_owned(),
             "log" => "format = 'json'\ncalls_per_second = 1000".to_owned(),
-            "admin" => "bind = '127.0.0.1:0'".to_owned(),
+            "admin" => "bind = '127.0.0.1:0'\nsocket = 'admin.sock'".to_owned(),
             "listeners.users" => {
                 let idl = if self.idl { format!("idl = '{}'", idl().display()) } else { String::new() };
                 format!("bind = '127.0.0.1:0'\nservice = 'UserService'\nbackend = 'users'\n{idl}")
@@ -218,6 +218,11 @@ impl Gateway {
         self.admin
     }
 
+    /// The socket through which operators of this machine ask and give orders.
+    pub(crate) fn door(&self) -> PathBuf {
+        self.folder.path().join("admin.sock")
+    }
+
     /// The metrics as they are now.
     #[track_caller]
     pub(crate) fn metrics(&self) -> Metrics {
@@ -274,20 +279,32 @@ impl Gateway {
     /// Gives it a command, and returns the status and what it says.
     #[track_caller]
     pub(crate) fn command(&self, path: &str) -> (u16, Json) {
-        let (status, body) = http::post(self.admin, path).expect("the admin endpoint answers");
+        let (status, body) = self.post(path, "");
         (status, serde_json::from_str(&body).unwrap_or_default())
     }
 
     /// Sends it this, and returns the status and what it says.
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &str) -> (u16, String) {
-        http::post_saying(self.admin, path, body).expect("the admin endpoint answers")
+        self.order("POST", path, body)
+    }
+
+    /// The same by any method.
+    #[track_caller]
+    pub(crate) fn order(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        http::ask_locally(&self.door(), (method, path), body).expect("the admin endpoint answers")
+    }
+
+    /// Sends it an order over the network, and returns the status and what it says.
+    #[track_caller]
+    pub(crate) fn post_over_network(&self, path: &str, body: &str) -> (u16, String) {
+        http::post(self.admin, path, body).expect("the admin endpoint answers")
     }
 
     /// Has it purge, and returns the status and what it says.
     #[track_caller]
     pub(crate) fn purge(&self, order: Json) -> (u16, String) {
-        self.post("/purge", &order.to_string())
+        self.post("/v1/purge", &order.to_string())
     }
 
     /// Puts another configuration where it reads its own.
@@ -304,6 +321,11 @@ impl Gateway {
     /// Bytes of memory that it has.
     pub(crate) fn memory(&self) -> usize {
         self.process.memory()
+    }
+
+    /// The names of its threads.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        self.process.threads()
     }
 
     /// Lets it open no further file descriptor, or lets it again.
@@ -359,6 +381,11 @@ pub(crate) fn metrics_at(admin: SocketAddr) -> Metrics {
 /// The status of an admin endpoint's `/readyz`.
 pub(crate) fn readiness(admin: SocketAddr) -> Option<u16> {
     http::get(admin, "/readyz").map(|(status, _)| status)
+}
+
+/// The same of one that is asked through a socket in the file system.
+pub(crate) fn readiness_through(socket: &Path) -> Option<u16> {
+    http::ask_locally(socket, ("GET", "/readyz"), "").map(|(status, _)| status)
 }
 
 /// The binary, with no arguments yet.

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 /// The status and the body of the page at `path`, or nothing where nobody answers.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
@@ -13,18 +15,26 @@ pub(crate) fn get_as(address: SocketAddr, path: &str, host: &str) -> Option<(u16
     ask(address, ("GET", path), host, "")
 }
 
-/// The status and the body that come back for the command at `path`, or nothing where nobody answers.
-pub(crate) fn post(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    ask(address, ("POST", path), "localhost", "")
-}
-
-/// The same for a command that says more.
-pub(crate) fn post_saying(address: SocketAddr, path: &str, body: &str) -> Option<(u16, String)> {
+/// The status and the body that come back for the order at `path`, or nothing where nobody answers.
+pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Option<(u16, String)> {
     ask(address, ("POST", path), "localhost", body)
 }
 
-fn ask(address: SocketAddr, (method, path): (&str, &str), host: &str, body: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(address).ok()?;
+/// The same through a socket in the file system, by any method.
+pub(crate) fn ask_locally(socket: &Path, line: (&str, &str), body: &str) -> Option<(u16, String)> {
+    exchange(UnixStream::connect(socket).ok()?, line, "localhost", body)
+}
+
+fn ask(address: SocketAddr, line: (&str, &str), host: &str, body: &str) -> Option<(u16, String)> {
+    exchange(TcpStream::connect(address).ok()?, line, host, body)
+}
+
+fn exchange(
+    mut stream: impl Read + Write,
+    (method, path): (&str, &str),
+    host: &str,
+    body: &str,
+) -> Option<(u16, String)> {
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"

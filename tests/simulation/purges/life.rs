@@ -38,7 +38,7 @@ async fn post(stage: &Stage, order: &Order) -> Option<String> {
     let mut socket = network.dial_socket(admin).await.ok()?;
     let body = order.json();
     let head = format!(
-        "POST /purge HTTP/1.1\r\nHost: {admin}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {}\r\n\r\n",
+        "POST /v1/purge HTTP/1.1\r\nHost: {admin}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     socket.write_all((head + &body).as_bytes()).await.ok()?;

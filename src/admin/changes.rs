@@ -1,0 +1,63 @@
+//! What the endpoint is told to do. Each order that is carried out leaves a line in the log: who gave it, what and why.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use tokio::sync::oneshot;
+use tracing::info;
+
+use super::command::{Command, Reason, Reloaded};
+use super::{Means, Subject};
+use crate::accept::Asker;
+use crate::purge::order::Order;
+use crate::purge::{Orderer, Refusal};
+
+pub(super) async fn reload<S: Subject>(
+    State(means): State<Arc<Means<S>>>,
+    Extension(from): Extension<Asker>,
+    body: Bytes,
+) -> Response {
+    let why = match Reason::parse(&body) {
+        Ok(Reason { why }) => why,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
+    };
+    info!(by = DOOR, %from, what = "reload", why, "ordered");
+    let (answer, answered) = oneshot::channel();
+    // Where nobody takes commands, the order is dropped, and its answer's sender with it.
+    let _ = means.commands.send(Command::Reload(answer)).await;
+    match answered.await {
+        Ok(reloaded @ Reloaded::Applied { .. }) => Json(reloaded).into_response(),
+        Ok(reloaded @ Reloaded::Refused { .. }) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(reloaded)).into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this gateway takes no commands now\n").into_response(),
+    }
+}
+
+pub(super) async fn purge<S: Subject>(
+    State(means): State<Arc<Means<S>>>,
+    Extension(from): Extension<Asker>,
+    body: Bytes,
+) -> Response {
+    let order = match Order::parse(&body) {
+        Ok(order) => order,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    match means.purges.purge(&order, Orderer { by: DOOR, from }).await {
+        Ok(purged) => Json(purged).into_response(),
+        Err(refusal) => {
+            let status = match refusal {
+                Refusal::Unknown(_) | Refusal::NotKept(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                Refusal::Cover(_) => StatusCode::CONFLICT,
+            };
+            (status, format!("{refusal}\n")).into_response()
+        }
+    }
+}
+
+/// By what orders come that come through here, as the log says it.
+const DOOR: &str = "admin";

@@ -1,0 +1,54 @@
+//! What the endpoint shows. Nothing is otherwise afterwards.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+
+use super::outage::Outage;
+use super::status::Status;
+use super::{Means, Subject};
+use crate::purge::order::Called;
+
+pub(super) async fn metrics<S: Subject>(State(means): State<Arc<Means<S>>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPENMETRICS)], means.subject.metrics())
+}
+
+pub(super) async fn lives() -> &'static str {
+    "ok\n"
+}
+
+pub(super) async fn ready<S: Subject>(State(means): State<Arc<Means<S>>>) -> (StatusCode, &'static str) {
+    if means.subject.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    }
+}
+
+pub(super) async fn status<S: Subject>(State(means): State<Arc<Means<S>>>) -> Json<Status> {
+    Json(means.subject.status())
+}
+
+pub(super) async fn outages<S: Subject>(State(means): State<Arc<Means<S>>>) -> Json<Vec<Outage>> {
+    Json(means.subject.outages())
+}
+
+/// A call is no part of the address: it may be long, and addresses are logged.
+pub(super) async fn explain<S: Subject>(State(means): State<Arc<Means<S>>>, body: Bytes) -> Response {
+    let Called { method, arguments } = match serde_json::from_slice(&body) {
+        Ok(called) => called,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
+    };
+    match means.explainer.explain(&method, &arguments).await {
+        Ok(explanation) => Json(explanation).into_response(),
+        Err(unknown) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{unknown}\n")).into_response(),
+    }
+}
+
+/// The form of the page of figures.
+pub(super) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

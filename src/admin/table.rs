@@ -1,0 +1,48 @@
+//! The one list of what the endpoint can be asked: its router and its description are made from it.
+
+use serde_json::Value as Json;
+
+use super::Subject;
+use super::command::{Reason, Reloaded};
+use super::operation::Operation;
+use super::outage::Outage;
+use super::status::Status;
+use super::{changes, openapi, pages};
+use crate::explain::report::Explanation;
+use crate::purge::Purged;
+use crate::purge::order::{Called, Written};
+
+/// All operations. Probes and Prometheus look where they look everywhere; all else has the API's version before it.
+pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
+    vec![
+        Operation::get("/metrics", pages::metrics)
+            .named("metrics", "The figures that Prometheus reads.")
+            .answers_text(pages::OPENMETRICS),
+        Operation::get("/livez", pages::lives).named("livez", "Whether the process answers."),
+        Operation::get("/readyz", pages::ready).named("readyz", "Whether new connections are welcome."),
+        Operation::get("/v1/openapi.json", openapi::page::<S>)
+            .named("openapi", "This description.")
+            .answers::<Json>(),
+        Operation::get("/v1/status", pages::status)
+            .named("status", "The state of the gateway.")
+            .answers::<Status>(),
+        Operation::get("/v1/outages", pages::outages)
+            .named("outages", "The outages of the backends: those that last, and then the latest first.")
+            .answers::<Vec<Outage>>(),
+        Operation::ask("/v1/explain", pages::explain)
+            .named(
+                "explain",
+                "What is known of a call, and what would answer it. Nothing is asked of a backend.",
+            )
+            .takes::<Called>()
+            .answers::<Explanation>(),
+        Operation::post("/v1/purge", changes::purge)
+            .named("purge", "Declares wrong what is kept of a call, a tag, a method, a service or all.")
+            .takes::<Written>()
+            .answers::<Purged>(),
+        Operation::post("/v1/reload", changes::reload)
+            .named("reload", "Reads the configuration again, and puts in force what needs no restart.")
+            .takes::<Reason>()
+            .answers::<Reloaded>(),
+    ]
+}

@@ -1,0 +1,68 @@
+//! Every address of a gateway, bound before anything starts.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::StartError;
+use super::watch::Runtime;
+use crate::accept::{Accept, Bind, Local};
+use crate::config::Config;
+
+/// Every address of a gateway, before anything starts: a taken port is no half-started gateway.
+pub(super) struct Bound<A> {
+    pub(super) admin: Admin<A>,
+    pub(super) invalidation: Option<(SocketAddr, A)>,
+    pub(super) listeners: BTreeMap<String, (SocketAddr, A)>,
+}
+
+/// Where the admin endpoint is asked.
+pub(super) struct Admin<A> {
+    pub(super) network: (SocketAddr, A),
+    /// In the file system.
+    pub(super) local: Option<Local>,
+}
+
+impl<A: Accept> Bound<A> {
+    /// Binds all that `config` names. The admin endpoint's are for the runtime that it is served on.
+    pub(super) fn of<B: Bind<Socket = A>>(
+        config: &Config,
+        bind: &B,
+        watch: &Runtime,
+    ) -> Result<Self, StartError> {
+        let listeners = config.listeners.iter().map(|(name, listener)| {
+            Ok((name.clone(), Self::one(bind, &format!("listener {name}"), name, listener.bind)?))
+        });
+        let invalidation = config.invalidation.as_ref();
+        let invalidation = invalidation
+            .map(|settings| Self::one(bind, "the invalidation service", INVALIDATION, settings.bind));
+        let (invalidation, listeners) =
+            (invalidation.transpose()?, listeners.collect::<Result<_, StartError>>()?);
+        let _entered = watch.enter();
+        let network = Self::one(bind, "the admin endpoint", ADMIN, config.admin.bind)?;
+        // Last: what another gateway has put there is replaced, and is not to be while a port is taken.
+        let local = config.admin.socket.as_deref().map(local).transpose()?;
+        Ok(Self { admin: Admin { network, local }, invalidation, listeners })
+    }
+
+    fn one<B: Bind<Socket = A>>(
+        bind: &B,
+        what: &str,
+        name: &str,
+        address: SocketAddr,
+    ) -> Result<(SocketAddr, A), StartError> {
+        let error = |source| StartError::Bind { what: what.to_owned(), address, source };
+        let socket = bind.bind(name, address).map_err(error)?;
+        let address = socket.address().map_err(error)?;
+        Ok((address, socket))
+    }
+}
+
+fn local(path: &Path) -> Result<Local, StartError> {
+    Local::bind(path).map_err(|source| StartError::Socket { path: path.to_owned(), source })
+}
+
+/// What the invalidation service's socket is called by who gives it.
+const INVALIDATION: &str = "invalidation";
+/// What the admin endpoint's socket is called by who gives it.
+const ADMIN: &str = "admin";

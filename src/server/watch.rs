@@ -1,0 +1,67 @@
+//! The admin endpoint's thread: it answers however much there is to do for clients.
+
+use std::sync::Arc;
+use std::thread;
+
+use futures_util::future::join;
+use tokio::runtime::{self, Builder, EnterGuard};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use super::bound::Admin;
+use super::{StartError, Watch};
+use crate::accept::Accept;
+use crate::admin::{self, Means, Subject};
+use crate::purge::authority::Authority;
+
+/// What the admin endpoint runs on; nothing of its own where it runs beside all else.
+#[derive(Debug)]
+pub(super) struct Runtime(Option<runtime::Runtime>);
+
+impl Runtime {
+    pub(super) fn new(watch: Watch) -> Result<Self, StartError> {
+        let own = match watch {
+            Watch::Beside => None,
+            Watch::Apart => {
+                Some(Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?)
+            }
+        };
+        Ok(Self(own))
+    }
+
+    /// As long as the guard lives, what is bound is for this runtime.
+    pub(super) fn enter(&self) -> Option<EnterGuard<'_>> {
+        self.0.as_ref().map(runtime::Runtime::enter)
+    }
+
+    /// Serves the endpoint until told to stop. Who comes through the file system is known by that, all others show what `authority` asks for.
+    pub(super) fn serve<S: Subject>(
+        self,
+        Admin { network: (address, network), local }: Admin<impl Accept>,
+        means: Arc<Means<S>>,
+        authority: Authority,
+        (tasks, stop): (&TaskTracker, &CancellationToken),
+    ) -> Result<(), StartError> {
+        info!(%address, "admin listening");
+        let network = admin::serve(network, Arc::clone(&means), authority, stop.clone());
+        let stop = stop.clone();
+        let local = async move {
+            if let Some(local) = local {
+                admin::serve(local, means, Authority::Anybody, stop).await;
+            }
+        };
+        let serving = async {
+            join(network, local).await;
+        };
+        match self.0 {
+            None => drop(tasks.spawn(serving)),
+            Some(own) => {
+                let serving = tasks.track_future(serving);
+                let thread = thread::Builder::new().name("admin".to_owned());
+                thread.spawn(move || own.block_on(serving)).map_err(StartError::Thread)?;
+            }
+        }
+        Ok(())
+    }
+}
