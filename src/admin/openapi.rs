@@ -1,19 +1,13 @@
 //! The API's description in OpenAPI 3.1, whose schemas are the JSON Schema of the types that are spoken.
 
-use axum::Json;
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Content, Effect, Operation, Verb};
-use super::{Subject, table};
-
-pub(super) async fn page<S: Subject>() -> Json<Value> {
-    Json(document(&table::all::<S>()))
-}
 
 /// The description of these operations.
-fn document<S>(operations: &[Operation<S>]) -> Value {
+pub(super) fn document<S>(operations: &[Operation<S>]) -> Value {
     let settings = SchemaSettings::draft2020_12();
     let settings = settings.with(|settings| settings.definitions_path = "/components/schemas".into());
     let mut schemas = settings.into_generator();
@@ -86,6 +80,7 @@ fn parameter(name: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::table;
     use crate::admin::tests::Nothing;
     use std::collections::BTreeSet;
 

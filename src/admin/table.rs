@@ -1,6 +1,7 @@
 //! The one list of what the endpoint can be asked: its router and its description are made from it.
 
-use serde_json::Value as Json;
+use axum::Json;
+use serde_json::Value;
 
 use super::Subject;
 use super::command::{Reason, Reloaded};
@@ -20,9 +21,9 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             .answers_text(pages::OPENMETRICS),
         Operation::get("/livez", pages::lives).named("livez", "Whether the process answers."),
         Operation::get("/readyz", pages::ready).named("readyz", "Whether new connections are welcome."),
-        Operation::get("/v1/openapi.json", openapi::page::<S>)
+        Operation::get("/v1/openapi.json", description::<S>)
             .named("openapi", "This description.")
-            .answers::<Json>(),
+            .answers::<Value>(),
         Operation::get("/v1/status", pages::status)
             .named("status", "The state of the gateway.")
             .answers::<Status>(),
@@ -45,4 +46,8 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             .takes::<Reason>()
             .answers::<Reloaded>(),
     ]
+}
+
+async fn description<S: Subject>() -> Json<Value> {
+    Json(openapi::document(&all::<S>()))
 }

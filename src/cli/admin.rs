@@ -63,7 +63,11 @@ impl Admin {
     /// If nobody answers in time, or with something else than a page.
     pub(super) fn get(&self, path: &str, limit: usize, timeout: Duration) -> Result<Vec<u8>, AskError> {
         let request = Request { method: Method::GET, path, token: None, body: &[] };
-        self.ask(&request, limit, timeout)
+        self.ask(&request, limit, timeout).map_err(|error| match error {
+            // A gateway shows its pages to everybody.
+            AskError::Refused { why, .. } => self.stranger(why),
+            AskError::Silence { .. } | AskError::Stranger { .. } => error,
+        })
     }
 
     /// What comes of this order, at most `limit` bytes, within `timeout`; `token` is shown to whoever asks for one.

@@ -5,22 +5,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::StartError;
-use super::watch::Runtime;
+use super::watch::{Doors, Runtime};
 use crate::accept::{Accept, Bind, Local};
 use crate::config::Config;
 
 /// Every address of a gateway, before anything starts: a taken port is no half-started gateway.
 pub(super) struct Bound<A> {
-    pub(super) admin: Admin<A>,
+    pub(super) admin: Doors<A>,
     pub(super) invalidation: Option<(SocketAddr, A)>,
     pub(super) listeners: BTreeMap<String, (SocketAddr, A)>,
-}
-
-/// Where the admin endpoint is asked.
-pub(super) struct Admin<A> {
-    pub(super) network: (SocketAddr, A),
-    /// In the file system.
-    pub(super) local: Option<Local>,
 }
 
 impl<A: Accept> Bound<A> {
@@ -42,7 +35,7 @@ impl<A: Accept> Bound<A> {
         let network = Self::one(bind, "the admin endpoint", ADMIN, config.admin.bind)?;
         // Last: what another gateway has put there is replaced, and is not to be while a port is taken.
         let local = config.admin.socket.as_deref().map(local).transpose()?;
-        Ok(Self { admin: Admin { network, local }, invalidation, listeners })
+        Ok(Self { admin: Doors { network, local }, invalidation, listeners })
     }
 
     fn one<B: Bind<Socket = A>>(

@@ -1,5 +1,6 @@
 //! The admin endpoint's thread: it answers however much there is to do for clients.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
@@ -9,15 +10,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::bound::Admin;
 use super::{StartError, Watch};
-use crate::accept::Accept;
+use crate::accept::{Accept, Local};
 use crate::admin::{self, Means, Subject};
 use crate::purge::authority::Authority;
 
 /// What the admin endpoint runs on; nothing of its own where it runs beside all else.
 #[derive(Debug)]
 pub(super) struct Runtime(Option<runtime::Runtime>);
+
+/// Where the admin endpoint is asked.
+pub(super) struct Doors<A> {
+    pub(super) network: (SocketAddr, A),
+    /// In the file system.
+    pub(super) local: Option<Local>,
+}
 
 impl Runtime {
     pub(super) fn new(watch: Watch) -> Result<Self, StartError> {
@@ -37,8 +44,8 @@ impl Runtime {
 
     /// Serves the endpoint until told to stop. Who comes through the file system is known by that, all others show what `authority` asks for.
     pub(super) fn serve<S: Subject>(
-        self,
-        Admin { network: (address, network), local }: Admin<impl Accept>,
+        mut self,
+        Doors { network: (address, network), local }: Doors<impl Accept>,
         means: Arc<Means<S>>,
         authority: Authority,
         (tasks, stop): (&TaskTracker, &CancellationToken),
@@ -54,7 +61,7 @@ impl Runtime {
         let serving = async {
             join(network, local).await;
         };
-        match self.0 {
+        match self.0.take() {
             None => drop(tasks.spawn(serving)),
             Some(own) => {
                 let serving = tasks.track_future(serving);
@@ -63,5 +70,14 @@ impl Runtime {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // A start that failed leaves one on which nothing runs, and may be asked from a task, where waiting for its end is not allowed.
+        if let Some(own) = self.0.take() {
+            own.shutdown_background();
+        }
     }
 }

@@ -9,6 +9,7 @@ mod front;
 mod gateway;
 mod http;
 mod metrics;
+mod operator;
 mod process;
 mod python;
 mod redis;
@@ -19,9 +20,8 @@ mod users;
 pub(crate) use backend::{Act, Backend, backend, backend_speaking};
 pub(crate) use client::Client;
 pub(crate) use front::{Front, balancer};
-pub(crate) use gateway::{
-    Builder, Gateway, check, gateway, larder, larder_within, metrics_at, readiness, readiness_through,
-};
+pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within};
+pub(crate) use operator::{metrics_at, readiness, readiness_through};
 pub(crate) use python::{
     Library, PythonBackend, PythonClient, RestlessClient, late_replies, multiplexed_python_backend,
     python_backend, python_backend_of, python_metastore, single_python_backend,
