@@ -2,14 +2,19 @@
 //!
 //! ```text
 //! PREFIX:{marks}:log       a stream: EPOCH-SEQUENCE -> m: the announcement
-//! PREFIX:{marks}:gateways  a hash: gateway -> EPOCH-SEQUENCE it has come to, when it need not be waited for any longer, history
+//! PREFIX:{marks}:gateways  a hash: gateway -> EPOCH-SEQUENCE it has come to, when it need not be waited for any longer, history;
+//!                          and of them all, `history`, and `clock` -> the time by which they are waited for, and Redis' own when that was
 //! PREFIX:{marks}:on:COVER  a hash: a, h -> EPOCH-SEQUENCE of the last mark on it of any kind, and of the last hard one
 //! ```
 //!
 //! In a history that was not seen before, some marks may be missing, so it begins with an epoch; and some who hold a lease may not be listed: nothing
 //! is known to all until the leases of before have ended. So it begins with a gateway named `grace` that has come nowhere and is waited for as long.
 //!
-//! Scripts name the log as their key and derive the others from it: all have one hash tag, so a cluster keeps them in one slot.
+//! For how long a gateway is waited for is counted by a clock that goes on with Redis' own, by [`LOOK_MAX`] from one look to the next at most: where that
+//! is set forward, who is cut off in that moment still holds his lease.
+//!
+//! Scripts name the log as their key and derive the others from it: all have one hash tag, so a cluster keeps them in one slot. While that slot moves,
+//! some of them lie elsewhere, and are not to be taken for missing: so each script first asks for all at once, which a server that has not all refuses.
 
 use std::time::Duration;
 
@@ -88,6 +93,7 @@ impl Feed for Redis {
                 text(HEARD_MAX),
                 text(usize::from(hello.asks)),
                 (hello.gateway % EPOCH_SKIP).to_string().into_bytes(),
+                LOOK_MAX.as_millis().to_string().into_bytes(),
             ];
             heard(&self.says(&self.scripts.listen, &arguments).await?).ok_or(Unheard)
         }
@@ -170,15 +176,23 @@ fn exact(value: &Value) -> Option<Exact> {
 /// `KEYS[1]`: the log. `ARGV`: how many marks it holds; how long the last on a cover is kept, in milliseconds; and for each mark its
 /// announcement, 1 if it is hard, the id that it had if it is told again, how many covers it has, and those.
 const ANNOUNCE: &str = r"
+local beside = string.sub(KEYS[1], 1, -4)
+local function on(cover)
+    return beside .. 'on:' .. cover
+end
+local at = 3
+while at <= #ARGV do
+    local covers = tonumber(ARGV[at + 3])
+    for cover = at + 4, at + 3 + covers do
+        redis.call('EXISTS', KEYS[1], on(ARGV[cover]))
+    end
+    at = at + 4 + covers
+end
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last then
     return redis.error_reply('ERR there is no epoch')
 end
 local epoch, sequence = string.match(last[1], '^(%d+)-(%d+)$')
-local beside = string.sub(KEYS[1], 1, -4)
-local function on(cover)
-    return beside .. 'on:' .. cover
-end
 local function place(id)
     local e, s = string.match(id, '^(%d+)-(%d+)$')
     return tonumber(e), tonumber(s)
@@ -192,7 +206,7 @@ local function is_known(cover, field, was)
     local was_e, was_s = place(was)
     return e > was_e or (e == was_e and s >= was_s)
 end
-local at = 3
+at = 3
 while at <= #ARGV do
     local fields = ARGV[at + 1] == '1' and { 'h', 'a' } or { 'a' }
     local was, covers = ARGV[at + 2], tonumber(ARGV[at + 3])
@@ -221,9 +235,10 @@ end
 
 /// `KEYS[1]`: the log. `ARGV`: the gateway; epoch and sequence that it has come to, 0 at first; what the announcement begins with that lay
 /// there; what opens an epoch; how long the gateway may be waited for, in milliseconds; how many marks it hears; 1 if it asks whether marks may be
-/// evicted; by how much an epoch that it opens is later than the next. Returns whether the log goes on there, 0 if not, 1 if those that expire, 2 if all, -1 if that was not asked, the first and last ids of the log, the time, how many gateways there are, how far all have come, and what came after.
+/// evicted; by how much an epoch that it opens is later than the next; how many milliseconds pass at most between two looks. Returns whether the log goes on there, 0 if not, 1 if those that expire, 2 if all, -1 if that was not asked, the first and last ids of the log, the time, how many gateways there are, how far all have come, and what came after.
 const LISTEN: &str = r"
 local log, gateways = KEYS[1], string.sub(KEYS[1], 1, -4) .. 'gateways'
+redis.call('EXISTS', log, gateways)
 local epoch, sequence = tonumber(ARGV[2]), tonumber(ARGV[3])
 local function place(id)
     local e, s = string.match(id, '^(%d+)-(%d+)$')
@@ -263,18 +278,22 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local counted, counted_at = string.match(redis.call('HGET', gateways, 'clock') or '', '^(%d+) (%d+)$')
+counted = counted and counted + math.min(math.max(now - counted_at, 0), tonumber(ARGV[10])) or now
+redis.call('HSET', gateways, 'clock', string.format('%.0f %.0f', counted, now))
+local ends = string.format(' %.0f ', counted + ARGV[6])
 if is_new then
-    redis.call('HSET', gateways, 'history', history, 'grace', '0-0 ' .. string.format('%.0f', now + ARGV[6]) .. ' ' .. history)
+    redis.call('HSET', gateways, 'history', history, 'grace', '0-0' .. ends .. history)
 end
 local come = goes_on and write(epoch, sequence) or '0-0'
-redis.call('HSET', gateways, ARGV[1], come .. ' ' .. string.format('%.0f', now + ARGV[6]) .. ' ' .. history)
+redis.call('HSET', gateways, ARGV[1], come .. ends .. history)
 local fleet_epoch, fleet_sequence = math.huge, math.huge
 local all, count = redis.call('HGETALL', gateways), 0
 for at = 1, #all, 2 do
     local where, ends, of = string.match(all[at + 1], '^(%S+) (%d+) ?(.*)$')
-    if all[at] == 'history' then
+    if all[at] == 'history' or all[at] == 'clock' then
         -- It is no gateway.
-    elseif not where or tonumber(ends) <= now then
+    elseif not where or tonumber(ends) <= counted then
         redis.call('HDEL', gateways, all[at])
     else
         local e, s = place(where)
@@ -307,11 +326,15 @@ return { goes_on and 1 or 0, evicts, first, last, now, count, write(fleet_epoch,
 const EXACT: &str = r"
 local beside, said = string.sub(KEYS[1], 1, -4), {}
 for index, cover in ipairs(ARGV) do
+    redis.call('EXISTS', KEYS[1], beside .. 'on:' .. cover)
     local found = redis.call('HMGET', beside .. 'on:' .. cover, 'a', 'h')
     said[index] = { found[1] or '', found[2] or '' }
 end
 return said
 ";
 
+/// So much passes at most between two looks, however much Redis' clock says: what is left of the tenth of a second for which a gateway is waited for
+/// longer than it holds its lease is for clocks of other rates. It is as much as passes between two looks of one gateway.
+const LOOK_MAX: Duration = Duration::from_millis(50);
 /// How long the others' marks are waited for. Nobody's call waits.
 const TIMEOUT: Duration = Duration::from_millis(500);

@@ -5,9 +5,16 @@ mod fake;
 mod formats;
 mod forms;
 mod isolation;
+mod marks;
 mod sentinel;
+#[path = "../../../../tests/redis/server.rs"]
 mod server;
+#[path = "../../../../tests/redis/cluster.rs"]
+mod servers;
 mod values;
+#[path = "../../../../tests/redis/sentinel.rs"]
+#[allow(dead_code, reason = "whole gateways need the rest")]
+mod watch;
 
 use std::time::Duration;
 
@@ -50,7 +57,7 @@ async fn an_entry_expires_when_it_is_kept_no_longer() {
     let server = Server::start();
     let store = gateway(&server).await;
     store.keeps(born(NOW)).await;
-    let left: u64 = server.ask(redis::cmd("PTTL").arg(store.redis_key(KEY))).await;
+    let left: u64 = server.ask(redis::cmd("PTTL").arg(store.redis_key(KEY)));
     assert!((1..=600_000).contains(&left), "{left}");
 }
 
@@ -71,7 +78,7 @@ async fn whatever_order_they_come_in_what_stays_is_what_stays_by_the_rule() {
     let store = gateway(&server).await;
     let slots = [born(NOW), born(NOW + 1), Slot::Tombstone(Millis(NOW)), Slot::Tombstone(Millis(NOW + 1))];
     for (old, new) in slots.iter().flat_map(|old| slots.iter().map(move |new| (old, new))) {
-        let _: () = server.ask(&redis::cmd("FLUSHALL")).await;
+        let _: () = server.ask(&redis::cmd("FLUSHALL"));
         assert_eq!(store.put(KEY, old, KEEP).await, Write::Written);
         let (written, stays) = match (new.replaces(old), old) {
             (true, _) => (Write::Written, new),
@@ -88,7 +95,7 @@ async fn a_tombstone_is_kept_no_longer_than_it_is_needed() {
     let server = Server::start();
     let store = gateway(&server).await;
     store.put(KEY, &Slot::Tombstone(Millis(NOW)), Duration::from_secs(60)).await;
-    let left: u64 = server.ask(redis::cmd("PTTL").arg(store.redis_key(KEY))).await;
+    let left: u64 = server.ask(redis::cmd("PTTL").arg(store.redis_key(KEY)));
     assert!((1..=60_000).contains(&left), "{left}");
 }
 
@@ -96,7 +103,7 @@ async fn a_tombstone_is_kept_no_longer_than_it_is_needed() {
 async fn a_foreign_value_is_a_miss_and_replaced() {
     let server = Server::start();
     let store = gateway(&server).await;
-    let _: () = server.ask(redis::cmd("SET").arg(store.redis_key(KEY)).arg("somebody else's value")).await;
+    let _: () = server.ask(redis::cmd("SET").arg(store.redis_key(KEY)).arg("somebody else's value"));
     assert_eq!(store.get(KEY).await, None);
     assert_eq!(store.counts.reads(Read::Unreadable(Unreadable::Foreign)), 1);
     store.keeps(born(NOW)).await;
@@ -107,7 +114,7 @@ async fn a_foreign_value_is_a_miss_and_replaced() {
 async fn a_list_is_a_miss_and_replaced() {
     let server = Server::start();
     let store = gateway(&server).await;
-    let _: () = server.ask(redis::cmd("RPUSH").arg(store.redis_key(KEY)).arg("item")).await;
+    let _: () = server.ask(redis::cmd("RPUSH").arg(store.redis_key(KEY)).arg("item"));
     assert_eq!(store.get(KEY).await, None);
     assert_eq!(store.counts.reads(Read::Unreadable(Unreadable::Foreign)), 1);
     store.keeps(born(NOW)).await;
@@ -119,7 +126,7 @@ async fn another_key_with_the_same_hash_is_a_miss() {
     let server = Server::start();
     let store = gateway(&server).await;
     let envelope = Codec::default().encode(b"another key", &born(NOW)).unwrap();
-    let _: () = server.ask(redis::cmd("SET").arg(store.redis_key(KEY)).arg(envelope)).await;
+    let _: () = server.ask(redis::cmd("SET").arg(store.redis_key(KEY)).arg(envelope));
     assert_eq!(store.get(KEY).await, None);
     assert_eq!(store.counts.reads(Read::Unreadable(Unreadable::OtherKey)), 1);
 }
@@ -213,7 +220,7 @@ async fn a_store_that_ended_is_down_and_has_no_task() {
 async fn a_full_server_keeps_nothing_and_that_is_all() {
     let server = Server::start();
     let store = gateway(&server).await;
-    let _: () = server.ask(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1")).await;
+    let _: () = server.ask(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1"));
     assert_eq!(store.keeps(born(NOW)).await, Write::Full);
     assert_eq!(store.get(KEY).await, None);
     assert!(store.is_up());
@@ -222,7 +229,7 @@ async fn a_full_server_keeps_nothing_and_that_is_all() {
 #[tokio::test]
 async fn login_and_database_are_as_set() {
     let server = Server::start();
-    let _: () = server.ask(redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("sesame")).await;
+    let _: () = server.ask(redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("sesame"));
     let store = gateway_with(&server, |settings| {
         settings.login.password = Some(Secret::new("sesame".to_owned()));
         settings.database = 3;
@@ -308,7 +315,7 @@ async fn a_script_runs_in_the_server_whether_it_knows_it_or_not() {
     for sum in [2, 4] {
         assert_eq!(store.run(&lua, "sum", &[b"2"], KEEP).await, Ok(Value::Int(sum)));
     }
-    let _: () = server.ask(redis::cmd("SCRIPT").arg("FLUSH")).await;
+    let _: () = server.ask(redis::cmd("SCRIPT").arg("FLUSH"));
     assert_eq!(store.run(&lua, "sum", &[b"3"], KEEP).await, Ok(Value::Int(7)));
     let mut get = redis::cmd("GET");
     get.arg("sum");

@@ -4,90 +4,21 @@ use futures_util::future::join_all;
 
 use super::super::slots::slot;
 use super::server::Server;
+use super::servers::Servers;
 use super::*;
 
-struct Servers {
-    all: Vec<Server>,
-    _folder: tempfile::TempDir,
+/// A gateway that knows of one server, and has reached all that keep something.
+pub(super) async fn gateway(servers: &Servers) -> Redis {
+    let seed = Place::Host("127.0.0.1".to_owned(), servers.all[5].port);
+    let form = Form::Cluster(vec![seed.clone()]);
+    let store = gateway_at(seed, |settings| settings.form = form).await;
+    until("all are up", || ups(&store) == 3).await;
+    store
 }
 
-impl Servers {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |number: usize| folder.path().join(format!("nodes-{number}.conf"));
-        let all = (0..6).map(|number| Server::clustered(&file(number))).collect();
-        let servers = Self { all, _folder: folder };
-        servers.join().await;
-        servers
-    }
-
-    /// Makes one cluster of them: the first three with a third of the slots each, and a replica of each.
-    async fn join(&self) {
-        let cluster = |words: &[&str]| {
-            let mut command = redis::cmd("CLUSTER");
-            command.arg(words);
-            command
-        };
-        for (at, (first, last)) in [("0", "5460"), ("5461", "10922"), ("10923", "16383")].iter().enumerate() {
-            let _: () = self.all[at].ask(&cluster(&["ADDSLOTSRANGE", first, last])).await;
-        }
-        for (at, server) in self.all.iter().enumerate() {
-            let _: () = server.ask(&cluster(&["SET-CONFIG-EPOCH", &(at + 1).to_string()])).await;
-        }
-        for server in &self.all[1..] {
-            let _: () = self.all[0].ask(&cluster(&["MEET", "127.0.0.1", &server.port.to_string()])).await;
-        }
-        self.all_say("cluster_known_nodes:6").await;
-        for at in 0..3 {
-            let primary = self.id(at).await;
-            until_async("a replica knows its primary", || async {
-                self.all[at + 3].try_ask::<()>(&cluster(&["REPLICATE", &primary])).await.is_ok()
-            })
-            .await;
-        }
-        self.all_say("cluster_state:ok").await;
-        for primary in &self.all[..3] {
-            until_async("a primary has its replica", || async {
-                let told: String = primary.ask(redis::cmd("INFO").arg("replication")).await;
-                told.contains("state=online")
-            })
-            .await;
-        }
-    }
-
-    async fn all_say(&self, what: &str) {
-        for server in &self.all {
-            let says =
-                || async { server.ask::<String>(redis::cmd("CLUSTER").arg("INFO")).await.contains(what) };
-            until_async(what, says).await;
-        }
-    }
-
-    /// A gateway that knows of one server, and has reached all that keep something.
-    async fn gateway(&self) -> Redis {
-        let seed = Place::Host("127.0.0.1".to_owned(), self.all[5].port);
-        let form = Form::Cluster(vec![seed.clone()]);
-        let store = gateway_at(seed, |settings| settings.form = form).await;
-        until("all are up", || ups(&store) == 3).await;
-        store
-    }
-
-    /// Which server has a key.
-    async fn owner(&self, store: &Redis, key: &[u8]) -> usize {
-        let key = store.redis_key(key);
-        let mut exists = redis::cmd("GET");
-        exists.arg(&key);
-        for (at, server) in self.all.iter().enumerate() {
-            if !server.is_gone() && server.try_ask::<Value>(&exists).await.is_ok() {
-                return at;
-            }
-        }
-        panic!("no server has {key}");
-    }
-
-    async fn id(&self, at: usize) -> String {
-        self.all[at].ask(redis::cmd("CLUSTER").arg("MYID")).await
-    }
+/// Which server has a key.
+fn owner(servers: &Servers, store: &Redis, key: &[u8]) -> usize {
+    servers.owner(&store.redis_key(key)).unwrap()
 }
 
 fn ups(store: &Redis) -> usize {
@@ -108,12 +39,12 @@ async fn fill(store: &Redis) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn each_key_is_kept_by_its_owner_and_a_dead_one_costs_its_own_keys_alone() {
-    let mut servers = Servers::start().await;
-    let store = servers.gateway().await;
+    let mut servers = Servers::start();
+    let store = gateway(&servers).await;
     let keys = fill(&store).await;
     let mut owners = Vec::new();
     for key in &keys {
-        owners.push(servers.owner(&store, key).await);
+        owners.push(owner(&servers, &store, key));
     }
     let dead = owners[0];
     assert!(owners.iter().any(|owner| *owner != dead));
@@ -134,10 +65,10 @@ async fn each_key_is_kept_by_its_owner_and_a_dead_one_costs_its_own_keys_alone()
 
 #[tokio::test]
 async fn a_stopped_server_costs_three_reads_their_time_and_others_nothing() {
-    let servers = Servers::start().await;
-    let store = servers.gateway().await;
+    let servers = Servers::start();
+    let store = gateway(&servers).await;
     let keys = fill(&store).await;
-    let stopped = servers.owner(&store, &keys[0]).await;
+    let stopped = owner(&servers, &store, &keys[0]);
     servers.all[stopped].signal(Signal::STOP);
     let mut waited = 0;
     while ups(&store) == 3 {
@@ -156,34 +87,23 @@ async fn a_stopped_server_costs_three_reads_their_time_and_others_nothing() {
 
 #[tokio::test]
 async fn a_slot_that_moves_under_load_loses_no_key() {
-    let servers = Servers::start().await;
-    let store = servers.gateway().await;
+    let servers = Servers::start();
+    let store = gateway(&servers).await;
     let keys = fill(&store).await;
-    let from = servers.owner(&store, &keys[0]).await;
+    let from = owner(&servers, &store, &keys[0]);
     let mut to = from;
     for key in &keys {
-        let owner = servers.owner(&store, key).await;
+        let owner = owner(&servers, &store, key);
         to = if owner == from { to } else { owner };
     }
-    let redis_key = store.redis_key(&keys[0]);
-    let setslot = |state: &str, id: &str| {
-        let mut command = redis::cmd("CLUSTER");
-        command.arg("SETSLOT").arg(slot(&redis_key)).arg(state).arg(id);
-        command
-    };
-    let (from_id, to_id) = (servers.id(from).await, servers.id(to).await);
-    let _: () = servers.all[to].ask(&setslot("IMPORTING", &from_id)).await;
-    let _: () = servers.all[from].ask(&setslot("MIGRATING", &to_id)).await;
+    let (redis_key, way) = (store.redis_key(&keys[0]), [from, to]);
+    servers.begin_move(slot(&redis_key), way).unwrap();
     // Not moved yet; then moved while the slot is not: the old owner sends those who ask to the new one, this once.
     assert!(store.get(&keys[0]).await.is_some());
-    let mut migrate = redis::cmd("MIGRATE");
-    migrate.arg("127.0.0.1").arg(servers.all[to].port).arg(&redis_key).arg(0).arg(1_000);
-    let _: () = servers.all[from].ask(&migrate).await;
+    servers.move_key(&redis_key, way).unwrap();
     assert!(store.get(&keys[0]).await.is_some(), "asked where it is on its way to");
     assert_eq!(store.put(&keys[0], &born(NOW + 1), KEEP).await, Write::Written);
-    for at in [to, from] {
-        let _: () = servers.all[at].ask(&setslot("NODE", &to_id)).await;
-    }
+    servers.end_move(slot(&redis_key), way).unwrap();
     assert_eq!(store.get(&keys[0]).await, Some(born(NOW + 1)), "asked where it has moved to");
     assert_eq!(store.put(&keys[0], &born(NOW + 2), KEEP).await, Write::Written);
     assert_eq!(store.counts.reads(Read::Miss), 0);
@@ -191,8 +111,8 @@ async fn a_slot_that_moves_under_load_loses_no_key() {
 
 #[tokio::test]
 async fn a_script_runs_where_its_key_is() {
-    let servers = Servers::start().await;
-    let store = servers.gateway().await;
+    let servers = Servers::start();
+    let store = gateway(&servers).await;
     let lua = Lua::new("return redis.call('INCRBY', KEYS[1], ARGV[1])");
     for key in ["a", "b", "c", "d", "{e}.f"] {
         assert_eq!(store.run(&lua, key, &[b"2"], KEEP).await, Ok(Value::Int(2)), "{key}");

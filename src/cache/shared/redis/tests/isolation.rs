@@ -151,7 +151,7 @@ async fn connections_have_our_name() {
     .await;
     let mut list = redis::cmd("CLIENT");
     list.arg("LIST");
-    let clients: String = server.ask(&list).await;
+    let clients: String = server.ask(&list);
     assert_eq!(clients.matches("name=larder-of-the-test").count(), 5, "{clients}");
 }
 
@@ -164,11 +164,11 @@ async fn what_does_not_serve_is_left_and_looked_for_again() {
         command.arg(host).arg(port);
         command
     };
-    let _: () = server.ask(&replicaof("127.0.0.1", &other.port.to_string())).await;
+    let _: () = server.ask(&replicaof("127.0.0.1", &other.port.to_string()));
     assert_ne!(store.keeps(born(NOW)).await, Write::Written);
     until("a replica is left", || !store.is_up()).await;
     assert_eq!(store.keeps(born(NOW)).await, Write::Skipped);
-    let _: () = server.ask(&replicaof("NO", "ONE")).await;
+    let _: () = server.ask(&replicaof("NO", "ONE"));
     until("a primary is used", || store.is_up()).await;
     assert_eq!(store.keeps(born(NOW)).await, Write::Written);
 }
@@ -183,7 +183,7 @@ async fn a_server_that_wants_a_login_is_left_alone_until_it_does_not() {
     let state = || store.servers()[0].1;
     assert_eq!((store.get(KEY).now_or_never(), state()), (Some(None), State::Down));
     server.kill();
-    server.restart();
+    server.restart_with(&[]);
     until("the server is used", || store.is_up()).await;
     assert_eq!(state(), State::Up);
     assert!(store.counts.servers.is_in(&store.servers()[0].0, "up"));
