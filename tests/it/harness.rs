@@ -5,28 +5,42 @@ use std::time::{Duration, Instant};
 
 mod backend;
 mod client;
+#[path = "../redis/cluster.rs"]
+#[allow(dead_code, reason = "the unit tests need the rest")]
+mod cluster;
 mod front;
 mod gateway;
 mod http;
+mod link;
 mod metrics;
 mod operator;
 mod process;
 mod python;
 mod redis;
+#[path = "../redis/sentinel.rs"]
+#[allow(dead_code, reason = "the unit tests need the rest")]
+mod sentinel;
+#[path = "../redis/server.rs"]
+#[allow(dead_code, reason = "the unit tests need the rest")]
+mod server;
 #[path = "../thrift.rs"]
 mod thrift;
 mod users;
 
 pub(crate) use backend::{Act, Backend, backend, backend_speaking};
 pub(crate) use client::Client;
+pub(crate) use cluster::Servers;
 pub(crate) use front::{Front, balancer};
 pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within};
-pub(crate) use operator::{metrics_at, readiness, readiness_through};
+pub(crate) use link::{Line, Link, link};
+pub(crate) use operator::{metrics_at, purge_at, readiness, readiness_through};
 pub(crate) use python::{
     Library, PythonBackend, PythonClient, RestlessClient, late_replies, multiplexed_python_backend,
     python_backend, python_backend_of, python_metastore, single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
+pub(crate) use sentinel::{MASTER, Watch};
+pub(crate) use server::Server;
 pub(crate) use thrift::{Fields, Kind, Message, Protocol, Transport, Value, Wire, frame, string};
 pub(crate) use users::{
     get_user, get_user_traced, list_users, not_found, rename_user, touch, unavailable, user,

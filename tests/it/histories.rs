@@ -14,24 +14,46 @@ use crate::harness::*;
 mod faults;
 mod history;
 mod record;
+mod rules;
+mod tiers;
 
-use faults::{Backends, Gateways, Part, Server, harass};
-use history::Life;
-use record::{Record, client};
+use faults::{Backends, Gateways, harass};
+use history::{Life, Reach};
+use record::{Reached, Record, client, invalidator};
+use rules::ruled;
+use tiers::Tier;
 
 #[test]
+fn no_reply_is_wrong_over_one_redis() {
+    holds_over(Tier::single, 16);
+}
+
+#[test]
+fn no_reply_is_wrong_over_sentinels() {
+    holds_over(Tier::watched, 12);
+}
+
+#[test]
+fn no_reply_is_wrong_over_a_cluster() {
+    holds_over(Tier::clustered, 12);
+}
+
 #[expect(clippy::print_stdout, reason = "who wants to replay a run needs its seed")]
-fn no_reply_is_wrong_whatever_breaks() {
+fn holds_over(tier: impl Fn() -> Tier, seconds: u64) {
     let seed = number("LARDER_HISTORY_SEED")
         .unwrap_or_else(|| u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_micros()));
-    let end = Duration::from_secs(number("LARDER_HISTORY_SECONDS").unwrap_or(USUAL));
+    let lasts = Duration::from_secs(number("LARDER_HISTORY_SECONDS").unwrap_or(seconds));
     println!("LARDER_HISTORY_SEED={seed}");
+    let tier = tier();
     let record = Record::new();
-    let done = run(&record, seed, end);
+    let done = run(&record, tier, seed, lasts);
     let history = record.history();
-    let wrongs = history.wrongs(OLDEST);
+    let wrongs = history.wrongs();
     let (reads, kept, changes) = (history.reads.len(), history.kept(), history.changes.len());
-    println!("{reads} reads, {kept} of them of what was kept, and {changes} changes");
+    let known = history.changes.iter().filter(|change| change.reach == Reach::Fleet).count();
+    println!(
+        "{reads} reads, {kept} of what was kept, and {changes} changes, {known} of them known to the fleet"
+    );
     if let Some((wrong, read)) = wrongs.first() {
         let (count, around, done) = (wrongs.len(), history.around(read), done.join("\n"));
         panic!("seed {seed}: {wrong:?}, the first of {count}: {around}\nThe faults were:\n{done}");
@@ -40,26 +62,31 @@ fn no_reply_is_wrong_whatever_breaks() {
 }
 
 /// Lets clients call while parts break; gives what broke.
-fn run(record: &Arc<Record>, seed: u64, end: Duration) -> Vec<String> {
-    let (backends, redis) = ([backend(), backend()], redis());
-    let mut builder = gateway().get_user(READS).rule("UserService.renameUser", WRITES).shared(&redis);
+fn run(record: &Arc<Record>, tier: Tier, seed: u64, lasts: Duration) -> Vec<String> {
+    let backends = [backend(), backend()];
+    let mut builder = ruled();
     for backend in &backends {
         record.answers_at(backend);
         builder = builder.endpoint(backend.address());
     }
-    let gateways: Vec<Gateway> = (0..GATEWAYS).map(|_| builder.start()).collect();
-    let site = |(each, gateway): (usize, &Gateway)| Arc::new(Mutex::new((Life(each, 0), gateway.address())));
+    let shared = |section: &String| builder.clone().section("cache.shared", section);
+    let builders: Vec<Builder> = tier.sections.iter().map(shared).collect();
+    let gateways: Vec<Gateway> = builders.iter().map(Builder::start).collect();
+    let site =
+        |(each, gateway): (usize, &Gateway)| Arc::new(Mutex::new(Reached::new(Life(each, 0), gateway)));
     let sites: Vec<_> = gateways.iter().enumerate().map(site).collect();
-    let mut parts: [Box<dyn Part>; 3] = [
-        Box::new(Server { redis, dead: false }),
-        Box::new(Gateways { builder, gateways, sites: sites.clone(), broken: None }),
-        Box::new(Backends { backends: backends.into() }),
-    ];
+    let mut parts = tier.parts;
+    parts.push(Box::new(Gateways { builders, gateways, sites: sites.clone(), broken: None }));
+    parts.push(Box::new(Backends { backends: backends.into() }));
     let chance = |who: usize| StdRng::seed_from_u64(seed.wrapping_mul(1_000).wrapping_add(who as u64));
+    let end = record.now() + lasts;
     thread::scope(|scope| {
         for each in 0..CLIENTS {
             let site = Arc::clone(&sites[each % GATEWAYS]);
             scope.spawn(move || client(record, &site, each, &mut chance(100 + each), end));
+        }
+        for (each, site) in sites.iter().enumerate() {
+            scope.spawn(move || invalidator(record, site, &mut chance(50 + each), end));
         }
         let harassing = parts
             .iter_mut()
@@ -76,10 +103,3 @@ fn number(name: &str) -> Option<u64> {
 
 const GATEWAYS: usize = 3;
 const CLIENTS: usize = 15;
-/// Seconds of a run, if nothing else is said.
-const USUAL: u64 = 20;
-const READS: &str =
-    "ttl = '2s'\nstale_if_error = '3s'\ntimeout = '500ms'\ntags = ['user:{id}']\non_coherence_loss = 'hard'";
-const WRITES: &str = "invalidates = ['user:{id}']\nsettle = '0s'\ntimeout = '500ms'\nhold_until = 'fleet'";
-/// The windows of `READS`, and what births may be off that went through Redis.
-const OLDEST: Duration = ms(5_200);

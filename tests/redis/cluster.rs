@@ -49,7 +49,7 @@ impl Servers {
         }
     }
 
-    pub(crate) fn id(&self, at: usize) -> String {
+    fn id(&self, at: usize) -> String {
         self.all[at].ask(&cluster(&["MYID"]))
     }
 
@@ -59,6 +59,37 @@ impl Servers {
         exists.arg(key);
         let has = |server: &Server| !server.is_gone() && server.try_ask::<Value>(&exists).is_ok();
         self.all.iter().position(has)
+    }
+
+    /// The servers that are primaries.
+    pub(crate) fn primaries(&self) -> Vec<usize> {
+        let living = self.all.iter().enumerate().filter(|(_, server)| !server.is_gone());
+        let role = |server: &Server| server.try_ask::<String>(redis::cmd("INFO").arg("replication"));
+        let leads = |server: &Server| role(server).is_ok_and(|role| role.contains("role:master"));
+        living.filter(|(_, server)| leads(server)).map(|(at, _)| at).collect()
+    }
+
+    /// The slot of a key.
+    pub(crate) fn slot(&self, key: &str) -> u16 {
+        let living = self.all.iter().find(|server| !server.is_gone());
+        living.expect("all are killed").ask(&cluster(&["KEYSLOT", key]))
+    }
+
+    /// Moves a slot with all its keys, or leaves it where it was.
+    pub(crate) fn move_slot(&self, slot: u16, way: [usize; 2]) -> RedisResult<()> {
+        let moved = self.begin_move(slot, way).and_then(|()| {
+            for key in self.keys(slot, way[0])? {
+                self.move_key(&key, way)?;
+            }
+            self.end_move(slot, way)
+        });
+        if moved.is_err() {
+            for at in way {
+                // One that does not answer has nothing to end.
+                let _ = self.all[at].try_ask::<()>(&cluster(&["SETSLOT", &slot.to_string(), "STABLE"]));
+            }
+        }
+        moved
     }
 
     /// Begins to move a slot from one server to another.

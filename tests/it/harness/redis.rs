@@ -30,6 +30,10 @@ impl Redis {
         format!("redis://{}/0", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Ends it, with all it held.
     pub(crate) fn kill(&mut self) {
         self.process.kill();

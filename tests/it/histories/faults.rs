@@ -1,20 +1,25 @@
 //! What goes wrong in a history: each part breaks and is mended again and again, in an order that a seed decides.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::history::Life;
-use super::record::{Record, Site};
+use super::record::{Reached, Record, Site};
 use crate::harness::*;
 
-/// Something that breaks. Another form of Redis is another part.
+/// Something that breaks.
 pub(super) trait Part: Send {
     /// Breaks it in one way of several, and says which.
     fn breaks(&mut self, chance: &mut StdRng) -> String;
     /// Mends what is broken.
     fn mends(&mut self);
+    /// For how many milliseconds it is broken.
+    fn lasts(&self) -> Range<u64> {
+        30..1_800
+    }
 }
 
 /// Breaks and mends a part until the time is over; gives what was done.
@@ -32,50 +37,17 @@ pub(super) fn harass(
         }
         let at = record.now();
         let what = part.breaks(chance);
-        let lasts = ms(chance.random_range(30..1_800));
+        let lasts = ms(chance.random_range(part.lasts()));
         done.push(format!("{at:?}: {what} for {lasts:?}"));
         pass(lasts);
         part.mends();
     }
 }
 
-/// One Redis server.
-pub(super) struct Server {
-    pub(super) redis: Redis,
-    pub(super) dead: bool,
-}
-
-impl Part for Server {
-    fn breaks(&mut self, chance: &mut StdRng) -> String {
-        match chance.random_range(0..3) {
-            0 => {
-                self.redis.kill();
-                self.dead = true;
-                "redis killed".to_owned()
-            }
-            1 => {
-                self.redis.stop();
-                "redis stopped".to_owned()
-            }
-            _ => {
-                self.redis.flush();
-                "redis emptied".to_owned()
-            }
-        }
-    }
-
-    fn mends(&mut self) {
-        if std::mem::take(&mut self.dead) {
-            self.redis.restart();
-        } else {
-            self.redis.cont();
-        }
-    }
-}
-
 /// The gateways: one at a time is killed or stopped.
 pub(super) struct Gateways {
-    pub(super) builder: Builder,
+    /// How each is started again.
+    pub(super) builders: Vec<Builder>,
     pub(super) gateways: Vec<Gateway>,
     pub(super) sites: Vec<Site>,
     pub(super) broken: Option<(usize, bool)>,
@@ -96,10 +68,10 @@ impl Part for Gateways {
     fn mends(&mut self) {
         match self.broken.take() {
             Some((which, true)) => {
-                self.gateways[which] = self.builder.start();
+                self.gateways[which] = self.builders[which].start();
                 let mut site = self.sites[which].lock().unwrap();
-                let Life(_, lives) = site.0;
-                *site = (Life(which, lives + 1), self.gateways[which].address());
+                let Life(_, lives) = site.life;
+                *site = Reached::new(Life(which, lives + 1), &self.gateways[which]);
             }
             Some((which, false)) => self.gateways[which].resume(),
             None => {}

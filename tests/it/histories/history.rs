@@ -63,7 +63,7 @@ pub(super) enum Covers {
 /// What is left of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// What outages need.
+    /// What outages need: nobody knows here whether a backend failed at a call, so no read is wrong by it.
     Soft,
     /// Nothing.
     Hard,
@@ -142,8 +142,7 @@ impl History {
 impl Change {
     /// What is wrong with a read that does not know of it.
     fn unseen(&self, read: &Read, answer: &Answer) -> Option<Wrong> {
-        let may_answer = self.kind == Kind::Soft && read.method.outlives_soft_marks();
-        if may_answer || !self.is_before(read, answer) {
+        if self.kind == Kind::Soft || !self.is_before(read, answer) {
             return None;
         }
         match (self.life == read.life, self.reach, self.since) {

@@ -9,7 +9,7 @@ use crate::harness::*;
 pub(super) enum Method {
     /// It answers in outages, and not without a lease.
     Get,
-    /// It never answers in outages: so a soft mark leaves nothing of its replies, nor does a lost lease.
+    /// It is fresh or nothing, and not without a lease: so it shows the age at which a reply was taken for fresh.
     Find,
     /// It answers in outages, also without a lease.
     Recall,
@@ -29,7 +29,7 @@ impl Method {
     fn rule(self) -> &'static str {
         match self {
             Self::Get => "stale_if_error = '3s'\non_coherence_loss = 'hard'",
-            Self::Find => "on_coherence_loss = 'soft'",
+            Self::Find => "on_coherence_loss = 'hard'",
             Self::Recall => "stale_if_error = '3s'\non_coherence_loss = 'soft'",
         }
     }
@@ -39,14 +39,6 @@ impl Method {
         match self {
             Self::Get | Self::Recall => ms(5_200),
             Self::Find => ms(2_200),
-        }
-    }
-
-    /// Whether what a soft mark covers may answer, as it may in an outage.
-    pub(super) fn outlives_soft_marks(self) -> bool {
-        match self {
-            Self::Get | Self::Recall => true,
-            Self::Find => false,
         }
     }
 

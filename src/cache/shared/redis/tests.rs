@@ -10,6 +10,7 @@ mod sentinel;
 #[path = "../../../../tests/redis/server.rs"]
 mod server;
 #[path = "../../../../tests/redis/cluster.rs"]
+#[allow(dead_code, reason = "whole gateways need the rest")]
 mod servers;
 mod values;
 #[path = "../../../../tests/redis/sentinel.rs"]
