@@ -23,6 +23,7 @@ mod cluster;
 mod door;
 mod failure;
 mod feed;
+mod gather;
 mod keys;
 mod links;
 mod login;

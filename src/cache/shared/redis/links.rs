@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::door::{Door, Opened, Unreachable, Way, greet};
+use super::gather::Gather;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,7 @@ impl Left {
 pub(super) struct Links {
     short: Vec<MultiplexedConnection>,
     next: AtomicUsize,
+    gather: Arc<Gather>,
     writes: MultiplexedConnection,
     large: MultiplexedConnection,
     /// Bytes that came on the connection for large values.
@@ -89,8 +91,8 @@ impl Links {
         let (Some(large), Some(writes)) = (all.pop(), all.pop()) else {
             return Err(Unreachable::Unknown("no connection was to be opened".to_owned()));
         };
-        let (next, why) = (AtomicUsize::new(0), OnceLock::new());
-        Ok(Self { short: all, next, writes, large, large_came: came, left: guard, why })
+        let (next, gather, why) = (AtomicUsize::new(0), Gather::new(tasks), OnceLock::new());
+        Ok(Self { short: all, next, gather, writes, large, large_came: came, left: guard, why })
     }
 
     /// Whether they are left.
@@ -109,6 +111,13 @@ impl Links {
     pub(super) async fn left(&self) -> Left {
         self.token().cancelled().await;
         self.why.get().copied().unwrap_or(Left::Lost)
+    }
+
+    /// Asks on a connection for short reads, together with what else is asked so at this moment. `None` when no answer came `within` that
+    /// time.
+    pub(super) async fn read(&self, command: Cmd, within: Duration) -> Option<RedisResult<Value>> {
+        let pick = || self.connection(For::Short).clone();
+        self.gather.ask(command, Instant::now() + within, pick).await
     }
 
     /// Asks on a connection for `purpose`; `asking` for a slot that is on its way to this server. `None` when no answer came `within`

@@ -173,7 +173,7 @@ impl Node {
 
     /// The first part of a value on the connection for short reads, which is all of most; the whole of a longer one on the other.
     async fn value(&self, key: &str, asking: bool, within: Duration) -> Result<Value, Setback> {
-        let first = self.read(&range(key, FIRST_PART), asking, within).await?;
+        let first = self.first_part(key, asking, within).await?;
         if !is_part_of_envelope(&first) {
             return Ok(first);
         }
@@ -186,6 +186,16 @@ impl Node {
         // One byte above the bound: longer values are told from those that fit.
         let whole = range(key, MAX_ENVELOPE + 1);
         up.heard(&self.name, up.links.ask(For::Large, &whole, asking, within).await)
+    }
+
+    async fn first_part(&self, key: &str, asking: bool, within: Duration) -> Result<Value, Setback> {
+        let range = range(key, FIRST_PART);
+        if asking {
+            return self.read(&range, asking, within).await;
+        }
+        let up = self.up().ok_or(DOWN)?;
+        let _place = self.reads.take(FIRST_PART).ok_or(FULL)?;
+        up.judged(&self.name, up.links.read(range, within).await)
     }
 
     async fn read(&self, command: &Cmd, asking: bool, within: Duration) -> Result<Value, Setback> {
@@ -266,11 +276,14 @@ fn is_part_of_envelope(value: &Value) -> bool {
 }
 
 fn range(key: &str, length: usize) -> Cmd {
-    let mut range = redis::cmd("GETRANGE");
-    range.arg(key).arg(0).arg(length.saturating_sub(1));
+    let mut range = Cmd::with_capacity(RANGE_WORDS, RANGE_BYTES + key.len());
+    range.arg("GETRANGE").arg(key).arg(0).arg(length.saturating_sub(1));
     range
 }
 
+/// Words of a command for a range, and their bytes beside the key's.
+const RANGE_WORDS: usize = 4;
+const RANGE_BYTES: usize = "GETRANGE".len() + "0".len() + "33554432".len();
 const DOWN: Setback = Setback::Failed(Failure::Down);
 const FULL: Setback = Setback::Failed(Failure::Full);
 const REFUSED: Setback = Setback::Failed(Failure::Refused);
