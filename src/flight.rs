@@ -1,7 +1,7 @@
 //! One run of some work per key: all who ask meanwhile share what it brings.
 //!
-//! A flight is a task of its own and outlives whoever started it: a client that hangs up harms nobody who waits. One that holds much
-//! ends with the last who waits, because what it holds is counted as theirs. Its seat is free again
+//! A flight outlives whoever started it: a client that hangs up harms nobody who waits. Who leads it moves it on while it waits, and from
+//! then on a task does (`course.rs`). One that holds much ends with the last who waits, because what it holds is counted as theirs. Its seat is free again
 //! as soon as it has landed, so a fault is shared with those who wait and remembered for nobody. Only a refresh that failed keeps its
 //! seat for a pause, during which no other refresh of that key takes off:
 //!
@@ -14,12 +14,12 @@
 //! ```
 
 mod board;
+mod course;
 pub(crate) mod options;
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::BuildHasher;
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,6 +36,8 @@ use crate::seed::{Hashing, Seed};
 
 use board::{Board, Leaving};
 pub(crate) use board::{Flight, Landing, Waiter};
+pub(crate) use course::Course;
+use course::Leave;
 
 /// All flights of a gateway process, by key.
 #[derive(Debug)]
@@ -79,8 +81,8 @@ pub(crate) struct Bounds {
 /// How a caller came to its flight.
 #[derive(Debug)]
 pub(crate) enum Joined<T: Landing> {
-    /// It started it.
-    Led(Waiter<T>),
+    /// It started it, and moves it on for as long as it keeps its course.
+    Led(Waiter<T>, Course<T>),
     /// It was under way.
     Followed(Waiter<T>),
     /// One is under way that is too old to be shared, and is waited for all the same: another takes off once it has landed.
@@ -185,7 +187,7 @@ impl<T: Landing> Flights<T> {
             }
         }
         match self.take_off(key, ask, &mut seats, work) {
-            Some(flight) => Joined::Led(self.waiter(key, &flight)),
+            Some((flight, course)) => Joined::Led(self.waiter(key, &flight), course),
             None => Joined::Crowded(Crowd::Flights(self.bounds.flights_max)),
         }
     }
@@ -209,7 +211,8 @@ impl<T: Landing> Flights<T> {
                 since: Tick::default(),
                 need: Need::Refresh,
             };
-            self.take_off(&key, ask, &mut seats, |flight| work(&key, flight));
+            // Nobody waits for it, so it is a task from the beginning.
+            drop(self.take_off(&key, ask, &mut seats, |flight| work(&key, flight)));
         }
     }
 
@@ -220,43 +223,23 @@ impl<T: Landing> Flights<T> {
         flight.board.spare().cloned()
     }
 
-    /// The flight that `work` is from now on, unless too many are under way.
+    /// The flight that `work` is from now on, and its course, unless too many are under way.
     fn take_off<F>(
         self: &Arc<Self>,
         key: &Arc<[u8]>,
         ask: Ask,
         seats: &mut Seats<T>,
         work: impl FnOnce(Flight<T>) -> F,
-    ) -> Option<Flight<T>>
+    ) -> Option<(Flight<T>, Course<T>)>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let aloft = self.aloft.join(self.bounds.flights_for(ask.need))?;
         let flight = Flight::new(ask);
-        let work = work(flight.clone());
+        let work = Box::pin(work(flight.clone()));
         seats.insert(Arc::clone(key), Seat { began: Instant::now(), stage: Stage::Flying(flight.clone()) });
         let leave = Leave { flights: Arc::clone(self), key: Arc::clone(key), flight: flight.clone() };
-        self.tasks.spawn(async move {
-            let stops = &leave.flights.stops;
-            let end = &leave.flight.board.end;
-            // Pinned one by one: each that takes the next would hold it twice.
-            let work = pin!(work);
-            let unstopped = pin!(stops.all.run_until_cancelled(work));
-            let flown = end.run_until_cancelled(unstopped).await;
-            drop(aloft);
-            let Some(brought) = flown.flatten() else { return };
-            // The seat is free before anybody is told: a call that is made once a reply is known must not join its flight.
-            let pauses = leave.flight.refreshes(ask) && brought.failed() && leave.pause();
-            if !pauses {
-                leave.free();
-            }
-            leave.flight.board.tell(Some(brought));
-            if pauses {
-                let pause = tokio::time::sleep(leave.flights.bounds.refresh_pause);
-                stops.pauses.run_until_cancelled(pause).await;
-            }
-        });
-        Some(flight)
+        Some((flight, Course::new(work, ask, aloft, leave)))
     }
 
     /// To be called under the lock of the flight's seat.
@@ -298,42 +281,6 @@ impl Bounds {
             Need::Spared => all - all / 4,
             Need::Bare => all,
         }
-    }
-}
-
-/// Frees a flight's seat when its task ends, however it ends.
-struct Leave<T: Landing> {
-    flights: Arc<Flights<T>>,
-    key: Arc<[u8]>,
-    flight: Flight<T>,
-}
-
-impl<T: Landing> Leave<T> {
-    /// Keeps the seat for the pause; a younger flight may have taken it meanwhile.
-    fn pause(&self) -> bool {
-        let mut seats = self.flights.seats(&self.key);
-        match seats.get_mut(&self.key) {
-            Some(seat) if seat.holds(&self.flight) => {
-                seat.stage = Stage::Paused(self.flight.clone());
-                true
-            }
-            Some(_) | None => false,
-        }
-    }
-
-    fn free(&self) {
-        self.flight.free(&self.key, &mut self.flights.seats(&self.key));
-    }
-}
-
-impl<T: Landing> Drop for Leave<T> {
-    fn drop(&mut self) {
-        self.free();
-        self.flight.board.tell(None);
-        // Who left before that was told has added to it by now, and nobody does any more.
-        let _seats = self.flights.seats(&self.key);
-        let orphaned = self.flight.board.orphaned.get().copied().unwrap_or_default();
-        self.flights.orphaned.fetch_sub(orphaned, Ordering::Relaxed);
     }
 }
 

@@ -47,8 +47,8 @@ pub(super) struct Board<T: Landing> {
     demand: Demand,
     /// Bytes of its call that are counted as nobody's since its last caller was answered.
     pub(super) orphaned: OnceLock<usize>,
-    /// Ends it before it lands.
-    pub(super) end: CancellationToken,
+    /// Ends it before it lands, where its last caller may.
+    pub(super) end: Option<CancellationToken>,
 }
 
 /// One who waits for a flight.
@@ -98,6 +98,9 @@ impl<T: Landing> Waiter<T> {
     /// Waits until something stands on the board.
     async fn until<R>(&self, told: impl Fn(&Board<T>) -> Option<R>) -> R {
         let board = &*self.flight.board;
+        if let Some(told) = told(board) {
+            return told;
+        }
         loop {
             let mut next = pin!(board.told.notified());
             next.as_mut().enable();
@@ -121,7 +124,7 @@ impl<T: Landing> Drop for Waiter<T> {
         if was_last && !board.is_over() && self.flights.ends(board, self.leaving) {
             // Under the lock, so that nobody joins what has ended.
             self.flight.free(&self.key, &mut seats);
-            board.end.cancel();
+            board.end.iter().for_each(CancellationToken::cancel);
         }
     }
 }
@@ -176,7 +179,10 @@ impl<T: Landing> Board<T> {
             tick,
             demand: Demand::new(need),
             orphaned: OnceLock::new(),
-            end: CancellationToken::new(),
+            end: match deserted {
+                Deserted::Lands => None,
+                Deserted::Ends(_) => Some(CancellationToken::new()),
+            },
         }
     }
 

@@ -56,7 +56,7 @@ async fn all_who_ask_meanwhile_share_one_run() {
             slow(Ok(7))
         })
     };
-    let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
+    let (Joined::Led(first, _), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
     assert_eq!((first.land().await, second.land().await), (Some(Ok(7)), Some(Ok(7))));
     assert_eq!(runs.load(Ordering::Relaxed), 1);
 }
@@ -75,18 +75,21 @@ async fn a_flight_outlives_who_started_it() {
 async fn an_older_flight_is_not_joined() {
     let flights = flights();
     drop(flights.join(&key("k"), ANY, never, |_| slow(Ok(7))));
-    let younger = flights.join(&key("k"), OWN, never, |_| slow(Ok(8)));
-    let Joined::Led(younger) = younger else { unreachable!() };
+    let Joined::Led(younger, _) = flights.join(&key("k"), OWN, never, |_| slow(Ok(8))) else {
+        unreachable!()
+    };
     assert_eq!(younger.land().await, Some(Ok(8)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_is_not_remembered() {
     let flights = flights();
-    let Joined::Led(first) = flights.join(&key("k"), ANY, never, |_| slow(Err(()))) else { unreachable!() };
+    let Joined::Led(first, _) = flights.join(&key("k"), ANY, never, |_| slow(Err(()))) else {
+        unreachable!()
+    };
     assert_eq!(first.land().await, Some(Err(())));
     tokio::task::yield_now().await;
-    assert!(matches!(flights.join(&key("k"), ANY, never, |_| slow(Ok(1))), Joined::Led(_)));
+    assert!(matches!(flights.join(&key("k"), ANY, never, |_| slow(Ok(1))), Joined::Led(..)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +119,7 @@ async fn a_call_flies_again_while_a_failed_refresh_pauses() {
     flights.refresh(b"k", Tick(0), |_, _| async { Err(()) });
     tokio::task::yield_now().await;
     assert_eq!((flights.tasks(), flights.aloft()), (1, 0));
-    let Joined::Led(again) = flights.join(&key("k"), ANY, never, |_| slow(Ok(7))) else { unreachable!() };
+    let Joined::Led(again, _) = flights.join(&key("k"), ANY, never, |_| slow(Ok(7))) else { unreachable!() };
     assert_eq!(again.land().await, Some(Ok(7)));
 }
 
@@ -124,7 +127,7 @@ async fn a_call_flies_again_while_a_failed_refresh_pauses() {
 async fn only_a_refresh_that_failed_pauses() {
     for landing in [Ok(7), Err(())] {
         let flights = flights();
-        let Joined::Led(call) = flights.join(&key("k"), ANY, never, |_| slow(landing)) else {
+        let Joined::Led(call, _) = flights.join(&key("k"), ANY, never, |_| slow(landing)) else {
             unreachable!()
         };
         assert_eq!(call.land().await, Some(landing));
@@ -138,7 +141,9 @@ async fn a_refresh_that_fails_leaves_the_seat_to_the_younger_flight_that_took_it
     let flights = flights();
     flights.refresh(b"k", Tick(0), |_, _| slow(Err(())));
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let Joined::Led(younger) = flights.join(&key("k"), OWN, never, |_| slow(Ok(7))) else { unreachable!() };
+    let Joined::Led(younger, _) = flights.join(&key("k"), OWN, never, |_| slow(Ok(7))) else {
+        unreachable!()
+    };
     tokio::time::sleep(Duration::from_millis(75)).await;
     assert_eq!(flights.tasks(), 1, "the refresh has failed, and does not pause");
     let follower = flights.join(&key("k"), ANY, never, |_| slow(Ok(8)));
@@ -149,8 +154,10 @@ async fn a_refresh_that_fails_leaves_the_seat_to_the_younger_flight_that_took_it
 #[tokio::test(start_paused = true)]
 async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
     let flights = flights();
-    let Joined::Led(lands) = flights.join(&key("lands"), ANY, never, |_| slow(Ok(7))) else { unreachable!() };
-    let Joined::Led(hangs) = flights.join(&key("hangs"), ANY, never, |_| std::future::pending()) else {
+    let Joined::Led(lands, _) = flights.join(&key("lands"), ANY, never, |_| slow(Ok(7))) else {
+        unreachable!()
+    };
+    let Joined::Led(hangs, _) = flights.join(&key("hangs"), ANY, never, |_| std::future::pending()) else {
         unreachable!()
     };
     flights.refresh(b"pauses", Tick(0), |_, _| async { Err(()) });
@@ -164,7 +171,7 @@ async fn at_the_end_flights_land_pauses_are_over_and_what_hangs_is_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn a_flight_shares_its_key_with_who_asks() {
     let (flights, key) = (flights(), key("k"));
-    let Joined::Led(flight) = flights.join(&key, ANY, never, |_| slow(Ok(7))) else { unreachable!() };
+    let Joined::Led(flight, _) = flights.join(&key, ANY, never, |_| slow(Ok(7))) else { unreachable!() };
     assert_eq!(Arc::strong_count(&key), 4);
     flight.land().await;
     drop(flight);
@@ -189,12 +196,12 @@ async fn waiters_are_bounded() {
 async fn a_flight_that_holds_much_ends_with_the_last_who_waits() {
     let (flights, key) = (flights(), key("k"));
     let join = || flights.join(&key, LARGE, never, |_| slow(Ok(7)));
-    let (Joined::Led(first), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
+    let (Joined::Led(first, _), Joined::Followed(second)) = (join(), join()) else { unreachable!() };
     drop(first);
     tokio::task::yield_now().await;
     assert_eq!(flights.tasks(), 1);
     drop(second);
-    let Joined::Led(third) = join() else { unreachable!() };
+    let Joined::Led(third, _) = join() else { unreachable!() };
     tokio::task::yield_now().await;
     assert_eq!(flights.tasks(), 1);
     assert_eq!(third.land().await, Some(Ok(7)));
@@ -209,7 +216,7 @@ async fn what_a_flight_finds_on_its_way_is_told_to_all_who_wait_before_it_lands(
         flight.finds(4, Need::Spared);
         slow(Ok(7)).await
     };
-    let Joined::Led(first) = flights.join(&key("k"), ANY, never, work) else { unreachable!() };
+    let Joined::Led(first, _) = flights.join(&key("k"), ANY, never, work) else { unreachable!() };
     let second = flights.join(&key("k"), ANY, never, |_| slow(Ok(8)));
     let Joined::Followed(second) = second else { unreachable!() };
     assert_eq!(first.spare(), None);
@@ -230,7 +237,7 @@ async fn an_older_flight_is_waited_for_by_who_says_so() {
     let said = |found: Option<&u32>| found == Some(&3);
     let Joined::Behind(older) = flights.join(&key("k"), OWN, said, |_| slow(Ok(8))) else { unreachable!() };
     assert_eq!((older.land().await, flights.aloft()), (Some(Ok(7)), 0));
-    assert!(matches!(flights.join(&key("k"), OWN, said, |_| slow(Ok(8))), Joined::Led(_)));
+    assert!(matches!(flights.join(&key("k"), OWN, said, |_| slow(Ok(8))), Joined::Led(..)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +245,7 @@ async fn of_many_flights_those_give_way_that_are_needed_least() {
     let flights = at_most(4);
     let ask = |name: &str, need| {
         let joined = flights.join(&key(name), Ask { need, ..ANY }, never, |_| std::future::pending());
-        matches!(joined, Joined::Led(_))
+        matches!(joined, Joined::Led(..))
     };
     let refresh = |name: &str| {
         let before = flights.aloft();
@@ -266,7 +273,7 @@ async fn a_refresh_that_pauses_does_not_fly() {
 async fn a_flight_that_holds_much_goes_on_when_its_callers_are_answered_as_far_as_there_is_room() {
     let flights = flights();
     let leave = |name: &str| {
-        let Joined::Led(waiter) = flights.join(&key(name), LARGE, never, |_| slow(Ok(7))) else {
+        let Joined::Led(waiter, _) = flights.join(&key(name), LARGE, never, |_| slow(Ok(7))) else {
             unreachable!()
         };
         waiter.leave();

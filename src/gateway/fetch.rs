@@ -71,10 +71,14 @@ impl Gateway {
         if cached.backup.is_some() {
             flight.has_looked();
         }
-        let turned = if looks { self.turn(call, cached, key, flight).await } else { Turned::Asks(None) };
+        // In boxes, so that a flight which ends here is small.
+        let turned = match looks {
+            true => Box::pin(self.turn(call, cached, key, flight)).await,
+            false => Turned::Asks(None),
+        };
         match turned {
             Turned::Brought(entry) => Ok((entry, Origin::Shared)),
-            Turned::Asks(lease) => self.ask(call, cached, key, (flight, looks), lease).await,
+            Turned::Asks(lease) => Box::pin(self.ask(call, cached, key, (flight, looks), lease)).await,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::call::Call;
 use crate::clock::Millis;
 use crate::entry::Entry;
 use crate::fault::Fault;
-use crate::flight::{Ask, Deserted, Joined, Waiter};
+use crate::flight::{Ask, Course, Deserted, Joined, Waiter};
 use crate::mark::{Marks, Tick};
 use crate::need::Need;
 use crate::outcome::Outcome;
@@ -44,6 +44,12 @@ pub(super) struct Failed {
     pub(super) fault: Fault,
     /// The old entry that it found.
     found: Option<Arc<Entry>>,
+}
+
+/// A flight that a call waits for, and its course if it leads it.
+pub(super) struct Awaited {
+    flight: Waiter<Landed>,
+    course: Option<Course<Landed>>,
 }
 
 /// What a flight brought to one who waited for it.
@@ -106,10 +112,7 @@ impl Seeker {
 impl Gateway {
     /// The flight that a call waits for, and what its reply would make of the call. Of two calls for one key that have an old entry to
     /// answer with when it takes too long, none asks beside the other.
-    pub(super) async fn join(
-        self: &Arc<Self>,
-        seeker: &Seeker,
-    ) -> Result<(Waiter<Landed>, Outcome), Instead> {
+    pub(super) async fn join(self: &Arc<Self>, seeker: &Seeker) -> Result<(Awaited, Outcome), Instead> {
         let Seeker { call, cached, key, .. } = seeker;
         let mut waited = Duration::ZERO;
         loop {
@@ -118,8 +121,12 @@ impl Gateway {
                 self.flight(call.clone(), cached, key, flight)
             });
             let older = match joined {
-                Joined::Led(flight) => return Ok((flight, Outcome::Miss)),
-                Joined::Followed(flight) => return Ok((flight, Outcome::Coalesced)),
+                Joined::Led(flight, course) => {
+                    return Ok((Awaited { flight, course: Some(course) }, Outcome::Miss));
+                }
+                Joined::Followed(flight) => {
+                    return Ok((Awaited { flight, course: None }, Outcome::Coalesced));
+                }
                 Joined::Crowded(crowd) => {
                     let fault = cached.asking.counts.met(Fault::Crowded(crowd));
                     return Err(Instead::Failed(Failed { fault, found: None }));
@@ -141,11 +148,15 @@ impl Gateway {
     }
 
     /// What the flight brings or, where it fails or takes too long, what answers instead.
-    pub(super) async fn wait(&self, seeker: &Seeker, flight: Waiter<Landed>) -> Result<Found, Instead> {
+    pub(super) async fn wait(
+        &self,
+        seeker: &Seeker,
+        Awaited { flight, course }: Awaited,
+    ) -> Result<Found, Instead> {
         let landed = tokio::select! {
             biased;
             // It is bounded by the rule's timeout, so its waiters are. Only the end of the gateway keeps one from landing.
-            landed = flight.land() => landed,
+            landed = landed(&flight, course) => landed,
             reply = self.early(seeker, &flight) => {
                 flight.leave();
                 return Err(Instead::Reply(reply));
@@ -174,6 +185,10 @@ impl Gateway {
 
     /// What answers before the flight has landed. Does not end where nothing does.
     async fn early(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Reply {
+        // Before that, nothing does.
+        if !seeker.is_settled() {
+            flight.found().await;
+        }
         tokio::select! {
             biased;
             found = self.refreshed(seeker, flight) => Reply::kept(found, Outcome::Stale, self.clock.now()),
@@ -183,9 +198,6 @@ impl Gateway {
 
     /// An old entry's answer, here or found by the flight, as soon as there is a cause. Does not end where there is none.
     async fn spared(&self, seeker: &Seeker, flight: &Waiter<Landed>) -> Reply {
-        if !seeker.is_settled() {
-            flight.found().await;
-        }
         loop {
             let early = cause(seeker).await;
             let (found, now) = (flight.spare(), self.clock.now());
@@ -243,6 +255,14 @@ impl Gateway {
         };
         [spare.clone(), found].into_iter().flatten().filter(servable).max_by_key(|entry| entry.born)
     }
+}
+
+/// What a flight brings, or `None` if it ends without landing. Who leads it moves it on meanwhile.
+async fn landed(flight: &Waiter<Landed>, course: Option<Course<Landed>>) -> Option<Landed> {
+    if let Some(mut course) = course {
+        course.fly().await;
+    }
+    flight.land().await
 }
 
 /// Why an old entry answers, as soon as one may. Does not end where none does.
