@@ -171,8 +171,8 @@ impl Cache {
     /// then on, at the age it has.
     pub async fn far(&self, tiers: Tiers, key: &[u8]) -> Option<Arc<Entry>> {
         let shared = self.shared_by(tiers)?;
-        let found = match shared.time().ours(&shared.get(key).await?) {
-            Slot::Entry(entry) => Slot::Entry(Arc::new(self.held(key, &entry).await?)),
+        let found = match shared.time().ours(shared.get(key).await?) {
+            Slot::Entry(entry) => Slot::Entry(self.held(key, entry).await?),
             Slot::Tombstone(born) => Slot::Tombstone(born),
         };
         if tiers.local() || matches!(found, Slot::Tombstone(_)) {
@@ -188,21 +188,28 @@ impl Cache {
         if self.fleet.is_none() || !entry.seal.is_doubtful() {
             return Some(entry);
         }
-        match self.held(key, &entry).await {
+        match self.held(key, Arc::clone(&entry)).await {
             // Whether it was removed meanwhile, marks do not tell.
             Some(held) => {
-                let seal = held.seal.softened();
-                self.local.put(key, Slot::Entry(Arc::new(Entry { seal, ..held }))).entry()
+                let held = Arc::unwrap_or_clone(held);
+                let softened = Entry { seal: held.seal.softened(), ..held };
+                self.local.put(key, Slot::Entry(Arc::new(softened))).entry()
             }
             None => Some(entry),
         }
     }
 
     /// An entry that others may have learnt, held against the marks; nothing if one says that it never answers, or nobody can tell.
-    async fn held(&self, key: &[u8], entry: &Entry) -> Option<Entry> {
-        let (standing, tick) = self.vet(key, entry).await?;
-        let seal = Seal::held(tick, standing);
-        (standing != Standing::Hard).then(|| Entry { seal, ..entry.detached() })
+    async fn held(&self, key: &[u8], mut entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        let (standing, tick) = self.vet(key, &entry).await?;
+        if standing == Standing::Hard {
+            return None;
+        }
+        // One that has just been read is nobody else's, and is not copied.
+        let held = Arc::make_mut(&mut entry);
+        held.seal = Seal::held(tick, standing);
+        held.detach();
+        Some(entry)
     }
 
     /// What marks leave of an entry that others may have learnt, and up to which mark that is known; nothing if nobody can tell.

@@ -85,6 +85,11 @@ impl Entry {
     pub fn detached(&self) -> Self {
         Self { body: Bytes::copy_from_slice(&self.body), ..self.clone() }
     }
+
+    /// Makes it [`detached`](Self::detached).
+    pub fn detach(&mut self) {
+        self.body = Bytes::copy_from_slice(&self.body);
+    }
 }
 
 impl Slot {

@@ -73,7 +73,7 @@ impl Cache {
     async fn inspect_shared(&self, tiers: Tiers, key: &[u8]) -> Lying {
         let Some(shared) = self.shared_by(tiers) else { return Lying::Unused };
         let slot = match shared.inspect(key).await {
-            Ok(slot) => shared.time().ours(&slot),
+            Ok(slot) => shared.time().ours(slot),
             Err(Read::Miss) => return Lying::Nothing,
             Err(read) => return Lying::Unread(read),
         };

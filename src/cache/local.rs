@@ -6,6 +6,7 @@
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
@@ -22,6 +23,8 @@ pub(crate) type Held = (Arc<[u8]>, Arc<Entry>);
 #[derive(Debug)]
 pub struct Local {
     slots: Cache<Arc<[u8]>, Slot, Hashing>,
+    /// Whether it ever had a tombstone: where nothing was removed, no call need look for one.
+    any_tombstone: AtomicBool,
 }
 
 impl Local {
@@ -32,7 +35,7 @@ impl Local {
             .eviction_policy(EvictionPolicy::lru())
             .weigher(|key: &Arc<[u8]>, slot: &Slot| slot.weight(key.len()))
             .build_with_hasher(seed.hashing());
-        Self { slots }
+        Self { slots, any_tombstone: AtomicBool::new(false) }
     }
 
     /// The entry under `key`, of whatever age.
@@ -48,6 +51,9 @@ impl Local {
 
     /// When the call was sent that proved wrong what lay under `key`, where nothing younger has come since.
     pub fn tombstone(&self, key: &[u8]) -> Option<Millis> {
+        if !self.any_tombstone.load(Ordering::Acquire) {
+            return None;
+        }
         match self.slots.get(key)? {
             Slot::Entry(_) => None,
             Slot::Tombstone(born) => Some(born),
@@ -58,6 +64,9 @@ impl Local {
     /// the capacity is returned as if it were kept; what is older than it is not kept any longer.
     pub fn put(&self, key: &[u8], slot: Slot) -> Slot {
         let fits = u64::from(slot.weight(key.len())) <= self.capacity();
+        if let Slot::Tombstone(_) = slot {
+            self.any_tombstone.store(true, Ordering::Release);
+        }
         let mut younger = None;
         self.slots.entry(Arc::from(key)).and_compute_with(|kept| match kept.map(moka::Entry::into_value) {
             Some(kept) if !slot.replaces(&kept) => {

@@ -1,5 +1,6 @@
 //! The keys whose last reply could not be kept: for a while nobody looks, or waits for another's call, for what will not lie under them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -13,6 +14,8 @@ use crate::seed::{Hashing, Seed};
 pub(crate) struct Unkept {
     keys: Cache<u128, Note, Hashing>,
     time: Duration,
+    /// Whether there ever was one: where all replies can be kept, no call need look.
+    any: AtomicBool,
 }
 
 /// What is known of such a key.
@@ -34,23 +37,30 @@ pub(super) enum Left {
 impl Unkept {
     /// Remembers up to [`KEYS_MAX`] keys, each for `time`.
     pub(crate) fn new(time: Duration, seed: Seed) -> Self {
-        Self { keys: Cache::builder().max_capacity(KEYS_MAX).build_with_hasher(seed.hashing()), time }
+        let keys = Cache::builder().max_capacity(KEYS_MAX).build_with_hasher(seed.hashing());
+        Self { keys, time, any: AtomicBool::new(false) }
     }
 
     /// What lies under `key`, if its last reply could not be kept.
     pub(super) fn left(&self, key: &[u8]) -> Option<Left> {
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
+        }
         let note = self.keys.get(&xxh3_128(key)).filter(|note| Instant::now() < note.until);
         note.map(|note| note.left)
     }
 
     /// A reply could not be kept.
     pub(super) fn note(&self, key: &[u8], left: Left) {
+        self.any.store(true, Ordering::Relaxed);
         self.keys.insert(xxh3_128(key), Note { until: Instant::now() + self.time, left });
     }
 
     /// A reply is kept.
     pub(super) fn forget(&self, key: &[u8]) {
-        self.keys.invalidate(&xxh3_128(key));
+        if self.any.load(Ordering::Relaxed) {
+            self.keys.invalidate(&xxh3_128(key));
+        }
     }
 }
 

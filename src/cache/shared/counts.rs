@@ -11,7 +11,7 @@ use super::servers::Servers;
 use crate::cache::envelope::Unreadable;
 
 /// The shared tier's metrics. Clones count together.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Counts {
     /// 1 while the store is up, else 0.
     pub up: Gauge,
@@ -20,6 +20,8 @@ pub struct Counts {
     /// How many servers are up.
     risen: Arc<Mutex<usize>>,
     reads: Family<Label, Counter>,
+    /// Of the reads, those that ended best.
+    hits: Counter,
     writes: Family<Label, Counter>,
 }
 
@@ -48,7 +50,11 @@ impl Counts {
 
     /// Counts a read.
     pub fn read(&self, read: Read) {
-        self.reads.get_or_create(&read.into()).inc();
+        if read == Read::Hit {
+            self.hits.inc();
+        } else {
+            self.reads.get_or_create(&read.into()).inc();
+        }
     }
 
     /// Counts a write.
@@ -66,6 +72,20 @@ impl Counts {
     #[cfg(test)]
     pub(crate) fn writes(&self, write: Write) -> u64 {
         self.writes.get_or_create(&write.into()).get()
+    }
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        let reads = Family::<Label, Counter>::default();
+        Self {
+            up: Gauge::default(),
+            servers: Servers::default(),
+            risen: Arc::default(),
+            hits: reads.get_or_create_owned(&Read::Hit.into()),
+            reads,
+            writes: Family::default(),
+        }
     }
 }
 

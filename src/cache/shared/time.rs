@@ -4,13 +4,13 @@
 //! of it grows old slowly, for clocks drift; what contradicts it (a clock was set, another server took over, this host slept) replaces it.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Millis};
-use crate::entry::{Entry, Slot};
+use crate::entry::Slot;
 
 /// What a gateway knows of the tier's time.
 #[derive(Debug)]
@@ -62,22 +62,24 @@ impl TierTime {
 
     /// What is born by our time, as it is told in the tier. An entry is told to be older rather than younger, and a tombstone the other way.
     pub fn told(&self, slot: &Slot) -> Slot {
-        self.moved(slot, self.ahead())
+        self.moved(slot.clone(), self.ahead())
     }
 
     /// What is told in the tier, as it is born by our time; again rather older, or younger.
-    pub fn ours(&self, slot: &Slot) -> Slot {
+    pub fn ours(&self, slot: Slot) -> Slot {
         self.moved(slot, self.ahead().saturating_neg())
     }
 
-    fn moved(&self, slot: &Slot, by: i64) -> Slot {
+    fn moved(&self, slot: Slot, by: i64) -> Slot {
         let unsure = self.unsure();
         match slot {
-            Slot::Entry(entry) => {
+            Slot::Entry(mut entry) => {
                 let born = moved(entry.born, by.saturating_sub(unsure));
-                Slot::Entry(Entry { born, ..(**entry).clone() }.into())
+                // One that has just been read is nobody else's, and is not copied.
+                Arc::make_mut(&mut entry).born = born;
+                Slot::Entry(entry)
             }
-            Slot::Tombstone(born) => Slot::Tombstone(moved(*born, by.saturating_add(unsure))),
+            Slot::Tombstone(born) => Slot::Tombstone(moved(born, by.saturating_add(unsure))),
         }
     }
 
@@ -114,7 +116,7 @@ const DRIFT: u64 = 5_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::Ending;
+    use crate::entry::{Ending, Entry};
     use crate::wire::Protocol;
     use bytes::Bytes;
 
@@ -134,9 +136,9 @@ mod tests {
         assert_eq!((time.now(), time.offset()), (Millis(1_005_000), (5_000, ms(21))));
         let told = time.told(&Slot::Tombstone(Millis(1_000_000)));
         assert_eq!(told, Slot::Tombstone(Millis(1_005_021)));
-        assert_eq!(time.ours(&told), Slot::Tombstone(Millis(1_000_042)));
+        assert_eq!(time.ours(told), Slot::Tombstone(Millis(1_000_042)));
         let entry = Entry::new(Millis(1_005_000), Ending::Result, Protocol::Binary, Bytes::new());
-        assert_eq!(time.ours(&Slot::Entry(entry.into())).born(), Millis(999_979));
+        assert_eq!(time.ours(Slot::Entry(entry.into())).born(), Millis(999_979));
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,8 +25,16 @@ pub(super) fn entry(prefix: &str, key: &[u8]) -> String {
     let mut hash = Xxh3::new();
     rest.iter().for_each(|part| hash.update(part));
     let protocol = protocol.map_or("any", Protocol::as_str);
-    let (service, method) = (escaped(service), escaped(method));
-    format!("{prefix}:{service}.{method}:{:032x}:{protocol}", hash.digest128())
+    let names = service.len().min(NAME_MAX) + method.len().min(NAME_MAX);
+    let mut text = String::with_capacity(prefix.len() + names + HASH + protocol.len() + ":.::".len());
+    text.extend([prefix, ":"]);
+    escape(service, &mut text);
+    text.push('.');
+    escape(method, &mut text);
+    text.push(':');
+    put_hash(hash.digest128(), &mut text);
+    text.extend([":", protocol]);
+    text
 }
 
 /// The key of the lease on `key`.
@@ -34,19 +42,25 @@ pub(super) fn lease(prefix: &str, key: &[u8]) -> String {
     format!("{prefix}:lease:{:032x}", xxh3_128(key))
 }
 
-/// A name in letters, digits and what else no program takes for more than a letter; all others as `%` and two digits.
-fn escaped(name: &[u8]) -> String {
-    let mut text = String::with_capacity(name.len().min(NAME_MAX));
+/// Puts a name in letters, digits and what else no program takes for more than a letter; all others as `%` and two digits.
+fn escape(name: &[u8], out: &mut String) {
     for byte in name.iter().take(NAME_MAX) {
         match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'-' | b'.' => text.push(char::from(*byte)),
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'-' | b'.' => out.push(char::from(*byte)),
             // Writing to a string does not fail.
-            _ => _ = write!(text, "%{byte:02X}"),
+            _ => _ = write!(out, "%{byte:02X}"),
         }
     }
-    text
 }
 
+/// Puts a hash in hexadecimal digits: digit by digit, because the library's formatting takes several times as long.
+fn put_hash(hash: u128, out: &mut String) {
+    let digits = (0..HASH).rev().map(|place| (hash >> (4 * place)) as u32 & 0xf);
+    out.extend(digits.filter_map(|digit| char::from_digit(digit, 16)));
+}
+
+/// Digits of a hash.
+const HASH: usize = 32;
 /// Bytes of a name that a key tells.
 const NAME_MAX: usize = 100;
 
@@ -78,6 +92,21 @@ mod tests {
         assert!(hash.len() == 32 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()), "{binary}");
         assert_eq!(compact, format!("larder:UserService.getUser:{hash}:compact"));
         assert_ne!(entry("larder", &key(b"getUser", Protocol::Binary, b"8")), binary);
+    }
+
+    fn escaped(name: &[u8]) -> String {
+        let mut text = String::new();
+        escape(name, &mut text);
+        text
+    }
+
+    #[test]
+    fn a_hash_has_all_its_digits() {
+        for hash in [0, 1, 0xf, u128::MAX, 0x0123_4567_89ab_cdef_0fed_cba9_8765_4321] {
+            let mut text = String::new();
+            put_hash(hash, &mut text);
+            assert_eq!(text, format!("{hash:032x}"));
+        }
     }
 
     #[test]
