@@ -60,4 +60,5 @@ pub mod seed;
 pub mod server;
 mod setting;
 mod state;
+mod study;
 pub mod wire;

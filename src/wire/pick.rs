@@ -33,6 +33,27 @@ pub fn pick<'a>(
     Ok(picking.told)
 }
 
+/// Gives the id of each field of the struct that `body` begins with, and the bytes of its value, to `found`. A boolean of the compact protocol has
+/// none: its field's head tells it.
+///
+/// # Errors
+/// If `body` is no struct, or deeper than [`DEPTH_MAX`].
+pub fn fields<'a>(
+    protocol: Protocol,
+    body: &'a [u8],
+    found: &mut dyn FnMut(i16, &'a [u8]),
+) -> Result<(), WireError> {
+    let mut picking = Picking { at: Cursor::new(protocol, body, 0), found: &mut |_| true, told: true };
+    let mut last = 0;
+    while let Some(field) = picking.at.field(last)? {
+        last = field.id;
+        let start = picking.at.pos();
+        picking.field(&field, None, 1)?;
+        found(field.id, body.get(start..picking.at.pos()).unwrap_or_default());
+    }
+    Ok(())
+}
+
 struct Picking<'a, 'f> {
     at: Cursor<'a>,
     found: &'f mut dyn FnMut(Scalar<'a>) -> bool,
@@ -138,6 +159,25 @@ pub const DEPTH_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_field_is_given_with_its_bytes() {
+        let ids = |protocol, body| {
+            let mut ids = Vec::new();
+            fields(protocol, body, &mut |id, bytes| ids.push((id, bytes.len()))).unwrap();
+            ids
+        };
+        assert_eq!(ids(Protocol::Binary, BINARY), [(1, 8), (2, 14), (3, 21), (4, 15), (5, 13)]);
+        assert_eq!(
+            ids(Protocol::Compact, COMPACT).iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+            [1, 2, 3, 4, 5]
+        );
+        let mut nothing = |_, _: &[u8]| {};
+        assert_eq!(
+            fields(Protocol::Binary, &BINARY[..BINARY.len() - 1], &mut nothing),
+            Err(WireError::Short)
+        );
+    }
 
     /// `{1: 7, 2: {1: "hi", 3: true}, 3: [{1: 5}, {1: 6}], 4: {"k": 1}, 5: [1.0]}`, in both protocols.
     const BINARY: &[u8] = &[
