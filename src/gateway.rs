@@ -15,6 +15,7 @@ pub(crate) mod observed;
 pub(crate) mod reply;
 pub(crate) mod route;
 mod seeker;
+pub(crate) mod studies;
 mod turn;
 pub(crate) mod unkept;
 
@@ -44,6 +45,7 @@ use observed::Observed;
 use reply::Reply;
 use route::{Cached, Decision, Keyed, Route, Routes};
 use seeker::{Found, Instead, Seeker};
+use studies::Studies;
 use unkept::Unkept;
 
 /// What stands between the clients of one listener and their backends.
@@ -55,6 +57,8 @@ pub(crate) struct Gateway {
     pub flights: Arc<Flights<Landed>>,
     /// What observed rules would keep.
     pub observed: Observed,
+    /// What is learnt of methods that rules observe.
+    pub studies: Studies,
     /// The keys whose last reply was not kept.
     pub unkept: Unkept,
     /// The only clock.
@@ -205,6 +209,7 @@ impl Gateway {
         let (asking, session) = (Arc::clone(asking), Arc::clone(session));
         let call = call.to_call();
         let taken = call.clone();
+        let lesson = self.studies.begin(&asking, &call, self.clock.now());
         let effects = asking.invalidation.is_some().then(|| Arc::clone(self));
         let reply = Box::pin(async move {
             let Asking { fallback, counts, .. } = &*asking;
@@ -213,8 +218,12 @@ impl Gateway {
             let asked = pin!(asking.ask(&session, &call, place));
             let asked = guarded(counts, asked).await;
             let asked = asked.and_then(|asked| asked.map_err(|fault| counts.met(fault)));
+            let answer = asked.as_ref().map(|asked| asked.answer.as_ref());
+            if let Some(lesson) = lesson {
+                lesson.ended(studies::end(answer));
+            }
             if let Some(effect) = effect {
-                effect.ended(asked.as_ref().map(|asked| asked.answer.as_ref())).await;
+                effect.ended(answer).await;
             }
             match asked {
                 Ok(Asked { answer: Some(answer), fault: None }) => Reply::passed(answer.body, outcome),

@@ -41,6 +41,8 @@ pub(crate) struct Rule {
     pub fallback: Option<Fallback>,
     /// What its calls change of what is kept.
     pub invalidation: Option<Arc<Invalidation>>,
+    /// What keys would leave out, where it is learnt from its calls which rule it should have.
+    pub studied: Option<Arc<Ignored>>,
 }
 
 /// Who says how long a whole call may take.

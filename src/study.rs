@@ -9,7 +9,7 @@ mod lifetimes;
 mod sample;
 mod summary;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -18,8 +18,7 @@ use crate::key::Ignored;
 use crate::key::canonical::Canonical;
 use crate::wire::Protocol;
 
-pub(crate) use fields::Arguments;
-use fields::Fields;
+use fields::{Arguments, Fields};
 use hot::Hot;
 use lifetimes::{Lifetimes, Said};
 use sample::Sample;
@@ -29,12 +28,16 @@ pub(crate) use summary::{FieldSummary, LifetimeSummary, Summary};
 #[derive(Debug)]
 pub(crate) struct Study {
     seed: u64,
+    /// What its rule leaves out of keys: nothing is learnt of that.
+    ignored: Arc<Ignored>,
     learnt: Mutex<Learnt>,
 }
 
 /// A call that is under way.
 #[derive(Debug)]
 pub(crate) struct Lesson {
+    study: Arc<Study>,
+    protocol: Protocol,
     arguments: Arguments,
     sent: Millis,
 }
@@ -46,6 +49,8 @@ pub(crate) enum End<'a> {
     Reply(&'a [u8]),
     /// An exception that the IDL declares.
     Exception(&'a [u8]),
+    /// No answer, as was expected.
+    Silence,
     /// No answer, or none that counts as one.
     Fault,
 }
@@ -56,6 +61,8 @@ struct Learnt {
     calls: u64,
     /// Calls that came with arguments which make no key.
     unkeyable: u64,
+    /// Calls that were to have no answer.
+    silent: u64,
     faults: u64,
     exceptions: u64,
     /// Bytes of replies, all together.
@@ -69,12 +76,13 @@ struct Learnt {
 }
 
 impl Study {
-    /// Nothing is known yet. Who does not know `seed` cannot choose what is in the sample.
-    pub(crate) fn new(seed: u64, now: Millis) -> Self {
+    /// Nothing is known yet of a method whose keys leave `ignored` out. Who does not know `seed` cannot choose what is in the sample.
+    pub(crate) fn new(seed: u64, ignored: Arc<Ignored>, now: Millis) -> Self {
         let learnt = Learnt {
             began: now,
             calls: 0,
             unkeyable: 0,
+            silent: 0,
             faults: 0,
             exceptions: 0,
             bytes: 0,
@@ -83,45 +91,37 @@ impl Study {
             hot: Hot::new(HOT),
             fields: Fields::default(),
         };
-        Self { seed, learnt: Mutex::new(learnt) }
+        Self { seed, ignored, learnt: Mutex::new(learnt) }
     }
 
-    /// A call is sent at `now`, with these arguments in canonical form, if they have one.
-    pub(crate) fn asked(&self, canonical: Option<&[u8]>, now: Millis) -> Option<Lesson> {
-        let arguments = canonical.and_then(|canonical| Arguments::read(canonical, self.seed).ok());
-        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What its rule leaves out of keys.
+    pub(crate) fn ignored(&self) -> &Ignored {
+        &self.ignored
+    }
+
+    /// A call with these arguments is sent at `now`.
+    pub(crate) fn asked(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        arguments: &[u8],
+        now: Millis,
+    ) -> Option<Lesson> {
+        let mut canonical = Vec::with_capacity(arguments.len());
+        let spelled = Canonical::new(DEPTH_MAX).put(protocol, arguments, &self.ignored, &mut canonical);
+        let arguments = spelled.ok().and_then(|()| Arguments::read(&canonical, self.seed).ok());
+        let mut learnt = self.learnt();
         learnt.calls += 1;
         learnt.unkeyable += u64::from(arguments.is_none());
-        arguments.map(|arguments| Lesson { arguments, sent: now })
+        arguments.map(|arguments| Lesson { study: Arc::clone(self), protocol, arguments, sent: now })
     }
 
-    /// The call has ended so.
-    pub(crate) fn ended(&self, lesson: &Lesson, protocol: Protocol, end: End<'_>) {
-        let (body, kept) = match end {
-            End::Reply(body) => (body, true),
-            End::Exception(body) => (body, false),
-            End::Fault => {
-                self.learnt.lock().unwrap_or_else(PoisonError::into_inner).faults += 1;
-                return;
-            }
-        };
-        let reply = self.hash(protocol, body);
-        let said = if kept { Said::Kept(reply) } else { Said::Removed };
-        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        learnt.bytes += body.len() as u64;
-        learnt.exceptions += u64::from(!kept);
-        learnt.empty += u64::from(kept && body.len() <= EMPTY);
-        let (key, Learnt { keys, hot, .. }) = (lesson.arguments.key(), &mut *learnt);
-        for lifetimes in [keys.of(key), hot.of(key)].into_iter().flatten() {
-            lifetimes.answered(lesson.sent, said);
-        }
-        learnt.fields.answered(&lesson.arguments, reply);
+    fn learnt(&self) -> MutexGuard<'_, Learnt> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it comes to so far.
     pub(crate) fn summary(&self, now: Millis) -> Summary {
-        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        summary::summary(&learnt, now)
+        summary::summary(&self.learnt(), now)
     }
 
     /// A reply by what it says and not by how: sets and maps have no order.
@@ -131,6 +131,29 @@ impl Study {
             Ok(()) => xxh3_64_with_seed(&spelled, self.seed),
             Err(_) => xxh3_64_with_seed(body, self.seed),
         }
+    }
+}
+
+impl Lesson {
+    /// The call has ended so.
+    pub(crate) fn ended(&self, end: End<'_>) {
+        let (body, kept) = match end {
+            End::Reply(body) => (body, true),
+            End::Exception(body) => (body, false),
+            End::Silence => return self.study.learnt().silent += 1,
+            End::Fault => return self.study.learnt().faults += 1,
+        };
+        let reply = self.study.hash(self.protocol, body);
+        let said = if kept { Said::Kept(reply) } else { Said::Removed };
+        let mut learnt = self.study.learnt();
+        learnt.bytes += body.len() as u64;
+        learnt.exceptions += u64::from(!kept);
+        learnt.empty += u64::from(kept && body.len() <= EMPTY);
+        let (key, Learnt { keys, hot, .. }) = (self.arguments.key(), &mut *learnt);
+        for lifetimes in [keys.of(key), hot.of(key)].into_iter().flatten() {
+            lifetimes.answered(self.sent, said);
+        }
+        learnt.fields.answered(&self.arguments, reply);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::destination::{Destination, Destinations};
 use crate::backend::{Backend, Method, MethodOf, Methods, Question};
 use crate::call::{Answering, Call, Terms};
+use crate::key::Ignored;
 use crate::metrics::MethodCounts;
 use crate::need::Demand;
 use crate::rule::Fallback;
@@ -30,6 +31,8 @@ pub(crate) struct Asking {
     pub fallback: Option<Fallback>,
     /// What the calls change of what is kept.
     pub invalidation: Option<Arc<Invalidation>>,
+    /// What keys would leave out, where it is learnt from the calls which rule they should have.
+    pub studied: Option<Arc<Ignored>>,
     /// What is counted of the calls.
     pub counts: Arc<MethodCounts>,
 }
@@ -61,6 +64,7 @@ impl Asking {
             backup,
             fallback: rule.fallback.clone(),
             invalidation: rule.invalidation.clone(),
+            studied: rule.studied.clone(),
             counts: Arc::clone(counts),
         };
         let backup = rule.backup.as_ref().map(|backup| {

@@ -135,7 +135,7 @@ fn ruled(
     declared: Option<(&Schema, &Method)>,
     label: String,
 ) -> Arc<Ruled> {
-    let unruled = || rule(None, &Options::default(), declared).0;
+    let unruled = || Rule { studied: None, ..rule(None, &Options::default(), declared).0 };
     let (rule, not_kept) = match governing {
         None => (unruled(), Some(NotKept::Unruled)),
         Some((pattern, options)) => {
@@ -144,12 +144,13 @@ fn ruled(
             let (rule, not_kept) = rule(Some(pattern.methods()), options, declared);
             let not_kept = if options.mode == Mode::Off { Some(NotKept::Off) } else { not_kept };
             let rule = match (options.mode, rule.action) {
-                (Mode::On, action) => Rule { action, ..rule },
-                // What would be kept is seen; all else is as without the rule.
+                (Mode::On, action) => Rule { action, studied: None, ..rule },
+                // What would be kept is seen, and what could be is learnt; all else is as without the rule.
                 (Mode::Observe, Action::Cache(caching)) => {
-                    Rule { action: Action::Observe(caching), ..unruled() }
+                    Rule { action: Action::Observe(caching), studied: rule.studied, ..unruled() }
                 }
-                (Mode::Observe | Mode::Off, _) => unruled(),
+                (Mode::Observe, _) => Rule { studied: rule.studied, ..unruled() },
+                (Mode::Off, _) => unruled(),
             };
             (rule, not_kept)
         }
@@ -175,6 +176,7 @@ fn rule(
     let kept = matches!(action, Action::Cache(_));
     // That a method may be kept implies that it may be repeated; of one that is not, its rule must say so.
     let repeats = options.idempotent.unwrap_or(kept);
+    let studied = studied(&resolved);
     let rule = Rule {
         terms: Terms {
             repeat: if repeats { Repeat::Idempotent } else { Repeat::Once },
@@ -199,9 +201,22 @@ fn rule(
         declaration: if declared.is_some() { Declaration::Declared } else { Declaration::Undeclared },
         action,
         fallback: resolved.fallback,
+        studied,
         invalidation: invalidation(options, resolved.invalidates),
     };
     (rule, not_kept)
+}
+
+/// What keys of a method would leave out; of one that never answers there is nothing to learn.
+fn studied(resolved: &Resolved) -> Option<Arc<Ignored>> {
+    match resolved.replies {
+        Replies::Nothing => None,
+        Replies::Unknown | Replies::Value | Replies::Void => Some(Arc::new(ignored(resolved))),
+    }
+}
+
+fn ignored(resolved: &Resolved) -> Ignored {
+    Ignored::new(resolved.ignore.iter().map(Vec::as_slice))
 }
 
 fn invalidation(options: &Options, templates: Vec<Template>) -> Option<Arc<Invalidation>> {
@@ -240,7 +255,7 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
         stale_while_revalidate: options.stale_while_revalidate.duration(),
         stale_if_error: options.stale_if_error.duration(),
         soft_timeout: options.soft_timeout.map(Period::duration),
-        ignored: Ignored::new(resolved.ignore.iter().map(Vec::as_slice)),
+        ignored: ignored(resolved),
         revision: options.revision,
         tiers: match (options.tiers.contains(&Tier::Local), options.tiers.contains(&Tier::Shared)) {
             (true, false) => Tiers::Local,

@@ -33,6 +33,7 @@ use crate::gateway::landed::Landed;
 use crate::gateway::named::Directory;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
+use crate::gateway::studies::Studies;
 use crate::gateway::unkept::Unkept;
 use crate::listener::Commons;
 use crate::listener::held::Held;
@@ -113,6 +114,7 @@ impl Parts {
                 cache: Arc::clone(&cache),
                 flights: Arc::clone(&flights),
                 observed: Observed::new(seed.of("observed").of(name)),
+                studies: Studies::new(seed.of("studies").of(name)),
                 unkept: Unkept::new(config.flights.unkept_time, seed.of("unkept").of(name)),
                 lines: Lines::new(config.log.calls_per_second),
                 clients: Arc::clone(&clients),

@@ -35,7 +35,7 @@ struct Last {
 
 /// The arguments of one call: what each field holds, by hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Arguments {
+pub(super) struct Arguments {
     /// Of all fields together, in whatever order.
     whole: u64,
     fields: Vec<(i16, u64)>,
@@ -46,7 +46,7 @@ impl Arguments {
     ///
     /// # Errors
     /// If they are no struct.
-    pub(crate) fn read(canonical: &[u8], seed: u64) -> Result<Self, WireError> {
+    pub(super) fn read(canonical: &[u8], seed: u64) -> Result<Self, WireError> {
         let mut arguments = Self::default();
         fields(Protocol::Binary, canonical, &mut |id, value| {
             // The id is part of the hash: two fields that change places are another call.

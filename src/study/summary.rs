@@ -16,6 +16,8 @@ pub(crate) struct Summary {
     pub calls: u64,
     /// Calls whose arguments make no key.
     pub unkeyable: u64,
+    /// Calls that were to have no answer.
+    pub silent: u64,
     /// Calls that were not answered.
     pub faults: u64,
     /// Answers that were declared exceptions.
@@ -62,7 +64,7 @@ pub(crate) struct FieldSummary {
 
 /// The numbers of what was learnt until `now`.
 pub(super) fn summary(learnt: &Learnt, now: Millis) -> Summary {
-    let answered = learnt.calls.saturating_sub(learnt.faults + learnt.unkeyable);
+    let answered = learnt.calls.saturating_sub(learnt.faults + learnt.silent + learnt.unkeyable);
     let lifetimes = TTLS.iter().enumerate().map(|(at, ttl)| lifetime(learnt, (at, *ttl), answered, now));
     let fields = learnt.fields.each().map(|(id, Field { others, differing, again, .. })| FieldSummary {
         id,
@@ -74,6 +76,7 @@ pub(super) fn summary(learnt: &Learnt, now: Millis) -> Summary {
         observed: now.since(learnt.began),
         calls: learnt.calls,
         unkeyable: learnt.unkeyable,
+        silent: learnt.silent,
         faults: learnt.faults,
         exceptions: learnt.exceptions,
         empty: learnt.empty,

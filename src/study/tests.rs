@@ -10,14 +10,18 @@ fn structure(id: i16, value: u64) -> Vec<u8> {
     [&[10, high, low][..], &value.to_be_bytes(), &[0]].concat()
 }
 
+fn new() -> Arc<Study> {
+    Arc::new(Study::new(5, Arc::default(), Millis(0)))
+}
+
 /// A study of calls, each with its millisecond, its argument and the reply.
-fn study(calls: impl Iterator<Item = (u64, u64, u64)>) -> (Study, Millis) {
-    let study = Study::new(5, Millis(0));
+fn study(calls: impl Iterator<Item = (u64, u64, u64)>) -> (Arc<Study>, Millis) {
+    let study = new();
     let mut last = Millis(0);
     for (at, argument, reply) in calls {
         last = Millis(at);
-        let lesson = study.asked(Some(&structure(1, argument)), last).unwrap();
-        study.ended(&lesson, Protocol::Binary, End::Reply(&structure(0, reply)));
+        let lesson = study.asked(Protocol::Binary, &structure(1, argument), last).unwrap();
+        lesson.ended(End::Reply(&structure(0, reply)));
     }
     (study, last)
 }
@@ -69,15 +73,14 @@ fn one_key_that_all_ask_for_is_seen_though_it_is_not_in_the_sample() {
 
 #[test]
 fn what_is_not_answered_and_what_is_no_result_are_counted_apart() {
-    let study = Study::new(5, Millis(0));
+    let study = new();
     let ask = |end: End<'_>| {
-        let lesson = study.asked(Some(&structure(1, 1)), Millis(0)).unwrap();
-        study.ended(&lesson, Protocol::Binary, end);
+        study.asked(Protocol::Binary, &structure(1, 1), Millis(0)).unwrap().ended(end);
     };
     ask(End::Fault);
     ask(End::Exception(&structure(1, 2)));
     ask(End::Reply(&[0]));
-    assert!(study.asked(None, Millis(0)).is_none());
+    assert!(study.asked(Protocol::Binary, b"?", Millis(0)).is_none());
     let summary = study.summary(Millis(0));
     assert_eq!(
         (summary.calls, summary.faults, summary.exceptions, summary.empty, summary.unkeyable),
@@ -87,7 +90,7 @@ fn what_is_not_answered_and_what_is_no_result_are_counted_apart() {
 
 #[test]
 fn the_same_reply_in_another_order_or_protocol_is_the_same() {
-    let study = Study::new(5, Millis(0));
+    let study = new();
     // {0: set<i64> [1, 2]} and [2, 1].
     let set = |a: u8, b: u8| [&[14, 0, 0, 3, 0, 0, 0, 2][..], &[a, b, 0]].concat();
     let reply = |body: &[u8]| study.hash(Protocol::Binary, body);
