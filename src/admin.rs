@@ -24,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::advice::Adviser;
 use crate::explain::Explainer;
 use crate::purge::Purges;
 use crate::purge::authority::Authority;
@@ -57,6 +58,8 @@ pub(crate) struct Means<S> {
     pub commands: mpsc::Sender<Command>,
     /// Who explains calls.
     pub explainer: Arc<Explainer>,
+    /// Who advises on rules.
+    pub adviser: Arc<Adviser>,
     /// What its purges purge.
     pub purges: Arc<Purges>,
     /// The names by which it may be asked.

@@ -1,6 +1,7 @@
 //! The commands, and what each exits with.
 
 mod admin;
+mod advise;
 mod call;
 mod decode;
 mod explain;
@@ -43,6 +44,8 @@ enum Command {
     Purge(purge::Arguments),
     /// Tell what a running gateway knows of a call: its rule and key, what is kept of it, and what would answer it.
     Explain(explain::Arguments),
+    /// Tell which rules the methods should have that a running gateway observes.
+    Advise(advise::Arguments),
     /// Make one Thrift call, through a gateway or straight to a backend, and tell its result as JSON.
     Call(call::Arguments),
     /// Tell what bytes mean: messages of Thrift, or what Larder keeps in Redis.
@@ -97,6 +100,7 @@ pub fn run() -> u8 {
         }
         Command::Purge(arguments) => said(purge::run(&arguments)),
         Command::Explain(arguments) => said(explain::run(&arguments)),
+        Command::Advise(arguments) => said(advise::run(&arguments)),
         Command::Call(arguments) => said(call::run(&arguments)),
         Command::Decode(arguments) => {
             let (told, rest) = decode::run(&arguments);

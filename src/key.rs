@@ -44,6 +44,18 @@ impl Ignored {
         all
     }
 
+    /// The ids on the way to each field that is left out whole.
+    pub fn paths(&self) -> Vec<Vec<i16>> {
+        let each = self.fields.iter().flat_map(|(id, extent)| {
+            let below = match extent {
+                Extent::Whole => vec![Vec::new()],
+                Extent::Fields(inner) => inner.paths(),
+            };
+            below.into_iter().map(|path| [vec![*id], path].concat())
+        });
+        each.collect()
+    }
+
     /// What is left out of the field with this id.
     #[inline]
     pub fn of(&self, id: i16) -> LeftOut<'_> {
@@ -249,6 +261,12 @@ mod tests {
         spelled.sort();
         spelled.dedup();
         assert_eq!(spelled.len(), all.len());
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_by_its_paths() {
+        let paths = [vec![3], vec![4, 1, 2], vec![4, 7]];
+        assert_eq!(Ignored::new(paths.iter().map(Vec::as_slice)).paths(), paths);
     }
 
     #[test]

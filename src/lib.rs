@@ -26,6 +26,7 @@
 
 mod accept;
 mod admin;
+mod advice;
 mod backend;
 mod bounded;
 pub mod cache;

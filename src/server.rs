@@ -180,6 +180,7 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         subject: Arc::clone(&overview),
         commands: orders,
         explainer: Arc::clone(&parts.explainer),
+        adviser: Arc::clone(&parts.adviser),
         purges: Arc::clone(&parts.purges),
         hosts: config.admin.hosts.clone(),
     };

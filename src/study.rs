@@ -73,6 +73,8 @@ struct Learnt {
     keys: Sample<Lifetimes>,
     hot: Hot<Lifetimes>,
     fields: Fields,
+    /// Different replies, as far as it matters whether there are several.
+    replies: Sample<()>,
 }
 
 impl Study {
@@ -90,6 +92,7 @@ impl Study {
             keys: Sample::new(KEYS),
             hot: Hot::new(HOT),
             fields: Fields::default(),
+            replies: Sample::new(SEVERAL),
         };
         Self { seed, ignored, learnt: Mutex::new(learnt) }
     }
@@ -154,6 +157,7 @@ impl Lesson {
             lifetimes.answered(self.sent, said);
         }
         learnt.fields.answered(&self.arguments, reply);
+        learnt.replies.of(reply);
     }
 }
 
@@ -161,6 +165,8 @@ impl Lesson {
 const KEYS: usize = 512;
 /// Keys with most of the calls that are looked at apart.
 const HOT: usize = 32;
+/// Replies that are told apart.
+const SEVERAL: usize = 8;
 /// Bytes of a struct without fields.
 const EMPTY: usize = 1;
 /// Structs and containers inside each other.

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::outage::Outage;
 use super::status::Status;
 use super::{Means, Subject};
+use crate::advice::report::Question;
 use crate::purge::order::Called;
 
 pub(super) async fn metrics<S: Subject>(State(means): State<Arc<Means<S>>>) -> impl IntoResponse {
@@ -47,6 +48,20 @@ pub(super) async fn explain<S: Subject>(State(means): State<Arc<Means<S>>>, body
     match means.explainer.explain(&method, &arguments).await {
         Ok(explanation) => Json(explanation).into_response(),
         Err(unknown) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{unknown}\n")).into_response(),
+    }
+}
+
+pub(super) async fn advise<S: Subject>(State(means): State<Arc<Means<S>>>, body: Bytes) -> Response {
+    let asked = if body.is_empty() { Ok(Question::default()) } else { serde_json::from_slice(&body) };
+    match asked {
+        Ok(question) if question.tolerance > 0.0 && question.tolerance <= 1.0 => {
+            Json(means.adviser.advise(question)).into_response()
+        }
+        Ok(Question { tolerance }) => {
+            let why = format!("tolerance: expected above 0 and at most 1, found {tolerance}\n");
+            (StatusCode::UNPROCESSABLE_ENTITY, why).into_response()
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
     }
 }
 

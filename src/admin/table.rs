@@ -9,6 +9,7 @@ use super::operation::Operation;
 use super::outage::Outage;
 use super::status::Status;
 use super::{changes, openapi, pages};
+use crate::advice::report::{Advice, Question};
 use crate::explain::report::Explanation;
 use crate::purge::Purged;
 use crate::purge::order::{Called, Written};
@@ -37,6 +38,13 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             )
             .takes::<Called>()
             .answers::<Explanation>(),
+        Operation::ask("/v1/advise", pages::advise)
+            .named(
+                "advise",
+                "Which rules methods should have that a rule observes, by what was learnt of their calls.",
+            )
+            .takes::<Question>()
+            .answers::<Advice>(),
         Operation::post("/v1/purge", changes::purge)
             .named("purge", "Declares wrong what is kept of a call, a tag, a method, a service or all.")
             .takes::<Written>()

@@ -13,6 +13,7 @@ use super::exchange::{AT_ONCE, EXCHANGE_MAX, HEAD_MAX};
 use super::status::{ConfigStatus, LocalStatus, SharedStatus};
 use super::*;
 use crate::accept::{Accept, Bind, Sockets};
+use crate::advice::Adviser;
 use crate::cache::Cache;
 use crate::cache::local::Local;
 use crate::clock::Clock;
@@ -83,7 +84,8 @@ impl Served {
         let (purges, subject) = (Arc::new(purges()), Arc::new(Nothing));
         let (commands_to, stop) = (orders, CancellationToken::new());
         let explainer = Arc::new(explainer());
-        let means = Means { subject, commands: commands_to, explainer, purges, hosts };
+        let adviser = Arc::new(Adviser::new(Directory::new(Vec::new()), Clock::system()));
+        let means = Means { subject, commands: commands_to, explainer, adviser, purges, hosts };
         let task = tokio::spawn(serve(listener, Arc::new(means), authority, stop.clone()));
         Self { address, commands, stop, task }
     }

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use crate::backend::Sharing;
 use crate::idl::{self, Method, Schema, Service};
 use crate::listener::options::Options as Listener;
+use crate::rule::options::{Mode, Options};
 use crate::rule::pattern::Methods;
 use crate::rule::resolve::resolve;
 use crate::rule::sessions::makes_session;
@@ -71,17 +72,18 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checke
     }
     for rule in &draft.rules {
         let found = match served(draft, rule, &checked.schemas) {
+            Served::All => all(rule),
             Served::By(services) => found(rule, draft, &services),
             Served::Perhaps => Found::default(),
             Served::Nowhere(name) if name != Nearest::default() => {
-                let message = format!("no listener serves {}", rule.pattern.service());
+                let message = format!("no listener serves {}", rule.pattern.service().unwrap_or_default());
                 Found::problem(Finding::new("", message).suggesting(name))
             }
             Served::Nowhere(_) => {
                 let message = format!(
                     "no listener serves {}: the rule governs only calls that name it \
                     (Service:method)",
-                    rule.pattern.service()
+                    rule.pattern.service().unwrap_or_default()
                 );
                 let mut found = found(rule, draft, &[None]);
                 found.warnings.push(Finding::new("", message));
@@ -145,6 +147,8 @@ fn idl_problem(file: &Path, listener: &Placed<Listener>, problem: idl::Problem) 
 
 /// Who answers the calls of a rule.
 enum Served<'a> {
+    /// Every listener: the rule is for all services.
+    All,
     /// Listeners: with IDL each service, else `None`.
     By(Vec<Option<(&'a Schema, &'a Service)>>),
     /// A listener whose IDL could not be read or lacks its service, which is said elsewhere.
@@ -154,7 +158,7 @@ enum Served<'a> {
 }
 
 fn served<'a>(draft: &Draft, rule: &RuleDraft, schemas: &'a Schemas) -> Served<'a> {
-    let name = rule.pattern.service();
+    let Some(name) = rule.pattern.service() else { return Served::All };
     let mut services = Vec::new();
     let mut perhaps = false;
     for (listener, placed) in draft.listeners.iter().filter(|(_, listener)| listener.options.service == name)
@@ -228,6 +232,22 @@ fn found(rule: &RuleDraft, draft: &Draft, services: &[Option<(&Schema, &Service)
         found.warnings.clear();
     }
     found
+}
+
+/// What is to be said of a rule for all methods of all services.
+fn all(rule: &RuleDraft) -> Found {
+    let options = &rule.section.options;
+    let bare = Options { mode: options.mode, ..Options::default() };
+    match options.mode {
+        Mode::Observe | Mode::Off if *options == bare => Found::default(),
+        Mode::Observe | Mode::Off => {
+            Found::problem(Finding::new("", "a rule for all services says its mode and nothing else"))
+        }
+        Mode::On => {
+            let message = "a rule for all services may only observe them: nobody knows which of their methods change something";
+            Found::problem(Finding::new("mode", message))
+        }
+    }
 }
 
 /// What is to be said of a rule where no IDL says what its methods return.

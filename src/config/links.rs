@@ -144,7 +144,8 @@ fn rules(draft: &Draft, sides: &mut Sides<'_>) {
             sides.warning(place, Finding::new("tiers", "without a section [cache.shared] nothing is kept"));
         }
         elsewhere(rule, draft, sides);
-        for listener in draft.listeners.values().filter(|one| one.options.service == rule.pattern.service()) {
+        let is_its = |service: &str| rule.pattern.service().is_none_or(|own| own == service);
+        for listener in draft.listeners.values().filter(|one| is_its(&one.options.service)) {
             between(rule, listener, draft, sides);
         }
     }

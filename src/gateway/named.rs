@@ -103,6 +103,11 @@ impl Directory {
         Self { gateways }
     }
 
+    /// Who serves them, listener by listener.
+    pub(crate) fn gateways(&self) -> &[Arc<Gateway>] {
+        &self.gateways
+    }
+
     /// The rules in force, listener by listener.
     pub(crate) fn routes(&self) -> Vec<Arc<Routes>> {
         self.gateways.iter().map(|gateway| gateway.routes.load_full()).collect()

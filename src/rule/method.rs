@@ -91,7 +91,8 @@ impl Governed {
             let ruled = || ruled(Some((pattern, options)), None, pattern.to_string());
             match pattern.methods() {
                 Methods::Exact(name) => {
-                    named.entry((pattern.service().to_owned(), name.clone())).or_insert_with(ruled);
+                    let service = pattern.service().unwrap_or_default().to_owned();
+                    named.entry((service, name.clone())).or_insert_with(ruled);
                 }
                 Methods::Prefix(_) => patterns.push((pattern.clone(), ruled())),
             }

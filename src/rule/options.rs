@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::mark::{Reach, Standing};
 use crate::setting::{Finding, Period, Section, Size};
 
-/// What may be done with the calls of a method. The name is `"Service.method"`, `"Service.prefix*"` or `"Service.*"`;
+/// What may be done with the calls of a method. The name is `"Service.method"`, `"Service.prefix*"`, `"Service.*"` or `"*"`;
 /// the most specific one governs a method alone, nothing is inherited. Without `ttl` nothing is cached. One for many methods
 /// caches those of them that the listener's `idl` declares with a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,8 +36,8 @@ pub(crate) struct Options {
     pub ignore: Vec<String>,
     /// Part of every key: another number, and what was kept before answers no more.
     pub revision: u32,
-    /// `on`: as this rule says. `observe`: passes calls as without this rule, and counts what would have been hits. `off`:
-    /// passes calls as without this rule.
+    /// `on`: as this rule says. `observe`: passes calls as without this rule, counts what would have been hits, and learns from them
+    /// which rule they should have (`larder advise`), with a `ttl` or without. `off`: passes calls as without this rule.
     pub mode: Mode,
     /// The backend that answers these calls, by its name in `[backends.NAME]`, whatever `mode` says.
     #[schemars(extend("x-default" = "the listener's"))]

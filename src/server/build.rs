@@ -17,6 +17,7 @@ use super::Surroundings;
 use super::backends::Backends;
 use super::ledger::Ledger;
 use super::untold::Untold;
+use crate::advice::Adviser;
 use crate::backend::Outside;
 use crate::cache::Cache;
 use crate::cache::local::Local;
@@ -51,6 +52,7 @@ pub(super) struct Parts {
     pub(super) backends: Backends,
     pub(super) cache: Arc<Cache>,
     pub(super) explainer: Arc<Explainer>,
+    pub(super) adviser: Arc<Adviser>,
     pub(super) purges: Arc<Purges>,
     /// What the local tier leaves for the next start.
     pub(super) snapshot: Arc<Snapshot>,
@@ -124,7 +126,7 @@ impl Parts {
         let listeners = config.listeners.iter();
         let gateways: BTreeMap<_, _> =
             listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
-        let (explainer, purges) = for_people(&gateways, &cache, &surroundings.clock, &mut registry);
+        let (explainer, adviser, purges) = for_people(&gateways, &cache, &surroundings.clock, &mut registry);
         let snapshot = Arc::new(Snapshot::new(Arc::clone(&state), config.cache.snapshot));
         let untold = Untold::new(Arc::clone(&state));
         let ledger = Ledger::new(state, &mut registry);
@@ -136,6 +138,7 @@ impl Parts {
             backends,
             cache,
             explainer,
+            adviser,
             purges,
             snapshot,
             expired,
@@ -186,17 +189,18 @@ fn routes(
     Routes::new(to, &listener.service, &listener.methods, counts)
 }
 
-/// Who explains calls, and who purges: both speak the names of people.
+/// Who explains calls, who advises on rules, and who purges: all speak the names of people.
 fn for_people(
     gateways: &BTreeMap<String, Arc<Gateway>>,
     cache: &Arc<Cache>,
     clock: &Clock,
     registry: &mut Registry,
-) -> (Arc<Explainer>, Arc<Purges>) {
+) -> (Arc<Explainer>, Arc<Adviser>, Arc<Purges>) {
     let directory = Directory::new(gateways.values().cloned().collect());
     let explainer = Explainer::new(directory.clone(), Arc::clone(cache), clock.clone());
+    let adviser = Adviser::new(directory.clone(), clock.clone());
     let purges = Purges::new(directory, Arc::clone(cache), clock.clone(), registry);
-    (Arc::new(explainer), Arc::new(purges))
+    (Arc::new(explainer), Arc::new(adviser), Arc::new(purges))
 }
 
 fn commons(config: &Config, stops: &Stops) -> Commons {

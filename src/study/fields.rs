@@ -24,6 +24,8 @@ pub(super) struct Field {
     pub(super) differing: u64,
     /// Calls with the same value.
     pub(super) again: u64,
+    /// Calls with each value.
+    values: Sample<u64>,
 }
 
 /// The last call of all that have the rest of their arguments in common.
@@ -92,12 +94,22 @@ impl Fields {
 
 impl Default for Field {
     fn default() -> Self {
-        Self { rests: Sample::new(RESTS), others: 0, differing: 0, again: 0 }
+        Self { rests: Sample::new(RESTS), others: 0, differing: 0, again: 0, values: Sample::new(RESTS) }
     }
 }
 
 impl Field {
+    /// The share of calls that bring a value which no call before has brought: 0 to 1.
+    pub(super) fn new_values(&self) -> f64 {
+        let (values, calls) =
+            self.values.each().fold((0, 0), |(values, calls), (_, count)| (values + 1, calls + count));
+        f64::from(values) / (calls.max(1)) as f64
+    }
+
     fn answered(&mut self, rest: u64, now: Last) {
+        if let Some(count) = self.values.of(now.value) {
+            *count += 1;
+        }
         let Some(slot) = self.rests.of(rest) else { return };
         match slot.replace(now) {
             None => {}
@@ -179,5 +191,6 @@ mod tests {
         }
         let (_, second) = fields.each().nth(1).unwrap();
         assert_eq!((second.others, second.differing), (9, 9));
+        assert_eq!(second.new_values(), 0.2);
     }
 }

@@ -25,8 +25,13 @@ pub(crate) const TTLS: [Duration; 12] = [
 pub(super) struct Lifetimes {
     /// Calls that were answered.
     pub(super) calls: u64,
-    /// When one was asked last.
-    pub(super) asked: Millis,
+    /// When the first was asked, and the last.
+    first: Option<Millis>,
+    asked: Millis,
+    /// What the last was answered.
+    said: Option<Said>,
+    /// Answers that were others than the one before.
+    pub(super) changes: u64,
     /// What happened in each cache.
     pub(super) caches: [Cache; TTLS.len()],
 }
@@ -60,10 +65,19 @@ impl Lifetimes {
     /// A call that was sent at `sent` was answered so.
     pub(super) fn answered(&mut self, sent: Millis, said: Said) {
         self.calls += 1;
+        self.first.get_or_insert(sent);
         self.asked = self.asked.max(sent);
+        self.changes += u64::from(self.said.replace(said).is_some_and(|before| before != said));
         for (cache, ttl) in self.caches.iter_mut().zip(TTLS) {
             cache.answered(sent, said, ttl);
         }
+    }
+}
+
+impl Lifetimes {
+    /// How long it was looked at.
+    pub(super) fn span(&self) -> Duration {
+        self.first.map_or(Duration::ZERO, |first| self.asked.since(first))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Learnt;
-use super::fields::Field;
 use super::lifetimes::{Lifetimes, TTLS};
 use crate::clock::Millis;
 
@@ -26,6 +25,8 @@ pub(crate) struct Summary {
     pub empty: u64,
     /// Different calls, within about 5 %.
     pub distinct: f64,
+    /// Whether there were different replies.
+    pub varied: bool,
     /// Bytes of a reply on average.
     pub reply: f64,
     /// What a cache of each lifetime would have done, the shortest first.
@@ -45,6 +46,9 @@ pub(crate) struct LifetimeSummary {
     pub compared: u64,
     /// Those that would have been others.
     pub wrong: u64,
+    /// The share of answers that would be wrong if replies change at any time as often as they were seen to: 0 to 1. What was compared may have been
+    /// asked in step with the changes.
+    pub risk: f64,
     /// Replies that it would hold now.
     pub entries: f64,
 }
@@ -60,17 +64,20 @@ pub(crate) struct FieldSummary {
     pub differing: u64,
     /// Calls that differed in nothing.
     pub again: u64,
+    /// The share of calls that bring a value of it which no call before has brought: 0 to 1.
+    pub new_values: f64,
 }
 
 /// The numbers of what was learnt until `now`.
 pub(super) fn summary(learnt: &Learnt, now: Millis) -> Summary {
     let answered = learnt.calls.saturating_sub(learnt.faults + learnt.silent + learnt.unkeyable);
     let lifetimes = TTLS.iter().enumerate().map(|(at, ttl)| lifetime(learnt, (at, *ttl), answered, now));
-    let fields = learnt.fields.each().map(|(id, Field { others, differing, again, .. })| FieldSummary {
+    let fields = learnt.fields.each().map(|(id, field)| FieldSummary {
         id,
-        others: *others,
-        differing: *differing,
-        again: *again,
+        others: field.others,
+        differing: field.differing,
+        again: field.again,
+        new_values: field.new_values(),
     });
     Summary {
         observed: now.since(learnt.began),
@@ -81,6 +88,7 @@ pub(super) fn summary(learnt: &Learnt, now: Millis) -> Summary {
         exceptions: learnt.exceptions,
         empty: learnt.empty,
         distinct: learnt.keys.distinct(),
+        varied: learnt.replies.distinct() > 1.5,
         reply: learnt.bytes as f64 / (answered.max(1)) as f64,
         lifetimes: lifetimes.collect(),
         fields: fields.collect(),
@@ -100,6 +108,7 @@ fn lifetime(learnt: &Learnt, (at, ttl): (usize, Duration), answered: u64, now: M
         hits: (hits / answered.max(1) as f64).clamp(0.0, 1.0),
         compared: hot.hits + cold.hits,
         wrong: hot.wrong + cold.wrong,
+        risk: (hot.change_rate().max(cold.change_rate()) * ttl.as_secs_f64() / 2.0).min(1.0),
         entries,
     }
 }
@@ -110,13 +119,26 @@ struct Counts {
     calls: u64,
     hits: u64,
     wrong: u64,
+    changes: u64,
+    span: Duration,
 }
 
 impl Counts {
+    /// Changes of a reply in a second.
+    fn change_rate(&self) -> f64 {
+        if self.changes == 0 { 0.0 } else { self.changes as f64 / self.span.as_secs_f64().max(1.0) }
+    }
+
     fn of<'a>(keys: impl Iterator<Item = &'a Lifetimes>, at: usize) -> Self {
         keys.fold(Self::default(), |sum, key| {
             let cache = key.caches.get(at).copied().unwrap_or_default();
-            Self { calls: sum.calls + key.calls, hits: sum.hits + cache.hits, wrong: sum.wrong + cache.wrong }
+            Self {
+                calls: sum.calls + key.calls,
+                hits: sum.hits + cache.hits,
+                wrong: sum.wrong + cache.wrong,
+                changes: sum.changes + key.changes,
+                span: sum.span + key.span(),
+            }
         })
     }
 }

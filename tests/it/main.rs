@@ -16,6 +16,7 @@ mod harness;
 // The peers themselves.
 mod peers;
 // One test for each sentence of the promise.
+mod advising;
 mod calling;
 mod examples;
 mod explaining;

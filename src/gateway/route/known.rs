@@ -17,10 +17,15 @@ impl Routes {
         self.names.values().filter_map(|route| route.keyed())
     }
 
+    /// What a method without prefix belongs to.
+    pub(crate) fn service(&self) -> &str {
+        &self.service
+    }
+
     /// The services that a call here may be for, some of them more than once.
     pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
         let named = self.governed.named().map(|(service, _, _)| service);
-        let patterns = self.governed.patterns().map(|(pattern, _)| pattern.service());
+        let patterns = self.governed.patterns().filter_map(|(pattern, _)| pattern.service());
         named.chain(patterns).chain([self.service.as_str()])
     }
 
