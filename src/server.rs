@@ -8,6 +8,7 @@ mod coverage;
 mod gauges;
 mod ledger;
 mod outages;
+mod people;
 mod reloads;
 mod room;
 mod subject;
@@ -179,9 +180,9 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     let means = admin::Means {
         subject: Arc::clone(&overview),
         commands: orders,
-        explainer: Arc::clone(&parts.explainer),
-        adviser: Arc::clone(&parts.adviser),
-        purges: Arc::clone(&parts.purges),
+        explainer: Arc::clone(&parts.people.explainer),
+        adviser: Arc::clone(&parts.people.adviser),
+        purges: Arc::clone(&parts.people.purges),
         hosts: config.admin.hosts.clone(),
     };
     let authority = Authority::of_token(config.admin.token.clone());
@@ -214,7 +215,8 @@ fn invalidate<A: Accept>(
     tasks: &TaskTracker,
 ) -> SocketAddr {
     let token = config.invalidation.as_ref().and_then(|settings| settings.token.clone());
-    let service = invalidation::Service::new(Arc::clone(&parts.purges), Authority::new(address, token));
+    let service =
+        invalidation::Service::new(Arc::clone(&parts.people.purges), Authority::new(address, token));
     tasks.spawn(invalidation::serve(socket, service, config.limits.clone(), parts.stop.clone()));
     info!(%address, "invalidation service listening");
     address
@@ -247,13 +249,13 @@ impl Running {
     /// Who explains calls.
     #[cfg(test)]
     pub(crate) fn explainer(&self) -> &Explainer {
-        &self.parts.explainer
+        &self.parts.people.explainer
     }
 
     /// Who purges.
     #[cfg(test)]
     pub(crate) fn purges(&self) -> &Purges {
-        &self.parts.purges
+        &self.parts.people.purges
     }
 
     /// What is under way at this moment. Nothing is, some time after its last client has left.

@@ -47,7 +47,7 @@ impl Pattern {
         let within = other
             .service
             .as_ref()
-            .map_or(self.service.is_none(), |service| self.matches(service, other.methods.text()));
+            .map_or_else(|| self.service.is_none(), |service| self.matches(service, other.methods.text()));
         self != other && within
     }
 

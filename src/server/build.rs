@@ -16,8 +16,8 @@ use super::Stops;
 use super::Surroundings;
 use super::backends::Backends;
 use super::ledger::Ledger;
+use super::people::People;
 use super::untold::Untold;
-use crate::advice::Adviser;
 use crate::backend::Outside;
 use crate::cache::Cache;
 use crate::cache::local::Local;
@@ -26,12 +26,10 @@ use crate::cache::shared::{self, Store};
 use crate::cache::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::explain::Explainer;
 use crate::flight::Flights;
 use crate::gateway::Gateway;
 use crate::gateway::destination::{Destination, Destinations};
 use crate::gateway::landed::Landed;
-use crate::gateway::named::Directory;
 use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
 use crate::gateway::studies::Studies;
@@ -41,7 +39,6 @@ use crate::listener::held::Held;
 use crate::listener::places::Places;
 use crate::log::Lines;
 use crate::metrics::{ListenerCounts, Metrics};
-use crate::purge::Purges;
 use crate::seed::Seed;
 use crate::state::State;
 
@@ -51,9 +48,7 @@ pub(super) struct Parts {
     pub(super) gateways: BTreeMap<String, Arc<Gateway>>,
     pub(super) backends: Backends,
     pub(super) cache: Arc<Cache>,
-    pub(super) explainer: Arc<Explainer>,
-    pub(super) adviser: Arc<Adviser>,
-    pub(super) purges: Arc<Purges>,
+    pub(super) people: People,
     /// What the local tier leaves for the next start.
     pub(super) snapshot: Arc<Snapshot>,
     /// Entries that were dropped because they could not answer any more.
@@ -126,7 +121,7 @@ impl Parts {
         let listeners = config.listeners.iter();
         let gateways: BTreeMap<_, _> =
             listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
-        let (explainer, adviser, purges) = for_people(&gateways, &cache, &surroundings.clock, &mut registry);
+        let people = People::new(&gateways, &cache, &surroundings.clock, &mut registry);
         let snapshot = Arc::new(Snapshot::new(Arc::clone(&state), config.cache.snapshot));
         let untold = Untold::new(Arc::clone(&state));
         let ledger = Ledger::new(state, &mut registry);
@@ -137,9 +132,7 @@ impl Parts {
             gateways,
             backends,
             cache,
-            explainer,
-            adviser,
-            purges,
+            people,
             snapshot,
             expired,
             flights,
@@ -187,20 +180,6 @@ fn routes(
 ) -> Routes {
     let to = Destinations { all, usual: &listener.backend, sessions: listener.settings.sessions };
     Routes::new(to, &listener.service, &listener.methods, counts)
-}
-
-/// Who explains calls, who advises on rules, and who purges: all speak the names of people.
-fn for_people(
-    gateways: &BTreeMap<String, Arc<Gateway>>,
-    cache: &Arc<Cache>,
-    clock: &Clock,
-    registry: &mut Registry,
-) -> (Arc<Explainer>, Arc<Adviser>, Arc<Purges>) {
-    let directory = Directory::new(gateways.values().cloned().collect());
-    let explainer = Explainer::new(directory.clone(), Arc::clone(cache), clock.clone());
-    let adviser = Adviser::new(directory.clone(), clock.clone());
-    let purges = Purges::new(directory, Arc::clone(cache), clock.clone(), registry);
-    (Arc::new(explainer), Arc::new(adviser), Arc::new(purges))
 }
 
 fn commons(config: &Config, stops: &Stops) -> Commons {

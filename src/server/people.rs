@@ -1,0 +1,41 @@
+//! Who speaks with people: in the names that they use, of what all listeners serve.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+
+use crate::advice::Adviser;
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::explain::Explainer;
+use crate::gateway::Gateway;
+use crate::gateway::named::Directory;
+use crate::purge::Purges;
+
+/// Those of one process.
+#[derive(Debug)]
+pub(super) struct People {
+    /// Who explains calls.
+    pub(super) explainer: Arc<Explainer>,
+    /// Who advises on rules.
+    pub(super) adviser: Arc<Adviser>,
+    /// Who purges.
+    pub(super) purges: Arc<Purges>,
+}
+
+impl People {
+    /// They speak of what these gateways serve from `cache`.
+    pub(super) fn new(
+        gateways: &BTreeMap<String, Arc<Gateway>>,
+        cache: &Arc<Cache>,
+        clock: &Clock,
+        registry: &mut Registry,
+    ) -> Self {
+        let directory = Directory::new(gateways.values().cloned().collect());
+        let explainer = Explainer::new(directory.clone(), Arc::clone(cache), clock.clone());
+        let adviser = Adviser::new(directory.clone(), clock.clone());
+        let purges = Purges::new(directory, Arc::clone(cache), clock.clone(), registry);
+        Self { explainer: Arc::new(explainer), adviser: Arc::new(adviser), purges: Arc::new(purges) }
+    }
+}
