@@ -84,7 +84,7 @@ fn what_is_advised_may_be_pasted_and_a_study_outlives_a_reload() {
         client.get_user(calls % 10);
         calls += 1;
     }
-    gateway.reload(&observing.clone().rule("UserService.listUsers", "mode = 'observe'").text());
+    gateway.reload(&observing.rule("UserService.listUsers", "mode = 'observe'").text());
     let get = report(&gateway, "UserService.getUser");
     assert_eq!(get["calls"], json!(calls));
     assert_eq!((&get["distinct"], &get["lifetimes"][0]["wrong"]), (&json!(10), &json!(0)));
