@@ -63,7 +63,7 @@ struct Stops {
 }
 
 /// One seat for each key under way.
-type Seats<T> = HashMap<Arc<[u8]>, Seat<T>>;
+type Seats<T> = HashMap<Arc<[u8]>, Seat<T>, Hashing>;
 
 /// Bounds on flights.
 #[derive(Clone, Copy, Debug)]
@@ -133,10 +133,11 @@ enum Stage<T: Landing> {
 impl<T: Landing> Flights<T> {
     /// No flights yet. `seed` decides which keys share a lock.
     pub(crate) fn new(bounds: Bounds, seed: Seed) -> Arc<Self> {
-        let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
+        let hashing = seed.hashing();
+        let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::with_hasher(hashing.clone()))).collect();
         let (tasks, stops) = (TaskTracker::new(), Stops::default());
         let (aloft, orphaned) = (Bounded::default(), AtomicUsize::new(0));
-        Arc::new(Self { shards, hashing: seed.hashing(), bounds, aloft, orphaned, tasks, stops })
+        Arc::new(Self { shards, hashing, bounds, aloft, orphaned, tasks, stops })
     }
 
     /// Ends all pauses, lets flights land for up to `grace`, and then cuts off what still flies: who waits for such a flight learns
@@ -265,7 +266,8 @@ impl<T: Landing> Flights<T> {
     }
 
     fn seats(&self, key: &[u8]) -> MutexGuard<'_, Seats<T>> {
-        let shard = self.hashing.hash_one(key) as usize % SHARDS;
+        // By bits that the shard's own table does not begin with: it has the same hash.
+        let shard = (self.hashing.hash_one(key) >> 32) as usize % SHARDS;
         let shard = self.shards.get(shard).or_else(|| self.shards.first());
         let seats = shard.expect("there is at least one shard");
         seats.lock().unwrap_or_else(PoisonError::into_inner)

@@ -72,6 +72,23 @@ async fn a_flight_outlives_who_started_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_leads_a_flight_moves_it_on_and_a_task_does_from_where_it_is_left() {
+    let (flights, began) = (flights(), Instant::now());
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let joined = flights.join(&key("k"), ANY, never, |_| slow(Ok(7)));
+    let Joined::Led(first, mut course) = joined else { unreachable!() };
+    let left = tokio::time::timeout(Duration::from_millis(60), course.fly()).await;
+    assert!(left.is_err() && (tasks(), flights.tasks(), flights.aloft()) == (0, 1, 1));
+    drop(course);
+    assert_eq!((tasks(), flights.tasks(), flights.aloft()), (1, 1, 1));
+    assert_eq!((first.land().await, began.elapsed()), (Some(Ok(7)), Duration::from_millis(100)));
+    let joined = flights.join(&key("k"), ANY, never, |_| slow(Ok(8)));
+    let Joined::Led(second, mut course) = joined else { unreachable!() };
+    course.fly().await;
+    assert_eq!((second.land().await, flights.tasks(), flights.aloft()), (Some(Ok(8)), 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_older_flight_is_not_joined() {
     let flights = flights();
     drop(flights.join(&key("k"), ANY, never, |_| slow(Ok(7))));
