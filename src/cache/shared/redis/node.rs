@@ -23,6 +23,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use redis::{Cmd, RedisError, Value};
 
+use crate::bounded::Bounded;
 use crate::cache::envelope::{self, MAX_ENVELOPE};
 
 use super::Counts;
@@ -40,7 +41,7 @@ pub(super) struct Node {
     counts: Counts,
     links: ArcSwapOption<Up>,
     state: AtomicU8,
-    reads: Room,
+    reads: Bounded,
     large: Room,
     writes: Room,
 }
@@ -97,7 +98,7 @@ impl Node {
             counts,
             links: ArcSwapOption::empty(),
             state: AtomicU8::new(0),
-            reads: Room::new(READS_MAX, READS_MAX * FIRST_PART),
+            reads: Bounded::default(),
             large: Room::new(LARGE_MAX, LARGE_BYTES_MAX),
             writes: Room::new(max_writes as usize, WRITTEN_BYTES_MAX),
         }
@@ -194,13 +195,13 @@ impl Node {
             return self.read(&range, asking, within).await;
         }
         let up = self.up().ok_or(DOWN)?;
-        let _place = self.reads.take(FIRST_PART).ok_or(FULL)?;
+        let _place = self.reads.join(READS_MAX).ok_or(FULL)?;
         up.judged(&self.name, up.links.read(range, within).await)
     }
 
     async fn read(&self, command: &Cmd, asking: bool, within: Duration) -> Result<Value, Setback> {
         let up = self.up().ok_or(DOWN)?;
-        let _place = self.reads.take(FIRST_PART).ok_or(FULL)?;
+        let _place = self.reads.join(READS_MAX).ok_or(FULL)?;
         up.judged(&self.name, up.links.ask(For::Short, command, asking, within).await)
     }
 
@@ -290,7 +291,7 @@ const REFUSED: Setback = Setback::Failed(Failure::Refused);
 
 /// What a short read brings at most: it takes half a millisecond at 1 Gbit/s, and most values are shorter.
 pub(super) const FIRST_PART: usize = 64 << 10;
-/// Short reads at one server at a time.
+/// Short reads at one server at a time; each brings [`FIRST_PART`] at most.
 const READS_MAX: usize = 1024;
 /// Large values that are read from one server at a time, and their bytes.
 const LARGE_MAX: usize = 64;
