@@ -164,7 +164,7 @@ impl Gateway {
             Ok(reply) => reply,
             // 5. Nobody who has an old entry waits for a backend that turns out to be down, or longer than the rule says.
             Err(Instead::Reply(reply)) => reply,
-            Err(Instead::Failed(failed)) => self.instead(&seeker, failed).await,
+            Err(Instead::Failed(failed)) => Box::pin(self.instead(&seeker, failed)).await,
         }
     }
 

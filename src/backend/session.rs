@@ -125,7 +125,7 @@ impl Session {
         place: Place,
     ) -> Result<Option<Answer>, Fault> {
         let oneways = match &self.ways {
-            // What most calls do not need lies in boxes, so that their own futures are small.
+            // Each way lies in a box of its own, so that no call takes the room of all of them.
             Ways::Private(private) => {
                 let asked = async { private.lock().await.ask(backend, question, timeout).await };
                 return Box::pin(asked).await;
@@ -134,7 +134,9 @@ impl Session {
         };
         let deadline = Deadline::after(timeout);
         match (question.terms.answer, question.terms.repeat) {
-            (Answering::Reply, Repeat::Idempotent) => backend.ask_until(question, deadline).await.map(Some),
+            (Answering::Reply, Repeat::Idempotent) => {
+                Box::pin(backend.ask_until(question, deadline)).await.map(Some)
+            }
             (Answering::Reply, Repeat::Once) if place != Place::Alone => {
                 let asked = async {
                     let begun =
@@ -147,7 +149,7 @@ impl Session {
                 // A call that may not be repeated is alone on its client's connection: nobody else looks for the lane meanwhile.
                 let asked = match admitted(oneways.take().await, question.method) {
                     Some(lane) => Box::pin(ask_behind(lane, backend, question, deadline)).await,
-                    None => backend.ask_until(question, deadline).await,
+                    None => Box::pin(backend.ask_until(question, deadline)).await,
                 };
                 asked.map(Some)
             }
@@ -261,11 +263,12 @@ async fn follow(
         // What its client has sent to an endpoint that is out orders nothing any more, unless it is still to be answered.
         let deadline = Deadline::after(timeout).filter(|_| place == Place::First);
         if is_admitted || place == Place::Behind {
-            backend.means.wait(current.leave(), deadline).await?;
+            Box::pin(backend.means.wait(current.leave(), deadline)).await?;
         }
     }
     let whole = Deadline::after(timeout);
-    let (loan, mut attempt) = backend.borrow(question, Want::Fresh, whole).await?;
+    // In a box, because one call of a run does.
+    let (loan, mut attempt) = Box::pin(backend.borrow(question, Want::Fresh, whole)).await?;
     let deadline = backend.try_deadline(whole);
     attempt.sends(deadline);
     let current = lane.insert(Lane::begin(loan, Lasts::UntilAnswered));
@@ -305,7 +308,8 @@ impl Begun {
             }
             Told::Back(_until_ended) => {
                 drop(attempt);
-                return backend.ask_until(question, deadline.or_else(|| Deadline::after(timeout))).await;
+                let deadline = deadline.or_else(|| Deadline::after(timeout));
+                return Box::pin(backend.ask_until(question, deadline)).await;
             }
         };
         attempt.settle(asked.as_ref());

@@ -122,7 +122,8 @@ impl Seeker {
         if self.backup().is_none() {
             return pending().await;
         }
-        self.cached.asking.until_out(&self.call.name).await;
+        // In a box, because few calls have one.
+        Box::pin(self.cached.asking.until_out(&self.call.name)).await;
         flight.looked().await;
     }
 }

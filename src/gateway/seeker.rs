@@ -133,17 +133,25 @@ impl Gateway {
                 }
                 Joined::Behind(older) => older,
             };
-            tokio::select! {
-                biased;
-                _ = older.land() => {}
-                reply = self.early(seeker, &older) => {
-                    older.leave();
-                    return Err(Instead::Reply(reply));
-                }
-                // What would have answered was proved wrong meanwhile.
-                () = until(seeker.soft()) => {}
+            // In a box, because most calls wait behind no other flight.
+            if let Some(reply) = Box::pin(self.wait_behind(seeker, older)).await {
+                return Err(Instead::Reply(reply));
             }
             waited = seeker.since.elapsed();
+        }
+    }
+
+    /// Waits until another may fly. If something answers before, it is that.
+    async fn wait_behind(&self, seeker: &Seeker, older: Waiter<Landed>) -> Option<Reply> {
+        tokio::select! {
+            biased;
+            _ = older.land() => None,
+            reply = self.early(seeker, &older) => {
+                older.leave();
+                Some(reply)
+            }
+            // What would have answered was proved wrong meanwhile.
+            () = until(seeker.soft()) => None,
         }
     }
 
@@ -189,11 +197,15 @@ impl Gateway {
         if !seeker.is_settled() {
             flight.found().await;
         }
-        tokio::select! {
-            biased;
-            found = self.refreshed(seeker, flight) => Reply::kept(found, Outcome::Stale, self.clock.now()),
-            reply = self.spared(seeker, flight) => reply,
-        }
+        // In a box, because most flights land before they find anything.
+        let answer = async {
+            tokio::select! {
+                biased;
+                found = self.refreshed(seeker, flight) => Reply::kept(found, Outcome::Stale, self.clock.now()),
+                reply = self.spared(seeker, flight) => reply,
+            }
+        };
+        Box::pin(answer).await
     }
 
     /// An old entry's answer, here or found by the flight, as soon as there is a cause. Does not end where there is none.
