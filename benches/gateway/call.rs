@@ -8,6 +8,8 @@ use crate::Fallible;
 pub(crate) const CACHED: &str = "getUser";
 /// The method no rule names.
 pub(crate) const PASSED: &str = "passUser";
+/// The method whose calls mark what is kept of their id.
+pub(crate) const MARKING: &str = "markUser";
 /// The method the echo reads and never answers.
 pub(crate) const STALLED: &str = "stallUser";
 

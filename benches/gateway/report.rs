@@ -194,7 +194,7 @@ const fn target(server: Name, against: Name, cell: Cell, limit: f64) -> Target {
     Target { server, against, cell, limit }
 }
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 15] = [
     target(Name::Hit, Name::Echo, Cell::USUAL, 1.2),
     target(Name::Hit, Name::Echo, Cell::PIPELINED, 3.0),
     target(Name::Hit, Name::Redis, Cell::USUAL, 1.1),
@@ -206,6 +206,8 @@ const TARGETS: [Target; 13] = [
     target(Name::Shared, Name::Fetch, Cell::PIPELINED, 1.3),
     target(Name::Hit, Name::HitBefore, Cell::USUAL, 1.02),
     target(Name::Hit, Name::HitBefore, Cell::PIPELINED, 1.02),
+    target(Name::Marked, Name::Hit, Cell::USUAL, 1.05),
+    target(Name::Marked, Name::Hit, Cell::PIPELINED, 1.05),
     target(Name::Passed, Name::PassedBefore, Cell::USUAL, 1.02),
     target(Name::Passed, Name::PassedBefore, Cell::PIPELINED, 1.02),
 ];

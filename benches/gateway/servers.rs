@@ -23,6 +23,7 @@ pub(crate) enum Name {
     Echo,
     Hit,
     HitBefore,
+    Marked,
     Million,
     Passed,
     PassedBefore,
@@ -70,6 +71,7 @@ impl Name {
             Self::Echo => "bare tokio echo",
             Self::Hit => "Larder hit, 10,000 keys",
             Self::HitBefore => "Larder hit, the build before",
+            Self::Marked => "Larder hit, 10,000 marks in force",
             Self::Million => "Larder hit, 1 million keys",
             Self::Passed => "Larder passed call",
             Self::PassedBefore => "Larder passed call, the build before",
@@ -88,7 +90,7 @@ impl Name {
     fn speech(self) -> Speech {
         match self {
             Self::Redis => Speech::Redis,
-            Self::Hit | Self::HitBefore | Self::Million | Self::Shared | Self::Fetch => {
+            Self::Hit | Self::HitBefore | Self::Marked | Self::Million | Self::Shared | Self::Fetch => {
                 Speech::Thrift(call::CACHED)
             }
             Self::Echo | Self::Passed | Self::PassedBefore | Self::Haproxy | Self::Envoy => {
@@ -116,6 +118,11 @@ impl Place {
     /// Starts Larder in front of `backend` with a local tier of `capacity`.
     pub(crate) fn larder(&self, backend: SocketAddr, capacity: &str) -> Fallible<(Process, SocketAddr)> {
         self.run(Path::new(env!("CARGO_BIN_EXE_larder")), &larder_config(backend, capacity))
+    }
+
+    /// The same, with a tag on each entry, and a method whose calls mark it.
+    fn marked(&self, backend: SocketAddr) -> Fallible<(Process, SocketAddr)> {
+        self.run(Path::new(env!("CARGO_BIN_EXE_larder")), &marked_config(backend))
     }
 
     /// The same, with entries in `redis` alone.
@@ -223,6 +230,7 @@ impl Field {
                 Name::Echo => place.echo(Core::Server),
                 Name::Hit | Name::Passed => place.larder(behind, "1GiB"),
                 Name::HitBefore | Name::PassedBefore => place.before(behind),
+                Name::Marked => place.marked(behind),
                 Name::Million => place.larder(behind, "2GiB"),
                 Name::Haproxy => place.haproxy(behind),
                 Name::Envoy => place.envoy(behind),
@@ -269,12 +277,22 @@ impl Contestant {
         }
         match self.name {
             Name::Redis | Name::Fetch => fill_redis(self.values, self.name.keys(), size),
+            Name::Marked => {
+                // Before what they would cover is kept: so they are in force, and cover nothing that answers.
+                self.call_each(Speech::Thrift(call::MARKING), size)?;
+                self.call_each(self.name.speech(), size)
+            }
             Name::Hit | Name::HitBefore | Name::Million | Name::Shared => {
-                let cell = Cell { connections: 16, depth: 16, size };
-                Load { ids: Rc::new(Ids::each(self.name.keys())), ..self.load(cell) }.fill()
+                self.call_each(self.name.speech(), size)
             }
             Name::Echo | Name::Passed | Name::PassedBefore | Name::Haproxy | Name::Envoy => Ok(()),
         }
+    }
+
+    /// Calls once for each key.
+    fn call_each(&self, speech: Speech, size: usize) -> Fallible<()> {
+        let cell = Cell { connections: 16, depth: 16, size };
+        Load { speech, ids: Rc::new(Ids::each(self.name.keys())), ..self.load(cell) }.fill()
     }
 }
 
@@ -300,6 +318,14 @@ fn fill_redis(address: SocketAddr, keys: u32, size: usize) -> Fallible<()> {
 fn sharing_config(backend: SocketAddr, redis: SocketAddr) -> String {
     let text = larder_config(backend, "64MiB").replace("max_reply", "tiers = [\"shared\"]\nmax_reply");
     format!("{text}\n[cache.shared]\nurl = \"redis://{redis}\"\nmax_writes = 20000\n")
+}
+
+fn marked_config(backend: SocketAddr) -> String {
+    let text = larder_config(backend, "1GiB").replace("max_reply", "tags = [\"user:{1}\"]\nmax_reply");
+    format!(
+        "{text}\n[rules.\"UserService.{}\"]\ninvalidates = [\"user:{{1}}\"]\nsettle = \"0s\"\n",
+        call::MARKING
+    )
 }
 
 /// The address of the `listening` event in Larder's log, once it is ready.
