@@ -1,5 +1,6 @@
 //! Asks the service that a method belongs to: which endpoint, over which connection, and what if that fails.
 
+mod aging;
 mod answer;
 mod ask;
 mod attempt;
@@ -34,6 +35,7 @@ mod misses;
 mod mood;
 pub(crate) mod options;
 mod pace;
+mod patience;
 mod pool;
 mod position;
 mod private;

@@ -158,6 +158,9 @@ pub(crate) struct HabitsStatus {
     pub reads_connections: Option<u64>,
     /// For how long connections are left idle, where it was seen to close them and less than `idle_timeout`: four fifths of what it allows.
     pub idle_seconds: Option<f64>,
+    /// How old connections become before they are given up, where it was seen to close them under calls: four fifths of what it allows.
+    #[serde(default)]
+    pub age_seconds: Option<f64>,
     /// Whether it closes a connection on a check, although it answers calls.
     pub closes_on_checks: bool,
     /// Whether it closes a connection after an exception of the protocol, such as that for an unknown method.

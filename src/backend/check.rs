@@ -76,10 +76,10 @@ impl Endpoint {
             Kind::Tcp => return self.connect().await.map_or_else(Finding::unreached, |_| Finding::Alive),
             Kind::Call | Kind::Fb303 => asked.call(self.speech.protocol),
         };
-        // One that its peer has closed at rest says nothing.
+        // One that its peer closes at rest, or for its age, says nothing.
         if let Some(mut idle) = self.pool.idle(&self.means.tally) {
             match idle.exchange(&call).await {
-                Err(Broken::Unsent) => {}
+                Err(Broken::Unsent | Broken::Closed(_)) => {}
                 reply => {
                     let finding = judge(asked, &reply);
                     if reply.is_ok_and(|reply| reply.after == After::Clean) {

@@ -45,6 +45,7 @@ pub(super) struct Connection {
     seqids: Seqids,
     /// The numbers of the calls without a reply that may not be handled yet, in their order. Some servers answer them.
     unfinished: VecDeque<i32>,
+    pub(super) opened: Instant,
     /// Since when it lies idle.
     pub(super) idle_since: Instant,
     open: Open,
@@ -151,6 +152,7 @@ impl Connection {
         seqids: Seqids,
         (open, pulse, proof): (Open, Arc<Pulse>, Arc<Proof>),
     ) -> Self {
+        let now = Instant::now();
         Self {
             stream,
             protocol: speech.protocol,
@@ -163,7 +165,8 @@ impl Connection {
             inbound: Inbound::new(speech, bounds),
             seqids,
             unfinished: VecDeque::new(),
-            idle_since: Instant::now(),
+            opened: now,
+            idle_since: now,
             open,
             pulse,
             proof,

@@ -61,6 +61,8 @@ pub(crate) struct Habits {
     pub reads: Option<usize>,
     /// For how long connections are left idle, where it was seen to close them: four fifths of what it allows.
     pub rest: Option<Duration>,
+    /// How old connections become, where it was seen to close them under calls: four fifths of what it allows.
+    pub age: Option<Duration>,
     /// Whether it closes a connection on a check.
     pub closes_on_checks: bool,
     /// Whether it closes a connection after an exception of the protocol.
@@ -205,6 +207,7 @@ impl Endpoint {
                 parallel: self.pulse.parallel(),
                 reads: self.pool.permits.stands(),
                 rest: self.pool.learnt_rest(),
+                age: self.pool.learnt_age(),
                 closes_on_checks: self.position.closes_on_checks(),
                 closes_after_exceptions: self.pool.closes_after_exceptions(),
                 answers_oneways: self.pulse.answers_oneways(),
@@ -215,13 +218,16 @@ impl Endpoint {
     /// Closes the connections that were idle for too long or whose peer has closed them; says when to come again. A close is looked into: it
     /// may be the first that is seen of an endpoint's end.
     pub(super) fn reap(&self, now: Instant) -> Option<Instant> {
-        let Reaped { next, found_closed, learnt } = self.pool.reap(now, &self.means.tally);
+        let Reaped { next, found_closed, rest, age } = self.pool.reap(now, &self.means.tally);
         if found_closed {
             self.position.suspect(now);
             self.means.alarm.notify_one();
         }
-        if let Some(rest) = learnt {
-            let (backend, endpoint) = (self.means.name(), self.address);
+        let (backend, endpoint) = (self.means.name(), self.address);
+        if let Some(age) = age {
+            tracing::info!(%backend, %endpoint, kept_ms = age.as_millis(), "endpoint closes connections at an age");
+        }
+        if let Some(rest) = rest {
             tracing::info!(%backend, %endpoint, kept_ms = rest.as_millis(), "endpoint closes idle connections");
         }
         next

@@ -192,7 +192,7 @@ async fn next(
 ) -> Result<Errand, Over> {
     let Loan { connection, endpoint, .. } = loan;
     let rest = match lasts {
-        Lasts::UntilAnswered => Some(endpoint.pool.rest(needed_since)),
+        Lasts::UntilAnswered => Some(endpoint.pool.rest(connection.opened, needed_since)),
         Lasts::ForGood => None,
     };
     let rested = async {

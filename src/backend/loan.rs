@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::aging::{Fit, Stake};
 use super::answer::Cut;
 use super::attempt::Attempt;
 use super::connection::{After, Broken, Connection, Open, Verified};
@@ -18,7 +19,7 @@ use super::method::Question;
 use super::pool::Vacancy;
 use super::queue::{Among, Wish};
 use crate::call::{Call, Repeat};
-use crate::dial::{Refusal, Stream};
+use crate::dial::{End, Refusal, Stream};
 use crate::fault::Fault;
 
 /// A connection in use.
@@ -115,9 +116,12 @@ impl Loan {
             Want::Any | Want::Fresh | Want::Opened | Want::Own => None,
         };
         let permit = pool.permit(wish, patience).await.map_err(unserved)?;
+        let method = question.method;
+        let any = Fit { rest: Duration::MAX, method, stake: Stake::Time };
+        let sure = Fit { rest: FRESH, method, stake: Stake::Call };
         let slot = match want {
-            Want::Any => pool.vacancy(Duration::MAX, &means.tally),
-            Want::Fresh | Want::Lane => pool.vacancy(FRESH, &means.tally),
+            Want::Any => pool.vacancy(any, &means.tally),
+            Want::Fresh | Want::Lane => pool.vacancy(sure, &means.tally),
             Want::Opened | Want::Own => Vacancy::Room(pool.room()),
         };
         let loan = match slot {
@@ -136,7 +140,11 @@ impl Loan {
         call: &Call,
         deadline: Option<Deadline>,
     ) -> Result<Verified, Cut> {
-        until(deadline, pin!(self.connection.exchange(call))).await
+        let exchanged = until(deadline, pin!(self.connection.exchange(call))).await;
+        if let Err(Cut::Broken(Broken::Closed(End::Closed | End::Cut))) = &exchanged {
+            self.endpoint.pool.ended_under_call(&self.connection);
+        }
+        exchanged
     }
 
     /// Gives the connection back, if it is good for another call.

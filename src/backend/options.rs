@@ -88,6 +88,10 @@ pub(crate) struct Options {
     /// How long an idle connection is kept. A thriftpy2 server closes its connections after 3 s, so it stays below.
     #[schemars(extend("x-least" = "0s", "x-most" = "24h"))]
     pub idle_timeout: Period,
+    /// How long a connection is used at most after it was opened. By default for as long as the endpoint leaves it open; where that was seen to
+    /// close them at an age, they are given up before.
+    #[schemars(extend("x-least" = "100ms", "x-most" = "24h", "x-default" = "as long as the endpoint allows"))]
+    pub max_age: Option<Period>,
     /// How often host names are looked up again.
     #[schemars(extend("x-least" = "100ms", "x-most" = "24h"))]
     pub resolve_interval: Period,
@@ -169,6 +173,8 @@ pub(crate) struct Settings {
     pub max_waiting: usize,
     /// How long a connection may lie idle. Zero keeps none.
     pub idle_timeout: Duration,
+    /// How old a connection may become.
+    pub max_age: Option<Duration>,
     /// Time between two lookups of host names.
     pub resolve_interval: Duration,
     /// How an endpoint is checked.
@@ -215,6 +221,7 @@ impl Options {
             max_connections: self.max_connections as usize,
             max_waiting: self.max_waiting as usize,
             idle_timeout: self.idle_timeout.duration(),
+            max_age: self.max_age.map(Period::duration),
             resolve_interval: self.resolve_interval.duration(),
             check: self.check,
             check_method: self.check_method.clone(),
@@ -296,6 +303,7 @@ impl Default for Options {
             max_waiting: 1024,
             reply: Size::from_mib(100),
             idle_timeout: Period::from_millis(2500),
+            max_age: None,
             resolve_interval: Period::from_secs(10),
             check: finding::Kind::Call,
             check_method: "larder_check".to_owned(),

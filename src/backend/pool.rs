@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Settings;
+use super::aging::{Aging, Fit, Stake};
 use super::connection::{Connection, Idle, Last, Open};
 use super::counts::Tally;
 use super::idling::Idling;
@@ -59,6 +60,7 @@ struct Stock {
     all: Idlers,
     keep: Keep,
     idling: Idling,
+    aging: Aging,
 }
 
 /// What a look at the idle connections came to.
@@ -69,7 +71,9 @@ pub(super) struct Reaped {
     /// Whether any was found that its peer has closed.
     pub(super) found_closed: bool,
     /// The rest after which connections are given up from now on, if that is news.
-    pub(super) learnt: Option<Duration>,
+    pub(super) rest: Option<Duration>,
+    /// The age at which they are, if that is.
+    pub(super) age: Option<Duration>,
 }
 
 /// The one used last at the end. Each goes in and out once a call: in a box, that is the move of a pointer.
@@ -105,8 +109,9 @@ impl Pool {
     pub(super) fn new(settings: &Settings) -> Self {
         let keep = Keep::of(settings);
         let Sizes { permits, kept, lanes } = Sizes::of(keep.most);
+        let (idling, aging) = (Idling::new(), Aging::new(settings.max_age));
         Self {
-            idle: Mutex::new(Stock { all: Vec::new(), keep, idling: Idling::default() }),
+            idle: Mutex::new(Stock { all: Vec::new(), keep, idling, aging }),
             permits: Line::new(permits, settings.max_waiting),
             kept: Line::new(kept, 0),
             lanes: Line::new(lanes, settings.max_waiting),
@@ -124,6 +129,7 @@ impl Pool {
         self.permits.resize(permits, settings.max_waiting);
         self.kept.resize(kept, 0);
         self.lanes.resize(lanes, settings.max_waiting);
+        self.lock().aging.obey(settings.max_age);
         self.keep(keep);
     }
 
@@ -165,15 +171,21 @@ impl Pool {
         self.lingering.join(most)
     }
 
-    /// Lets a lane rest. `needed_since` is its own note of when it first saw that its room is needed.
-    pub(super) fn rest(&self, needed_since: &mut Option<Instant>) -> Rest<'_> {
-        let longest = self.lock().longest(Instant::now());
-        self.resting.begin(|| self.permits.is_short() || self.lanes.is_short(), needed_since, longest)
+    /// Lets a lane rest whose connection was opened at `opened`. `needed_since` is its own note of when it first saw that its room is
+    /// needed, or that its connection is too old.
+    pub(super) fn rest(&self, opened: Instant, needed_since: &mut Option<Instant>) -> Rest<'_> {
+        let (now, idle) = (Instant::now(), self.lock());
+        let oldest = idle.aging.oldest_for(Stake::Call, now);
+        let left = oldest.map(|oldest| oldest.saturating_sub(now.duration_since(opened)));
+        let longest = idle.longest(now).min(left.unwrap_or(Duration::MAX));
+        drop(idle);
+        let is_needed = || left == Some(Duration::ZERO) || self.permits.is_short() || self.lanes.is_short();
+        self.resting.begin(is_needed, needed_since, longest)
     }
 
-    /// What the holder of a permit uses: the connection used last, if it did not rest for longer than `rest`, or else room for
-    /// one. A connection that rested longer is closed, so that it takes no thread of a server from the one opened in its place.
-    pub(super) fn vacancy(&self, rest: Duration, tally: &Tally) -> Vacancy {
+    /// What the holder of a permit uses: the connection used last, if it fits, or else room for one. A connection that does not fit is
+    /// closed, so that it takes no thread of a server from the one opened in its place.
+    pub(super) fn vacancy(&self, fit: Fit<'_>, tally: &Tally) -> Vacancy {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
@@ -181,11 +193,9 @@ impl Pool {
                 // Under the lock, so that nobody gives an idle one back meanwhile.
                 return Vacancy::Room(Open::count(&self.open));
             };
-            let longest = rest.min(idle.longest(now));
+            let is_fit = idle.fits(&connection, fit, now);
             drop(idle);
-            if now.duration_since(connection.idle_since) < longest
-                && self.is_good(&mut connection, now, tally)
-            {
+            if is_fit && self.is_good(&mut connection, now, tally) {
                 return Vacancy::Used(connection);
             }
         }
@@ -244,9 +254,22 @@ impl Pool {
         self.lock().idling.closes_after_exceptions(Instant::now())
     }
 
+    /// The age at which connections are given up because their server would close them soon, as far as that was learnt.
+    pub(super) fn learnt_age(&self) -> Option<Duration> {
+        self.lock().aging.learnt(Instant::now())
+    }
+
+    /// Notes that a connection was closed by its peer under a call.
+    pub(super) fn ended_under_call(&self, connection: &Connection) {
+        let now = Instant::now();
+        self.lock().aging.saw_closed(now.duration_since(connection.opened), now);
+    }
+
     /// Forgets what was learnt: another process may listen there.
     pub(super) fn forget(&self) {
-        self.lock().idling = Idling::default();
+        let mut idle = self.lock();
+        idle.idling = Idling::new();
+        idle.aging.forget();
     }
 
     /// Closes the idle connection that rested longest, if there is one.
@@ -270,6 +293,7 @@ impl Pool {
         let now = Instant::now();
         connection.idle_since = now;
         let mut idle = self.lock();
+        idle.aging.saw_open(now.duration_since(connection.opened), now);
         if idle.wants(&connection, now) && self.connections() <= idle.keep.most {
             idle.all.push(connection);
         }
@@ -278,21 +302,22 @@ impl Pool {
     /// Closes the connections that were idle for too long or whose peer has closed them.
     pub(super) fn reap(&self, now: Instant, tally: &Tally) -> Reaped {
         let stock = &mut *self.lock();
-        let (longest, mut found_closed) = (stock.longest(now), false);
-        let Stock { all, idling, .. } = stock;
+        let (longest, oldest, mut found_closed) = (stock.longest(now), stock.aging.oldest(now), false);
+        let oldest = oldest.unwrap_or(Duration::MAX);
+        let Stock { all, idling, aging, .. } = stock;
         all.retain_mut(|one| {
             // Also at one that is given up: what became of it says how long the next may rest.
             let (found, rest) = (one.look(), now.duration_since(one.idle_since));
             idling.saw(found, one.last, rest, now);
             match found {
-                Idle::Quiet => {}
+                Idle::Quiet => aging.saw_open(now.duration_since(one.opened), now),
                 Idle::Closed => found_closed = true,
                 Idle::Unsolicited => tally.unsolicited(),
             }
-            found == Idle::Quiet && rest < longest
+            found == Idle::Quiet && rest < longest && now.duration_since(one.opened) < oldest
         });
         let next = all.iter().map(|one| one.idle_since + longest).min();
-        Reaped { next, found_closed, learnt: idling.news(now) }
+        Reaped { next, found_closed, rest: idling.news(now), age: aging.news(now) }
     }
 
     async fn line_up(
@@ -322,7 +347,17 @@ impl Stock {
 
     fn wants(&self, connection: &Connection, now: Instant) -> bool {
         let ends = connection.last == Last::Exception && self.idling.closes_after_exceptions(now);
-        self.keep.wants(connection) && !ends
+        let is_old =
+            self.aging.oldest(now).is_some_and(|oldest| now.duration_since(connection.opened) >= oldest);
+        self.keep.wants(connection) && !ends && !is_old
+    }
+
+    /// Whether a call may have a connection.
+    fn fits(&self, connection: &Connection, fit: Fit<'_>, now: Instant) -> bool {
+        let (rested, age) =
+            (now.duration_since(connection.idle_since), now.duration_since(connection.opened));
+        let lasts = |oldest| age + fit.lasts() < oldest;
+        rested < fit.rest.min(self.longest(now)) && self.aging.oldest_for(fit.stake, now).is_none_or(lasts)
     }
 }
 

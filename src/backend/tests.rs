@@ -2,6 +2,7 @@
 
 mod act;
 mod admitting;
+mod aging;
 mod asking;
 mod balancing;
 mod blaming;

@@ -131,11 +131,13 @@ impl Subject for Overview {
 }
 
 fn habits_status(habits: Habits) -> HabitsStatus {
-    let Habits { parallel, reads, rest, closes_on_checks, closes_after_exceptions, answers_oneways } = habits;
+    let Habits { parallel, reads, rest, age, closes_on_checks, closes_after_exceptions, answers_oneways } =
+        habits;
     HabitsStatus {
         parallel: parallel as u64,
         reads_connections: reads.map(|count| count as u64),
         idle_seconds: rest.map(|rest| rest.as_secs_f64()),
+        age_seconds: age.map(|age| age.as_secs_f64()),
         closes_on_checks,
         closes_after_exceptions,
         answers_oneways,

@@ -35,8 +35,8 @@ pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within
 pub(crate) use link::{Line, Link, link};
 pub(crate) use operator::{metrics_at, purge_at, readiness, readiness_through};
 pub(crate) use python::{
-    Library, PythonBackend, PythonClient, RestlessClient, late_replies, multiplexed_python_backend,
-    python_backend, python_backend_of, python_metastore, single_python_backend,
+    Library, PythonBackend, PythonClient, RestlessClient, asyncio_python_backend, late_replies,
+    multiplexed_python_backend, python_backend, python_backend_of, python_metastore, single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
 pub(crate) use sentinel::{MASTER, Watch};

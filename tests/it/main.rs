@@ -71,6 +71,8 @@ mod routing;
 mod reloads;
 // Endpoints, connections to them, and tries.
 mod backends;
+// What others ran into, with real servers and a proxy that breaks what it carries.
+mod regressions;
 // Services that are easily taken for dead, and dead ones that look alive.
 mod scenes;
 // Calls that servers die of.

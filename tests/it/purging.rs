@@ -177,7 +177,9 @@ fn the_cover_of_a_server_that_died_unseen_is_not_taken_away() {
         assert_eq!(hard().0, 200, "it lives");
         let kept = client.get_user(5).email();
         let connections = |status: Json| status["backends"][0]["endpoints"][0]["connections"].clone();
-        eventually(|| connections(serde_json::from_str(&gateway.page("/status").unwrap().1).unwrap()) == 0);
+        eventually(|| {
+            connections(serde_json::from_str(&gateway.page("/v1/status").unwrap().1).unwrap()) == 0
+        });
         server.kill();
         assert_eq!(gateway.metric("larder_backend_down", &[]), 0, "nobody knows");
         let (status, said) = hard();

@@ -7,6 +7,7 @@ far that has come. A new name that begins with `+` is put behind the old one. As
 """
 
 import argparse
+import asyncio
 import itertools
 import logging
 import os
@@ -90,6 +91,41 @@ def thriftpy2_server(options, library, users):
     return server, socket.sock.getsockname()[1]
 
 
+class Awaited:
+    """A service whose methods are awaited, each in a thread of its own."""
+
+    def __init__(self, users):
+        self.users = users
+
+    def __getattr__(self, name):
+        async def call(*args):
+            return await asyncio.to_thread(getattr(self.users, name), *args)
+
+        return call
+
+
+def asyncio_server(options, library, users):
+    """thriftpy2's other server. It closes each connection 3 s after it was opened, as it does if nobody tells it otherwise."""
+    from thriftpy2.contrib.aio import protocol, transport
+    from thriftpy2.contrib.aio.processor import TAsyncProcessor
+    from thriftpy2.contrib.aio.server import TAsyncServer
+    from thriftpy2.contrib.aio.socket import TAsyncServerSocket
+
+    framed, binary = options.transport == "framed", options.protocol == "binary"
+    transports = transport.TAsyncFramedTransportFactory if framed else transport.TAsyncBufferedTransportFactory
+    protocols = protocol.TAsyncBinaryProtocolFactory if binary else protocol.TAsyncCompactProtocolFactory
+    socket = TAsyncServerSocket(host=options.host, port=options.port)
+    bind_now(socket)
+    server = TAsyncServer(
+        TAsyncProcessor(library.service, Awaited(users)),
+        socket,
+        itrans_factory=transports(),
+        iprot_factory=protocols(),
+        loop=asyncio.new_event_loop(),
+    )
+    return server, socket.raw_sock.getsockname()[1]
+
+
 def apache_server(options, library, users):
     from thrift.TMultiplexedProcessor import TMultiplexedProcessor
     from thrift.server.TServer import TSimpleServer, TThreadedServer
@@ -124,6 +160,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     wire.arguments(parser)
     parser.add_argument("--single", action="store_true", help="one connection at a time; Apache's alone")
+    parser.add_argument("--asyncio", action="store_true", help="on an event loop; thriftpy2's alone")
     parser.add_argument("--workers", type=int, default=1000, help="how many may take their time at once")
     options = parser.parse_args()
     logging.basicConfig(level=logging.CRITICAL)
@@ -131,7 +168,8 @@ def main():
     library = wire.library(options)
     types, workers = library.types, options.workers
     users = Metastore(types) if options.idl == "metastore" else Users(types, workers)
-    make = thriftpy2_server if options.library == "thriftpy2" else apache_server
+    thriftpy2_servers = asyncio_server if options.asyncio else thriftpy2_server
+    make = thriftpy2_servers if options.library == "thriftpy2" else apache_server
     server, users.port = make(options, library, users)
     threading.Thread(target=leave_with_parent, daemon=True).start()
     print("listening %d" % users.port, flush=True)

@@ -77,6 +77,14 @@ impl Backend {
     }
 }
 
+/// Shows that a server leaves connections open for long, by three calls on one.
+pub(super) async fn prove_patience(backend: &Backend) {
+    for _ in 0..3 {
+        backend.answer(&call(), &idempotent(), None).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
 pub(super) fn method(backend: &Backend, call: &Call) -> MethodOf {
     let name = std::str::from_utf8(&call.name).unwrap();
     backend.methods().named(&name.replace(':', ".").into())

@@ -58,8 +58,7 @@ async fn a_call_that_may_not_be_repeated_has_no_connection_that_rested_for_a_sec
     for (rest, once_opens) in [(990, 1), (1010, 2)] {
         let mut world = World::of(1);
         let backend = world.start();
-        backend.answer(&call(), &once(), None).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(rest)).await;
+        prove_patience(&backend).await;
         backend.answer(&call(), &idempotent(), None).await.unwrap();
         assert_eq!(world.opened(), 1);
         tokio::time::sleep(Duration::from_millis(rest)).await;

@@ -55,6 +55,8 @@ pub(super) struct Server {
 struct Patience {
     /// When nothing came on it for this long.
     rest: Option<Duration>,
+    /// When it was opened so long ago, whatever is under way.
+    life: Option<Duration>,
     /// When it has answered with an exception.
     after_exceptions: bool,
 }
@@ -80,6 +82,11 @@ impl Server {
     /// Ends connections on which nothing comes for `rest`.
     pub(super) fn lets_rest(&self, rest: Duration) {
         self.patience.lock().unwrap().rest = Some(rest);
+    }
+
+    /// Ends connections that were opened so long ago, as thriftpy2's asyncio server does.
+    pub(super) fn lets_live(&self, life: Duration) {
+        self.patience.lock().unwrap().life = Some(life);
     }
 
     /// Ends connections on which it has answered with an exception, or no more.
@@ -138,7 +145,9 @@ impl Server {
             *opened
         };
         let ends = self.ends.clone();
-        let listening = ends.run_until_cancelled(self.listen(number, stream, &settings));
+        let life = self.patience.lock().unwrap().life.unwrap_or(FOREVER);
+        let listening = tokio::time::timeout(life, self.listen(number, stream, &settings));
+        let listening = ends.run_until_cancelled(listening.map(|listened| listened.unwrap_or(Some(()))));
         if listening.await.is_some_and(|listened| listened.is_none()) {
             self.ended.lock().unwrap().push(number);
         }
@@ -246,6 +255,7 @@ impl World {
             max_connections: 4,
             max_waiting: 2,
             idle_timeout: Duration::from_millis(2500),
+            max_age: None,
             resolve_interval: Duration::from_secs(10),
             check: finding::Kind::Call,
             check_method: "larder_check".to_owned(),

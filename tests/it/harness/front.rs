@@ -1,6 +1,7 @@
-//! A load balancer in TCP mode: it accepts whatever becomes of the server behind it.
+//! What stands between the gateway and a server: a load balancer in TCP mode, which accepts whatever becomes of the server behind it, and
+//! breaks or slices what it carries where a test says so.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,6 +11,10 @@ use std::thread;
 pub(crate) enum Front {
     /// Carries bytes to this server and back, until either side ends.
     To(SocketAddr),
+    /// Carries so many bytes of what this server says, and ends it then.
+    Cuts(SocketAddr, usize),
+    /// Carries one byte after the other to this server and back.
+    Slices(SocketAddr),
     /// Closes it.
     Closes,
     /// Keeps it, and says nothing.
@@ -57,19 +62,42 @@ fn accept(client: TcpStream, state: &Mutex<State>) {
     match state.front {
         Front::Closes => return,
         Front::Silent => {}
-        Front::To(server) => {
-            let Ok(server) = TcpStream::connect(server) else { return };
-            carry(client.try_clone().unwrap(), server.try_clone().unwrap());
-            carry(server, client.try_clone().unwrap());
-        }
+        Front::To(server) => join(&client, server, |from, to| io::copy(from, to).map(drop)),
+        Front::Slices(server) => join(&client, server, slice),
+        Front::Cuts(server, most) => join(&client, server, move |from, to| {
+            let most = if from.peer_addr()? == server { most as u64 } else { u64::MAX };
+            io::copy(&mut from.try_clone()?.take(most), to).map(drop)
+        }),
     }
     state.open.push(client);
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream) {
-    thread::spawn(move || {
-        let _ended = io::copy(&mut from, &mut to);
-        // Either fails only where the other side was quicker.
-        let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-    });
+/// Carries what either says to the other, each in a thread of its own.
+fn join(client: &TcpStream, server: SocketAddr, carry: impl Carry) {
+    let Ok(server) = TcpStream::connect(server) else { return drop(client.shutdown(Shutdown::Both)) };
+    for stream in [client, &server] {
+        stream.set_nodelay(true).unwrap();
+    }
+    let (client, back) =
+        (client.try_clone().unwrap(), (server.try_clone().unwrap(), client.try_clone().unwrap()));
+    for (mut from, mut to) in [(client, server), back] {
+        let carry = carry.clone();
+        thread::spawn(move || {
+            let _ended = carry(&mut from, &mut to);
+            // Either fails only where the other side was quicker.
+            let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+        });
+    }
+}
+
+/// How bytes are carried from one to the other, until one of them ends.
+trait Carry: Fn(&mut TcpStream, &mut TcpStream) -> io::Result<()> + Clone + Send + 'static {}
+impl<T: Fn(&mut TcpStream, &mut TcpStream) -> io::Result<()> + Clone + Send + 'static> Carry for T {}
+
+fn slice(from: &mut TcpStream, to: &mut TcpStream) -> io::Result<()> {
+    let mut byte = [0];
+    while from.read(&mut byte)? > 0 {
+        to.write_all(&byte)?;
+    }
+    Ok(())
 }

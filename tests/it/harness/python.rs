@@ -33,6 +33,11 @@ pub(crate) fn python_backend_of(workers: usize, library: Library, wire: Wire) ->
     PythonBackend::start(library, wire, &["--workers", &workers.to_string()])
 }
 
+/// thriftpy2's server on an event loop, which closes each connection 3 s after it was opened.
+pub(crate) fn asyncio_python_backend(wire: Wire) -> PythonBackend {
+    PythonBackend::start(Library::Thriftpy2, wire, &["--asyncio"])
+}
+
 /// A server that serves one connection at a time.
 pub(crate) fn single_python_backend(wire: Wire) -> PythonBackend {
     PythonBackend::start(Library::Apache, wire, &["--single"])
