@@ -101,9 +101,9 @@ impl Cells {
         most.map(|(method, cell)| (Arc::clone(method), Arc::clone(cell)))
     }
 
-    /// Whether calls of other methods wait too.
-    pub(super) fn others_wait(&self, method: &Method) -> bool {
-        self.fold(false, |any, one, cell| any || one.index != method.index && cell.in_flight() > 0)
+    /// How many calls of other methods wait.
+    pub(super) fn others_waiting(&self, method: &Method) -> usize {
+        self.fold(0, |all, one, cell| if one.index == method.index { all } else { all + cell.in_flight() })
     }
 
     /// Whether two methods are out here and nothing was answered since the last of them began to fail.

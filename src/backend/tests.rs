@@ -19,6 +19,7 @@ mod reloading;
 mod replying;
 mod retrying;
 mod running;
+mod scenes;
 mod sounding;
 mod verifying;
 mod world;

@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::Backend;
-use super::endpoint::{Endpoint, SILENCE_LEAST, SLOWEST_TIMES};
+use super::endpoint::{Endpoint, SILENCE_LEAST, SILENCE_MOST, SLOWEST_TIMES};
 use super::finding::Finding;
 use super::standing::{Standing, Why};
 
@@ -57,8 +57,12 @@ impl Backend {
         if silence < patience || !endpoint.position.is_rotating() {
             return;
         }
-        if silence < patience.max(SILENCE_ALONE) {
-            if endpoint.cells.others_wait(&method) {
+        let others = endpoint.cells.others_waiting(&method);
+        // It may wait for others: where their calls may be all that the endpoint can handle, or where few connections are read.
+        let is_behind = others >= endpoint.pulse.parallel() || endpoint.pool.permits.stands().is_some();
+        let alone = if is_behind { SILENCE_MOST } else { SILENCE_ALONE };
+        if silence < patience.max(alone) {
+            if others > 0 {
                 endpoint.pool.permits.hold(method.index, endpoint.passage(), now);
             }
             return;
