@@ -42,6 +42,8 @@ mod knowing;
 // The tables of the README.
 mod descriptors;
 mod docs;
+// The page of what others ran into.
+mod named;
 // One test for each row of the fault table.
 mod faults;
 // Redis, and several gateways on it.

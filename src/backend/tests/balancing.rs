@@ -168,6 +168,32 @@ async fn a_new_endpoint_begins_with_a_tenth_and_is_never_without() {
     }
 }
 
+/// The share of an endpoint in the midst of its slow start, beside one that is not, when a third one `visits` meanwhile or does not.
+async fn share_in_the_midst(visits: bool) -> f64 {
+    let (mut world, _) = of(3, |settings| {
+        settings.endpoints = vec![("db".to_owned(), 9090)];
+        settings.slow_start = Duration::from_secs(100);
+    });
+    world.servers = (1..=3).map(|n| world.serve(format!("10.0.0.{n}:9090").parse().unwrap())).collect();
+    let ip = |n: usize| world.servers[n].address.ip();
+    world.network.name("db", vec![ip(0)]);
+    let backend = world.backend();
+    let _running = tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
+    world.all(Act::AnswerAfter(10 * MS));
+    load(&backend, "get", &once(), 20, Duration::from_secs(1)).await;
+    for third in [false, visits, false] {
+        world.network.name("db", (0..if third { 3 } else { 2 }).map(ip).collect());
+        tokio::time::sleep(Duration::from_secs(15)).await;
+    }
+    shares(&world, load(&backend, "get", &once(), 300, Duration::from_secs(10))).await[1]
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_start_goes_on_when_others_come_and_go() {
+    let (alone, visited) = (share_in_the_midst(false).await, share_in_the_midst(true).await);
+    assert!((0.15..0.4).contains(&alone) && (alone - visited).abs() < 0.03, "{alone} {visited}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_is_back_begins_with_a_tenth() {
     let (mut world, backend) = of(2, |settings| settings.slow_start = Duration::from_secs(100));

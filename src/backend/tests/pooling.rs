@@ -178,3 +178,22 @@ async fn a_real_socket_closed_at_rest_is_not_used_again() {
         tokio::time::timeout(Duration::from_secs(5), closed).await.unwrap();
     }
 }
+
+/// Its rest begins when it is open.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_opens_for_longer_than_it_may_rest_carries_its_call() {
+    let mut world = World::of(1);
+    world.settings.idle_timeout = Duration::from_millis(50);
+    let address = "10.0.0.1:9090".parse().unwrap();
+    world.fill(address).await;
+    let backend = world.backend();
+    tokio::spawn(Arc::clone(&backend).run(CancellationToken::new()));
+    let asking = Arc::clone(&backend);
+    let asked = tokio::spawn(async move { asking.answer(&call(), &once(), None).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let server = world.drain(address).await;
+    asked.await.unwrap().unwrap();
+    backend.answer(&call(), &once(), None).await.unwrap();
+    assert_eq!(server.methods().len(), 2);
+    assert_eq!(server.heard()[0], server.heard()[1], "it rests from then on");
+}
