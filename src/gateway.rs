@@ -223,7 +223,8 @@ impl Gateway {
                 lesson.ended(studies::end(answer));
             }
             if let Some(effect) = effect {
-                effect.ended(answer).await;
+                // In a box, because few calls change what is kept.
+                Box::pin(effect.ended(answer)).await;
             }
             match asked {
                 Ok(Asked { answer: Some(answer), fault: None }) => Reply::passed(answer.body, outcome),
