@@ -15,7 +15,7 @@ use crate::clock::Millis;
 use crate::entry::Entry;
 use crate::fault::Fault;
 use crate::flight::{Ask, Course, Deserted, Joined, Waiter};
-use crate::mark::{Marks, Tick};
+use crate::mark::{Marks, Standing, Tick};
 use crate::need::Need;
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
@@ -93,11 +93,13 @@ impl Seeker {
         marks.last(cached.keyed.covers(&tags.covers, key))
     }
 
-    /// What it asks for when it has waited so long behind another flight. One that began meanwhile is young enough.
-    fn ask(&self, waited: Duration, marks: &Marks) -> Ask {
-        let tick = marks.latest();
+    /// What it asks for when it has waited so long behind another flight. One that began meanwhile is young enough; where marks may not have been
+    /// heard that leave nothing, no other is.
+    fn ask(&self, waited: Duration, marks: &Marks, now: Millis) -> Ask {
+        let (tick, caching) = (marks.latest(), &self.cached.keyed.caching);
+        let shares = caching.unvouched < Standing::Hard || marks.hears(now);
         Ask {
-            oldest: self.cached.keyed.caching.ttl + waited,
+            oldest: if shares { caching.ttl + waited } else { waited },
             deserted: deserted(self.call.body.len()),
             tick,
             since: if tick == Tick::default() { tick } else { self.marked(marks) },
@@ -117,7 +119,7 @@ impl Gateway {
         let mut waited = Duration::ZERO;
         loop {
             let awaits = |found: Option<&Arc<Entry>>| self.awaits(seeker, found);
-            let joined = self.flights.join(key, seeker.ask(waited, self.cache.marks()), awaits, |flight| {
+            let joined = self.flights.join(key, seeker.ask(waited, self.cache.marks(), self.clock.now()), awaits, |flight| {
                 self.flight(call.clone(), cached, key, flight)
             });
             let older = match joined {

@@ -68,7 +68,7 @@ pub(crate) struct Options {
     /// shared tier is away.
     pub hold_until: HoldUntil,
     /// What may be done with an entry while this gateway cannot hear what the others invalidate: `serve` it as always, take it for
-    /// `soft`ly invalidated, or `hard`, so that it does not answer.
+    /// `soft`ly invalidated, or `hard`, so that it does not answer, nor does a call that was under way before.
     #[schemars(extend("x-default" = "soft with tags, else serve"))]
     pub on_coherence_loss: Option<OnLoss>,
     /// Whether the empty reply of a method that returns nothing is kept: of the calls that share it only one reaches the

@@ -87,6 +87,23 @@ fn while_redis_is_away_what_has_tags_is_asked_for_and_answers_in_an_outage() {
     eventually(|| client.get_user(1).email() == client.get_user(1).email());
 }
 
+/// Others may have changed it since that call was sent, and all have heard that but this gateway.
+#[test]
+fn who_cannot_hear_the_others_shares_no_call_of_before_where_nothing_may_answer() {
+    let (backend, mut redis) = (backend(), redis());
+    let [gateway] = fleet(&backend, &redis, &format!("{KEPT}\non_coherence_loss = 'hard'"), "");
+    backend.does("getUser", Act::Held);
+    let (mut first, mut second) = (gateway.client(), gateway.client());
+    first.send(get_user(1));
+    eventually(|| backend.calls() == 1);
+    redis.kill();
+    eventually(|| gateway.metric("larder_coherence_lease", &[]) == 0);
+    second.send(get_user(1));
+    eventually(|| backend.calls() == 2);
+    backend.release();
+    assert_ne!(first.receive().email(), second.receive().email());
+}
+
 #[test]
 fn an_emptied_redis_does_not_make_the_fleet_forget() {
     let (backend, redis) = (backend(), redis());
