@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 mod changes;
 pub(crate) mod check;
@@ -50,6 +50,8 @@ pub struct Config {
     pub(crate) flights: flight::Bounds,
     /// `[rules."PATTERN"]`, the most specific of a service first.
     pub(crate) rules: Vec<Pattern>,
+    /// The files that hold secrets, and the options that name them.
+    secrets: Vec<(&'static str, PathBuf)>,
     values: changes::Values,
 }
 

@@ -1,5 +1,9 @@
 //! Whether what a configuration asks for fits into what the system gives.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use super::Config;
 use crate::runtime::{descriptors, memory};
 
@@ -10,6 +14,8 @@ pub(crate) struct System {
     pub(crate) descriptors: Option<u64>,
     /// Bytes of memory.
     pub(crate) memory: Option<u64>,
+    /// Who may do what with a file, as its mode says.
+    pub(crate) mode: fn(&Path) -> Option<u32>,
 }
 
 /// What a configuration asks for and does not get.
@@ -24,8 +30,12 @@ pub(crate) struct Fit {
 impl System {
     /// What it gives this process, once it was asked for all there is.
     pub(crate) fn ask() -> Self {
-        Self { descriptors: descriptors::raise(), memory: memory::available() }
+        Self { descriptors: descriptors::raise(), memory: memory::available(), mode }
     }
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    Some(fs::metadata(path).ok()?.permissions().mode())
 }
 
 impl Config {
@@ -34,6 +44,7 @@ impl Config {
         let mut fit = Fit::default();
         self.fit_descriptors(system.descriptors, &mut fit);
         self.fit_memory(system.memory, &mut fit);
+        self.fit_secrets(system.mode, &mut fit);
         fit
     }
 
@@ -76,8 +87,20 @@ impl Config {
             mib(given)
         ));
     }
+
+    /// A secret that every user of the host may read is none.
+    fn fit_secrets(&self, mode: fn(&Path) -> Option<u32>, fit: &mut Fit) {
+        let open = |path: &Path| mode(path).is_some_and(|mode| mode & READ_BY_OTHERS != 0);
+        let exposed = self.secrets.iter().filter(|(_, path)| open(path));
+        fit.warnings.extend(exposed.map(|(option, path)| {
+            let path = path.display();
+            format!("{option}: every user of this host may read {path}: take that from them (chmod o-r)")
+        }));
+    }
 }
 
+/// The bit of a file's mode by which those may read it who neither own it nor are of its group.
+const READ_BY_OTHERS: u32 = 0o004;
 /// Memory of a gateway that holds nothing.
 const PROGRAM: u64 = 15 << 20;
 
@@ -85,7 +108,7 @@ const PROGRAM: u64 = 15 << 20;
 mod tests {
     use super::*;
 
-    const ALL: System = System { descriptors: None, memory: None };
+    const ALL: System = System { descriptors: None, memory: None, mode: |_| None };
 
     /// The embedded configuration: 10,000 client connections, one backend of 64 connections to each of its endpoints.
     fn config() -> Config {
@@ -96,7 +119,10 @@ mod tests {
     fn what_has_room_is_left_alone() {
         let (mut config, before) = (config(), config());
         assert_eq!(config.fit(ALL), Fit::default());
-        assert_eq!(config.fit(System { descriptors: Some(65_536), memory: Some(1 << 40) }), Fit::default());
+        assert_eq!(
+            config.fit(System { descriptors: Some(65_536), memory: Some(1 << 40), ..ALL }),
+            Fit::default()
+        );
         assert_eq!(config.limits.connections, before.limits.connections);
     }
 
@@ -130,5 +156,16 @@ mod tests {
         let fit = config.fit(System { memory: Some(needed - 1), ..ALL });
         let [warning] = &fit.warnings[..] else { panic!("{fit:?}") };
         assert!(warning.contains("cache.local.capacity") && warning.contains("limits.buffered"), "{warning}");
+    }
+
+    #[test]
+    fn a_secret_that_every_user_may_read_is_warned_of() {
+        let mut config = config();
+        let secrets = [("cache.shared.secret_file", "open"), ("admin.token_file", "shut")];
+        config.secrets = secrets.map(|(option, path)| (option, path.into())).into();
+        let mode = |path: &Path| Some(if path.ends_with("open") { 0o100_604 } else { 0o100_640 });
+        let fit = config.fit(System { mode, ..ALL });
+        let [warning] = &fit.warnings[..] else { panic!("{fit:?}") };
+        assert!(warning.starts_with("cache.shared.secret_file: every user of this host may read open"));
     }
 }

@@ -1,6 +1,6 @@
 //! File and environment to `Config`, or every problem with its line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -133,6 +133,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
     let (shared, digests) =
         shared.map_or((None, Vec::new()), |shared| (Some(shared.settings), shared.digests));
     let values = values(&draft, schemas, &digests, &tokens);
+    let secrets = secrets(&draft, file);
     let limits = draft.limits.options.settings();
     let rules = draft.rules.iter().map(|rule| (&rule.pattern, &rule.section.options));
     let listeners = draft.listeners.into_iter().map(|(name, section)| {
@@ -162,8 +163,27 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
         cache: draft.local.options.settings(shared),
         flights: draft.flights.options.bounds(),
         limits,
+        secrets,
         values,
     }
+}
+
+/// The files that hold secrets, and the options that name them.
+fn secrets(draft: &Draft, file: &Path) -> Vec<(&'static str, PathBuf)> {
+    let shared = draft.shared.iter().flat_map(|section| {
+        let options = &section.options;
+        [
+            ("cache.shared.secret_file", options.secret_file.as_deref()),
+            ("cache.shared.password_file", options.password().file.1),
+            ("cache.shared.sentinel_password_file", options.sentinel_password().file.1),
+            ("cache.shared.tls_key", options.tls_key.as_deref()),
+        ]
+    });
+    let invalidation = draft.invalidation.iter();
+    let tokens = invalidation.map(|section| ("invalidation.token_file", section.options.token().file.1));
+    let admin = ("admin.token_file", draft.admin.options.token().file.1);
+    let all = shared.chain(tokens).chain([admin]);
+    all.filter_map(|(option, path)| Some((option, beside(file, path?)))).collect()
 }
 
 /// What the file says, and what the files hold that it names.

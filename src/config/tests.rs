@@ -81,6 +81,15 @@ fn added_warned(added: &str, expected: &[(usize, &str)]) {
 }
 
 #[test]
+fn files_of_secrets_are_known_by_their_options() {
+    let shared = "[cache.shared]\nurl = 'redis://h'\nusername = 'u'\npassword_file = 'secret'";
+    let text = format!("{BASE}[admin]\ntoken_file = 'other'\n{shared}\n");
+    let config = load(&text).config.unwrap();
+    let named = [("cache.shared.password_file", "secret"), ("admin.token_file", "other")];
+    assert_eq!(config.secrets, named.map(|(option, path)| (option, path.into())));
+}
+
+#[test]
 fn a_small_file_is_enough() {
     let loaded = load(BASE);
     assert_eq!((loaded.problems, loaded.warnings), (vec![], vec![]));
