@@ -49,3 +49,31 @@ async fn a_late_reply_of_a_log_that_was_lost_is_not_held_against_another() {
     sleep(HALF).await;
     assert_eq!(new.far().await, Some((Standing::Clear, false)));
 }
+
+/// Whoever had not heard it knows nothing of it, however far he has come since.
+#[tokio::test(start_paused = true)]
+async fn fleet_is_not_said_of_a_mark_that_a_broken_log_may_have_lost() {
+    let world = World::new();
+    let caches = [1, 2].map(|number| world.cache(number));
+    let [one, other] = caches.each_ref();
+    let (ones, others) = (one.fleet.as_ref().unwrap(), other.fleet.as_ref().unwrap());
+    for (fleet, cache) in [(ones, one), (others, other), (ones, one), (others, other)] {
+        fleet.exchange(cache.marks()).await.unwrap();
+    }
+    let mark = Mark { covers: user().into(), kind: Kind::Hard, settle: Duration::ZERO };
+    let ticket = one.mark(mark, world.clock.now()).unwrap();
+    ones.exchange(one.marks()).await.unwrap();
+    let place = ones.place(ticket).unwrap();
+    world.store.lose_marks(1);
+    others.exchange(other.marks()).await.unwrap();
+    others.exchange(other.marks()).await.unwrap();
+    // Nobody is waited for any more who held a lease before.
+    advance(Duration::from_secs(2)).await;
+    others.exchange(other.marks()).await.unwrap();
+    ones.exchange(one.marks()).await.unwrap();
+    ones.exchange(one.marks()).await.unwrap();
+    others.exchange(other.marks()).await.unwrap();
+    assert!(ones.state().fleet > place || others.state().fleet > place, "both have come further");
+    ones.exchange(one.marks()).await.unwrap();
+    assert_ne!(ones.reach(ticket), Reach::Fleet);
+}
