@@ -119,9 +119,12 @@ impl Gateway {
         let mut waited = Duration::ZERO;
         loop {
             let awaits = |found: Option<&Arc<Entry>>| self.awaits(seeker, found);
-            let joined = self.flights.join(key, seeker.ask(waited, self.cache.marks(), self.clock.now()), awaits, |flight| {
-                self.flight(call.clone(), cached, key, flight)
-            });
+            let joined = self.flights.join(
+                key,
+                seeker.ask(waited, self.cache.marks(), self.clock.now()),
+                awaits,
+                |flight| self.flight(call.clone(), cached, key, flight),
+            );
             let older = match joined {
                 Joined::Led(flight, course) => {
                     return Ok((Awaited { flight, course: Some(course) }, Outcome::Miss));

@@ -58,6 +58,8 @@ mod removal;
 mod invalidating;
 // The same in all gateways of a shared tier.
 mod fleet;
+// The same over sentinels and on a cluster.
+mod forms;
 // Whatever breaks, as everybody saw it.
 mod histories;
 // What becomes of calls that make the gateway itself panic.

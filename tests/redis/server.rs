@@ -1,5 +1,7 @@
 //! A real Redis server that a test starts, stops and kills. The unit tests and those with whole gateways share it.
 
+use std::env;
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -140,8 +142,13 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
+/// What is started: `LARDER_REDIS_SERVER`, such as a Valkey, if it is given.
+pub(crate) fn program() -> OsString {
+    env::var_os("LARDER_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
 fn spawn(folder: &TempDir, arguments: &[&str], port: u16) -> Option<Child> {
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(program());
     command.args(arguments).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
     let mut child = command.current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
     while child.try_wait().unwrap().is_none() {

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use socket2::Socket;
 
 use super::process::Process;
-use super::{backend, eventually};
+use super::{backend, eventually, server as servers};
 
 /// Starts a Redis.
 pub(crate) fn redis() -> Redis {
@@ -109,7 +109,7 @@ impl Redis {
 
 fn server(address: SocketAddr) -> Process {
     let port = address.port().to_string();
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(servers::program());
     command.args([
         "--bind",
         "127.0.0.1",
