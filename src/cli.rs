@@ -2,6 +2,7 @@
 
 mod admin;
 mod advise;
+mod alive;
 mod call;
 mod decode;
 mod explain;
@@ -46,6 +47,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Tell which rules the methods should have that a running gateway observes.
     Advise(advise::Arguments),
+    /// Tell whether a gateway answers, by the exit code: for the health checks of containers.
+    Alive(alive::Arguments),
     /// Make one Thrift call, through a gateway or straight to a backend, and tell its result as JSON.
     Call(call::Arguments),
     /// Tell what bytes mean: messages of Thrift, or what Larder keeps in Redis.
@@ -101,6 +104,7 @@ pub fn run() -> u8 {
         Command::Purge(arguments) => said(purge::run(&arguments)),
         Command::Explain(arguments) => said(explain::run(&arguments)),
         Command::Advise(arguments) => said(advise::run(&arguments)),
+        Command::Alive(arguments) => said(alive::run(&arguments)),
         Command::Call(arguments) => said(call::run(&arguments)),
         Command::Decode(arguments) => {
             let (told, rest) = decode::run(&arguments);

@@ -19,6 +19,7 @@ mod peers;
 mod advising;
 mod calling;
 mod examples;
+mod packaging;
 mod explaining;
 mod promise;
 mod purging;
