@@ -11,6 +11,8 @@ mod orders;
 pub(crate) mod outage;
 mod pages;
 pub(crate) mod status;
+pub(crate) mod steering;
+mod switches;
 mod table;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use hosts::Hosts;
 use operation::Effect;
 use outage::Outage;
 use status::Status;
+use steering::Steering;
 
 /// What the endpoint shows.
 pub(crate) trait Subject: Send + Sync + 'static {
@@ -62,6 +65,8 @@ pub(crate) struct Means<S> {
     pub adviser: Arc<Adviser>,
     /// What its purges purge.
     pub purges: Arc<Purges>,
+    /// Who obeys its switches.
+    pub steering: Arc<dyn Steering>,
     /// The names by which it may be asked.
     pub hosts: Hosts,
 }

@@ -52,6 +52,7 @@ mod session;
 mod share;
 mod sounding;
 mod standing;
+mod steer;
 #[cfg(test)]
 mod tests;
 mod unread;
@@ -75,6 +76,7 @@ pub(crate) use misses::Loss;
 pub(crate) use options::{Settings, Sharing};
 pub(crate) use session::{Place, Session};
 pub(crate) use standing::Why;
+pub(crate) use steer::{Ordered, Steer};
 
 use crate::dial::Dial;
 use crate::fault::Fault;

@@ -10,6 +10,8 @@ pub mod nagios;
 mod purge;
 mod schema;
 mod serve;
+mod switch;
+mod token;
 
 use std::path::{Path, PathBuf};
 
@@ -43,6 +45,8 @@ enum Command {
     Nagios(Box<nagios::Arguments>),
     /// Tell a running gateway what is wrong of what it keeps.
     Purge(purge::Arguments),
+    /// Have a running gateway do something otherwise than configured, for a while; or list such switches, and undo them.
+    Switch(switch::Arguments),
     /// Tell what a running gateway knows of a call: its rule and key, what is kept of it, and what would answer it.
     Explain(explain::Arguments),
     /// Tell which rules the methods should have that a running gateway observes.
@@ -102,6 +106,7 @@ pub fn run() -> u8 {
             code
         }
         Command::Purge(arguments) => said(purge::run(&arguments)),
+        Command::Switch(arguments) => said(switch::run(&arguments)),
         Command::Explain(arguments) => said(explain::run(&arguments)),
         Command::Advise(arguments) => said(advise::run(&arguments)),
         Command::Alive(arguments) => said(alive::run(&arguments)),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 mod changes;
 pub(crate) mod check;
@@ -24,6 +25,7 @@ pub use changes::Changes;
 pub use problem::Problem;
 
 use crate::rule::method::Governed;
+use crate::rule::options::Options;
 use crate::rule::pattern::Pattern;
 use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, runtime};
 
@@ -73,6 +75,7 @@ impl Config {
         for (name, next) in listeners {
             if let Some(listener) = self.listeners.get_mut(&name) {
                 listener.methods = next.methods;
+                listener.rules = next.rules;
                 listener.backend = next.backend;
             }
         }
@@ -110,6 +113,8 @@ pub(crate) struct Listener {
     pub(crate) settings: listener::Settings,
     /// What the rules and its `idl` say of each method.
     pub(crate) methods: Governed,
+    /// The rules that this was made of, the most specific of a service first.
+    pub(crate) rules: Arc<[(Pattern, Options)]>,
 }
 
 impl Listener {

@@ -17,7 +17,6 @@ use crate::gateway::asking::Asking;
 use crate::gateway::named::{Asked, Directory, Served, Unknown};
 use crate::rule::Caching;
 use crate::rule::method::Ruled;
-use crate::rule::options::Mode;
 use crate::rule::sessions::Leaves;
 use crate::rule::tagging::template::Template;
 
@@ -78,7 +77,8 @@ impl Explainer {
 fn backend(asking: &Asking, ruled: &Ruled) -> BackendReport {
     let backend = asking.backend();
     let out = asking.is_out(ruled.label.as_bytes());
-    BackendReport { name: backend.name().to_string(), down: backend.is_down(), out }
+    let spared = asking.is_spared();
+    BackendReport { name: backend.name().to_string(), down: backend.is_down(), out, spared }
 }
 
 fn rule(served: &Served) -> RuleReport {
@@ -91,19 +91,12 @@ fn rule(served: &Served) -> RuleReport {
     let marked = ruled.rule.invalidation.iter().flat_map(|invalidation| invalidation.templates.iter());
     RuleReport {
         pattern: ruled.governing.as_ref().map(|(pattern, _)| pattern.to_string()),
-        mode: ruled.governing.as_ref().map(|(_, mode)| mode_word(*mode).to_owned()),
+        mode: ruled.governing.as_ref().map(|(_, mode)| mode.as_str().to_owned()),
         not_kept,
         windows: route.keyed().map(|keyed| windows(&keyed.caching)),
         fallback: ruled.rule.fallback.is_some(),
+        switches: ruled.steered.iter().map(ToString::to_string).collect(),
         invalidates: marked.map(Template::pattern).collect(),
-    }
-}
-
-fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::On => "on",
-        Mode::Observe => "observe",
-        Mode::Off => "off",
     }
 }
 
@@ -112,7 +105,7 @@ fn windows(caching: &Caching) -> WindowsReport {
     WindowsReport {
         ttl: caching.ttl.as_secs_f64(),
         stale_while_revalidate: caching.stale_while_revalidate.as_secs_f64(),
-        stale_if_error: caching.stale_if_error.as_secs_f64(),
+        stale_if_error: caching.stale_if_error.max(caching.hold).as_secs_f64(),
         soft_timeout: caching.soft_timeout.as_ref().map(Duration::as_secs_f64),
         tiers: tiers.iter().filter(|(_, is)| *is).map(|(name, _)| (*name).to_owned()).collect(),
     }

@@ -126,6 +126,9 @@ impl Gateway {
             return self.pass(call, asking, (session, *place), Outcome::PassedUnkeyable);
         }
         let (key, caching) = (scratch.key.as_slice(), &cached.keyed.caching);
+        if !caching.ramp.takes(key) {
+            return self.pass(call, asking, (session, *place), Outcome::PassedRamp);
+        }
 
         let spare = match self.cache.near(caching.tiers, key) {
             None => None,

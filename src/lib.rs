@@ -62,4 +62,5 @@ pub mod server;
 mod setting;
 mod state;
 mod study;
+mod switch;
 pub mod wire;

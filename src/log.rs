@@ -3,6 +3,7 @@
 mod fields;
 pub(crate) mod options;
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,16 +17,50 @@ use options::Format;
 pub(crate) use options::Settings;
 
 /// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
-pub(crate) fn start(settings: &Settings) {
+pub(crate) fn start(settings: &Settings) -> Filter {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.filter));
+    let usual = filter.to_string();
     let colours = std::io::stderr().is_terminal();
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // A second subscriber, which only tests could install, is not worth an error.
-    let _ = match settings.format {
-        Format::Human => lines.fmt_fields(Fields).finish().try_init(),
-        Format::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init(),
-    };
+    match settings.format {
+        Format::Human => {
+            let lines = lines.fmt_fields(Fields).with_filter_reloading();
+            let handle = lines.reload_handle();
+            let _ = lines.finish().try_init();
+            Filter::new(usual, move |filter| drop(handle.reload(filter)))
+        }
+        Format::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(false).with_filter_reloading();
+            let handle = lines.reload_handle();
+            let _ = lines.finish().try_init();
+            Filter::new(usual, move |filter| drop(handle.reload(filter)))
+        }
+    }
+}
+
+/// What is logged, which can be said otherwise while it runs.
+pub(crate) struct Filter {
+    usual: String,
+    change: Box<dyn Fn(EnvFilter) + Send + Sync>,
+}
+
+impl Filter {
+    fn new(usual: String, change: impl Fn(EnvFilter) + Send + Sync + 'static) -> Self {
+        Self { usual, change: Box::new(change) }
+    }
+
+    /// Logs by these directives, or again by those of the start.
+    pub(crate) fn set(&self, directives: Option<&str>) {
+        (self.change)(EnvFilter::new(directives.unwrap_or(&self.usual)));
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter").field("usual", &self.usual).finish_non_exhaustive()
+    }
 }
 
 /// Admits so many lines a second, and counts the others.

@@ -26,6 +26,8 @@ pub enum Outcome {
     Passed,
     /// A rule caches the call, but it has no key: it went to a backend.
     PassedUnkeyable,
+    /// A rule caches a share of the calls, and this is none of them: it went to a backend.
+    PassedRamp,
     /// The call went to a backend; an observed rule would have answered it from the cache.
     ObservedHit,
     /// The call went to a backend; an observed rule would have asked one too.
@@ -38,7 +40,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All there are, in their order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::HitLocal,
         Self::HitShared,
         Self::Stale,
@@ -50,6 +52,7 @@ impl Outcome {
         Self::Fallback,
         Self::Passed,
         Self::PassedUnkeyable,
+        Self::PassedRamp,
         Self::ObservedHit,
         Self::ObservedMiss,
         Self::Oneway,
@@ -69,6 +72,7 @@ impl Outcome {
             | Self::Fallback
             | Self::Passed
             | Self::PassedUnkeyable
+            | Self::PassedRamp
             | Self::ObservedHit
             | Self::ObservedMiss
             | Self::Oneway
@@ -90,6 +94,7 @@ impl Outcome {
             Self::Fallback => "fallback",
             Self::Passed => "passed",
             Self::PassedUnkeyable => "passed_unkeyable",
+            Self::PassedRamp => "passed_ramp",
             Self::ObservedHit => "observed_hit",
             Self::ObservedMiss => "observed_miss",
             Self::Oneway => "oneway",

@@ -4,6 +4,7 @@ mod fallback;
 pub(crate) mod method;
 pub(crate) mod options;
 pub(crate) mod pattern;
+mod ramp;
 pub(crate) mod resolve;
 pub(crate) mod sessions;
 pub(crate) mod tagging;
@@ -20,10 +21,11 @@ use crate::key::Ignored;
 use crate::mark::Standing;
 
 pub(crate) use fallback::{Backup, Fallback};
+pub(crate) use ramp::Ramp;
 use tagging::{Invalidation, Tagging};
 
 /// What holds for the calls of one method.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rule {
     /// What happens to its calls.
     pub action: Action,
@@ -43,6 +45,8 @@ pub(crate) struct Rule {
     pub invalidation: Option<Arc<Invalidation>>,
     /// What keys would leave out, where it is learnt from its calls which rule it should have.
     pub studied: Option<Arc<Ignored>>,
+    /// Whether its backend is spared: it is not asked for what a rule keeps.
+    pub spares: bool,
 }
 
 /// Who says how long a whole call may take.
@@ -82,7 +86,7 @@ pub(crate) enum Declaration {
 }
 
 /// What happens to a method's calls. An option for caching cannot be set on a passed method.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// They go to a backend.
     Pass,
@@ -103,6 +107,11 @@ pub(crate) struct Caching {
     pub stale_while_revalidate: Duration,
     /// How long after `ttl` a reply answers when a backend fails (RFC 5861).
     pub stale_if_error: Duration,
+    /// For how long after `ttl` a result answers then at least, by an operator's word. It asks no tier to keep anything for longer: what marks
+    /// are remembered for, and what Redis keeps, stays as it is.
+    pub hold: Duration,
+    /// The keys that it is for.
+    pub ramp: Ramp,
     /// How long a caller waits before such a reply answers all the same; for the flight's end without.
     pub soft_timeout: Option<Duration>,
     /// Argument fields that are not in the key.
@@ -180,7 +189,7 @@ impl Caching {
             Ending::Exception(_) if self.keeping(entry) != Keeping::Keep => return Freshness::Expired,
             Ending::Exception(_) => (self.exception_ttl, Duration::ZERO, self.exception_stale_if_error),
             Ending::Result | Ending::Empty => {
-                (self.ttl_of(entry, key), self.stale_while_revalidate, self.stale_if_error)
+                (self.ttl_of(entry, key), self.stale_while_revalidate, self.stale_if_error.max(self.hold))
             }
         };
         let (fresh, revalidated) = match standing {
@@ -226,15 +235,17 @@ impl Caching {
     pub(crate) fn left(&self, entry: &Entry, now: Millis) -> Duration {
         let whole = match entry.ending {
             Ending::Exception(_) => self.exception_longest(),
-            Ending::Result | Ending::Empty if self.ttl_jitter == 0.0 => self.ttl + self.stale(),
+            Ending::Result | Ending::Empty if self.ttl_jitter == 0.0 => {
+                self.ttl + self.stale().max(self.hold)
+            }
             Ending::Result | Ending::Empty => {
-                self.ttl.mul_f64(1.0 - self.ttl_jitter.clamp(0.0, 1.0)) + self.stale()
+                self.ttl.mul_f64(1.0 - self.ttl_jitter.clamp(0.0, 1.0)) + self.stale().max(self.hold)
             }
         };
         whole.saturating_sub(now.since(entry.born))
     }
 
-    /// The longest time for which an entry may be of use.
+    /// The longest time for which an entry may be of use, but for an operator's word.
     pub(crate) fn longest(&self) -> Duration {
         (self.ttl + self.stale()).max(self.exception_longest())
     }

@@ -11,6 +11,8 @@ mod outages;
 mod people;
 mod reloads;
 mod room;
+mod rudder;
+mod steering;
 mod subject;
 mod tiers;
 mod untold;
@@ -31,8 +33,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::accept::{Accept, Bind, Sockets};
+use crate::admin;
 use crate::admin::command::Command;
-use crate::admin::{self};
+use crate::admin::steering::Steering;
 use crate::cache::shared::Store;
 use crate::clock::Clock;
 use crate::config::{Changes, Config};
@@ -42,6 +45,7 @@ use crate::explain::Explainer;
 use crate::files::{Disk, Files};
 use crate::invalidation;
 use crate::listener;
+use crate::log::Filter;
 #[cfg(test)]
 use crate::purge::Purges;
 use crate::purge::authority::Authority;
@@ -63,7 +67,6 @@ pub struct Running {
     pub(crate) commands: mpsc::Receiver<Command>,
     parts: Arc<Parts>,
     overview: Arc<Overview>,
-    config: Config,
     stops: Stops,
     tasks: TaskTracker,
 }
@@ -183,6 +186,7 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         explainer: Arc::clone(&parts.people.explainer),
         adviser: Arc::clone(&parts.people.adviser),
         purges: Arc::clone(&parts.people.purges),
+        steering: Arc::clone(&parts) as Arc<dyn Steering>,
         hosts: config.admin.hosts.clone(),
     };
     let authority = Authority::of_token(config.admin.token.clone());
@@ -204,7 +208,7 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         listeners.insert(name, address);
     }
     info!("ready");
-    Ok(Running { listeners, admin, invalidation, commands, parts, overview, config, stops, tasks })
+    Ok(Running { listeners, admin, invalidation, commands, parts, overview, stops, tasks })
 }
 
 /// Starts the invalidation service, and says where it is.
@@ -228,10 +232,14 @@ impl Running {
     ///
     /// Says what is in force now and what needs a restart.
     pub fn reload(&mut self, next: Config) -> Changes {
-        let changes = self.config.reload(next);
-        self.parts.renew(&self.config);
+        let changes = self.parts.reconfigure(next);
         self.overview.reloads.applied();
         changes
+    }
+
+    /// Has switches change what is logged.
+    pub(crate) fn log_by(&self, filter: Filter) {
+        self.parts.rudder.log_by(filter);
     }
 
     /// What goes on in it beside its client connections.

@@ -4,7 +4,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::operation::{Content, Effect, Operation, Verb};
+use super::operation::{Content, Effect, Operation};
 
 /// The description of these operations.
 pub(super) fn document<S>(operations: &[Operation<S>]) -> Value {
@@ -55,7 +55,7 @@ fn described<S>(operation: &Operation<S>, schemas: &mut SchemaGenerator) -> Valu
     let parameters: Vec<Value> = parameters(operation.path).map(parameter).collect();
     let takes = operation.takes.map(|shape| {
         let schema = shape(schemas);
-        json!({ "required": operation.verb == Verb::Post, "content": { "application/json": { "schema": schema } } })
+        json!({ "content": { "application/json": { "schema": schema } } })
     });
     let security = (operation.effect == Effect::Changes).then(|| json!([{ "token": [] }, {}]));
     let parameters = (!parameters.is_empty()).then(|| Value::from(parameters));
@@ -80,6 +80,7 @@ fn parameter(name: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::operation::Verb;
     use crate::admin::table;
     use crate::admin::tests::Nothing;
     use std::collections::BTreeSet;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::Means;
@@ -30,6 +30,7 @@ pub(super) struct Operation<S> {
 pub(super) enum Verb {
     Get,
     Post,
+    Delete,
 }
 
 /// Whether anything is otherwise afterwards.
@@ -69,6 +70,11 @@ impl<S: Send + Sync + 'static> Operation<S> {
         Self::new(Verb::Post, Effect::Changes, path, post(handler))
     }
 
+    /// An order that something be no more.
+    pub(super) fn delete<T: 'static>(path: &'static str, handler: impl Handler<T, Arc<Means<S>>>) -> Self {
+        Self::new(Verb::Delete, Effect::Changes, path, delete(handler))
+    }
+
     fn new(verb: Verb, effect: Effect, path: &'static str, handler: MethodRouter<Arc<Means<S>>>) -> Self {
         let text = Content::Text("text/plain; charset=utf-8");
         Self { verb, path, name: "", about: "", effect, takes: None, answers: text, handler }
@@ -101,6 +107,7 @@ impl Verb {
         match self {
             Self::Get => "get",
             Self::Post => "post",
+            Self::Delete => "delete",
         }
     }
 }

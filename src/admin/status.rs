@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::outage::Outage;
+use crate::switch::table::InForce;
 
 /// A gateway's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +23,9 @@ pub(crate) struct Status {
     pub local: LocalStatus,
     /// The shared tier.
     pub shared: SharedStatus,
+    /// What is done otherwise than configured, by an operator's word.
+    #[serde(default)]
+    pub switches: Vec<InForce>,
 }
 
 /// The configuration in force.
@@ -125,7 +129,8 @@ pub(crate) struct EndpointStatus {
     pub address: String,
     /// `rotating` or `ejected`.
     pub state: String,
-    /// What took it out of rotation: `refused`, `closed`, `silent`, `unwell`, `failing` or `draining`.
+    /// What took it out of rotation: `refused`, `closed`, `silent`, `unwell`, `failing` or `draining`; by an
+    /// operator's word `drained` or `ordered`.
     #[serde(default)]
     pub reason: Option<String>,
     /// Whether it is gone with most of the others, and held while it answers checks.

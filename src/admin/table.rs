@@ -8,11 +8,13 @@ use super::command::{Reason, Reloaded};
 use super::operation::Operation;
 use super::outage::Outage;
 use super::status::Status;
-use super::{changes, openapi, pages};
+use super::{changes, openapi, pages, switches};
 use crate::advice::report::{Advice, Question};
 use crate::explain::report::Explanation;
 use crate::purge::Purged;
 use crate::purge::order::{Called, Written};
+use crate::switch::order::Order;
+use crate::switch::table::InForce;
 
 /// All operations. Probes and Prometheus look where they look everywhere; all else has the API's version before it.
 pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
@@ -49,6 +51,17 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             .named("purge", "Declares wrong what is kept of a call, a tag, a method, a service or all.")
             .takes::<Written>()
             .answers::<Purged>(),
+        Operation::get("/v1/switches", switches::list)
+            .named("switches", "What an operator has done otherwise than configured, for a while.")
+            .answers::<Vec<InForce>>(),
+        Operation::post("/v1/switches", switches::set)
+            .named("setSwitch", "Sets a switch, in place of one of the same kind and subject.")
+            .takes::<Order>()
+            .answers::<InForce>(),
+        Operation::delete("/v1/switches/{id}", switches::undo)
+            .named("undoSwitch", "Takes a switch back, as if it had not been set.")
+            .takes::<Reason>()
+            .answers::<InForce>(),
         Operation::post("/v1/reload", changes::reload)
             .named("reload", "Reads the configuration again, and puts in force what needs no restart.")
             .takes::<Reason>()

@@ -12,7 +12,9 @@ use super::command::Reloaded;
 use super::exchange::{AT_ONCE, EXCHANGE_MAX, HEAD_MAX};
 use super::status::{ConfigStatus, LocalStatus, SharedStatus};
 use super::*;
-use crate::accept::{Accept, Bind, Sockets};
+use futures_util::future::BoxFuture;
+
+use crate::accept::{Accept, Asker, Bind, Sockets};
 use crate::advice::Adviser;
 use crate::cache::Cache;
 use crate::cache::local::Local;
@@ -21,6 +23,7 @@ use crate::dial::{Dial, Stream, Tcp};
 use crate::gateway::named::Directory;
 use crate::seed::Seed;
 use crate::setting::Secret;
+use crate::switch::{self, table::InForce};
 
 /// A gateway about which there is nothing to say.
 pub(super) struct Nothing;
@@ -38,6 +41,7 @@ impl Subject for Nothing {
             backends: Vec::new(),
             local: LocalStatus { entries: 0, bytes: 0 },
             shared: SharedStatus { configured: false, up: false, servers: vec![] },
+            switches: Vec::new(),
         }
     }
 
@@ -47,6 +51,28 @@ impl Subject for Nothing {
 
     fn is_ready(&self) -> bool {
         true
+    }
+}
+
+/// A gateway that has room for no switch.
+#[derive(Debug)]
+struct Unsteered;
+
+impl Steering for Unsteered {
+    fn in_force(&self) -> Vec<InForce> {
+        Vec::new()
+    }
+
+    fn set(&self, _: switch::order::Order, _: Asker) -> Result<InForce, switch::table::Refusal> {
+        Err(switch::table::Refusal::Full)
+    }
+
+    fn undo(&self, id: u64, _: Asker, _: &str) -> Result<InForce, switch::table::Refusal> {
+        Err(switch::table::Refusal::Gone(id))
+    }
+
+    fn keep(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
     }
 }
 
@@ -85,7 +111,15 @@ impl Served {
         let (commands_to, stop) = (orders, CancellationToken::new());
         let explainer = Arc::new(explainer());
         let adviser = Arc::new(Adviser::new(Directory::new(Vec::new()), Clock::system()));
-        let means = Means { subject, commands: commands_to, explainer, adviser, purges, hosts };
+        let means = Means {
+            subject,
+            commands: commands_to,
+            explainer,
+            adviser,
+            purges,
+            steering: Arc::new(Unsteered),
+            hosts,
+        };
         let task = tokio::spawn(serve(listener, Arc::new(means), authority, stop.clone()));
         Self { address, commands, stop, task }
     }
@@ -307,4 +341,23 @@ async fn orders_are_taken_from_whom_the_endpoint_knows() {
     assert!(is(&known.answer(&purge_of("Authorization: Bearer open\r\n", all)).await, 401));
     assert!(is(&known.answer(&purge_of("Authorization: Bearer sesame\r\n", all)).await, 200));
     assert!(is(&known.asked_as("localhost").await, 200));
+}
+
+#[tokio::test]
+async fn switches_are_set_and_undone_by_orders_alone() {
+    let served = Served::start().await;
+    let post = |body: &str| purge_of("", body).replace("/v1/purge", "/v1/switches");
+    let bypass = r#"{"switch": {"kind": "bypass", "method": "S.m"}, "for": "10m"}"#;
+    assert!(is(&served.answer(&post(bypass)).await, 409));
+    assert!(is(&served.answer(&post("{}")).await, 400));
+    let undo = |id: &str| format!("DELETE /v1/switches/{id} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let gone = served.answer(&undo("7")).await;
+    assert!(is(&gone, 404) && gone.contains("no switch 7"), "{gone}");
+    assert!(is(&served.answer(&undo("seven")).await, 400));
+    let closed = Served::obeying(Authority::Nobody).await;
+    for order in [post(bypass), undo("7")] {
+        assert!(is(&closed.answer(&order).await, 403), "{order}");
+    }
+    let list = "GET /v1/switches HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert!(closed.answer(list).await.ends_with("[]"));
 }

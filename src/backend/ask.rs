@@ -91,7 +91,7 @@ impl Backend {
 
     /// Lets no call through that endpoints die of.
     fn admit(&self, question: Question<'_>) -> Result<(), Fault> {
-        let Some(key) = question.key else { return Ok(()) };
+        let Some(key) = question.key.filter(|_| !self.settings().steer.tries_deadly) else { return Ok(()) };
         let held = self.means.quarantine.admit(key, Instant::now());
         held.map_err(|left| Fault::Quarantined { backend: Arc::clone(self.name()), left })
     }

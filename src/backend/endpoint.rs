@@ -95,7 +95,7 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn new(address: SocketAddr, means: &Arc<Means>) -> Self {
         let (now, settings) = (Instant::now(), means.settings());
-        Self {
+        let new = Self {
             address,
             speech: settings.speech(),
             is_retired: AtomicBool::new(false),
@@ -109,7 +109,9 @@ impl Endpoint {
             share: Share::new(settings.slow_start, now),
             passing: Bounded::default(),
             means: Arc::clone(means),
-        }
+        };
+        new.be_steered(&settings);
+        new
     }
 
     /// A connection that was opened.
@@ -130,6 +132,14 @@ impl Endpoint {
         self.pool.obey(settings);
         self.position.obey(self.pace(settings), Instant::now());
         self.share.obey(settings.slow_start);
+        self.be_steered(settings);
+    }
+
+    /// Does as an operator says.
+    fn be_steered(&self, settings: &Settings) {
+        let steer = &settings.steer;
+        self.share.order(steer.weight(self.address));
+        self.note(self.position.order(steer.of(self.address)), None);
     }
 
     /// Whether it is held although it is gone: then it is checked all the time.
@@ -236,7 +246,7 @@ impl Endpoint {
     /// Whether it takes the calls of a method.
     #[inline]
     pub(super) fn takes(&self, method: &Method) -> bool {
-        self.position.is_rotating() && self.cells.is_in(method)
+        self.position.is_rotating() && (self.cells.is_in(method) || self.position.is_kept_in())
     }
 
     /// Whether another should have the calls of a method, because it fails too many of them.
@@ -281,11 +291,16 @@ impl Endpoint {
                 means.tally.ejected(why);
                 means.left.notify_waiters();
                 means.turned.notify_waiters();
-                self.pool.permits.move_on();
+                if why != Why::Drained {
+                    self.pool.permits.move_on();
+                }
                 let (backend, endpoint) = (means.name(), self.address);
                 let fault = fault.map(tracing::field::display);
                 match why {
                     Why::Draining => tracing::info!(%backend, %endpoint, "endpoint asks for no calls"),
+                    Why::Drained | Why::Ordered => {
+                        tracing::info!(%backend, %endpoint, why = why.as_str(), "endpoint is taken out by an operator");
+                    }
                     Why::Refused | Why::Closed | Why::Silent | Why::Unwell | Why::Failing => {
                         tracing::warn!(%backend, %endpoint, why = why.as_str(), fault, "endpoint ejected");
                     }
@@ -301,7 +316,12 @@ impl Endpoint {
                         self.pulse.reset();
                         self.pool.forget();
                     }
-                    Why::Silent | Why::Unwell | Why::Failing | Why::Draining => {}
+                    Why::Silent
+                    | Why::Unwell
+                    | Why::Failing
+                    | Why::Draining
+                    | Why::Drained
+                    | Why::Ordered => {}
                 }
                 self.share.begin_slowly(now);
                 means.turned.notify_waiters();

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::doubling::Doubling;
 use super::finding::{self, Asked};
 use super::position::Pace;
+use super::steer::Steer;
 pub(crate) use endpoint::Endpoint;
 pub(super) use listing::Listing;
 
@@ -197,6 +198,8 @@ pub(crate) struct Settings {
     pub ejection_time_max: Duration,
     /// Bounds on replies.
     pub bounds: Bounds,
+    /// What an operator says for a while.
+    pub steer: Steer,
 }
 
 impl Options {
@@ -237,6 +240,7 @@ impl Options {
                 message: self.reply.length(),
                 depth: Bounds::default().depth,
             },
+            steer: Steer::default(),
         }
     }
 }

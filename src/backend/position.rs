@@ -10,6 +10,8 @@
 //! Whatever is suspicious has the endpoint checked at once, and again until the suspicion is gone: so one call a minute is enough to
 //! find out. Out of rotation it is checked at a fixed interval, however long that lasts.
 
+mod acquaintance;
+mod ejected;
 mod schedule;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +23,9 @@ use tokio::time::Instant;
 use super::finding::{Finding, Kind};
 use super::mood::{AtomicMood, Mood};
 use super::standing::{Effect, Standing, Why};
+use super::steer::Ordered;
+use acquaintance::{Acquaintance, Habit};
+use ejected::Ejected;
 pub(super) use schedule::Pace;
 use schedule::{Need, Schedule};
 
@@ -35,6 +40,8 @@ pub(super) struct Position {
 
 #[derive(Debug)]
 struct Inner {
+    /// What an operator says, whatever is seen.
+    ordered: Option<Ordered>,
     ejected: Option<Ejected>,
     /// Refusals and failed checks since it last gave a sign of life.
     strikes: u32,
@@ -50,37 +57,10 @@ struct Inner {
     acquaintance: Acquaintance,
 }
 
-/// Whether an endpoint was checked while it answered: what its checks are worth must be known before they are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Acquaintance {
-    None,
-    Made,
-}
-
-#[derive(Debug)]
-struct Ejected {
-    why: Why,
-    since: Instant,
-    /// Where calls took it out: before this, checks do not bring it back. Where it closed: after this, a call may try.
-    until: Instant,
-    /// Checks that were answered, in a row.
-    passed: u32,
-    /// When a call last was on its way to find out.
-    probed: Option<Instant>,
-}
-
-/// What is known of a habit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Habit {
-    Unknown,
-    /// It was seen once; a call that is answered now proves it.
-    Likely,
-    Proven,
-}
-
 impl Position {
     pub(super) fn new(pace: Pace, now: Instant) -> Self {
         let inner = Inner {
+            ordered: None,
             ejected: None,
             strikes: 0,
             closes: 0,
@@ -103,11 +83,26 @@ impl Position {
         });
     }
 
-    pub(super) fn standing(&self) -> Standing {
-        match &self.lock().ejected {
-            None => Standing::Rotating,
-            Some(ejected) => Standing::Ejected(ejected.why),
+    /// Has it stand as an operator says, or again as what was seen of it does.
+    pub(super) fn order(&self, ordered: Option<Ordered>) -> Effect {
+        let mut inner = self.lock();
+        let before = inner.standing().why();
+        inner.ordered = ordered;
+        self.mood.set(inner.mood());
+        match (before, inner.standing().why()) {
+            (None, Some(why)) => Effect::Ejected(why),
+            (Some(why), None) => Effect::Returned(why),
+            (None, None) | (Some(_), Some(_)) => Effect::Unchanged,
         }
+    }
+
+    /// Whether it takes calls because an operator says so.
+    pub(super) fn is_kept_in(&self) -> bool {
+        self.lock().ordered == Some(Ordered::In)
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.lock().standing()
     }
 
     /// Whether it is out because nothing comes from it.
@@ -133,7 +128,7 @@ impl Position {
 
     /// Whether it is out of rotation, and calls that have nothing else to answer with may go there all the same.
     pub(super) fn lets_pass(&self) -> bool {
-        !self.is_rotating() && self.lock().ejected.as_ref().is_some_and(|ejected| ejected.why.lets_pass())
+        !self.is_rotating() && self.standing().why().is_some_and(Why::lets_pass)
     }
 
     /// Notes that a call that is to find out is on its way, if none was for an interval.
@@ -143,8 +138,9 @@ impl Position {
         }
         let mut inner = self.lock();
         let interval = self.pace().interval;
+        let is_free = inner.ordered.is_none();
         match &mut inner.ejected {
-            Some(ejected) if ejected.is_probe_due(now, interval) => {
+            Some(ejected) if is_free && ejected.is_probe_due(now, interval) => {
                 ejected.probed = Some(now);
                 true
             }
@@ -154,9 +150,12 @@ impl Position {
 
     /// Whether [`Position::begin_probe`] would do so.
     pub(super) fn is_probe_due(&self, now: Instant) -> bool {
-        let interval = self.pace().interval;
-        !self.is_rotating()
-            && self.lock().ejected.as_ref().is_some_and(|ejected| ejected.is_probe_due(now, interval))
+        if self.is_rotating() {
+            return false;
+        }
+        let (inner, interval) = (self.lock(), self.pace().interval);
+        let is_due = |ejected: &Ejected| ejected.is_probe_due(now, interval);
+        inner.ordered.is_none() && inner.ejected.as_ref().is_some_and(is_due)
     }
 
     /// A call that was sent at `sent` was answered.
@@ -269,7 +268,8 @@ impl Position {
         let mut inner = self.lock();
         let effect = change(&mut inner);
         self.mood.set(inner.mood());
-        effect
+        // What is seen of it goes on being noted, and changes nothing until the operator's word is taken back.
+        if inner.ordered.is_some() { Effect::Unchanged } else { effect }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -279,14 +279,22 @@ impl Position {
 }
 
 impl Inner {
+    fn standing(&self) -> Standing {
+        let why = match self.ordered {
+            Some(ordered) => ordered.why(),
+            None => self.ejected.as_ref().map(|ejected| ejected.why),
+        };
+        why.map_or(Standing::Rotating, Standing::Ejected)
+    }
+
     fn mood(&self) -> Mood {
         let is_calm = (self.strikes, self.closes, self.times) == (0, 0, 0)
             && self.closes_on_checks != Habit::Likely
             && self.acquaintance == Acquaintance::Made;
-        match &self.ejected {
-            Some(_) => Mood::Out,
-            None if is_calm => Mood::Calm,
-            None => Mood::Uneasy,
+        match self.standing() {
+            Standing::Ejected(_) => Mood::Out,
+            Standing::Rotating if is_calm && self.ejected.is_none() => Mood::Calm,
+            Standing::Rotating => Mood::Uneasy,
         }
     }
 
@@ -341,7 +349,7 @@ impl Inner {
         let proven = match (ejected.why, pace.kind) {
             (Why::Refused, Kind::Call | Kind::Fb303 | Kind::Tcp)
             | (Why::Closed | Why::Silent | Why::Unwell, Kind::Call | Kind::Fb303)
-            | (Why::Draining, _) => true,
+            | (Why::Draining | Why::Drained | Why::Ordered, _) => true,
             // That something accepts a connection says nothing of calls.
             (Why::Refused, Kind::Off) | (Why::Closed | Why::Silent | Why::Unwell, Kind::Tcp | Kind::Off) => {
                 ejected.since + pace.rest.first <= now
@@ -375,13 +383,6 @@ impl Inner {
     fn need(&self) -> Need {
         let sought = self.ejected.is_some() || self.strikes > 0 || self.warns;
         if sought { Need::Sought } else { Need::Routine }
-    }
-}
-
-impl Ejected {
-    fn is_probe_due(&self, now: Instant, interval: Duration) -> bool {
-        !matches!(self.why, Why::Refused | Why::Draining)
-            && self.probed.is_none_or(|probed| probed + interval <= now)
     }
 }
 

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Share {
     weight: AtomicU32,
+    /// What an operator says instead; 0 where that is nothing.
+    ordered: AtomicU32,
     halved: AtomicBool,
     /// In milliseconds.
     slow_start: AtomicU64,
@@ -22,6 +24,7 @@ impl Share {
     pub(super) fn new(slow_start: Duration, now: Instant) -> Self {
         Self {
             weight: AtomicU32::new(1),
+            ordered: AtomicU32::new(0),
             halved: AtomicBool::new(false),
             slow_start: AtomicU64::new(slow_start.as_millis() as u64),
             epoch: now,
@@ -39,6 +42,11 @@ impl Share {
         self.weight.store(weight, Ordering::Relaxed);
     }
 
+    /// Makes it that of so many ordinary endpoints by an operator's word, or again what it was configured to be.
+    pub(super) fn order(&self, weight: Option<u32>) {
+        self.ordered.store(weight.unwrap_or(0), Ordering::Relaxed);
+    }
+
     /// Makes it a half, or the whole again. Whether it was otherwise before.
     pub(super) fn halve(&self, halved: bool) -> bool {
         self.halved.swap(halved, Ordering::Relaxed) != halved
@@ -52,7 +60,11 @@ impl Share {
     /// The share at this moment, never 0.
     pub(super) fn at(&self, now: Instant) -> f32 {
         let part = if self.halved.load(Ordering::Relaxed) { 0.5 } else { 1.0 };
-        let weight = self.weight.load(Ordering::Relaxed) as f32 * part;
+        let weight = match self.ordered.load(Ordering::Relaxed) {
+            0 => self.weight.load(Ordering::Relaxed),
+            ordered => ordered,
+        };
+        let weight = weight as f32 * part;
         let begun = self.begun.load(Ordering::Relaxed);
         if begun == 0 {
             return weight;
@@ -95,6 +107,18 @@ mod tests {
                 assert!((found - 3.0 * part).abs() < 0.01, "{seconds} {found}");
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operators_weight_stands_in_for_its_own() {
+        let now = Instant::now();
+        let share = Share::new(10 * SECOND, now);
+        share.weigh(3);
+        share.order(Some(7));
+        share.weigh(4);
+        assert!((share.at(now) - 7.0).abs() < 0.01);
+        share.order(None);
+        assert!((share.at(now) - 4.0).abs() < 0.01);
     }
 
     #[tokio::test(start_paused = true)]

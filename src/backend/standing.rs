@@ -24,6 +24,10 @@ pub(crate) enum Why {
     Failing,
     /// It says of itself that it is starting or stopping: it wants no calls, and fails none.
     Draining,
+    /// An operator drains it.
+    Drained,
+    /// An operator has taken it out.
+    Ordered,
 }
 
 impl Standing {
@@ -46,8 +50,16 @@ impl Standing {
 
 impl Why {
     /// All there are.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Refused, Self::Closed, Self::Silent, Self::Unwell, Self::Failing, Self::Draining];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Refused,
+        Self::Closed,
+        Self::Silent,
+        Self::Unwell,
+        Self::Failing,
+        Self::Draining,
+        Self::Drained,
+        Self::Ordered,
+    ];
 
     /// The word for it in metrics, logs and `/v1/status`.
     pub(crate) fn as_str(self) -> &'static str {
@@ -58,6 +70,8 @@ impl Why {
             Self::Unwell => "unwell",
             Self::Failing => "failing",
             Self::Draining => "draining",
+            Self::Drained => "drained",
+            Self::Ordered => "ordered",
         }
     }
 
@@ -65,8 +79,8 @@ impl Why {
     /// would only wait for a fault.
     pub(super) fn lets_pass(self) -> bool {
         match self {
-            Self::Refused | Self::Closed => false,
-            Self::Silent | Self::Unwell | Self::Failing | Self::Draining => true,
+            Self::Refused | Self::Closed | Self::Ordered => false,
+            Self::Silent | Self::Unwell | Self::Failing | Self::Draining | Self::Drained => true,
         }
     }
 }

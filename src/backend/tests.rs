@@ -21,5 +21,6 @@ mod retrying;
 mod running;
 mod scenes;
 mod sounding;
+mod steering;
 mod verifying;
 mod world;

@@ -86,6 +86,21 @@ impl Admin {
         self.ask(&request, limit, timeout)
     }
 
+    /// What comes of the order that what lies at `path` be no more; else as [`post`](Self::post).
+    ///
+    /// # Errors
+    /// If nobody answers in time, or the order is refused.
+    pub(super) fn delete(
+        &self,
+        path: &str,
+        reason: &[u8],
+        token: Option<&str>,
+        limit: usize,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, AskError> {
+        self.ask(&Request { method: Method::DELETE, path, token, body: reason }, limit, timeout)
+    }
+
     fn ask(&self, request: &Request<'_>, limit: usize, timeout: Duration) -> Result<Vec<u8>, AskError> {
         let silence = |why| AskError::Silence { admin: self.clone(), why };
         let runtime = Builder::new_current_thread().enable_all().build();

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::USAGE;
 use super::admin::Admin;
+use super::token;
 use crate::mark::Kind;
 use crate::purge::Purged;
 use crate::purge::order::{Called, Order, Tags, Written};
@@ -59,7 +60,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let written = written(arguments).map_err(|why| (why, USAGE))?;
     Order::try_from(written.clone()).map_err(|error| (error.to_string(), USAGE))?;
-    let token = token(arguments).map_err(|why| (why, USAGE))?;
+    let token = token::read(arguments.token_file.as_deref()).map_err(|why| (why, USAGE))?;
     let body = serde_json::to_vec(&written).map_err(|error| (error.to_string(), 1))?;
     let Arguments { admin, json, .. } = arguments;
     let answer = admin.post("/v1/purge", &body, token.as_deref(), ANSWER_MAX, TIMEOUT);
@@ -87,15 +88,6 @@ fn called(words: &[String]) -> Result<Called, String> {
     let arguments = serde_json::from_str::<Json>(arguments);
     let arguments = arguments.map_err(|error| format!("the arguments of {method} are no JSON: {error}"))?;
     Ok(Called { method, arguments })
-}
-
-/// What the file says that has the gateway's token.
-fn token(arguments: &Arguments) -> Result<Option<String>, String> {
-    let Some(file) = &arguments.token_file else { return Ok(None) };
-    let wrong = |why: &str| format!("the token file {} {why}", file.display());
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
-    let line = text.lines().next().filter(|line| !line.is_empty());
-    line.map(|line| Some(line.to_owned())).ok_or_else(|| wrong("has no first line"))
 }
 
 /// An answer as people read it.

@@ -29,7 +29,7 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
         }
         return CONFIG;
     };
-    log::start(&config.log);
+    let filter = log::start(&config.log);
     announce(&config, file);
     let sockets = inherited();
     let fit = config.fit(System::ask());
@@ -47,7 +47,7 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
     };
     runtime.spawn(runtime::give_memory_back());
     runtime.spawn(notify::live());
-    runtime.block_on(serve(config, file, sockets))
+    runtime.block_on(serve(config, file, sockets, filter))
 }
 
 /// Says what starts.
@@ -68,7 +68,7 @@ pub(super) fn load(file: Option<&Path>) -> Loaded {
     }
 }
 
-async fn serve(config: Config, file: Option<&Path>, sockets: Sockets) -> u8 {
+async fn serve(config: Config, file: Option<&Path>, sockets: Sockets, filter: log::Filter) -> u8 {
     let signals =
         (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
@@ -79,6 +79,7 @@ async fn serve(config: Config, file: Option<&Path>, sockets: Sockets) -> u8 {
         Ok(started) => started,
         Err(error) => return failed(&error),
     };
+    running.log_by(filter);
     notify::ready();
     let is_relieved = {
         let mut relieved = pin!(relieved(handover, &sockets, running.saving()));

@@ -1,6 +1,7 @@
 //! File and environment to `Config`, or every problem with its line.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -135,14 +136,16 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
     let values = values(&draft, schemas, &digests, &tokens);
     let secrets = secrets(&draft, file);
     let limits = draft.limits.options.settings();
-    let rules = draft.rules.iter().map(|rule| (&rule.pattern, &rule.section.options));
+    let rules = draft.rules.iter().map(|rule| (rule.pattern.clone(), rule.section.options.clone()));
+    let rules: Arc<[_]> = rules.collect();
     let listeners = draft.listeners.into_iter().map(|(name, section)| {
         let options = section.options;
         let schema = schemas.get(&name).map(|read| &read.schema);
         let listener = Listener {
             bind: options.bind,
             settings: options.settings(&limits),
-            methods: Governed::new(rules.clone(), schema),
+            methods: Governed::new(rules.iter().map(|(pattern, options)| (pattern, options)), schema),
+            rules: Arc::clone(&rules),
             service: options.service,
             backend: options.backend,
         };

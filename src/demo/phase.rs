@@ -92,6 +92,7 @@ impl Source {
                 Outcome::Backup,
                 Outcome::Passed,
                 Outcome::PassedUnkeyable,
+                Outcome::PassedRamp,
                 Outcome::ObservedHit,
                 Outcome::ObservedMiss,
                 Outcome::Oneway,

@@ -62,6 +62,9 @@ pub(crate) struct RuleReport {
     pub windows: Option<WindowsReport>,
     /// Whether it has a fallback.
     pub fallback: bool,
+    /// What an operator says of the method, its rule or its backend for a while.
+    #[serde(default)]
+    pub switches: Vec<String>,
     /// The templates of the tags that its calls mark.
     #[serde(default)]
     pub invalidates: Vec<String>,
@@ -90,8 +93,11 @@ pub(crate) struct BackendReport {
     pub name: String,
     /// Whether every endpoint fails.
     pub down: bool,
-    /// Whether every endpoint fails at this method.
+    /// Whether every endpoint fails at this method, or it is spared.
     pub out: bool,
+    /// Whether an operator has it spared.
+    #[serde(default)]
+    pub spared: bool,
 }
 
 /// One way in which a call may be asked.

@@ -32,6 +32,7 @@ impl Gateway {
             | Outcome::Fallback
             | Outcome::Passed
             | Outcome::PassedUnkeyable
+            | Outcome::PassedRamp
             | Outcome::ObservedHit
             | Outcome::ObservedMiss
             | Outcome::Oneway

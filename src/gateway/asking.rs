@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::destination::{Destination, Destinations};
 use crate::backend::{Backend, Method, MethodOf, Methods, Question};
-use crate::call::{Answering, Call, Terms};
+use crate::call::{Answer, Answering, Call, Terms};
+use crate::fault::Fault;
 use crate::key::Ignored;
 use crate::metrics::MethodCounts;
 use crate::need::Demand;
@@ -35,6 +36,8 @@ pub(crate) struct Asking {
     pub studied: Option<Arc<Ignored>>,
     /// What is counted of the calls.
     pub counts: Arc<MethodCounts>,
+    /// Whether an operator has it spared: nobody asks it.
+    is_spared: bool,
 }
 
 /// A backend that is asked where the usual one fails.
@@ -66,6 +69,7 @@ impl Asking {
             invalidation: rule.invalidation.clone(),
             studied: rule.studied.clone(),
             counts: Arc::clone(counts),
+            is_spared: false,
         };
         let backup = rule.backup.as_ref().map(|backup| {
             let asking = Arc::new(at(to.named(&backup.backend), whole, None));
@@ -73,7 +77,7 @@ impl Asking {
         });
         // Who never answers must leave time for who would.
         let own = if backup.is_some() { whole.map(|whole| whole / 2) } else { whole };
-        at(usual, own, backup)
+        Self { is_spared: rule.spares, ..at(usual, own, backup) }
     }
 
     /// The same for calls that are answered so.
@@ -93,9 +97,14 @@ impl Asking {
         Question { call, terms: &self.terms, method: self.method_of(&call.name), key: None, demand }
     }
 
-    /// Whether the backend is known to answer no calls with this name on the wire.
+    /// Whether an operator has it spared.
+    pub(crate) fn is_spared(&self) -> bool {
+        self.is_spared
+    }
+
+    /// Whether the backend is known to answer no calls with this name on the wire, or is not asked.
     pub(crate) fn is_out(&self, name: &[u8]) -> bool {
-        self.backend().is_out(self.method_of(name))
+        self.is_spared || self.backend().is_out(self.method_of(name))
     }
 
     /// Whether nobody is known to answer calls with this name who is asked before an old entry answers.
@@ -119,7 +128,28 @@ impl Asking {
 
     /// Waits until the backend is known to answer no calls with this name.
     pub(crate) async fn until_out(&self, name: &[u8]) {
-        self.backend().until_out(self.method_of(name)).await;
+        if !self.is_spared {
+            self.backend().until_out(self.method_of(name)).await;
+        }
+    }
+
+    /// What the backend says to a call that others may share.
+    ///
+    /// # Errors
+    /// If it says nothing that answers, or is spared.
+    pub(super) async fn shared(&self, question: Question<'_>) -> Result<Answer, Fault> {
+        match self.is_spared {
+            true => Err(self.down()),
+            false => self.backend().ask(question, self.timeout).await,
+        }
+    }
+
+    /// The fault of a call that the backend is not asked.
+    pub(crate) fn down(&self) -> Fault {
+        match self.is_spared {
+            true => Fault::Down { backend: Arc::clone(self.backend().name()), why: SPARED },
+            false => self.backend().down(),
+        }
     }
 
     /// Who is asked where that fails, before an old entry answers.
@@ -141,7 +171,7 @@ impl Asking {
 
     /// Whether a refresh of a call with this name on the wire would get as far as an endpoint.
     pub(crate) fn is_worth_asking(&self, name: &[u8]) -> bool {
-        self.backend().is_worth_asking(self.method_of(name))
+        !self.is_spared && self.backend().is_worth_asking(self.method_of(name))
     }
 
     /// What the backend knows of the method of calls with this name on the wire.
@@ -155,3 +185,6 @@ impl Asking {
         self.terms.answer != Answering::Reply
     }
 }
+
+/// Why a backend is not asked that an operator has spared.
+const SPARED: &str = "an operator has it spared";

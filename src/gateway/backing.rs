@@ -50,6 +50,7 @@ fn backing(reply: &Reply, entry: &Entry, cached: &Cached, now: Millis) -> Backin
         Outcome::Fallback
         | Outcome::Passed
         | Outcome::PassedUnkeyable
+        | Outcome::PassedRamp
         | Outcome::ObservedHit
         | Outcome::ObservedMiss
         | Outcome::Oneway

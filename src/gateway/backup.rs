@@ -156,7 +156,7 @@ impl Asking {
         let asked = tokio::select! {
             biased;
             asked = session.ask(self.backend(), self.question(call, &demand), self.timeout, place) => asked,
-            () = self.until_out(&call.name) => Err(self.backend().down()),
+            () = self.until_out(&call.name) => Err(self.down()),
         };
         let fault = match asked {
             Err(fault) if fault.allows_stale() => fault,

@@ -95,7 +95,7 @@ impl Gateway {
         let sent = Sent::now(self);
         // What the look into the shared tier took is not taken from the backend's time.
         let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
-        let asked = asking.backend().ask(question, asking.timeout).await;
+        let asked = asking.shared(question).await;
         let answer = match asked.map_err(|fault| asking.counts.met(fault)) {
             Ok(answer) => answer,
             Err(fault) if looks => return Err(fault),

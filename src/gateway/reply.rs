@@ -63,7 +63,7 @@ impl Reply {
 
     /// An old entry's answer while the backend is known to be out.
     pub(crate) fn for_the_outage(entry: Arc<Entry>, asking: &Asking, now: Millis) -> Self {
-        Self::kept(entry, Outcome::StaleIfError, now).because(asking.backend().down())
+        Self::kept(entry, Outcome::StaleIfError, now).because(asking.down())
     }
 
     /// A backend's reply that is not kept.
@@ -140,6 +140,7 @@ impl Reply {
             | Outcome::Coalesced
             | Outcome::Passed
             | Outcome::PassedUnkeyable
+            | Outcome::PassedRamp
             | Outcome::ObservedHit
             | Outcome::ObservedMiss => Outcome::Backup,
             kept @ (Outcome::HitLocal

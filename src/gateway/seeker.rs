@@ -175,7 +175,7 @@ impl Gateway {
                 return Err(Instead::Reply(reply));
             }
             () = seeker.until_backup(&flight) => {
-                let (fault, found) = (seeker.cached.asking.backend().down(), flight.spare());
+                let (fault, found) = (seeker.cached.asking.down(), flight.spare());
                 flight.leave();
                 return Err(Instead::Failed(Failed { fault, found }));
             }

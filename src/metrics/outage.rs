@@ -86,6 +86,7 @@ impl OutageCounts {
             | Outcome::Coalesced
             | Outcome::Passed
             | Outcome::PassedUnkeyable
+            | Outcome::PassedRamp
             | Outcome::ObservedHit
             | Outcome::ObservedMiss => &self.asked,
             // Nobody knows what came of it.
@@ -113,7 +114,7 @@ mod tests {
             (0..times).for_each(|_| all());
             counts.end();
             all();
-            let [fresh, stale, backup, fallback, failed, asked] = [2, 3, 1, 1, 1, 6].map(|each| each * times);
+            let [fresh, stale, backup, fallback, failed, asked] = [2, 3, 1, 1, 1, 7].map(|each| each * times);
             let sums = OutageSums { fresh, stale, backup, fallback, failed, asked, oldest: second };
             assert_eq!(counts.sums(), sums);
         }

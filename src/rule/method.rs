@@ -11,14 +11,14 @@ use super::pattern::{Methods, Pattern};
 use super::resolve::{Replies, Resolved, resolve_known};
 use super::tagging::template::Template;
 use super::tagging::{Invalidation, Tagging};
-use super::{Action, Backup, Caching, Declaration, Rule, Tiers, Timeout};
+use super::{Action, Backup, Caching, Declaration, Ramp, Rule, Tiers, Timeout};
 use crate::call::{Answering, Repeat, Returns, Terms};
 use crate::idl::{Method, Schema};
 use crate::key::Ignored;
 use crate::setting::Period;
 
 /// The rule of a method, and the name it is counted under.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ruled {
     /// What holds for its calls.
     pub rule: Rule,
@@ -28,6 +28,8 @@ pub(crate) struct Ruled {
     pub governing: Option<(Pattern, Mode)>,
     /// Why none of its replies is kept, where that is so.
     pub not_kept: Option<NotKept>,
+    /// What an operator says of it for a while, each in a line.
+    pub steered: Vec<Arc<str>>,
 }
 
 /// Why no reply of a method is kept.
@@ -48,6 +50,9 @@ pub(crate) enum NotKept {
     /// They are empty.
     #[error("it returns nothing, and its rule does not say cache_void")]
     Void,
+    /// An operator says so.
+    #[error("an operator has its calls passed")]
+    Bypassed,
     /// A rule for many methods does not mean this one.
     #[error("a rule for many methods keeps only what the idl declares with a result")]
     Unmeant,
@@ -110,6 +115,24 @@ impl Governed {
         self.patterns.iter().map(|(pattern, ruled)| (pattern, ruled))
     }
 
+    /// The same with what `steer` makes of the rule of each method; of those that have no name here it is given none.
+    pub(crate) fn steered(&self, steer: impl Fn(Option<(&str, &str)>, &Ruled) -> Ruled) -> Self {
+        let unnamed = |ruled: &Arc<Ruled>| Arc::new(steer(None, ruled));
+        let named = self.named.iter().map(|((service, method), ruled)| {
+            ((service.clone(), method.clone()), Arc::new(steer(Some((service, method)), ruled)))
+        });
+        Self {
+            named: named.collect(),
+            patterns: self
+                .patterns
+                .iter()
+                .map(|(pattern, ruled)| (pattern.clone(), unnamed(ruled)))
+                .collect(),
+            other: unnamed(&self.other),
+            schema: self.schema.clone(),
+        }
+    }
+
     /// The backends that rules name here.
     pub(crate) fn backends(&self) -> impl Iterator<Item = &str> {
         let ruled = self.named.values().chain(self.patterns.iter().map(|(_, ruled)| ruled));
@@ -157,7 +180,7 @@ fn ruled(
         }
     };
     let governing = governing.map(|(pattern, options)| (pattern.clone(), options.mode));
-    Arc::new(Ruled { rule, label: label.into(), governing, not_kept })
+    Arc::new(Ruled { rule, label: label.into(), governing, not_kept, steered: Vec::new() })
 }
 
 /// What `options` say of a method while they are in force, and why nothing is kept of it, if nothing is; `methods` are those that their rule
@@ -204,6 +227,7 @@ fn rule(
         fallback: resolved.fallback,
         studied,
         invalidation: invalidation(options, resolved.invalidates),
+        spares: false,
     };
     (rule, not_kept)
 }
@@ -255,6 +279,8 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
         ttl_jitter: options.ttl_jitter,
         stale_while_revalidate: options.stale_while_revalidate.duration(),
         stale_if_error: options.stale_if_error.duration(),
+        hold: Duration::ZERO,
+        ramp: Ramp::of(options.ramp),
         soft_timeout: options.soft_timeout.map(Period::duration),
         ignored: ignored(resolved),
         revision: options.revision,

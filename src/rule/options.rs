@@ -39,6 +39,10 @@ pub(crate) struct Options {
     /// `on`: as this rule says. `observe`: passes calls as without this rule, counts what would have been hits, and learns from them
     /// which rule they should have (`larder advise`), with a `ttl` or without. `off`: passes calls as without this rule.
     pub mode: Mode,
+    /// The share of its keys, in percent, that the rule is for: those of others pass as without this rule. A larger share has the keys of a
+    /// smaller one.
+    #[schemars(range(min = 0, max = 100))]
+    pub ramp: u8,
     /// The backend that answers these calls, by its name in `[backends.NAME]`, whatever `mode` says.
     #[schemars(extend("x-default" = "the listener's"))]
     pub backend: Option<String>,
@@ -137,6 +141,17 @@ pub(crate) enum HoldUntil {
     Fleet,
 }
 
+impl Mode {
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Observe => "observe",
+            Self::Off => "off",
+        }
+    }
+}
+
 impl HoldUntil {
     /// How far a mark must have got.
     pub(crate) fn reach(self) -> Reach {
@@ -209,6 +224,7 @@ impl Default for Options {
             ignore: Vec::new(),
             revision: 0,
             mode: Mode::On,
+            ramp: 100,
             backend: None,
             backup: None,
             backup_when: BackupWhen::AfterStale,
@@ -294,6 +310,7 @@ impl Section for Options {
             (before && self.backup.is_none(), "backup_when", "without backup nobody is asked"),
             (before && !cached, "backup_when", "without ttl nothing is cached, so nothing old can answer"),
             (!cached && self.ttl_jitter > 0.0, "ttl_jitter", "without ttl there is nothing to shorten"),
+            (!cached && self.ramp != 100, "ramp", "without ttl nothing is cached"),
             (!cached && !self.tags.is_empty(), "tags", "without ttl nothing is cached, so nothing has tags"),
             (
                 !cached && self.on_coherence_loss.is_some(),

@@ -11,6 +11,8 @@ fn caching() -> Caching {
         ttl_jitter: 0.0,
         stale_while_revalidate: Duration::from_secs(5),
         stale_if_error: Duration::from_secs(60),
+        hold: Duration::ZERO,
+        ramp: Ramp::default(),
         soft_timeout: None,
         ignored: Ignored::default(),
         revision: 0,
@@ -32,6 +34,21 @@ fn entry(ending: Ending) -> Entry {
 fn check(caching: &Caching, ending: Ending, age: u64, expected: Freshness) {
     let judged = caching.judge(&entry(ending), b"key", Millis(1_000 + age), Standing::Clear);
     assert_eq!(judged, expected, "at {age} ms");
+}
+
+#[test]
+fn an_operators_hold_is_for_results_as_far_as_marks_leave_them_and_lengthens_no_keeping() {
+    let held = Caching { hold: Duration::from_secs(600), ..caching() };
+    check(&held, Ending::Result, 9_999, Freshness::Fresh);
+    check(&held, Ending::Result, 609_999, Freshness::StaleIfError);
+    check(&held, Ending::Result, 610_000, Freshness::Expired);
+    check(&held, Ending::Exception(1), 2_000, Freshness::Expired);
+    let marked = |standing| held.judge(&entry(Ending::Result), b"key", Millis(500_000), standing);
+    assert_eq!([Standing::Soft, Standing::Hard].map(marked), [Freshness::StaleIfError, Freshness::Expired]);
+    assert_eq!(held.longest(), caching().longest());
+    assert_eq!(held.left(&entry(Ending::Result), Millis(1_000)).as_secs(), 610);
+    let shorter = Caching { hold: Duration::from_secs(1), ..caching() };
+    check(&shorter, Ending::Result, 69_999, Freshness::StaleIfError);
 }
 
 #[test]

@@ -16,6 +16,8 @@ impl Parts {
         self.tasks.spawn(async move { stop.run_until_cancelled(cache.attend()).await });
         let (parts, stop) = (Arc::clone(self), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(parts.make_room()).await });
+        let (parts, stop) = (Arc::clone(self), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(parts.expire_switches()).await });
         // Who drains may have a successor, whose files they are then.
         let (parts, stop) = (Arc::clone(self), self.commons.stop.clone());
         self.tasks

@@ -17,6 +17,7 @@ use super::Surroundings;
 use super::backends::Backends;
 use super::ledger::Ledger;
 use super::people::People;
+use super::rudder::Rudder;
 use super::untold::Untold;
 use crate::backend::Outside;
 use crate::cache::Cache;
@@ -60,6 +61,8 @@ pub(super) struct Parts {
     pub(super) ledger: Ledger,
     /// What the other gateways have not been told.
     pub(super) untold: Untold,
+    /// The configuration in force, and the switches on top of it.
+    pub(super) rudder: Rudder,
     pub(super) registry: Mutex<Registry>,
     pub(super) clock: Clock,
     /// What backends do by themselves.
@@ -83,16 +86,7 @@ impl Parts {
             Some(_) => None,
             None => redis(config, surroundings, &mut registry).map(Arc::new),
         };
-        let store = surroundings.store.clone().or_else(|| redis.clone().map(|redis| redis as Arc<dyn Store>));
-        let local = Local::new(config.cache.capacity, seed.of("local"));
-        let (keep, lease) = config
-            .cache
-            .shared
-            .as_ref()
-            .map_or((Duration::ZERO, LEASE), |shared| (shared.keep, shared.lease));
-        let cache = Cache::new(local, store, keep);
-        let gateway = seed.of("fleet").number();
-        let cache = Arc::new(cache.in_fleet(surroundings.clock.clone(), gateway, lease));
+        let cache = Arc::new(cache(config, surroundings, redis.clone(), seed));
         let files = Arc::clone(&surroundings.files);
         let state = Arc::new(State::new(Arc::clone(&files), config.runtime.state_dir.clone()));
         let outside = Outside { dial: Arc::clone(&surroundings.dial), files, state: Arc::clone(&state) };
@@ -124,6 +118,7 @@ impl Parts {
         let people = People::new(&gateways, &cache, &surroundings.clock, &mut registry);
         let snapshot = Arc::new(Snapshot::new(Arc::clone(&state), config.cache.snapshot));
         let untold = Untold::new(Arc::clone(&state));
+        let rudder = Rudder::new(config.clone(), Arc::clone(&state), surroundings.clock.clone());
         let ledger = Ledger::new(state, &mut registry);
         let expired = dropped(&mut registry, &cache);
         let registry = Mutex::new(registry);
@@ -140,6 +135,7 @@ impl Parts {
             commons: commons(config, stops),
             ledger,
             untold,
+            rudder,
             registry,
             clock,
             tasks,
@@ -150,6 +146,7 @@ impl Parts {
     /// Waits for the first attempt to reach Redis, so that a gateway restarted in an outage misses nothing that is kept there, and reads
     /// what an earlier process has left.
     pub(super) async fn warm(&self) {
+        self.recall_switches().await;
         self.ledger.recall().await;
         self.snapshot.restore(self.cache.local(), self.clock.now()).await;
         // Later than what was restored, so that they cover it.
@@ -180,6 +177,21 @@ fn routes(
 ) -> Routes {
     let to = Destinations { all, usual: &listener.backend, sessions: listener.settings.sessions };
     Routes::new(to, &listener.service, &listener.methods, counts)
+}
+
+/// Both tiers, and what this gateway has in common with the others of the shared one.
+fn cache(
+    config: &Config,
+    surroundings: &Surroundings<impl Sized>,
+    redis: Option<Arc<Redis>>,
+    seed: Seed,
+) -> Cache {
+    let store = surroundings.store.clone().or_else(|| redis.map(|redis| redis as Arc<dyn Store>));
+    let local = Local::new(config.cache.capacity, seed.of("local"));
+    let shared = config.cache.shared.as_ref();
+    let (keep, lease) = shared.map_or((Duration::ZERO, LEASE), |shared| (shared.keep, shared.lease));
+    let gateway = seed.of("fleet").number();
+    Cache::new(local, store, keep).in_fleet(surroundings.clock.clone(), gateway, lease)
 }
 
 fn commons(config: &Config, stops: &Stops) -> Commons {

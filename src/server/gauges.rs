@@ -14,6 +14,7 @@ use super::reloads::Reloads;
 use crate::backend::Why;
 use crate::clock::Millis;
 use crate::metrics::{Covered, HORIZONS};
+use crate::switch::Switch;
 
 /// What is set when the page is made, and never in between.
 #[derive(Debug, Default)]
@@ -40,6 +41,7 @@ pub(super) struct Gauges {
     miss_limit: Family<Named, Gauge>,
     retries: Family<Named, Gauge<f64, AtomicU64>>,
     outages: Family<Named, Gauge<f64, AtomicU64>>,
+    switches: Family<Switched, Gauge>,
     coverage: Family<Method, Gauge<f64, AtomicU64>>,
     backend_coverage: Family<Whole, Gauge<f64, AtomicU64>>,
 }
@@ -56,6 +58,11 @@ struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Named {
     backend: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Switched {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -113,6 +120,8 @@ impl Gauges {
         let endpoints = "1 for the state an endpoint is in";
         registry.register("larder_endpoint_state", endpoints, gauges.endpoints.clone());
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
+        let switches = "What an operator has done otherwise than configured, for a while";
+        registry.register("larder_switches", switches, gauges.switches.clone());
         let undiscovered = "Whether its file of endpoints is not obeyed, or a name could not be looked up";
         registry.register("larder_backend_undiscovered", undiscovered, gauges.undiscovered.clone());
         let waiting = "Calls that wait for a connection to an endpoint, or for fewer calls under way there";
@@ -145,6 +154,7 @@ impl Gauges {
         let (record, age) = reloads.now();
         self.config_age.set(signed(age.as_secs()));
         self.generation.set(signed(record.generation));
+        self.read_switches(parts);
         parts.note_outages(now);
         // What changed its state, or is gone, must not be left behind.
         self.endpoints.clear();
@@ -178,6 +188,14 @@ impl Gauges {
             }
         }
         self.read_coverage(parts, now);
+    }
+
+    fn read_switches(&self, parts: &Parts) {
+        let in_force = parts.rudder.in_force();
+        for kind in Switch::KINDS {
+            let count = in_force.iter().filter(|one| one.held.switch.kind() == kind).count();
+            self.switches.get_or_create(&Switched { kind }).set(signed(count as u64));
+        }
     }
 
     fn read_marks(&self, parts: &Parts, now: Millis) {

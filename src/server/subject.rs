@@ -117,6 +117,7 @@ impl Subject for Overview {
                 up: redis.is_some_and(|redis| redis.is_up()),
                 servers: redis.map(|redis| servers(redis)).unwrap_or_default(),
             },
+            switches: self.parts.rudder.in_force(),
         }
     }
 

@@ -26,6 +26,7 @@ mod purging;
 mod thrift_orders;
 // How a gateway is asked and steered.
 mod administering;
+mod steering;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;
 // Which calls share a reply.

@@ -173,3 +173,31 @@ async fn another_pace_brings_the_next_check_forward_and_never_puts_it_off() {
     position.obey(every(Some(SECOND)), now);
     assert_eq!(position.check_at(), None, "one is under way");
 }
+
+#[tokio::test(start_paused = true)]
+async fn by_an_operators_word_it_stands_so_whatever_is_seen_of_it() {
+    let (position, now) = position(Kind::Call);
+    assert_eq!(position.order(Some(Ordered::Out)), Effect::Ejected(Why::Ordered));
+    assert_eq!(position.standing(), Standing::Ejected(Why::Ordered));
+    assert!(!position.is_rotating() && !position.lets_pass() && !position.is_probe_due(now));
+    assert_eq!(position.answered(now, now + MS), Effect::Unchanged);
+    assert!(!position.is_rotating());
+    assert_eq!(position.order(Some(Ordered::Drained)), Effect::Unchanged);
+    assert!(position.lets_pass());
+    assert_eq!(position.order(Some(Ordered::In)), Effect::Returned(Why::Drained));
+    assert!(position.is_rotating() && position.is_kept_in());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_of_it_counts_again_when_the_word_is_taken_back() {
+    let (position, now) = position(Kind::Call);
+    position.order(Some(Ordered::In));
+    position.unreached(Why::Refused, now);
+    let (_, effect) = check(&position, now, Finding::Refused);
+    assert_eq!((effect, position.is_rotating()), (Effect::Unchanged, true));
+    assert_eq!(position.order(None), Effect::Ejected(Why::Refused));
+    position.order(Some(Ordered::Out));
+    let (_, effect) = check(&position, now, Finding::Alive);
+    assert_eq!(effect, Effect::Unchanged);
+    assert_eq!(position.order(None), Effect::Returned(Why::Ordered));
+}

@@ -1,5 +1,6 @@
 //! Calls that endpoints die of: to how many they are sent, for how long they are sent nowhere, and that others notice nothing.
 
+use super::super::Steer;
 use super::world::*;
 
 /// A backend whose servers do this with calls of `deadly`.
@@ -111,4 +112,22 @@ async fn calls_without_a_key_are_not_remembered() {
         assert!(world.victims() >= victims);
         pass(1_000).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_an_operators_word_it_is_sent_all_the_same() {
+    let (mut world, backend) = deadly(5, Act::Die);
+    assert_eq!(kill(&backend).await.unwrap_err(), "closed");
+    assert_eq!(kill(&backend).await.unwrap_err(), "quarantined");
+    let settings = world.settings.clone();
+    let steer = Steer { tries_deadly: true, ..Steer::default() };
+    backend.reload(Settings { steer, ..settings.clone() });
+    world.revive(Act::Answer);
+    pass(1_000).await;
+    for server in &world.servers {
+        server.at("deadly", Act::Answer);
+    }
+    assert!(kill(&backend).await.is_ok(), "who has mended them need not wait");
+    backend.reload(settings);
+    assert!(kill(&backend).await.is_ok());
 }

@@ -267,6 +267,7 @@ impl World {
             ejection_time: Duration::from_secs(1),
             ejection_time_max: Duration::from_secs(8),
             bounds: Bounds::default(),
+            steer: Steer::default(),
         };
         Self {
             network: Simulated::default(),

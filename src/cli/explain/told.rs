@@ -15,6 +15,9 @@ pub(super) fn told(explanation: &Explanation) -> String {
     for listener in listeners {
         page.heading(&format!("{method} at listener {}", listener.listener));
         page.line("rule", &rule(&listener.rule));
+        for (index, switch) in listener.rule.switches.iter().enumerate() {
+            page.line(if index == 0 { "steered by" } else { "" }, switch);
+        }
         page.line("backend", &backend(&listener.backend));
         if let Some(backup) = &listener.backup {
             page.line("backup", &backend(backup));
@@ -94,7 +97,7 @@ fn in_full(page: &mut Page, call: &CallReport) {
 }
 
 fn rule(rule: &RuleReport) -> String {
-    let RuleReport { pattern, mode, not_kept, windows, fallback, invalidates: _ } = rule;
+    let RuleReport { pattern, mode, not_kept, windows, fallback, invalidates: _, switches: _ } = rule;
     let Some(pattern) = pattern else {
         return "none: its calls are passed to the backend, and nothing is kept".to_owned();
     };
@@ -121,7 +124,10 @@ fn windows_told(windows: &WindowsReport) -> String {
     )
 }
 
-fn backend(BackendReport { name, down, out }: &BackendReport) -> String {
+fn backend(BackendReport { name, down, out, spared }: &BackendReport) -> String {
+    if *spared {
+        return format!("{name}: an operator has it spared");
+    }
     match (down, out) {
         (true, _) => format!("{name}: down, every endpoint fails"),
         (false, true) => format!("{name}: every endpoint fails at this method"),
@@ -185,7 +191,7 @@ fn outcome(word: &str) -> String {
         Outcome::StaleIfSlow => "an old entry answers if the backend is slow",
         Outcome::Backup => "the backup is asked",
         Outcome::Fallback => "the rule's fallback answers",
-        Outcome::Passed | Outcome::PassedUnkeyable => "it is passed to the backend",
+        Outcome::Passed | Outcome::PassedUnkeyable | Outcome::PassedRamp => "it is passed to the backend",
         Outcome::ObservedHit => "it is passed to the backend; on, the rule would answer it",
         Outcome::ObservedMiss => "it is passed to the backend; on, the rule would ask too",
         Outcome::Oneway => "it is passed to the backend, and has no reply",

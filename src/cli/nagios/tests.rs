@@ -86,6 +86,7 @@ fn status(backends: Vec<BackendStatus>) -> Status {
         backends,
         local: LocalStatus { entries: 10, bytes: 1000 },
         shared: SharedStatus { configured: true, up: true, servers: vec![] },
+        switches: Vec::new(),
     }
 }
 
