@@ -24,10 +24,10 @@ impl Studies {
         Self { seed, by_name: RwLock::new(HashMap::with_hasher(seed.hashing())) }
     }
 
-    /// A call that is sent at `now`, if its method is studied.
-    pub(super) fn begin(&self, asking: &Asking, call: &Call, now: Millis) -> Option<Lesson> {
+    /// A call that is sent at `now`, if its method is studied. In a box: few methods are, and every call would have room for it.
+    pub(super) fn begin(&self, asking: &Asking, call: &Call, now: Millis) -> Option<Box<Lesson>> {
         let ignored = asking.studied.as_ref()?;
-        self.study(&call.name, ignored, now)?.asked(call.protocol, &call.body, now)
+        self.study(&call.name, ignored, now)?.asked(call.protocol, &call.body, now).map(Box::new)
     }
 
     /// The study of the method with this name. Names come from the network: of more than [`STUDIES`] nothing is learnt.
