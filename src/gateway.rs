@@ -212,7 +212,7 @@ impl Gateway {
         let (asking, session) = (Arc::clone(asking), Arc::clone(session));
         let call = call.to_call();
         let taken = call.clone();
-        let lesson = self.studies.begin(&asking, &call, self.clock.now());
+        let lesson = self.studies.begin(&asking, &call, &self.clock);
         let effects = asking.invalidation.is_some().then(|| Arc::clone(self));
         let reply = Box::pin(async move {
             let Asking { fallback, counts, .. } = &*asking;

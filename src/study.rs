@@ -9,6 +9,7 @@ mod lifetimes;
 mod sample;
 mod summary;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -30,6 +31,9 @@ pub(crate) struct Study {
     seed: u64,
     /// What its rule leaves out of keys: nothing is learnt of that.
     ignored: Arc<Ignored>,
+    calls: AtomicU64,
+    /// Calls that came with arguments which make no key.
+    unkeyable: AtomicU64,
     learnt: Mutex<Learnt>,
 }
 
@@ -58,9 +62,6 @@ pub(crate) enum End<'a> {
 #[derive(Debug)]
 struct Learnt {
     began: Millis,
-    calls: u64,
-    /// Calls that came with arguments which make no key.
-    unkeyable: u64,
     /// Calls that were to have no answer.
     silent: u64,
     faults: u64,
@@ -82,8 +83,6 @@ impl Study {
     pub(crate) fn new(seed: u64, ignored: Arc<Ignored>, now: Millis) -> Self {
         let learnt = Learnt {
             began: now,
-            calls: 0,
-            unkeyable: 0,
             silent: 0,
             faults: 0,
             exceptions: 0,
@@ -94,7 +93,8 @@ impl Study {
             fields: Fields::default(),
             replies: Sample::new(SEVERAL),
         };
-        Self { seed, ignored, learnt: Mutex::new(learnt) }
+        let (calls, unkeyable) = (AtomicU64::default(), AtomicU64::default());
+        Self { seed, ignored, calls, unkeyable, learnt: Mutex::new(learnt) }
     }
 
     /// What its rule leaves out of keys.
@@ -112,9 +112,8 @@ impl Study {
         let mut canonical = Vec::with_capacity(arguments.len());
         let spelled = Canonical::new(DEPTH_MAX).put(protocol, arguments, &self.ignored, &mut canonical);
         let arguments = spelled.ok().and_then(|()| Arguments::read(&canonical, self.seed).ok());
-        let mut learnt = self.learnt();
-        learnt.calls += 1;
-        learnt.unkeyable += u64::from(arguments.is_none());
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.unkeyable.fetch_add(u64::from(arguments.is_none()), Ordering::Relaxed);
         arguments.map(|arguments| Lesson { study: Arc::clone(self), protocol, arguments, sent: now })
     }
 
@@ -124,7 +123,8 @@ impl Study {
 
     /// What it comes to so far.
     pub(crate) fn summary(&self, now: Millis) -> Summary {
-        summary::summary(&self.learnt(), now)
+        let [calls, unkeyable] = [&self.calls, &self.unkeyable].map(|count| count.load(Ordering::Relaxed));
+        summary::summary(&self.learnt(), (calls, unkeyable), now)
     }
 
     /// A reply by what it says and not by how: sets and maps have no order.

@@ -27,6 +27,7 @@ pub(crate) enum Name {
     Million,
     Passed,
     PassedBefore,
+    Observed,
     Haproxy,
     Envoy,
     Redis,
@@ -75,6 +76,7 @@ impl Name {
             Self::Million => "Larder hit, 1 million keys",
             Self::Passed => "Larder passed call",
             Self::PassedBefore => "Larder passed call, the build before",
+            Self::Observed => "Larder passed call, observed",
             Self::Haproxy => "HAProxy, TCP mode",
             Self::Envoy => "Envoy thrift_proxy",
             Self::Redis => "Redis GET",
@@ -93,7 +95,7 @@ impl Name {
             Self::Hit | Self::HitBefore | Self::Marked | Self::Million | Self::Shared | Self::Fetch => {
                 Speech::Thrift(call::CACHED)
             }
-            Self::Echo | Self::Passed | Self::PassedBefore | Self::Haproxy | Self::Envoy => {
+            Self::Echo | Self::Passed | Self::PassedBefore | Self::Observed | Self::Haproxy | Self::Envoy => {
                 Speech::Thrift(call::PASSED)
             }
         }
@@ -123,6 +125,15 @@ impl Place {
     /// The same, with a tag on each entry, and a method whose calls mark it.
     fn marked(&self, backend: SocketAddr) -> Fallible<(Process, SocketAddr)> {
         self.run(Path::new(env!("CARGO_BIN_EXE_larder")), &marked_config(backend))
+    }
+
+    /// The same, with a rule that learns from all that passes.
+    fn observing(&self, backend: SocketAddr) -> Fallible<(Process, SocketAddr)> {
+        let text = larder_config(backend, "1GiB");
+        self.run(
+            Path::new(env!("CARGO_BIN_EXE_larder")),
+            &format!("{text}\n[rules.\"*\"]\nmode = \"observe\"\n"),
+        )
     }
 
     /// The same, with entries in `redis` alone.
@@ -231,6 +242,7 @@ impl Field {
                 Name::Hit | Name::Passed => place.larder(behind, "1GiB"),
                 Name::HitBefore | Name::PassedBefore => place.before(behind),
                 Name::Marked => place.marked(behind),
+                Name::Observed => place.observing(behind),
                 Name::Million => place.larder(behind, "2GiB"),
                 Name::Haproxy => place.haproxy(behind),
                 Name::Envoy => place.envoy(behind),
@@ -285,7 +297,9 @@ impl Contestant {
             Name::Hit | Name::HitBefore | Name::Million | Name::Shared => {
                 self.call_each(self.name.speech(), size)
             }
-            Name::Echo | Name::Passed | Name::PassedBefore | Name::Haproxy | Name::Envoy => Ok(()),
+            Name::Echo | Name::Passed | Name::PassedBefore | Name::Observed | Name::Haproxy | Name::Envoy => {
+                Ok(())
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::asking::Asking;
 use crate::call::{Answer, Call, Said};
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use crate::fault::Fault;
 use crate::key::Ignored;
 use crate::seed::{Hashing, Seed};
@@ -24,9 +24,10 @@ impl Studies {
         Self { seed, by_name: RwLock::new(HashMap::with_hasher(seed.hashing())) }
     }
 
-    /// A call that is sent at `now`, if its method is studied. In a box: few methods are, and every call would have room for it.
-    pub(super) fn begin(&self, asking: &Asking, call: &Call, now: Millis) -> Option<Box<Lesson>> {
+    /// A call that is sent now, if its method is studied. In a box: few methods are, and every call would have room for it.
+    pub(super) fn begin(&self, asking: &Asking, call: &Call, clock: &Clock) -> Option<Box<Lesson>> {
         let ignored = asking.studied.as_ref()?;
+        let now = clock.now();
         self.study(&call.name, ignored, now)?.asked(call.protocol, &call.body, now).map(Box::new)
     }
 

@@ -75,8 +75,8 @@ impl Fields {
     /// A call with these arguments had a reply with this hash.
     pub(super) fn answered(&mut self, arguments: &Arguments, reply: u64) {
         for (id, _) in &arguments.fields {
-            if self.met.len() < FIELDS_MAX || self.met.contains_key(id) {
-                self.met.entry(*id).or_default();
+            if !self.met.contains_key(id) && self.met.len() < FIELDS_MAX {
+                self.met.insert(*id, Field::default());
             }
         }
         // A field that is left out has a value too.

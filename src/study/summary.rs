@@ -68,9 +68,9 @@ pub(crate) struct FieldSummary {
     pub new_values: f64,
 }
 
-/// The numbers of what was learnt until `now`.
-pub(super) fn summary(learnt: &Learnt, now: Millis) -> Summary {
-    let answered = learnt.calls.saturating_sub(learnt.faults + learnt.silent + learnt.unkeyable);
+/// The numbers of what was learnt until `now`, out of so many calls and those of them without a key.
+pub(super) fn summary(learnt: &Learnt, (calls, unkeyable): (u64, u64), now: Millis) -> Summary {
+    let answered = calls.saturating_sub(learnt.faults + learnt.silent + unkeyable);
     let lifetimes = TTLS.iter().enumerate().map(|(at, ttl)| lifetime(learnt, (at, *ttl), answered, now));
     let fields = learnt.fields.each().map(|(id, field)| FieldSummary {
         id,
@@ -81,8 +81,8 @@ pub(super) fn summary(learnt: &Learnt, now: Millis) -> Summary {
     });
     Summary {
         observed: now.since(learnt.began),
-        calls: learnt.calls,
-        unkeyable: learnt.unkeyable,
+        calls,
+        unkeyable,
         silent: learnt.silent,
         faults: learnt.faults,
         exceptions: learnt.exceptions,
