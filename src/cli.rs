@@ -3,6 +3,7 @@
 mod admin;
 mod advise;
 mod alive;
+mod arguments;
 mod call;
 mod decode;
 mod explain;

@@ -12,7 +12,8 @@ use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
 use crate::cache::envelope::{self, Unreadable};
-use crate::wire::walk::{Walk, Walked};
+use crate::idl::value;
+use crate::wire::walk::Walk;
 use crate::wire::{Bounds, Protocol, Transport, WireError};
 
 pub(crate) use names::Names;
@@ -52,19 +53,6 @@ pub(crate) struct Message {
 pub(crate) enum Said {
     /// The arguments of a call by name.
     Arguments(Map<String, Json>),
-    /// The result of a method.
-    Result(Json),
-    /// Nothing: what a `void` method returns, or a missing result.
-    Nothing,
-    /// A declared exception.
-    Thrown {
-        /// Its field in `throws`.
-        field: String,
-        /// Its type.
-        kind: String,
-        /// What it holds.
-        value: Json,
-    },
     /// A `TApplicationException`.
     Failed {
         /// What kind of failure it says.
@@ -76,6 +64,9 @@ pub(crate) enum Said {
     Fields(Map<String, Json>),
     /// It cannot be read.
     Unreadable(String),
+    /// What a reply says, by the IDL.
+    #[serde(untagged)]
+    Reply(value::Said),
 }
 
 /// What Larder keeps under a key in Redis.
@@ -145,12 +136,7 @@ pub(crate) fn decode(bytes: &Bytes, names: &Names) -> (Vec<Found>, Option<Decode
 
 /// Walks a struct that is to fill `body`.
 fn walked(protocol: Protocol, body: &[u8]) -> Result<(), WireError> {
-    let Bounds { depth, .. } = Bounds::default();
-    match Walk::new(protocol, 0, body.len(), depth).advance(body, usize::MAX)? {
-        Walked::Done(end) if end == body.len() => Ok(()),
-        Walked::Done(end) => Err(WireError::Trailing { left: body.len() - end }),
-        Walked::Needs(_) | Walked::Unfinished => Err(WireError::Short),
-    }
+    Walk::new(protocol, 0, body.len(), Bounds::default().depth).whole(protocol, body, 0)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use hyper::http::uri::Authority;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Builder;
 
 use crate::http::{self, Failure, Method, Request, Server};
@@ -118,9 +119,42 @@ impl Admin {
         Err(AskError::Refused { admin: self.clone(), why })
     }
 
+    /// What a command says of an answer, and its exit code where there is none: the answer as it is, or as people read it.
+    pub(super) fn told<T: DeserializeOwned>(
+        &self,
+        answer: Result<Vec<u8>, AskError>,
+        form: Form,
+        tell: impl FnOnce(T) -> String,
+    ) -> Result<String, (String, u8)> {
+        let failed = |error: AskError| (error.to_string(), 1);
+        let answer = answer.map_err(failed)?;
+        match form {
+            Form::AsItIs => Ok(format!("{}\n", String::from_utf8_lossy(&answer))),
+            Form::Told => serde_json::from_slice(&answer)
+                .map(tell)
+                .map_err(|error| failed(self.stranger(error.to_string()))),
+        }
+    }
+
     /// What to say of an answer that cannot be understood.
     pub(super) fn stranger(&self, why: String) -> AskError {
         AskError::Stranger { admin: self.clone(), why }
+    }
+}
+
+/// How a command shows an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// For people.
+    Told,
+    /// For programs.
+    AsItIs,
+}
+
+impl Form {
+    /// What the option `--json` asks for.
+    pub(super) fn of(json: bool) -> Self {
+        if json { Self::AsItIs } else { Self::Told }
     }
 }
 
@@ -166,6 +200,8 @@ impl fmt::Display for Admin {
     }
 }
 
+/// How long a command waits for what the endpoint does: its own bound on an exchange, and some time on the way.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(12);
 /// The port of an admin endpoint whose configuration names none.
 const PORT: u16 = 9099;
 

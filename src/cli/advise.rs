@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::USAGE;
-use super::admin::Admin;
-use crate::advice::report::{Advice, FieldReport, LifetimeReport, MethodReport, Question, Verdict};
+use super::admin::{Admin, Form, TIMEOUT};
+use crate::advice::report::{Advice, FieldReport, LifetimeReport, MethodReport, Question, UNIQUE, Verdict};
 
 /// Whom to ask, and how sure to be.
 #[derive(Clone, Debug, Args)]
@@ -35,13 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let question = Question { tolerance: tolerance / 100.0 };
     let body = serde_json::to_vec(&question).map_err(|error| (error.to_string(), 1))?;
     let answer = admin.post("/v1/advise", &body, None, ANSWER_MAX, TIMEOUT);
-    let answer = answer.map_err(|error| (error.to_string(), 1))?;
-    if *json {
-        return Ok(format!("{}\n", String::from_utf8_lossy(&answer)));
-    }
-    let advice = serde_json::from_slice::<Advice>(&answer);
-    let advice = advice.map_err(|error| (admin.stranger(error.to_string()).to_string(), 1))?;
-    Ok(if *toml { advice.rules } else { told(&advice) })
+    admin.told(answer, Form::of(*json), |advice: Advice| if *toml { advice.rules } else { told(&advice) })
 }
 
 fn told(advice: &Advice) -> String {
@@ -137,9 +131,5 @@ fn time(seconds: u64) -> String {
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }
 
-/// The share of new values from which on a field leaves nothing to come again.
-const UNIQUE: f64 = 0.95;
 /// Bytes of an answer, beyond which it is none: a method takes some 4 KiB.
 const ANSWER_MAX: usize = 16 << 20;
-/// The endpoint's own bound on an exchange, and some time on the way.
-const TIMEOUT: Duration = Duration::from_secs(12);

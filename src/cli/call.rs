@@ -14,7 +14,6 @@ use crate::backend::options::Endpoint;
 use crate::dial::Tcp;
 use crate::idl::value::{self, Said};
 use crate::idl::{Method, Schema};
-use crate::setting::Nearest;
 use crate::wire::message::{Form, Header, Kind};
 use crate::wire::{Protocol, Speech, Transport, exception};
 
@@ -56,8 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let Arguments { method, multiplexed, transport: Told(transport), protocol: Told(protocol), .. } =
         arguments;
     let (service, declared) = declared(&schema, method).map_err(usage)?;
-    let given = serde_json::from_str::<Json>(&arguments.arguments);
-    let given = given.map_err(|error| usage(format!("the arguments of {method} are no JSON: {error}")))?;
+    let given = super::arguments::arguments(method, &arguments.arguments).map_err(usage)?;
     let body = value::arguments(&schema, declared, &given, *protocol);
     let body = body.map_err(|problem| usage(format!("the arguments of {method}: {problem}")))?;
     let name = if *multiplexed { format!("{service}:{}", declared.name) } else { declared.name.clone() };
@@ -83,14 +81,8 @@ fn declared<'a>(schema: &'a Schema, name: &str) -> Result<(&'a str, &'a Method),
             "{name:?} is no method; expected a service and its method, such as UserService.getUser"
         ));
     };
-    let Some(declared) = schema.service(service) else {
-        let nearest = Nearest::of(service, schema.services().map(|service| service.name.as_str()));
-        return Err(format!("the idl has no service {service}{nearest}"));
-    };
-    let Some(found) = declared.methods.get(method) else {
-        let nearest = Nearest::of(method, declared.methods.keys().map(String::as_str));
-        return Err(format!("{service} has no method {method}{nearest}"));
-    };
+    let declared = schema.named(service).map_err(|unknown| unknown.to_string())?;
+    let found = declared.named(method).map_err(|unknown| unknown.to_string())?;
     Ok((&declared.name, found))
 }
 

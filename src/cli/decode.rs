@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 use super::USAGE;
 use super::schema::schema;
 use crate::decode::{self, Found, Kept, KeptReply, Message, Names, Said};
+use crate::idl::value::Said as Reply;
 
 /// Which bytes, and who knows what they mean.
 #[derive(Clone, Debug, Args)]
@@ -49,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> (String, Result<String, (String, u8)
 /// What is to be read, and by which names.
 fn given(arguments: &Arguments) -> Result<(Bytes, Names), String> {
     let idl = arguments.idl.as_deref().map(schema).transpose()?;
-    let names = Names::new(idl, arguments.service.clone())?;
+    let names = Names::new(idl, arguments.service.clone()).map_err(|unknown| unknown.to_string())?;
     let bytes = match (&arguments.hex, &arguments.file) {
         (Some(digits), _) => digits_of(digits.as_bytes())
             .ok_or("the argument of --hex has something else than pairs of hexadecimal digits")?,
@@ -124,10 +125,12 @@ fn kept_told(kept: &Kept) -> String {
 
 fn said(says: &Said) -> String {
     match says {
-        Said::Arguments(fields) | Said::Fields(fields) => object(fields),
-        Said::Result(value) => format!("{value:#}"),
-        Said::Nothing => "no field".to_owned(),
-        Said::Thrown { field, kind, value } => format!("{kind} ({field}) {value:#}"),
+        Said::Arguments(fields) | Said::Fields(fields) | Said::Reply(Reply::Undeclared(fields)) => {
+            object(fields)
+        }
+        Said::Reply(Reply::Result(value)) => format!("{value:#}"),
+        Said::Reply(Reply::Nothing) => "no field".to_owned(),
+        Said::Reply(Reply::Thrown { field, kind, value }) => format!("{kind} ({field}) {value:#}"),
         Said::Failed { kind, message } => format!("TApplicationException {kind}: {}", message.escape_debug()),
         Said::Unreadable(why) => format!("unreadable: {why}"),
     }

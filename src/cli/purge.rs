@@ -2,13 +2,11 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value as Json;
 
 use super::USAGE;
-use super::admin::Admin;
+use super::admin::{Admin, Form, TIMEOUT};
 use super::token;
 use crate::mark::Kind;
 use crate::purge::Purged;
@@ -64,13 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let body = serde_json::to_vec(&written).map_err(|error| (error.to_string(), 1))?;
     let Arguments { admin, json, .. } = arguments;
     let answer = admin.post("/v1/purge", &body, token.as_deref(), ANSWER_MAX, TIMEOUT);
-    let answer = answer.map_err(|error| (error.to_string(), 1))?;
-    match json {
-        true => Ok(format!("{}\n", String::from_utf8_lossy(&answer))),
-        false => serde_json::from_slice(&answer)
-            .map(|purged| told(&purged))
-            .map_err(|error| (admin.stranger(error.to_string()).to_string(), 1)),
-    }
+    admin.told(answer, Form::of(*json), |purged: Purged| told(&purged))
 }
 
 /// The order as the endpoint reads it.
@@ -85,8 +77,7 @@ fn written(arguments: &Arguments) -> Result<Written, String> {
 fn called(words: &[String]) -> Result<Called, String> {
     let method = words.first().cloned().unwrap_or_default();
     let arguments = words.get(1).map_or("{}", String::as_str);
-    let arguments = serde_json::from_str::<Json>(arguments);
-    let arguments = arguments.map_err(|error| format!("the arguments of {method} are no JSON: {error}"))?;
+    let arguments = super::arguments::arguments(&method, arguments)?;
     Ok(Called { method, arguments })
 }
 
@@ -107,8 +98,6 @@ fn told(purged: &Purged) -> String {
 
 /// Bytes of an answer: that of an order for 256 tags has them and a warning for each.
 const ANSWER_MAX: usize = 4 << 20;
-/// The endpoint's own bound on an exchange, and some time on the way.
-const TIMEOUT: Duration = Duration::from_secs(12);
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::USAGE;
-use super::admin::{Admin, AskError};
+use super::admin::{Admin, Form, TIMEOUT};
 use super::token;
 use crate::admin::command::Reason;
 use crate::switch::Switch;
@@ -38,23 +38,23 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let Arguments { admin, action, token_file, json } = arguments;
     let token = token::read(token_file.as_deref()).map_err(|why| (why, USAGE))?;
-    let token = token.as_deref();
+    let (token, form) = (token.as_deref(), Form::of(*json));
     match action {
         Action::List => {
-            told(admin, *json, admin.get(PATH, ANSWER_MAX, TIMEOUT), |all: Vec<InForce>| table(&all))
+            admin.told(admin.get(PATH, ANSWER_MAX, TIMEOUT), form, |all: Vec<InForce>| table(&all))
         }
         Action::Undo { id, why } => {
             let reason = serde_json::to_vec(&Reason { why: why.clone() });
             let reason = reason.map_err(|error| (error.to_string(), 1))?;
             let undone = admin.delete(&format!("{PATH}/{id}"), &reason, token, ANSWER_MAX, TIMEOUT);
-            told(admin, *json, undone, |one: InForce| format!("undone: {}", line(&one)))
+            admin.told(undone, form, |one: InForce| format!("undone: {}", line(&one)))
         }
         Action::Set(set) => {
             let order = order(set.switch(), set.terms());
             order.check().map_err(|error| (error.to_string(), USAGE))?;
             let body = serde_json::to_vec(&order).map_err(|error| (error.to_string(), 1))?;
             let set = admin.post(PATH, &body, token, ANSWER_MAX, TIMEOUT);
-            told(admin, *json, set, |one: InForce| format!("in force: {}", line(&one)))
+            admin.told(set, form, |one: InForce| format!("in force: {}", line(&one)))
         }
     }
 }
@@ -62,22 +62,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
 fn order(switch: Switch, Terms { lasts, why }: &Terms) -> Order {
     let who = std::env::var("USER").unwrap_or_default();
     Order { switch, lasts: *lasts, why: why.clone(), who }
-}
-
-/// The gateway's answer as it is, or as people read it.
-fn told<T: serde::de::DeserializeOwned>(
-    admin: &Admin,
-    json: bool,
-    answer: Result<Vec<u8>, AskError>,
-    tell: impl FnOnce(T) -> String,
-) -> Result<String, (String, u8)> {
-    let answer = answer.map_err(|error| (error.to_string(), 1))?;
-    match json {
-        true => Ok(format!("{}\n", String::from_utf8_lossy(&answer))),
-        false => serde_json::from_slice(&answer)
-            .map(tell)
-            .map_err(|error| (admin.stranger(error.to_string()).to_string(), 1)),
-    }
 }
 
 fn table(all: &[InForce]) -> String {
@@ -111,8 +95,6 @@ fn span(seconds: f64) -> String {
 const PATH: &str = "/v1/switches";
 /// Bytes of an answer: there are 256 switches at most.
 const ANSWER_MAX: usize = 4 << 20;
-/// The endpoint's own bound on an exchange, and some time on the way.
-const TIMEOUT: Duration = Duration::from_secs(12);
 
 #[cfg(test)]
 mod tests {

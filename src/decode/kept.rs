@@ -8,6 +8,7 @@ use super::names::{self, Names};
 use super::{Kept, KeptReply, Said};
 use crate::cache::envelope::{Codec, Unreadable};
 use crate::entry::{Ending, Entry};
+use crate::idl::value;
 use crate::key::Parts;
 use crate::wire::Protocol;
 
@@ -43,7 +44,7 @@ fn reply(entry: &Entry, says: impl FnOnce(&[u8]) -> Said) -> KeptReply {
     let Entry { protocol, body, tags, version, ending, .. } = entry;
     let says = match ending {
         Ending::Result | Ending::Exception(_) => says(body),
-        Ending::Empty => Said::Nothing,
+        Ending::Empty => Said::Reply(value::Said::Nothing),
     };
     let (covers, version) = (tags.covers.len(), version.to_string());
     KeptReply { protocol: *protocol, bytes: body.len(), covers, version, says }

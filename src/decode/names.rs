@@ -3,9 +3,8 @@
 use thrift::ApplicationError;
 
 use super::{Said, walked};
-use crate::idl::value::{self, Said as Reply};
-use crate::idl::{Method, Schema, Service};
-use crate::setting::Nearest;
+use crate::idl::value;
+use crate::idl::{Method, Schema, Service, UnknownName};
 use crate::wire::{Protocol, exception};
 
 /// The names that are known.
@@ -28,12 +27,9 @@ impl Names {
     ///
     /// # Errors
     /// If the IDL has no such service.
-    pub(crate) fn new(schema: Option<Schema>, service: Option<String>) -> Result<Self, String> {
-        if let (Some(schema), Some(name)) = (&schema, &service)
-            && schema.service(name).is_none()
-        {
-            let nearest = Nearest::of(name, schema.services().map(|service| service.name.as_str()));
-            return Err(format!("the idl has no service {name}{nearest}"));
+    pub(crate) fn new(schema: Option<Schema>, service: Option<String>) -> Result<Self, UnknownName> {
+        if let (Some(schema), Some(name)) = (&schema, &service) {
+            schema.named(name)?;
         }
         Ok(Self { schema, service })
     }
@@ -68,7 +64,7 @@ pub(super) fn arguments(named: Option<Named<'_>>, protocol: Protocol, body: &[u8
 /// What the struct of a reply says.
 pub(super) fn reply(named: Option<Named<'_>>, protocol: Protocol, body: &[u8]) -> Said {
     said(protocol, body, || match named {
-        Some(Named { schema, method }) => value::read_reply(schema, method, protocol, body).map(Said::from),
+        Some(Named { schema, method }) => value::read_reply(schema, method, protocol, body).map(Said::Reply),
         None => value::read_bare(protocol, body).map(Said::Fields),
     })
 }
@@ -79,17 +75,6 @@ pub(super) fn failure(protocol: Protocol, body: &[u8]) -> Said {
         let ApplicationError { kind, message } = exception::decode(protocol, body);
         Ok(Said::Failed { kind: format!("{kind:?}"), message })
     })
-}
-
-impl From<Reply> for Said {
-    fn from(reply: Reply) -> Self {
-        match reply {
-            Reply::Result(value) => Self::Result(value),
-            Reply::Nothing => Self::Nothing,
-            Reply::Thrown { field, kind, value } => Self::Thrown { field, kind, value },
-            Reply::Undeclared(fields) => Self::Fields(fields),
-        }
-    }
 }
 
 fn said(protocol: Protocol, body: &[u8], read: impl FnOnce() -> thrift::Result<Said>) -> Said {

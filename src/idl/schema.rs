@@ -25,6 +25,19 @@ impl Schema {
         self.parts.services.get(name)
     }
 
+    /// The same, for somebody who expects it.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownName::Service`] if there is none of that name.
+    pub(crate) fn named(&self, name: &str) -> Result<&Service, UnknownName> {
+        let unknown = || {
+            let nearest = Nearest::of(name, self.services().map(|service| service.name.as_str()));
+            UnknownName::Service { name: name.to_owned(), nearest }
+        };
+        self.service(name).ok_or_else(unknown)
+    }
+
     /// All services, in the order of their names.
     pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
         self.parts.services.values()
@@ -98,6 +111,21 @@ pub(crate) struct Service {
     pub name: String,
     /// By name, those of the services it extends included.
     pub methods: BTreeMap<String, Method>,
+}
+
+impl Service {
+    /// The method of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownName::Method`] if there is none.
+    pub(crate) fn named(&self, name: &str) -> Result<&Method, UnknownName> {
+        let unknown = || {
+            let nearest = Nearest::of(name, self.methods.keys().map(String::as_str));
+            UnknownName::Method { service: self.name.clone(), name: name.to_owned(), nearest }
+        };
+        self.methods.get(name).ok_or_else(unknown)
+    }
 }
 
 /// A method of a service.
@@ -246,9 +274,27 @@ impl Type {
     }
 }
 
-/// A name in a rule that the schema does not know.
+/// A name that the schema does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnknownName {
+    /// No service of that name.
+    #[error("the idl has no service {name}{nearest}")]
+    Service {
+        /// What was looked for.
+        name: String,
+        /// The nearest service.
+        nearest: Nearest,
+    },
+    /// No method of that name.
+    #[error("{service} has no method {name}{nearest}")]
+    Method {
+        /// Its service.
+        service: String,
+        /// What was looked for.
+        name: String,
+        /// The nearest method.
+        nearest: Nearest,
+    },
     /// No field of that name or id.
     #[error("{owner} has no field {name}{nearest}")]
     Field {

@@ -152,7 +152,10 @@ fn id(step: &str, whole: &str) -> Result<i16, Finding> {
 fn unknown(error: UnknownName) -> Finding {
     let text = error.to_string();
     let nearest = match error {
-        UnknownName::Field { nearest, .. } | UnknownName::Exception { nearest, .. } => nearest,
+        UnknownName::Service { nearest, .. }
+        | UnknownName::Method { nearest, .. }
+        | UnknownName::Field { nearest, .. }
+        | UnknownName::Exception { nearest, .. } => nearest,
         UnknownName::NoFields { .. } | UnknownName::NoScalar { .. } => Nearest::default(),
     };
     let message = text.strip_suffix(&nearest.to_string()).unwrap_or(&text).to_owned();

@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::cursor::{Cursor, U32_VARINT};
-use super::walk::{Walk, Walked};
+use super::walk::Walk;
 use super::{Protocol, Transport, WireError};
 
 /// What a message is.
@@ -66,17 +66,7 @@ impl<'a> Message<'a> {
     /// Reads a message that must fill `bytes` exactly.
     pub fn parse(protocol: Protocol, bytes: &'a [u8], walk: &mut Walk) -> Result<Self, WireError> {
         let (header, start) = Header::parse(protocol, bytes)?;
-        walk.restart(protocol, start, bytes.len());
-        match walk.advance(bytes, usize::MAX) {
-            Ok(Walked::Done(end)) if end == bytes.len() => {}
-            Ok(Walked::Done(end)) => {
-                return Err(WireError::Trailing { left: bytes.len() - end });
-            }
-            Ok(Walked::Needs(_) | Walked::Unfinished) | Err(WireError::TooLong { .. }) => {
-                return Err(WireError::Short);
-            }
-            Err(error) => return Err(error),
-        }
+        walk.whole(protocol, bytes, start)?;
         Ok(Self { header, body: bytes.get(start..).unwrap_or_default() })
     }
 }

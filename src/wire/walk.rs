@@ -76,6 +76,22 @@ impl Walk {
         Ok(Walked::Done(self.pos))
     }
 
+    /// Walks another struct, which begins at `start` and must fill `bytes` to their end.
+    ///
+    /// # Errors
+    /// What is wrong with it; [`WireError::Short`] where it would go on.
+    pub(crate) fn whole(&mut self, protocol: Protocol, bytes: &[u8], start: usize) -> Result<(), WireError> {
+        self.restart(protocol, start, bytes.len());
+        match self.advance(bytes, usize::MAX) {
+            Ok(Walked::Done(end)) if end == bytes.len() => Ok(()),
+            Ok(Walked::Done(end)) => Err(WireError::Trailing { left: bytes.len() - end }),
+            Ok(Walked::Needs(_) | Walked::Unfinished) | Err(WireError::TooLong { .. }) => {
+                Err(WireError::Short)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn needs(&self, total: usize) -> Result<Walked, WireError> {
         if total > self.end_max {
             return Err(WireError::TooLong { length: total, bound: self.end_max });

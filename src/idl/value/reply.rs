@@ -1,5 +1,6 @@
 //! What a reply says, by the method that it answers.
 
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::read::read_fields;
@@ -7,7 +8,8 @@ use crate::idl::schema::{Field, Method, Requirement, Schema};
 use crate::wire::Protocol;
 
 /// What the struct of a reply says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Said {
     /// The result of the method.
     Result(Json),
@@ -23,6 +25,7 @@ pub(crate) enum Said {
         value: Json,
     },
     /// Fields that the method does not have, by their ids.
+    #[serde(rename = "fields")]
     Undeclared(Map<String, Json>),
 }
 
