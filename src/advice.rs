@@ -8,7 +8,7 @@ mod writes;
 use crate::clock::Clock;
 use crate::gateway::Gateway;
 use crate::gateway::named::Directory;
-use crate::idl::{Method, Schema};
+use crate::idl::Method;
 use crate::study::{FieldSummary, LifetimeSummary, Study, Summary};
 use crate::wire::message::split_name;
 
@@ -52,12 +52,8 @@ impl Adviser {
         let service = prefix.map_or_else(|| Ok(routes.service()), std::str::from_utf8).ok()?;
         let method = std::str::from_utf8(method).ok()?;
         let summary = study.summary(self.clock.now());
-        let declared = routes.declaration(service, method);
-        let known = Known {
-            name: method,
-            declared: declared.map(|(_, method)| method),
-            tolerance: question.tolerance,
-        };
+        let declared = routes.declaration(service, method).map(|(_, method)| method);
+        let known = Known { name: method, declared, tolerance: question.tolerance };
         let verdict = verdict(&summary, &known);
         let fields = summary.fields.iter().map(|field| field_report(field, summary.varied, declared));
         let pattern = format!("{service}.{method}");
@@ -69,6 +65,7 @@ impl Adviser {
             observed: summary.observed.as_secs_f64(),
             calls: summary.calls,
             distinct: summary.distinct.round() as u64,
+            unkeyable: summary.unkeyable,
             faults: summary.faults,
             exceptions: summary.exceptions,
             reply: summary.reply,
@@ -92,16 +89,21 @@ fn lifetime_report(summary: &Summary, lifetime: &LifetimeSummary) -> LifetimeRep
     }
 }
 
-fn field_report(field: &FieldSummary, varied: bool, declared: Option<(&Schema, &Method)>) -> FieldReport {
-    let named = declared.and_then(|(_, method)| method.arguments.iter().find(|one| one.id == field.id));
+fn field_report(field: &FieldSummary, varied: bool, declared: Option<&Method>) -> FieldReport {
     FieldReport {
-        name: named.map_or_else(|| field.id.to_string(), |named| named.name.clone()),
+        name: field_name(declared, field.id),
         others: field.others,
         differing: field.differing,
         again: field.again,
         new_values: field.new_values,
         idle: varied && verdict::is_idle(field),
     }
+}
+
+/// What people call an argument field.
+fn field_name(declared: Option<&Method>, id: i16) -> String {
+    let named = declared.and_then(|method| method.arguments.iter().find(|field| field.id == id));
+    named.map_or_else(|| id.to_string(), |field| field.name.clone())
 }
 
 /// What an entry takes beside its reply: key, tags and place, about.

@@ -8,7 +8,7 @@ pub mod canonical;
 use std::collections::BTreeMap;
 
 use crate::mark::Cover;
-use crate::wire::Protocol;
+use crate::wire::{Bounds, Protocol};
 
 /// Argument fields that a rule leaves out of its keys, nested through structs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -211,12 +211,9 @@ impl<'a> Parts<'a> {
     pub fn arguments(&self) -> Option<&'a [u8]> {
         let [_, behind] = self.rest;
         let (_revision, recipe) = behind.split_first_chunk::<4>()?;
-        Ignored::skip(recipe, IGNORED_DEPTH)
+        Ignored::skip(recipe, Bounds::default().depth)
     }
 }
-
-/// Structs inside each other that a rule may leave something out of: as many as a message may have.
-const IGNORED_DEPTH: usize = 64;
 
 /// What covers all entries of the method that `key` belongs to, of its service, and all.
 pub fn place(key: &[u8]) -> [Cover; 3] {

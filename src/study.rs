@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::clock::Millis;
 use crate::key::Ignored;
 use crate::key::canonical::Canonical;
-use crate::wire::Protocol;
+use crate::wire::{Bounds, Protocol};
 
 use fields::{Arguments, Fields};
 use hot::Hot;
@@ -110,7 +110,8 @@ impl Study {
         now: Millis,
     ) -> Option<Lesson> {
         let mut canonical = Vec::with_capacity(arguments.len());
-        let spelled = Canonical::new(DEPTH_MAX).put(protocol, arguments, &self.ignored, &mut canonical);
+        let spelled =
+            Canonical::new(Bounds::default().depth).put(protocol, arguments, &self.ignored, &mut canonical);
         let arguments = spelled.ok().and_then(|()| Arguments::read(&canonical, self.seed).ok());
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.unkeyable.fetch_add(u64::from(arguments.is_none()), Ordering::Relaxed);
@@ -130,7 +131,7 @@ impl Study {
     /// A reply by what it says and not by how: sets and maps have no order.
     fn hash(&self, protocol: Protocol, body: &[u8]) -> u64 {
         let mut spelled = Vec::with_capacity(body.len());
-        match Canonical::new(DEPTH_MAX).put(protocol, body, &Ignored::default(), &mut spelled) {
+        match Canonical::new(Bounds::default().depth).put(protocol, body, &Ignored::default(), &mut spelled) {
             Ok(()) => xxh3_64_with_seed(&spelled, self.seed),
             Err(_) => xxh3_64_with_seed(body, self.seed),
         }
@@ -169,8 +170,6 @@ const HOT: usize = 32;
 const SEVERAL: usize = 8;
 /// Bytes of a struct without fields.
 const EMPTY: usize = 1;
-/// Structs and containers inside each other.
-const DEPTH_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,8 @@ pub(crate) struct MethodReport {
     pub calls: u64,
     /// How many different ones, within about 5 %.
     pub distinct: u64,
+    /// How many came with arguments that make no key.
+    pub unkeyable: u64,
     /// How many were not answered.
     pub faults: u64,
     /// How many were answered with a declared exception.
@@ -120,6 +122,9 @@ pub(crate) enum Verdict {
         why: String,
     },
 }
+
+/// The share of calls that bring a new value of a field which tells nearly all of them apart.
+pub(crate) const UNIQUE: f64 = 0.95;
 
 impl Default for Question {
     fn default() -> Self {

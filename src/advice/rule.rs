@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::field_name;
 use super::report::Verdict;
-use crate::idl::{Method, Schema};
+use crate::idl::Method;
 use crate::key::Ignored;
 use crate::rule::pattern::Pattern;
 
@@ -34,14 +35,10 @@ pub(super) fn rule(pattern: &str, verdict: &Verdict, left_out: &[String]) -> Opt
 }
 
 /// What keys leave out, as a rule says it.
-pub(super) fn left_out(ignored: &Ignored, declared: Option<(&Schema, &Method)>) -> Vec<String> {
-    let named = |id: i16| {
-        let fields = declared.map(|(_, method)| method.arguments.as_slice()).unwrap_or_default();
-        fields.iter().find(|field| field.id == id).map_or_else(|| id.to_string(), |field| field.name.clone())
-    };
+pub(super) fn left_out(ignored: &Ignored, declared: Option<&Method>) -> Vec<String> {
     let path = |path: Vec<i16>| {
         let (first, rest) = path.split_first()?;
-        let steps = [named(*first)].into_iter().chain(rest.iter().map(ToString::to_string));
+        let steps = [field_name(declared, *first)].into_iter().chain(rest.iter().map(ToString::to_string));
         Some(steps.collect::<Vec<_>>().join("."))
     };
     ignored.paths().into_iter().filter_map(path).collect()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::clock::Millis;
+use crate::idl::Schema;
 use crate::key::Ignored;
 use crate::study::End;
 use crate::wire::Protocol;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::report::Verdict;
+use super::field_name;
+use super::report::{UNIQUE, Verdict};
 use super::writes::changes;
 use crate::idl::Method;
 use crate::study::{FieldSummary, LifetimeSummary, Summary};
@@ -22,7 +23,7 @@ pub(super) fn verdict(summary: &Summary, known: &Known<'_>) -> Verdict {
     if let Some(why) = is_effect(summary, known) {
         return Verdict::Pass { why: why.to_owned() };
     }
-    let answered = summary.calls.saturating_sub(summary.faults + summary.unkeyable + summary.silent);
+    let answered = summary.answered;
     if answered < CALLS_LEAST {
         return Verdict::Wait {
             why: format!("{answered} answers were seen, and {CALLS_LEAST} are the least"),
@@ -49,20 +50,15 @@ fn is_effect(summary: &Summary, known: &Known<'_>) -> Option<&'static str> {
     if changes(known.name) {
         return Some("by its name it changes something");
     }
-    let answered = summary.calls.saturating_sub(summary.faults);
-    (answered > 0 && summary.empty == answered)
+    (summary.answered > 0 && summary.empty == summary.answered)
         .then_some("all its replies are empty, so it is called for its effect")
 }
 
 /// Fields without which keys should be.
 fn idle_fields(summary: &Summary, known: &Known<'_>) -> Vec<String> {
-    let name = |id: i16| {
-        let named = known.declared.and_then(|method| method.arguments.iter().find(|field| field.id == id));
-        named.map_or_else(|| id.to_string(), |field| field.name.clone())
-    };
     // Where all calls have one answer, no field shows what it does.
     let idle = summary.fields.iter().filter(|field| summary.varied && is_idle(field));
-    idle.map(|field| name(field.id)).collect()
+    idle.map(|field| field_name(known.declared, field.id)).collect()
 }
 
 /// Whether a field is another in nearly each call, and calls that differ in it alone have had one answer: it names the call.
@@ -140,8 +136,6 @@ const CALLS_LEAST: u64 = 100;
 const LOOK_LEAST: Duration = Duration::from_secs(60);
 /// Comparisons, below which a method that is hardly asked again is not looked at longer.
 const COMPARED_LEAST: u64 = 10;
-/// The share of calls that bring a new value of a field which names the call.
-const UNIQUE: f64 = 0.95;
 /// The share of calls that a rule must answer to be worth one.
 const WORTH: f64 = 0.05;
 /// The share of the longest `ttl`'s hits that a shorter one must have.

@@ -13,10 +13,10 @@ pub(crate) struct Summary {
     pub observed: Duration,
     /// Calls.
     pub calls: u64,
+    /// Those that had an answer.
+    pub answered: u64,
     /// Calls whose arguments make no key.
     pub unkeyable: u64,
-    /// Calls that were to have no answer.
-    pub silent: u64,
     /// Calls that were not answered.
     pub faults: u64,
     /// Answers that were declared exceptions.
@@ -71,7 +71,6 @@ pub(crate) struct FieldSummary {
 /// The numbers of what was learnt until `now`, out of so many calls and those of them without a key.
 pub(super) fn summary(learnt: &Learnt, (calls, unkeyable): (u64, u64), now: Millis) -> Summary {
     let answered = calls.saturating_sub(learnt.faults + learnt.silent + unkeyable);
-    let lifetimes = TTLS.iter().enumerate().map(|(at, ttl)| lifetime(learnt, (at, *ttl), answered, now));
     let fields = learnt.fields.each().map(|(id, field)| FieldSummary {
         id,
         others: field.others,
@@ -82,63 +81,67 @@ pub(super) fn summary(learnt: &Learnt, (calls, unkeyable): (u64, u64), now: Mill
     Summary {
         observed: now.since(learnt.began),
         calls,
+        answered,
         unkeyable,
-        silent: learnt.silent,
         faults: learnt.faults,
         exceptions: learnt.exceptions,
         empty: learnt.empty,
         distinct: learnt.keys.distinct(),
         varied: learnt.replies.distinct() > 1.5,
-        reply: learnt.bytes as f64 / (answered.max(1)) as f64,
-        lifetimes: lifetimes.collect(),
+        reply: learnt.bytes as f64 / answered.max(1) as f64,
+        lifetimes: lifetimes(learnt, answered, now),
         fields: fields.collect(),
     }
 }
 
-/// What the cache of one lifetime would have done. What the few keys did that have most of the calls is known; the others did what the sample did.
-fn lifetime(learnt: &Learnt, (at, ttl): (usize, Duration), answered: u64, now: Millis) -> LifetimeSummary {
-    let cold = || learnt.keys.each().filter(|(key, _)| !learnt.hot.has(*key)).map(|(_, known)| known);
-    let (cold, hot) = (Counts::of(cold(), at), Counts::of(learnt.hot.each(), at));
-    let rest = answered.saturating_sub(hot.calls) as f64;
-    let hits = hot.hits as f64 + rest * cold.hits as f64 / cold.calls.max(1) as f64;
-    let holds = |known: &&Lifetimes| known.caches.get(at).is_some_and(|cache| cache.holds(now, ttl));
-    let entries = learnt.keys.each().filter(|(_, known)| holds(known)).count() as f64 / learnt.keys.rate();
-    LifetimeSummary {
-        ttl,
-        hits: (hits / answered.max(1) as f64).clamp(0.0, 1.0),
-        compared: hot.hits + cold.hits,
-        wrong: hot.wrong + cold.wrong,
-        risk: (hot.change_rate().max(cold.change_rate()) * ttl.as_secs_f64() / 2.0).min(1.0),
-        entries,
-    }
+/// What the cache of each lifetime would have done with the calls that were answered. What the few keys did that have most of them is known; the
+/// others did what the sample did.
+fn lifetimes(learnt: &Learnt, answered: u64, now: Millis) -> Vec<LifetimeSummary> {
+    let all: Vec<_> = learnt.keys.each().collect();
+    let cold = all.iter().filter(|(key, _)| !learnt.hot.has(*key)).map(|(_, known)| *known);
+    let (hot, cold) = (Stratum::new(learnt.hot.each().collect()), Stratum::new(cold.collect()));
+    let rest = answered.saturating_sub(hot.calls) as f64 / cold.calls.max(1) as f64;
+    let of = |(at, ttl): (usize, &Duration)| {
+        let ((hot_hits, hot_wrong), (cold_hits, cold_wrong)) = (hot.of(at), cold.of(at));
+        let hits = hot_hits as f64 + rest * cold_hits as f64;
+        let holds = |known: &Lifetimes| known.caches.get(at).is_some_and(|cache| cache.holds(now, *ttl));
+        let held = all.iter().filter(|(_, known)| holds(known)).count() as f64;
+        LifetimeSummary {
+            ttl: *ttl,
+            hits: (hits / answered.max(1) as f64).clamp(0.0, 1.0),
+            compared: hot_hits + cold_hits,
+            wrong: hot_wrong + cold_wrong,
+            risk: (hot.change_rate().max(cold.change_rate()) * ttl.as_secs_f64() / 2.0).min(1.0),
+            entries: held / learnt.keys.rate(),
+        }
+    };
+    TTLS.iter().enumerate().map(of).collect()
 }
 
-/// What happened to some keys together.
-#[derive(Default)]
-struct Counts {
+/// Keys that are counted together.
+struct Stratum<'a> {
+    keys: Vec<&'a Lifetimes>,
     calls: u64,
-    hits: u64,
-    wrong: u64,
     changes: u64,
     span: Duration,
 }
 
-impl Counts {
+impl<'a> Stratum<'a> {
+    fn new(keys: Vec<&'a Lifetimes>) -> Self {
+        let (calls, changes) =
+            (keys.iter().map(|key| key.calls).sum(), keys.iter().map(|key| key.changes).sum());
+        let span = keys.iter().map(|key| key.span()).sum();
+        Self { keys, calls, changes, span }
+    }
+
+    /// Hits of the caches of one lifetime, and those of them that were wrong.
+    fn of(&self, at: usize) -> (u64, u64) {
+        let caches = self.keys.iter().filter_map(|key| key.caches.get(at));
+        caches.fold((0, 0), |(hits, wrong), cache| (hits + cache.hits, wrong + cache.wrong))
+    }
+
     /// Changes of a reply in a second.
     fn change_rate(&self) -> f64 {
         if self.changes == 0 { 0.0 } else { self.changes as f64 / self.span.as_secs_f64().max(1.0) }
-    }
-
-    fn of<'a>(keys: impl Iterator<Item = &'a Lifetimes>, at: usize) -> Self {
-        keys.fold(Self::default(), |sum, key| {
-            let cache = key.caches.get(at).copied().unwrap_or_default();
-            Self {
-                calls: sum.calls + key.calls,
-                hits: sum.hits + cache.hits,
-                wrong: sum.wrong + cache.wrong,
-                changes: sum.changes + key.changes,
-                span: sum.span + key.span(),
-            }
-        })
     }
 }
