@@ -15,6 +15,7 @@ pub(crate) mod steering;
 mod switches;
 mod table;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::Router;
@@ -50,6 +51,11 @@ pub(crate) trait Subject: Send + Sync + 'static {
     /// Whether new connections are welcome. Never depends on backends or Redis: a gateway that can serve stale entries must not be
     /// taken out of rotation because they are down.
     fn is_ready(&self) -> bool;
+}
+
+/// An answer that says why there is no other.
+fn refused(status: StatusCode, why: impl Display) -> Response {
+    (status, format!("{why}\n")).into_response()
 }
 
 /// What stands behind the endpoint.

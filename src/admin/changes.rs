@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use super::command::{Command, Reason, Reloaded};
-use super::{Means, Subject};
+use super::{Means, Subject, refused};
 use crate::accept::Asker;
 use crate::purge::order::Order;
 use crate::purge::{Orderer, Refusal};
@@ -23,7 +23,7 @@ pub(super) async fn reload<S: Subject>(
 ) -> Response {
     let why = match Reason::parse(&body) {
         Ok(Reason { why }) => why,
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
+        Err(error) => return refused(StatusCode::BAD_REQUEST, format_args!("not understood: {error}")),
     };
     info!(by = DOOR, %from, what = "reload", why, "ordered");
     let (answer, answered) = oneshot::channel();
@@ -34,7 +34,7 @@ pub(super) async fn reload<S: Subject>(
         Ok(reloaded @ Reloaded::Refused { .. }) => {
             (StatusCode::UNPROCESSABLE_ENTITY, Json(reloaded)).into_response()
         }
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this gateway takes no commands now\n").into_response(),
+        Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "this gateway takes no commands now"),
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn purge<S: Subject>(
 ) -> Response {
     let order = match Order::parse(&body) {
         Ok(order) => order,
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+        Err(error) => return refused(StatusCode::BAD_REQUEST, error),
     };
     match means.purges.purge(&order, Orderer { by: DOOR, from }).await {
         Ok(purged) => Json(purged).into_response(),
@@ -54,7 +54,7 @@ pub(super) async fn purge<S: Subject>(
                 Refusal::Unknown(_) | Refusal::NotKept(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 Refusal::Cover(_) => StatusCode::CONFLICT,
             };
-            (status, format!("{refusal}\n")).into_response()
+            refused(status, refusal)
         }
     }
 }

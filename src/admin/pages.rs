@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::outage::Outage;
 use super::status::Status;
-use super::{Means, Subject};
+use super::{Means, Subject, refused};
 use crate::advice::report::Question;
 use crate::purge::order::Called;
 
@@ -43,11 +43,11 @@ pub(super) async fn outages<S: Subject>(State(means): State<Arc<Means<S>>>) -> J
 pub(super) async fn explain<S: Subject>(State(means): State<Arc<Means<S>>>, body: Bytes) -> Response {
     let Called { method, arguments } = match serde_json::from_slice(&body) {
         Ok(called) => called,
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
+        Err(error) => return refused(StatusCode::BAD_REQUEST, format_args!("not understood: {error}")),
     };
     match means.explainer.explain(&method, &arguments).await {
         Ok(explanation) => Json(explanation).into_response(),
-        Err(unknown) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{unknown}\n")).into_response(),
+        Err(unknown) => refused(StatusCode::UNPROCESSABLE_ENTITY, unknown),
     }
 }
 
@@ -58,10 +58,10 @@ pub(super) async fn advise<S: Subject>(State(means): State<Arc<Means<S>>>, body:
             Json(means.adviser.advise(question)).into_response()
         }
         Ok(Question { tolerance }) => {
-            let why = format!("tolerance: expected above 0 and at most 1, found {tolerance}\n");
-            (StatusCode::UNPROCESSABLE_ENTITY, why).into_response()
+            let why = format_args!("tolerance: expected above 0 and at most 1, found {tolerance}");
+            refused(StatusCode::UNPROCESSABLE_ENTITY, why)
         }
-        Err(error) => (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
+        Err(error) => refused(StatusCode::BAD_REQUEST, format_args!("not understood: {error}")),
     }
 }
 

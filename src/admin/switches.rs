@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::command::Reason;
-use super::{Means, Subject};
+use super::{Means, Subject, refused};
 use crate::accept::Asker;
 use crate::switch::order::Order;
 use crate::switch::table::{InForce, Refusal};
@@ -25,7 +25,7 @@ pub(super) async fn set<S: Subject>(
 ) -> Response {
     match Order::parse(&body) {
         Ok(order) => answer(&means, means.steering.set(order, from)).await,
-        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+        Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn undo<S: Subject>(
 ) -> Response {
     match Reason::parse(&body) {
         Ok(Reason { why }) => answer(&means, means.steering.undo(id, from, &why)).await,
-        Err(error) => (StatusCode::BAD_REQUEST, format!("not understood: {error}\n")).into_response(),
+        Err(error) => refused(StatusCode::BAD_REQUEST, format_args!("not understood: {error}")),
     }
 }
 
@@ -54,7 +54,7 @@ async fn answer<S>(means: &Means<S>, done: Result<InForce, Refusal>) -> Response
                 Refusal::Full => StatusCode::CONFLICT,
                 Refusal::Gone(_) => StatusCode::NOT_FOUND,
             };
-            (status, format!("{refusal}\n")).into_response()
+            refused(status, refusal)
         }
     }
 }
