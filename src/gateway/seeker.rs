@@ -11,7 +11,7 @@ use super::landed::{Landed, Origin};
 use super::reply::Reply;
 use super::route::Cached;
 use crate::call::Call;
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use crate::entry::Entry;
 use crate::fault::Fault;
 use crate::flight::{Ask, Course, Deserted, Joined, Waiter};
@@ -95,9 +95,9 @@ impl Seeker {
 
     /// What it asks for when it has waited so long behind another flight. One that began meanwhile is young enough; where marks may not have been
     /// heard that leave nothing, no other is.
-    fn ask(&self, waited: Duration, marks: &Marks, now: Millis) -> Ask {
+    fn ask(&self, waited: Duration, marks: &Marks, clock: &Clock) -> Ask {
         let (tick, caching) = (marks.latest(), &self.cached.keyed.caching);
-        let shares = caching.unvouched < Standing::Hard || marks.hears(now);
+        let shares = caching.unvouched < Standing::Hard || marks.hears(clock.now());
         Ask {
             oldest: if shares { caching.ttl + waited } else { waited },
             deserted: deserted(self.call.body.len()),
@@ -121,7 +121,7 @@ impl Gateway {
             let awaits = |found: Option<&Arc<Entry>>| self.awaits(seeker, found);
             let joined = self.flights.join(
                 key,
-                seeker.ask(waited, self.cache.marks(), self.clock.now()),
+                seeker.ask(waited, self.cache.marks(), &self.clock),
                 awaits,
                 |flight| self.flight(call.clone(), cached, key, flight),
             );

@@ -15,7 +15,7 @@ use crate::switch::table::{InForce, Table};
 /// What is in force.
 #[derive(Debug)]
 pub(super) struct Rudder {
-    course: Mutex<Course>,
+    layers: Mutex<Layers>,
     state: Arc<State>,
     clock: Clock,
     filter: OnceLock<Filter>,
@@ -25,7 +25,7 @@ pub(super) struct Rudder {
 
 /// A configuration, and the switches on top of it.
 #[derive(Debug)]
-pub(super) struct Course {
+pub(super) struct Layers {
     pub(super) config: Config,
     pub(super) table: Table,
 }
@@ -33,14 +33,14 @@ pub(super) struct Course {
 impl Rudder {
     /// A configuration without switches.
     pub(super) fn new(config: Config, state: Arc<State>, clock: Clock) -> Self {
-        let course = Mutex::new(Course { config, table: Table::default() });
-        Self { course, state, clock, filter: OnceLock::new(), changed: Notify::new() }
+        let layers = Mutex::new(Layers { config, table: Table::default() });
+        Self { layers, state, clock, filter: OnceLock::new(), changed: Notify::new() }
     }
 
     /// The switches in force.
     pub(super) fn in_force(&self) -> Vec<InForce> {
-        let (course, now) = (self.lock(), self.clock.now());
-        course.table.held().iter().map(|held| held.at(now)).collect()
+        let (layers, now) = (self.lock(), self.clock.now());
+        layers.table.held().iter().map(|held| held.at(now)).collect()
     }
 
     /// What changes what is logged.
@@ -62,9 +62,9 @@ impl Rudder {
     }
 
     /// Does what is not part of any rule or backend, once other switches are in force.
-    pub(super) fn turned(&self, course: &Course) {
+    pub(super) fn turned(&self, layers: &Layers) {
         if let Some(filter) = self.filter.get() {
-            filter.set(course.table.level());
+            filter.set(layers.table.level());
         }
         self.changed.notify_one();
     }
@@ -75,12 +75,12 @@ impl Rudder {
     }
 
     /// What is in force, which nobody else changes as long as this is held.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Course> {
-        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, Layers> {
+        self.layers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Course {
+impl Layers {
     /// The configuration as the switches have it.
     pub(super) fn steered(&self) -> Config {
         let mut steered = self.config.clone();

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::build::Parts;
-use super::rudder::Course;
+use super::rudder::Layers;
 use crate::accept::Asker;
 use crate::admin::steering::Steering;
 use crate::clock::Millis;
@@ -21,9 +21,9 @@ use crate::switch::{Scope, Switch};
 impl Parts {
     /// Puts another configuration in force, below the switches.
     pub(super) fn reconfigure(self: &Arc<Self>, next: Config) -> Changes {
-        let mut course = self.rudder.lock();
-        let changes = course.config.reload(next);
-        self.renew(&course.steered());
+        let mut layers = self.rudder.lock();
+        let changes = layers.config.reload(next);
+        self.renew(&layers.steered());
         changes
     }
 
@@ -35,9 +35,9 @@ impl Parts {
             info!(id, what = says, "switch is in force again");
         }
         expired.iter().for_each(tell_expired);
-        let mut course = self.rudder.lock();
-        course.table = table;
-        self.steer(&course);
+        let mut layers = self.rudder.lock();
+        layers.table = table;
+        self.steer(&layers);
     }
 
     /// Takes back the switches that expire, as they do. Never ends.
@@ -54,19 +54,19 @@ impl Parts {
 
     /// Takes back those that have expired, and says whether there were any.
     fn expire(&self, now: Millis) -> bool {
-        let mut course = self.rudder.lock();
-        let expired = course.table.expire(now);
+        let mut layers = self.rudder.lock();
+        let expired = layers.table.expire(now);
         if !expired.is_empty() {
-            self.steer(&course);
+            self.steer(&layers);
         }
         expired.iter().for_each(tell_expired);
         !expired.is_empty()
     }
 
     /// Puts in force what switches make of the configuration. It has the same backends, so there are none to attend to.
-    fn steer(&self, course: &Course) {
-        self.reload(&course.steered());
-        self.rudder.turned(course);
+    fn steer(&self, layers: &Layers) {
+        self.reload(&layers.steered());
+        self.rudder.turned(layers);
     }
 
     /// Why there is nothing that a switch could be said of.
@@ -110,24 +110,24 @@ impl Steering for Parts {
     fn set(&self, order: Order, from: Asker) -> Result<InForce, Refusal> {
         let now = self.clock.now();
         let who = if order.who.is_empty() { from.to_string() } else { format!("{} ({from})", order.who) };
-        let mut course = self.rudder.lock();
+        let mut layers = self.rudder.lock();
         let (what, why) = (order.switch.to_string(), order.why.clone());
-        if let Some(refusal) = self.unknown(&course.config, &order.switch) {
+        if let Some(refusal) = self.unknown(&layers.config, &order.switch) {
             warn!(by = "admin", %from, what, why, %refusal, "switch refused");
             return Err(refusal);
         }
-        let held = course.table.set(order, who, now)?;
+        let held = layers.table.set(order, who, now)?;
         let lasts = held.expires.map(|expires| Millis(expires).since(now));
         let lasts = lasts.map(|lasts| humantime::format_duration(lasts).to_string());
         info!(by = "admin", from = held.who, id = held.id, what, why, lasts, "switch set");
-        self.steer(&course);
+        self.steer(&layers);
         Ok(held.at(now))
     }
 
     fn undo(&self, id: u64, from: Asker, why: &str) -> Result<InForce, Refusal> {
-        let mut course = self.rudder.lock();
-        let held = course.table.undo(id)?;
-        self.steer(&course);
+        let mut layers = self.rudder.lock();
+        let held = layers.table.undo(id)?;
+        self.steer(&layers);
         info!(by = "admin", %from, id, what = held.says, why, "switch undone");
         Ok(held.at(self.clock.now()))
     }
