@@ -169,8 +169,7 @@ impl FromStr for Admin {
     type Err = AdminError;
 
     fn from_str(text: &str) -> Result<Self, AdminError> {
-        // Neither a host nor an address begins so.
-        if text.starts_with(['/', '.']) {
+        if is_path(text) {
             return Ok(Self(Server::Local(text.into())));
         }
         let place = match text.split_once("://") {
@@ -200,6 +199,12 @@ impl fmt::Display for Admin {
     }
 }
 
+/// Whether a text is a path: neither a host nor an address begins so, and one without a port has no slash but the one that may end it.
+fn is_path(text: &str) -> bool {
+    let inner = text.strip_suffix('/').unwrap_or(text);
+    text.starts_with(['/', '.']) || inner.contains('/') && !text.contains(':')
+}
+
 /// How long a command waits for what the endpoint does: its own bound on an exchange, and some time on the way.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(12);
 /// The port of an admin endpoint whose configuration names none.
@@ -222,7 +227,9 @@ mod tests {
             ("::1", "[::1]:9099"),
             ("[::1]:9100", "[::1]:9100"),
             ("[::1]", "[::1]:9099"),
+            ("localhost/", "localhost:9099"),
             ("./admin.sock", "./admin.sock"),
+            ("config/admin.sock", "config/admin.sock"),
             ("/run/larder/admin.sock", "/run/larder/admin.sock"),
         ];
         for (written, meant) in table {
