@@ -55,6 +55,7 @@ mod standing;
 mod steer;
 #[cfg(test)]
 mod tests;
+mod told;
 mod unread;
 mod vigil;
 mod wary;

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use futures_util::future::join3;
 use prometheus_client::metrics::counter::Counter;
+use tracing::debug;
 
 use crate::clock::{Clock, Millis};
 use crate::entry::{Entry, Slot};
@@ -171,7 +172,9 @@ impl Cache {
     /// then on, at the age it has.
     pub async fn far(&self, tiers: Tiers, key: &[u8]) -> Option<Arc<Entry>> {
         let shared = self.shared_by(tiers)?;
-        let found = match shared.time().ours(shared.get(key).await?) {
+        let found = shared.get(key).await;
+        debug!(found = found.is_some(), "the shared tier was asked");
+        let found = match shared.time().ours(found?) {
             Slot::Entry(entry) => Slot::Entry(self.held(key, entry).await?),
             Slot::Tombstone(born) => Slot::Tombstone(born),
         };

@@ -17,9 +17,10 @@ pub(crate) mod places;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::iter;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +83,7 @@ pub(crate) async fn accept<A: Accept>(
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit::<A>(stream, peer.ip(), &front, &commons),
+            Ok((stream, peer)) => admit::<A>(stream, peer, &front, &commons),
             Err(error) => {
                 // Most often no file descriptor is left; one that a client gives back is worth waiting for.
                 if let Some(dropped) = lines.admit() {
@@ -95,12 +96,12 @@ pub(crate) async fn accept<A: Accept>(
     }
     // The system would reset them. There is no end to them where clients come back at once.
     for (stream, peer) in iter::from_fn(|| socket.waiting()).take(LAST_MAX) {
-        admit::<A>(stream, peer.ip(), &front, &commons);
+        admit::<A>(stream, peer, &front, &commons);
     }
 }
 
-fn admit<A: Accept>(stream: A::Stream, peer: IpAddr, front: &Arc<Front>, commons: &Commons) {
-    let place = match commons.places.take(peer) {
+fn admit<A: Accept>(stream: A::Stream, peer: SocketAddr, front: &Arc<Front>, commons: &Commons) {
+    let place = match commons.places.take(peer.ip()) {
         Ok(place) => place,
         Err(full) => {
             front.gateway.counts.limit(full.limit());
@@ -113,7 +114,7 @@ fn admit<A: Accept>(stream: A::Stream, peer: IpAddr, front: &Arc<Front>, commons
         let _place = place;
         A::prepare(&stream);
         front.gateway.counts.open.inc();
-        let end = Connection::new(stream, Arc::clone(&front), share).serve(&stop).await;
+        let end = Connection::new(stream, peer, Arc::clone(&front), share).serve(&stop).await;
         front.gateway.counts.open.dec();
         end.count(&front.gateway.counts);
     });

@@ -1,5 +1,7 @@
 //! What the gateway says on standard error, and at what rate it speaks of calls.
 
+#[cfg(test)]
+pub(crate) mod captured;
 mod fields;
 pub(crate) mod options;
 
@@ -18,8 +20,9 @@ pub(crate) use options::Settings;
 
 /// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
 pub(crate) fn start(settings: &Settings) -> Filter {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.filter));
-    let usual = filter.to_string();
+    let usual = EnvFilter::try_from_default_env().map(|filter| filter.to_string());
+    let usual = usual.unwrap_or_else(|_| settings.filter.clone());
+    let filter = filter(&usual);
     let colours = std::io::stderr().is_terminal();
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
@@ -40,6 +43,15 @@ pub(crate) fn start(settings: &Settings) -> Filter {
     }
 }
 
+/// What these directives let through, and audit lines.
+fn filter(directives: &str) -> EnvFilter {
+    let audit = format!("{AUDIT}=info").parse().expect("a target and a level are a directive");
+    EnvFilter::new(directives).add_directive(audit)
+}
+
+/// The target of the lines that say who ordered what and why: they are written whatever the level is.
+pub(crate) const AUDIT: &str = "larder::audit";
+
 /// What is logged, which can be said otherwise while it runs.
 pub(crate) struct Filter {
     usual: String,
@@ -53,7 +65,7 @@ impl Filter {
 
     /// Logs by these directives, or again by those of the start.
     pub(crate) fn set(&self, directives: Option<&str>) {
-        (self.change)(EnvFilter::new(directives.unwrap_or(&self.usual)));
+        (self.change)(filter(directives.unwrap_or(&self.usual)));
     }
 }
 
@@ -102,6 +114,16 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_level_hides_who_ordered_what() {
+        for directives in ["error", "off", "larder::audit=off", "warn,larder::backend=debug"] {
+            let captured = captured::Captured::by(directives);
+            tracing::info!("routine");
+            tracing::info!(target: AUDIT, "ordered");
+            assert_eq!(captured.lines(), ["INFO larder::audit: ordered"], "{directives}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn lines_beyond_the_rate_are_counted_instead() {

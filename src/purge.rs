@@ -21,6 +21,7 @@ use crate::accept::Asker;
 use crate::cache::{Cache, Ticket};
 use crate::clock::Clock;
 use crate::gateway::named::{Asked, Directory, Unknown};
+use crate::log::AUDIT;
 use crate::mark::{Cover, Kind, Mark, Reach};
 
 use order::{Order, What};
@@ -109,7 +110,7 @@ impl Purges {
         let (what, kind, why) = (order.what.to_string(), order.kind.as_str(), order.why.as_str());
         let spared = self.spare_the_cover(order).await;
         let target = spared.and_then(|()| self.target(order)).inspect_err(|refusal| {
-            warn!(by, %from, %what, kind, why, %refusal, "purge refused");
+            warn!(target: AUDIT, by, %from, %what, kind, why, %refusal, "purge refused");
         })?;
         let Target { covers, marked, mut warnings } = target;
         let mark = Mark { covers: covers.into(), kind: order.kind, settle: Duration::ZERO };
@@ -118,7 +119,7 @@ impl Purges {
         let reached = self.reaches(ticket).await;
         let version = ticket.and_then(|ticket| self.cache.place(ticket)).map(|place| place.to_string());
         self.counts.get_or_create(&Labels { what: order.what.as_str(), kind }).inc();
-        info!(by, %from, %what, kind, why, tick, version, reached = reached.as_str(), "purged");
+        info!(target: AUDIT, by, %from, %what, kind, why, tick, version, reached = reached.as_str(), "purged");
         warnings.extend(ticket.and_then(|_| shortfall(reached)).map(str::to_owned));
         let reached = reached.as_str().to_owned();
         Ok(Purged { marked, kind: order.kind, tick, version, reached, warnings })

@@ -13,6 +13,7 @@ use tracing::info;
 use super::command::{Command, Reason, Reloaded};
 use super::{Means, Subject, refused};
 use crate::accept::Asker;
+use crate::log::AUDIT;
 use crate::purge::order::Order;
 use crate::purge::{Orderer, Refusal};
 
@@ -25,7 +26,7 @@ pub(super) async fn reload<S: Subject>(
         Ok(Reason { why }) => why,
         Err(error) => return refused(StatusCode::BAD_REQUEST, format_args!("not understood: {error}")),
     };
-    info!(by = DOOR, %from, what = "reload", why, "ordered");
+    info!(target: AUDIT, by = DOOR, %from, what = "reload", why, "ordered");
     let (answer, answered) = oneshot::channel();
     // Where nobody takes commands, the order is dropped, and its answer's sender with it.
     let _ = means.commands.send(Command::Reload(answer)).await;

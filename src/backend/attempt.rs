@@ -200,6 +200,7 @@ impl Attempt {
     pub(super) fn answered(mut self, said: Said) {
         self.endpoint.means.tally.answered();
         let now = Instant::now();
+        self.tell_end(None, now);
         let tells = self.limits_hear(now);
         if let Some(sent) = self.sent {
             let took = now.duration_since(sent);
@@ -238,6 +239,7 @@ impl Attempt {
     pub(super) fn failed(self, fault: &Fault) {
         self.endpoint.means.tally.failed(fault);
         let now = Instant::now();
+        self.tell_end(Some(fault), now);
         self.measure(fault, now);
         self.proves_by(fault, now);
     }

@@ -99,10 +99,17 @@ impl Drop for Waits {
 pub(super) enum Turned {
     /// Nothing that others would notice.
     No,
-    /// It is out for this long.
-    Out(Duration),
-    /// It answers again.
-    Back,
+    /// It is out.
+    Out {
+        /// For how long.
+        time: Duration,
+        /// After so many failures in a row; none where it was silent.
+        failures: u32,
+    },
+    /// It was out, did not answer who found out, and is out for this long again.
+    StillOut(Duration),
+    /// It answers again, and was out for this long.
+    Back(Duration),
 }
 
 impl Cell {
@@ -225,11 +232,11 @@ impl Cell {
             out.until = now;
             return Turned::No;
         }
-        let was_out = inner.out.take().is_some();
+        let was_out = inner.out.take();
         (inner.failures, inner.failing_since, inner.times) = (0, None, 0);
         let mood = if self.window.is_poor(now) { Mood::Uneasy } else { Mood::Calm };
         self.mood.set(mood);
-        if was_out { Turned::Back } else { Turned::No }
+        was_out.map_or(Turned::No, |out| Turned::Back(now.saturating_duration_since(out.since)))
     }
 
     /// A call failed in a way that blames the method here. `share` in 0..=1 places the end of the time out between half and all of it.
@@ -276,9 +283,13 @@ impl Inner {
     fn turn_out(&mut self, limits: Limits, now: Instant, share: f64) -> Turned {
         let time = limits.time.time(self.times, share);
         self.times = self.times.saturating_add(1);
-        let since = self.out.map_or(now, |out| out.since);
+        let before = self.out;
+        let since = before.map_or(now, |out| out.since);
         self.out = Some(Out { since, until: now + time, trial: Trial::None });
-        Turned::Out(time)
+        match before {
+            Some(_) => Turned::StillOut(time),
+            None => Turned::Out { time, failures: self.failures },
+        }
     }
 }
 

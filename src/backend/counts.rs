@@ -24,7 +24,8 @@ pub(super) enum Kept {
 impl Kept {
     const ALL: [Self; 3] = [Self::Budget, Self::Time, Self::Outage];
 
-    fn as_str(self) -> &'static str {
+    /// The word for it in metrics and logs.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Budget => "budget",
             Self::Time => "time",

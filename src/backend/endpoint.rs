@@ -139,7 +139,7 @@ impl Endpoint {
     fn be_steered(&self, settings: &Settings) {
         let steer = &settings.steer;
         self.share.order(steer.weight(self.address));
-        self.note(self.position.order(steer.of(self.address)), None);
+        self.note(self.position.order(steer.of(self.address), Instant::now()), None);
     }
 
     /// Whether it is held although it is gone: then it is checked all the time.
@@ -294,19 +294,9 @@ impl Endpoint {
                 if why != Why::Drained {
                     self.pool.permits.move_on();
                 }
-                let (backend, endpoint) = (means.name(), self.address);
-                let fault = fault.map(tracing::field::display);
-                match why {
-                    Why::Draining => tracing::info!(%backend, %endpoint, "endpoint asks for no calls"),
-                    Why::Drained | Why::Ordered => {
-                        tracing::info!(%backend, %endpoint, why = why.as_str(), "endpoint is taken out by an operator");
-                    }
-                    Why::Refused | Why::Closed | Why::Silent | Why::Unwell | Why::Failing => {
-                        tracing::warn!(%backend, %endpoint, why = why.as_str(), fault, "endpoint ejected");
-                    }
-                }
+                self.tell_ejected(why, fault);
             }
-            Effect::Returned(why) => {
+            Effect::Returned(why, out) => {
                 self.cells.forget();
                 let now = Instant::now();
                 self.pool.permits.ramp(None, self.pulse.parallel(), now);
@@ -325,7 +315,7 @@ impl Endpoint {
                 }
                 self.share.begin_slowly(now);
                 means.turned.notify_waiters();
-                tracing::info!(backend = %means.name(), endpoint = %self.address, "endpoint is back");
+                self.tell_returned(why, out);
             }
         }
         if self.position.is_uneasy() {
@@ -353,21 +343,17 @@ impl Endpoint {
 
     /// Tells what became of one of its methods.
     pub(super) fn note_method(&self, turned: Turned, method: &Method, fault: Option<&Fault>) {
-        let (backend, endpoint) = (self.means.name(), self.address);
-        let (index, method) = (method.index, &*method.name);
         match turned {
             Turned::No => {}
-            Turned::Out(time) => {
-                self.pool.permits.move_method_on(index);
+            Turned::Out { .. } | Turned::StillOut(_) => {
+                self.pool.permits.move_method_on(method.index);
                 self.means.left.notify_waiters();
-                let fault = fault.map(tracing::field::display);
-                tracing::warn!(%backend, %endpoint, method, for_ms = time.as_millis(), fault, "method out at an endpoint");
             }
-            Turned::Back => {
-                self.pool.permits.ramp(Some(index), self.pulse.parallel(), Instant::now());
-                tracing::info!(%backend, %endpoint, method, "method is back at an endpoint");
+            Turned::Back(_) => {
+                self.pool.permits.ramp(Some(method.index), self.pulse.parallel(), Instant::now());
             }
         }
+        self.tell_method(turned, &method.name, fault);
     }
 
     /// When a method is out here and for how long.

@@ -13,6 +13,8 @@
 mod acquaintance;
 mod ejected;
 mod schedule;
+mod seen;
+mod word;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,11 +25,12 @@ use tokio::time::Instant;
 use super::finding::{Finding, Kind};
 use super::mood::{AtomicMood, Mood};
 use super::standing::{Effect, Standing, Why};
-use super::steer::Ordered;
 use acquaintance::{Acquaintance, Habit};
 use ejected::Ejected;
 pub(super) use schedule::Pace;
 use schedule::{Need, Schedule};
+pub(super) use seen::Seen;
+use word::Word;
 
 /// An endpoint's standing. One lock decides; it is not taken by calls while nothing is wrong.
 #[derive(Debug)]
@@ -40,8 +43,8 @@ pub(super) struct Position {
 
 #[derive(Debug)]
 struct Inner {
-    /// What an operator says, whatever is seen.
-    ordered: Option<Ordered>,
+    /// What an operator says, whatever is seen, and since when.
+    ordered: Option<Word>,
     ejected: Option<Ejected>,
     /// Refusals and failed checks since it last gave a sign of life.
     strikes: u32,
@@ -83,24 +86,6 @@ impl Position {
         });
     }
 
-    /// Has it stand as an operator says, or again as what was seen of it does.
-    pub(super) fn order(&self, ordered: Option<Ordered>) -> Effect {
-        let mut inner = self.lock();
-        let before = inner.standing().why();
-        inner.ordered = ordered;
-        self.mood.set(inner.mood());
-        match (before, inner.standing().why()) {
-            (None, Some(why)) => Effect::Ejected(why),
-            (Some(why), None) => Effect::Returned(why),
-            (None, None) | (Some(_), Some(_)) => Effect::Unchanged,
-        }
-    }
-
-    /// Whether it takes calls because an operator says so.
-    pub(super) fn is_kept_in(&self) -> bool {
-        self.lock().ordered == Some(Ordered::In)
-    }
-
     pub(super) fn standing(&self) -> Standing {
         self.lock().standing()
     }
@@ -113,6 +98,12 @@ impl Position {
     /// Whether it closes connections on checks, and answers calls.
     pub(super) fn closes_on_checks(&self) -> bool {
         self.lock().closes_on_checks == Habit::Proven
+    }
+
+    /// What was seen of it since it last gave a sign of life.
+    pub(super) fn seen(&self) -> Seen {
+        let inner = self.lock();
+        Seen { strikes: inner.strikes, closes: inner.closes, next_check: inner.checks.at() }
     }
 
     /// Whether anything is to be looked into.
@@ -280,11 +271,15 @@ impl Position {
 
 impl Inner {
     fn standing(&self) -> Standing {
-        let why = match self.ordered {
-            Some(ordered) => ordered.why(),
-            None => self.ejected.as_ref().map(|ejected| ejected.why),
-        };
-        why.map_or(Standing::Rotating, Standing::Ejected)
+        self.out().map_or(Standing::Rotating, |(why, _)| Standing::Ejected(why))
+    }
+
+    /// Why it takes no calls, and since when.
+    fn out(&self) -> Option<(Why, Instant)> {
+        match self.ordered {
+            Some(word) => word.ordered.why().map(|why| (why, word.since)),
+            None => self.ejected.as_ref().map(|ejected| (ejected.why, ejected.since)),
+        }
     }
 
     fn mood(&self) -> Mood {
@@ -373,10 +368,10 @@ impl Inner {
     }
 
     fn return_to_rotation(&mut self, pace: Pace, now: Instant) -> Effect {
-        let Some(Ejected { why, .. }) = self.ejected.take() else { return Effect::Unchanged };
+        let Some(Ejected { why, since, .. }) = self.ejected.take() else { return Effect::Unchanged };
         (self.strikes, self.closes) = (0, 0);
         self.checks.relax(pace, now);
-        Effect::Returned(why)
+        Effect::Returned(why, now.saturating_duration_since(since))
     }
 
     /// Whether checks are to find something out: that it is back, or well again, or gone.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 use super::Backend;
 use super::attempt::Attempt;
@@ -108,6 +109,7 @@ impl Backend {
                 let pause = longest_pause(tries.retries).mul_f64(self.means.chance.share());
                 if let Err(kept) = self.afford(tries, pause + method.median.get().unwrap_or_default()) {
                     self.means.tally.kept_from_retrying(kept);
+                    debug!(backend = %self.name(), method = &*method.name, reason = kept.as_str(), "no retry");
                     return None;
                 }
                 tries.retries += 1;
@@ -122,6 +124,7 @@ impl Backend {
             (None, Again::Same) => (Attempt::admit(endpoint, method)?, Want::Opened),
             (None, Again::Unsent | Again::Elsewhere) => return None,
         };
+        debug!(backend = %self.name(), endpoint = %attempt.endpoint.address, ?further, %fault, "tried again");
         if further == Further::Retry {
             attempt.gives_way();
             tries.after = Some(fault.as_str());

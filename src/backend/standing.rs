@@ -1,5 +1,7 @@
 //! Where an endpoint stands, in the words of metrics, logs and `/v1/status`.
 
+use std::time::Duration;
+
 /// Where an endpoint stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -92,6 +94,6 @@ pub(super) enum Effect {
     Unchanged,
     /// It left the rotation.
     Ejected(Why),
-    /// It is back, after this.
-    Returned(Why),
+    /// It is back: this kept it out, for so long.
+    Returned(Why, Duration),
 }

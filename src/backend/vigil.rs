@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
+use tracing::debug;
 
 use super::Backend;
 use super::endpoint::{Endpoint, SILENCE_LEAST, SILENCE_MOST, SLOWEST_TIMES};
@@ -74,6 +75,7 @@ impl Backend {
 
     fn found(&self, endpoint: &Endpoint, finding: Finding) {
         self.means.tally.checked(finding);
+        debug!(backend = %self.name(), endpoint = %endpoint.address, finding = finding.as_str(), "endpoint was checked");
         endpoint.warns(finding);
         endpoint.checked(finding, self.means.chance.share());
     }

@@ -4,6 +4,7 @@
 //! others may have made marks that this gateway has not heard. A mark is known to the fleet when all that hold a lease have heard it; who
 //! does not hear it loses the lease first. So neither needs the other to be alive.
 
+mod lease;
 mod outbox;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,7 @@ use crate::bounded::Bounded;
 use crate::clock::{Clock, Millis};
 use crate::mark::{Audience, Mark, Marks, Reach, Standing, Version};
 
+use lease::Lease;
 use outbox::Outbox;
 pub use outbox::Ticket;
 pub(super) use outbox::decoded;
@@ -163,8 +165,11 @@ impl Fleet {
 
     /// Tells and hears. Never ends.
     pub(super) async fn attend(&self, marks: &Marks) {
+        let mut lease = Lease::default();
         loop {
-            let pause = match self.exchange(marks).await {
+            let exchanged = self.exchange(marks).await;
+            lease.look(marks.is_leased(self.clock.now()), self.untold());
+            let pause = match exchanged {
                 Ok(Listened::More | Listened::News) => Duration::ZERO,
                 Ok(Listened::Nothing) if self.waiting.count() > 0 => IMPATIENT,
                 Ok(Listened::Nothing) | Err(Unheard) => INTERVAL,

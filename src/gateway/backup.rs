@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
 use super::Gateway;
 use super::asking::{Asking, Backup};
@@ -36,6 +37,9 @@ impl Gateway {
     /// else the fallback; else the fault does.
     pub(super) async fn instead(self: &Arc<Self>, seeker: &Seeker, failed: Failed) -> Reply {
         let old = self.old(seeker, &failed);
+        let age_ms = old.as_ref().map(|old| self.clock.now().since(old.born).as_millis());
+        let (method, fault) = (seeker.cached.asking.counts.method(), &failed.fault);
+        debug!(%method, %fault, age_ms, "something else is to answer: an old entry of this age, a backup or a fallback");
         let mut theirs = None;
         if let Some((backup, cached)) = seeker.backup().filter(|_| failed.fault.allows_stale())
             && (old.is_none() || backup.when == BackupWhen::BeforeStale)

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{debug, info};
 
 use super::Gateway;
 use super::guard::guarded;
@@ -66,6 +66,7 @@ impl Gateway {
         // Where nothing is kept, there is nothing to look for, and no other gateway to wait for.
         let looks = self.unkept.left(key) != Some(Left::Nothing);
         if looks && let Some(entry) = self.look(cached, key, flight).await {
+            debug!(method = %cached.asking.counts.method(), "the shared tier has a fresh entry");
             return Ok((entry, Origin::Shared));
         }
         if cached.backup.is_some() {
@@ -93,6 +94,7 @@ impl Gateway {
     ) -> Landed {
         let asking = &cached.asking;
         let sent = Sent::now(self);
+        debug!(backend = %asking.backend().name(), method = %asking.counts.method(), "a backend is asked");
         // What the look into the shared tier took is not taken from the backend's time.
         let question = Question { key: Some(key), ..asking.question(call, flight.demand()) };
         let asked = asking.shared(question).await;
@@ -110,6 +112,7 @@ impl Gateway {
         let (entry, kept) = self.learn(call, &answer, sent, (cached, key), lease);
         let Err(why) = kept else {
             self.unkept.forget(key);
+            debug!(method = %asking.counts.method(), bytes = entry.body.len(), "the reply is kept");
             return Ok((entry, Origin::Backend));
         };
         tell_unkept(&asking.counts, why, &entry);

@@ -5,6 +5,7 @@
 //! one write. A call not known to be idempotent starts when all before it have ended, and those after it start when it has.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -60,14 +61,14 @@ enum Reading {
 }
 
 impl<S: Client> Connection<S> {
-    /// A connection on which nothing has happened.
-    pub(super) fn new(stream: S, front: Arc<Front>, share: Share) -> Self {
+    /// A connection from `client` on which nothing has happened.
+    pub(super) fn new(stream: S, client: SocketAddr, front: Arc<Front>, share: Share) -> Self {
         let settings = &front.settings;
         Self {
             inbound: Inbound::detecting(settings.transport, settings.protocol, settings.bounds),
             arrivals: Arrivals::default(),
             unnoted: None,
-            desk: Desk::new(Arc::clone(&front)),
+            desk: Desk::new(Arc::clone(&front), client),
             reading: Reading::Open,
             unread: false,
             step: Step::Waits,

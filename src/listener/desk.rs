@@ -1,5 +1,6 @@
 //! Where a client's messages become calls under way, and their replies bytes to be written: the part of a connection that does no I/O.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::end::End;
 use super::fence::Fence;
 use super::line::{Line, Stage};
 use super::outbox::{Echo, Outbox};
+use super::told::Told;
 use super::{DuplicateSeqid, Front, OnClose};
 use crate::backend::Place;
 use crate::call::CallRef;
@@ -18,7 +20,7 @@ use crate::clock::Millis;
 use crate::gateway::caller::Caller;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::{Decision, Route};
-use crate::gateway::{Batch, Gateway, Turn};
+use crate::gateway::{Batch, Turn};
 use crate::outcome::Outcome;
 use crate::rule::sessions::Leaves;
 use crate::wire::inbound::{Inbound, Look, Whole};
@@ -30,6 +32,8 @@ pub(super) struct Desk {
     /// Replies to be written.
     pub(super) outbox: Outbox,
     front: Arc<Front>,
+    /// Where the client is.
+    client: SocketAddr,
     line: Line,
     fence: Fence,
     caller: Caller,
@@ -72,8 +76,8 @@ pub(super) struct Arrived<'a> {
 }
 
 impl Desk {
-    /// A desk with no calls under way.
-    pub(super) fn new(front: Arc<Front>) -> Self {
+    /// A desk with no calls under way, for the client at this address.
+    pub(super) fn new(front: Arc<Front>, client: SocketAddr) -> Self {
         Self {
             outbox: Outbox::default(),
             line: Line::default(),
@@ -81,6 +85,7 @@ impl Desk {
             caller: front.gateway.caller(front.settings.bounds.depth),
             at_once: Vec::new(),
             front,
+            client,
         }
     }
 
@@ -241,7 +246,8 @@ impl Desk {
                 route.count(&reply, batch.now);
                 let Reply { outcome, age, .. } = reply;
                 self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
-                log(&reply, route, gateway);
+                let (name, client) = (header.method(), self.client);
+                Told { reply: &reply, route, name, arrived: arrived.at, client }.tell(gateway);
             }
             turn @ (Turn::Now(_) | Turn::Later(..)) => self.line.push(turn, call, (route, place), arrived.at),
         }
@@ -293,7 +299,8 @@ impl Desk {
         let reply = aged(reply, time);
         asked.route.count(&reply, time);
         gateway.counts.call(reply.outcome, now.saturating_duration_since(asked.arrived), reply.age);
-        log(&reply, &asked.route, gateway);
+        let (route, name, arrived) = (&asked.route, asked.method(), asked.arrived);
+        Told { reply: &reply, route, name, arrived, client: self.client }.tell(gateway);
         if self.hands_on(&reply, &asked.route) {
             return Err(End::Backend);
         }
@@ -348,21 +355,6 @@ fn aged(reply: Reply, now: Millis) -> Reply {
         Body::Struct(..) | Body::Silence => reply.age,
     };
     Reply { age, ..reply }
-}
-
-/// Logs a call that failed or was answered by something stale, at a bounded rate.
-#[inline]
-fn log(reply: &Reply, route: &Route, gateway: &Gateway) {
-    if reply.fault.is_none() && reply.outcome != Outcome::StaleIfError {
-        return;
-    }
-    let Some(dropped) = gateway.lines.admit() else { return };
-    let fault = reply.fault.as_ref().map(tracing::field::display);
-    let (listener, backend, method) =
-        (gateway.counts.listener(), route.backend().name(), route.counts.method());
-    let age_ms = reply.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-    let outcome = reply.outcome.as_str();
-    tracing::warn!(%listener, %backend, %method, outcome, fault, age_ms, dropped, "call");
 }
 
 /// Room for calls answered at once that is kept.

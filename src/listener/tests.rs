@@ -12,6 +12,7 @@ mod memory;
 mod revalidating;
 mod room;
 mod routing;
+mod telling;
 mod time;
 mod unkept;
 mod waiting;

@@ -76,56 +76,29 @@ const PLAIN: &str = "\x1b[0m";
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    use std::io;
-    use std::sync::{Arc, Mutex, PoisonError};
-
-    #[derive(Clone, Debug, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// What is written while `speak` speaks, behind the time, the level and the place.
-    fn written(speak: impl FnOnce()) -> String {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let people = tracing_subscriber::fmt().fmt_fields(Fields).with_ansi(false).without_time();
-        let people = people.with_level(false).with_target(false).with_writer(move || writer.clone());
-        tracing::subscriber::with_default(people.finish(), speak);
-        let bytes = lines.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        String::from_utf8(bytes).unwrap()
-    }
+    use crate::log::captured::Captured;
 
     #[test]
     fn a_value_with_spaces_ends_where_its_quotes_do() {
+        let captured = Captured::by("info");
         let fault = "backend users: a=\"b\"\nand more";
-        let line =
-            written(|| tracing::warn!(method = %"getUser", fault = %fault, age_ms = 3_045, why = "", "call"));
-        assert_eq!(
-            line,
-            "call method=getUser fault=\"backend users: a=\\\"b\\\"\\nand more\" age_ms=3045 why=\"\"\n"
-        );
+        tracing::warn!(method = %"getUser", fault = %fault, age_ms = 3_045, why = "", "call");
+        let line = "call method=getUser fault=\"backend users: a=\\\"b\\\"\\nand more\" age_ms=3045 why=\"\"";
+        assert!(captured.lines()[0].ends_with(line), "{:?}", captured.lines());
     }
 
     #[test]
     fn what_has_no_value_is_left_out_and_a_plain_text_has_no_quotes() {
+        let captured = Captured::by("info");
         let fault: Option<&str> = None;
-        let line = written(|| tracing::warn!(outcome = "failed", fault, "call"));
-        assert_eq!(line, "call outcome=failed\n");
+        tracing::warn!(outcome = "failed", fault, "call");
+        assert!(captured.lines()[0].ends_with(": call outcome=failed"), "{:?}", captured.lines());
     }
 
     #[test]
     fn a_message_is_one_line() {
-        assert_eq!(written(|| tracing::warn!("a\nb\u{1b}[2J")), "a\\nb\\u{1b}[2J\n");
+        let captured = Captured::by("info");
+        tracing::warn!("a\nb\u{1b}[2J");
+        assert!(captured.lines()[0].ends_with(": a\\nb\\u{1b}[2J"), "{:?}", captured.lines());
     }
 }

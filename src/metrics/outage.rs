@@ -38,6 +38,21 @@ pub(crate) struct OutageSums {
     pub oldest: Duration,
 }
 
+impl OutageSums {
+    /// What came since `earlier` of the same outage. The oldest entry is that of the whole.
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            fresh: self.fresh - earlier.fresh,
+            stale: self.stale - earlier.stale,
+            backup: self.backup - earlier.backup,
+            fallback: self.fallback - earlier.fallback,
+            failed: self.failed - earlier.failed,
+            asked: self.asked - earlier.asked,
+            oldest: self.oldest,
+        }
+    }
+}
+
 impl OutageCounts {
     /// Counts one call, if an outage lasts.
     #[inline]

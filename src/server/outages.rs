@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::build::Parts;
 use crate::admin::outage::Outage;
 use crate::backend::{Backend, Why};
 use crate::clock::{Clock, Millis};
-use crate::metrics::Traffic;
+use crate::metrics::{OutageSums, Traffic};
 
 /// One backend, for whose outages one task watches.
 pub(super) struct Watch {
@@ -28,8 +28,13 @@ impl Watch {
             self.backend.until_down(true).await;
             self.begin();
             self.parts.ledger.keep().await;
+            let (mut told, mut sums) = (Instant::now(), OutageSums::default());
             while timeout(KEPT_EACH, self.backend.until_down(false)).await.is_err() {
                 self.note();
+                if told.elapsed() >= TOLD_EACH {
+                    sums = self.sum_up(sums);
+                    told = Instant::now();
+                }
                 self.parts.ledger.keep().await;
             }
             self.end();
@@ -58,6 +63,28 @@ impl Watch {
     fn note(&self) {
         let sums = self.traffic.outage.sums();
         self.parts.ledger.note(self.backend.name(), sums, &out(&self.backend), self.clock.now());
+    }
+
+    /// Tells what calls got since `told`, and gives what they have got in all.
+    fn sum_up(&self, told: OutageSums) -> OutageSums {
+        let (name, sums) = (self.backend.name(), self.traffic.outage.sums());
+        let Some(outage) = self.parts.ledger.lasting(name) else { return sums };
+        let lately = sums.since(told);
+        warn!(
+            backend = %name,
+            since = time_of_day(outage.began_unix_seconds),
+            seconds = outage.seconds,
+            fresh = lately.fresh,
+            stale = lately.stale,
+            backup = lately.backup,
+            fallback = lately.fallback,
+            failed = lately.failed,
+            asked = lately.asked,
+            oldest_age_seconds = outage.oldest_age_seconds,
+            why = reasons(&outage),
+            "outage lasts: calls of the last minute"
+        );
+        sums
     }
 
     fn end(&self) {
@@ -108,5 +135,13 @@ fn reasons(outage: &Outage) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
+/// Hours and minutes of a day, in UTC as all times of the log.
+fn time_of_day(unix_seconds: f64) -> String {
+    let minutes = (unix_seconds / 60.0) as u64 % (24 * 60);
+    format!("{:02}:{:02}Z", minutes / 60, minutes % 60)
+}
+
+/// How often it is told what an outage does to calls.
+const TOLD_EACH: Duration = Duration::from_secs(60);
 /// How often a ledger with an outage that lasts is kept: more of it a process that is killed does not lose.
 const KEPT_EACH: Duration = Duration::from_secs(10);

@@ -13,6 +13,7 @@ use crate::accept::Asker;
 use crate::admin::steering::Steering;
 use crate::clock::Millis;
 use crate::config::{Changes, Config};
+use crate::log::AUDIT;
 use crate::setting::Nearest;
 use crate::switch::order::Order;
 use crate::switch::table::{Held, InForce, Refusal};
@@ -32,7 +33,7 @@ impl Parts {
         let Some(mut table) = self.rudder.recall().await else { return };
         let expired = table.expire(self.clock.now());
         for Held { id, says, .. } in table.held() {
-            info!(id, what = says, "switch is in force again");
+            info!(target: AUDIT, id, what = says, "switch is in force again");
         }
         expired.iter().for_each(tell_expired);
         let mut layers = self.rudder.lock();
@@ -113,13 +114,13 @@ impl Steering for Parts {
         let mut layers = self.rudder.lock();
         let (what, why) = (order.switch.to_string(), order.why.clone());
         if let Some(refusal) = self.unknown(&layers.config, &order.switch) {
-            warn!(by = "admin", %from, what, why, %refusal, "switch refused");
+            warn!(target: AUDIT, by = "admin", %from, what, why, %refusal, "switch refused");
             return Err(refusal);
         }
         let held = layers.table.set(order, who, now)?;
         let lasts = held.expires.map(|expires| Millis(expires).since(now));
         let lasts = lasts.map(|lasts| humantime::format_duration(lasts).to_string());
-        info!(by = "admin", from = held.who, id = held.id, what, why, lasts, "switch set");
+        info!(target: AUDIT, by = "admin", from = held.who, id = held.id, what, why, lasts, "switch set");
         self.steer(&layers);
         Ok(held.at(now))
     }
@@ -128,7 +129,8 @@ impl Steering for Parts {
         let mut layers = self.rudder.lock();
         let held = layers.table.undo(id)?;
         self.steer(&layers);
-        info!(by = "admin", %from, id, what = held.says, why, "switch undone");
+        let why = if why.is_empty() { &held.why } else { why };
+        info!(target: AUDIT, by = "admin", %from, id, what = held.says, why, "switch undone");
         Ok(held.at(self.clock.now()))
     }
 
@@ -139,7 +141,7 @@ impl Steering for Parts {
 
 fn tell_expired(held: &Held) {
     let Held { id, says, why, .. } = held;
-    info!(id, what = says, why, "switch has expired");
+    info!(target: AUDIT, id, what = says, why, "switch has expired");
 }
 
 fn missing(what: &str, name: &str, known: &[String]) -> Option<Refusal> {

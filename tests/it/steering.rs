@@ -207,16 +207,22 @@ fn a_backend_is_declared_down_and_up() {
 }
 
 #[test]
-fn other_lines_are_logged_for_a_while() {
-    let backend = backend();
+fn other_lines_are_logged_for_a_while_and_who_ordered_what_always() {
+    let mut backend = backend();
     let gateway = gateway().endpoint(backend.address()).get_user(KEPT).start();
-    switch(&gateway, "log error --for 10m");
-    gateway.logs(&["switch set", "log error"]);
+    switch(&gateway, "log error --for 10m --why quiet");
+    backend.kill();
+    let mut client = gateway.client();
+    eventually(|| {
+        client.get_user(7);
+        gateway.metric("larder_backend_down", &[]) == 1
+    });
     switch(&gateway, &format!("mode {METHOD} off"));
-    switch(&gateway, "undo 2");
+    gateway.logs(&["switch set", &format!("rule {METHOD} off")]);
+    assert!(!gateway.log().iter().any(|line| line.contains("\"WARN\"")), "{:?}", gateway.log());
     switch(&gateway, "undo 1");
-    gateway.logs(&["switch undone", "log error"]);
-    assert!(!gateway.log().iter().any(|line| line.contains(&format!("rule {METHOD} off"))));
+    // Who says nothing undoes it for the reason that it was set for.
+    gateway.logs(&["switch undone", "log error", "\"why\":\"quiet\""]);
 }
 
 #[test]

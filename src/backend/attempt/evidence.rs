@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::{Attempt, FairChance, Role};
 use crate::backend::cell::Failed;
@@ -13,6 +14,14 @@ use crate::dial::Refusal;
 use crate::fault::Fault;
 
 impl Attempt {
+    /// Tells what it came to, where that is asked for.
+    pub(super) fn tell_end(&self, fault: Option<&Fault>, now: Instant) {
+        let (backend, endpoint, method) =
+            (self.endpoint.means.name(), self.endpoint.address, &*self.method.name);
+        let took_ms = self.sent.map(|sent| now.saturating_duration_since(sent).as_millis());
+        debug!(%backend, %endpoint, method, took_ms, fault = fault.map(display), "endpoint was asked");
+    }
+
     pub(super) fn measure(&self, fault: &Fault, now: Instant) {
         let Some(measure) = Measure::of(fault) else { return };
         if measure == Measure::Late && self.chance == FairChance::Denied {

@@ -4,6 +4,9 @@ use super::*;
 
 const LIMITS: Limits = Limits { failures: 3, time: Doubling { first: SECOND, most: Duration::from_secs(4) } };
 const SECOND: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
+/// What the last of three failures in a row comes to.
+const OUT: Turned = Turned::Out { time: SECOND, failures: 3 };
 
 async fn pass(time: Duration) {
     tokio::time::advance(time).await;
@@ -41,7 +44,7 @@ async fn failures_in_a_row_turn_it_out_and_an_answer_between_them_does_not() {
     fail(&cell, 2).await;
     cell.answered(Instant::now(), Instant::now());
     assert_eq!(fail(&cell, 2).await, Turned::No);
-    assert_eq!(fail(&cell, 1).await, Turned::Out(SECOND));
+    assert_eq!(fail(&cell, 1).await, OUT);
     assert!(!cell.is_in());
 }
 
@@ -55,7 +58,7 @@ async fn of_calls_that_were_under_way_together_one_failure_counts() {
             assert_eq!(failed(&cell, sent, false), Turned::No);
         }
     }
-    assert_eq!(fail(&cell, 1).await, Turned::Out(SECOND));
+    assert_eq!(fail(&cell, 1).await, OUT);
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,13 +69,14 @@ async fn one_trial_at_a_time_and_each_that_failed_doubles_the_time() {
         assert!(!cell.begin_trial(Instant::now(), Duration::ZERO));
         pass(Duration::from_secs(seconds)).await;
         assert!(!cell.is_due(Instant::now(), Duration::from_millis(1)), "others are to be let before");
-        assert_eq!(fail_trial(&cell).await, Turned::Out(Duration::from_secs(next)));
+        assert_eq!(fail_trial(&cell).await, Turned::StillOut(Duration::from_secs(next)));
     }
     pass(Duration::from_secs(4)).await;
     assert!(cell.begin_trial(Instant::now(), Duration::ZERO));
-    assert_eq!(cell.answered(Instant::now(), Instant::now()), Turned::Back);
+    let out = Duration::from_secs(1 + 2 + 4 + 4) + 3 * MS;
+    assert_eq!(cell.answered(Instant::now(), Instant::now()), Turned::Back(out));
     assert!(cell.is_in());
-    assert_eq!(fail(&cell, 3).await, Turned::Out(SECOND), "the times count anew");
+    assert_eq!(fail(&cell, 3).await, OUT, "the times count anew");
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,8 +87,8 @@ async fn a_trial_tells_alone_whatever_fails_beside_it() {
     let sent = Instant::now();
     assert!(cell.begin_trial(sent, Duration::ZERO) && !cell.begin_trial(sent, Duration::ZERO));
     assert_eq!(fail(&cell, 5).await, Turned::No);
-    assert_eq!(failed(&cell, sent, true), Turned::Out(2 * SECOND));
-    assert_eq!(cell.answered(Instant::now(), Instant::now()), Turned::Back);
+    assert_eq!(failed(&cell, sent, true), Turned::StillOut(2 * SECOND));
+    assert_eq!(cell.answered(Instant::now(), Instant::now()), Turned::Back(SECOND + 5 * MS));
     fail(&cell, 3).await;
     assert_eq!(failed(&cell, sent, true), Turned::No, "it was sent before the method was out again");
 }

@@ -1,6 +1,7 @@
 //! What takes an endpoint out of rotation, and what brings it back.
 
 use super::super::doubling::Doubling;
+use super::super::steer::Ordered;
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -48,7 +49,10 @@ async fn two_refusals_take_it_out_and_one_answered_check_brings_it_back() {
         let (later, _) = check(&position, now, Finding::Refused);
         assert_eq!(later - now, 500 * MS);
         let (_, effect) = check(&position, later, Finding::Alive);
-        assert_eq!((effect, position.standing()), (Effect::Returned(Why::Refused), Standing::Rotating));
+        assert_eq!(
+            (effect, position.standing()),
+            (Effect::Returned(Why::Refused, 500 * MS + (later - now)), Standing::Rotating)
+        );
         assert_eq!(position.check_at(), None);
     }
 }
@@ -86,7 +90,7 @@ async fn what_calls_took_out_comes_back_by_a_call_at_once_and_by_checks_when_its
     position.failing(now, 1.0);
     assert_eq!(position.answered(now - MS, now), Effect::Unchanged, "that was sent before");
     assert!(position.begin_probe(now) && !position.begin_probe(now + 499 * MS));
-    assert_eq!(position.answered(now, now + MS), Effect::Returned(Why::Failing));
+    assert_eq!(position.answered(now, now + MS), Effect::Returned(Why::Failing, MS));
     fails_for(&mut now, 1);
 }
 
@@ -177,27 +181,30 @@ async fn another_pace_brings_the_next_check_forward_and_never_puts_it_off() {
 #[tokio::test(start_paused = true)]
 async fn by_an_operators_word_it_stands_so_whatever_is_seen_of_it() {
     let (position, now) = position(Kind::Call);
-    assert_eq!(position.order(Some(Ordered::Out)), Effect::Ejected(Why::Ordered));
+    assert_eq!(position.order(Some(Ordered::Out), now), Effect::Ejected(Why::Ordered));
     assert_eq!(position.standing(), Standing::Ejected(Why::Ordered));
     assert!(!position.is_rotating() && !position.lets_pass() && !position.is_probe_due(now));
     assert_eq!(position.answered(now, now + MS), Effect::Unchanged);
     assert!(!position.is_rotating());
-    assert_eq!(position.order(Some(Ordered::Drained)), Effect::Unchanged);
+    assert_eq!(position.order(Some(Ordered::Drained), now + SECOND), Effect::Unchanged);
     assert!(position.lets_pass());
-    assert_eq!(position.order(Some(Ordered::In)), Effect::Returned(Why::Drained));
+    assert_eq!(
+        position.order(Some(Ordered::In), now + 3 * SECOND),
+        Effect::Returned(Why::Drained, 2 * SECOND)
+    );
     assert!(position.is_rotating() && position.is_kept_in());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_seen_of_it_counts_again_when_the_word_is_taken_back() {
     let (position, now) = position(Kind::Call);
-    position.order(Some(Ordered::In));
+    position.order(Some(Ordered::In), now);
     position.unreached(Why::Refused, now);
     let (_, effect) = check(&position, now, Finding::Refused);
     assert_eq!((effect, position.is_rotating()), (Effect::Unchanged, true));
-    assert_eq!(position.order(None), Effect::Ejected(Why::Refused));
-    position.order(Some(Ordered::Out));
+    assert_eq!(position.order(None, now), Effect::Ejected(Why::Refused));
+    position.order(Some(Ordered::Out), now);
     let (_, effect) = check(&position, now, Finding::Alive);
     assert_eq!(effect, Effect::Unchanged);
-    assert_eq!(position.order(None), Effect::Returned(Why::Ordered));
+    assert_eq!(position.order(None, now + SECOND), Effect::Returned(Why::Ordered, SECOND));
 }

@@ -8,6 +8,7 @@ use crate::cache::local::Local;
 use crate::cache::shared::{Counts, Memory, State as Tier};
 use crate::entry::{Ending, Entry, Slot, Tags};
 use crate::key;
+use crate::log::captured::Captured;
 use crate::mark::{Cover, Covers, Kind, Seal, Standing};
 use crate::rule::Tiers;
 use crate::seed::Seed;
@@ -358,4 +359,18 @@ async fn who_waits_no_longer_is_waited_for_no_longer() {
     let before = fleet.state().listened;
     sleep(INTERVAL * 10).await;
     assert!(fleet.state().listened - before <= 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_tells_when_the_lease_is_lost_and_when_it_is_held_again() {
+    let captured = Captured::by("info");
+    let (world, _gateways) = World::of_two().await;
+    assert_eq!(captured.with("coherence lease is held: ").len(), 2);
+    world.store.set(Tier::Down);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(captured.with("coherence lease is lost").len(), 2, "once for each, however long it lasts");
+    world.store.set(Tier::Up(Duration::ZERO));
+    sleep(HALF).await;
+    let again = captured.with("coherence lease is held again");
+    assert!(again.len() == 2 && again.iter().all(|line| line.contains("out_ms=59")), "{again:?}");
 }

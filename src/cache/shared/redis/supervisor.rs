@@ -46,13 +46,18 @@ impl Supervisor {
 
     async fn keep_up(&self, mut random: impl Rng, stop: &CancellationToken) {
         let mut record = Record::default();
+        let mut left: Option<Instant> = None;
         loop {
             match self.connect(&record, stop).await {
                 Ok((place, links)) => {
-                    let began = Instant::now();
+                    let (server, began) = (&self.node.name, Instant::now());
+                    let out_ms = left.map(|left| left.elapsed().as_millis());
+                    tracing::info!(%server, %place, out_ms, "shared tier: server is up");
                     let why = self.serve(&place, links).await;
-                    tracing::warn!(server = %self.node.name, %place, reason = why.as_str(), "shared tier: server left");
-                    record.note(why, began.elapsed());
+                    let (reason, lasted) = (why.as_str(), began.elapsed());
+                    tracing::warn!(%server, %place, reason, up_ms = lasted.as_millis(), "shared tier: server left");
+                    record.note(why, lasted);
+                    left = Some(Instant::now());
                 }
                 Err(error) => {
                     if !self.tried.send_replace(true) {
@@ -72,7 +77,6 @@ impl Supervisor {
     async fn serve(&self, place: &Place, links: Links) -> Left {
         let links = Arc::new(links);
         self.node.rise(&links);
-        tracing::info!(server = %self.node.name, %place, "shared tier: server is up");
         self.tried.send_replace(true);
         let why = tokio::select! {
             biased;

@@ -1,0 +1,61 @@
+//! What the log tells of an endpoint and of its methods when their state changes: why, after what, and for how long.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::cell::Turned;
+use super::endpoint::Endpoint;
+use super::standing::Why;
+use crate::fault::Fault;
+
+impl Endpoint {
+    /// Tells that it has left the rotation.
+    pub(super) fn tell_ejected(&self, why: Why, fault: Option<&Fault>) {
+        let (backend, endpoint) = (self.means.name(), self.address);
+        match why {
+            Why::Draining => info!(%backend, %endpoint, "endpoint asks for no calls"),
+            Why::Drained | Why::Ordered => {
+                info!(%backend, %endpoint, why = why.as_str(), "endpoint is taken out by an operator");
+            }
+            Why::Refused | Why::Closed | Why::Silent | Why::Unwell | Why::Failing => {
+                let seen = self.position.seen();
+                let after = seen.evidence(why, self.pulse.silence(), self.cells.out().len());
+                let next_check = seen.next_check.map(|at| at.saturating_duration_since(Instant::now()));
+                let (next_check_ms, fault) =
+                    (next_check.map(|time| time.as_millis()), fault.map(tracing::field::display));
+                warn!(%backend, %endpoint, why = why.as_str(), after, next_check_ms, fault, "endpoint ejected");
+            }
+        }
+    }
+
+    /// Tells that it is in rotation again.
+    pub(super) fn tell_returned(&self, why: Why, out: Duration) {
+        let (backend, endpoint) = (self.means.name(), self.address);
+        info!(%backend, %endpoint, why = why.as_str(), out_ms = out.as_millis(), "endpoint is back");
+    }
+
+    /// Tells what became of one of its methods. That who was to find out has failed is no news.
+    pub(super) fn tell_method(&self, turned: Turned, method: &str, fault: Option<&Fault>) {
+        let (backend, endpoint, fault) =
+            (self.means.name(), self.address, fault.map(tracing::field::display));
+        match turned {
+            Turned::No => {}
+            Turned::Out { time, failures } => {
+                let after = match failures {
+                    0 => "a silence longer than its answers ever took".to_owned(),
+                    failures => format!("{failures} failures in a row"),
+                };
+                let for_ms = time.as_millis();
+                warn!(%backend, %endpoint, method, after, for_ms, fault, "method out at an endpoint");
+            }
+            Turned::StillOut(time) => {
+                debug!(%backend, %endpoint, method, for_ms = time.as_millis(), fault, "method stays out at an endpoint");
+            }
+            Turned::Back(out) => {
+                info!(%backend, %endpoint, method, out_ms = out.as_millis(), "method is back at an endpoint");
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What the log says of a call when its reply goes out. It never holds argument or result values.
+
+use std::net::SocketAddr;
+
+use tokio::time::Instant;
+use tracing::{Level, debug, enabled, field, warn};
+
+use crate::fault::Fault;
+use crate::gateway::Gateway;
+use crate::gateway::reply::Reply;
+use crate::gateway::route::Route;
+use crate::outcome::Outcome;
+
+/// A call whose reply goes out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    pub(super) reply: &'a Reply,
+    pub(super) route: &'a Route,
+    /// The method as its client names it, without the prefix of a multiplexed call.
+    pub(super) name: &'a [u8],
+    /// When its first byte arrived.
+    pub(super) arrived: Instant,
+    pub(super) client: SocketAddr,
+}
+
+impl Told<'_> {
+    /// Tells of a call that failed, or that something old answered, at a bounded rate; of any other only where such lines are asked for.
+    #[inline]
+    pub(super) fn tell(self, gateway: &Gateway) {
+        if !self.is_routine() {
+            if let Some(dropped) = gateway.lines.admit() {
+                self.line(gateway, Some(dropped));
+            }
+        } else if enabled!(Level::DEBUG) {
+            self.line(gateway, None);
+        }
+    }
+
+    /// Whether it needs no line: what is answered in a known outage is told of by the lines of that.
+    #[inline]
+    fn is_routine(&self) -> bool {
+        match (&self.reply.fault, self.reply.outcome) {
+            (None, outcome) => outcome != Outcome::StaleIfError,
+            (Some(Fault::Down { .. }), outcome) => outcome != Outcome::Failed,
+            (Some(_), _) => false,
+        }
+    }
+
+    /// One line, a warning if it says how many were left out before it.
+    #[cold]
+    fn line(self, gateway: &Gateway, dropped: Option<u64>) {
+        let Self { reply, route, client, arrived, .. } = self;
+        let (listener, backend) = (gateway.counts.listener(), route.backend().name());
+        let (method, name) = (route.counts.method(), named(self.name, route.counts.method()));
+        let (outcome, fault) = (reply.outcome.as_str(), reply.fault.as_ref().map(field::display));
+        let age_ms = reply.age.map(|age| age.as_millis());
+        let took_ms = arrived.elapsed().as_millis();
+        match dropped {
+            Some(dropped) => {
+                warn!(%listener, %client, %backend, %method, name, outcome, fault, age_ms, took_ms, dropped, "call");
+            }
+            None => {
+                debug!(%listener, %client, %backend, %method, name, outcome, fault, age_ms, took_ms, "call");
+            }
+        }
+    }
+}
+
+/// A method's name as it came from the network, where its label does not tell it: bounded, and in letters that move no cursor.
+fn named(name: &[u8], label: &str) -> Option<String> {
+    if label.as_bytes().ends_with(name) {
+        return None;
+    }
+    let told = name.get(..NAME_TOLD).unwrap_or(name).escape_ascii();
+    Some(if name.len() > NAME_TOLD { format!("{told}...") } else { told.to_string() })
+}
+
+/// Bytes of a name that are told.
+const NAME_TOLD: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_rule_and_no_idl_knows_is_told_in_bounds() {
+        assert_eq!(named(b"getUser", "UserService.getUser"), None);
+        assert_eq!(named(b"getUser", "UserService.get*").as_deref(), Some("getUser"));
+        assert_eq!(named(b"a\n\x1b[2J\xff", "other").as_deref(), Some("a\\n\\x1b[2J\\xff"));
+        let long = named(&[b'x'; 10_000], "other").unwrap();
+        assert_eq!(long, format!("{}...", "x".repeat(NAME_TOLD)));
+    }
+}
