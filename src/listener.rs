@@ -15,6 +15,7 @@ mod parting;
 mod patience;
 pub(crate) mod places;
 mod stop;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -37,6 +38,7 @@ use held::Held;
 pub(crate) use options::{DuplicateSeqid, OnClose, Settings};
 use patience::Patience;
 use places::Places;
+use strangers::Strangers;
 
 /// What the connections of one listener share.
 #[derive(Debug)]
@@ -44,6 +46,7 @@ struct Front {
     settings: Settings,
     gateway: Arc<Gateway>,
     patience: Patience,
+    strangers: Strangers,
 }
 
 impl Front {
@@ -74,7 +77,8 @@ pub(crate) async fn accept<A: Accept>(
     gateway: Arc<Gateway>,
     commons: Commons,
 ) {
-    let front = Arc::new(Front { settings, gateway, patience: Patience::default() });
+    let front =
+        Arc::new(Front { settings, gateway, patience: Patience::default(), strangers: Strangers::default() });
     let lines = Lines::new(1);
     loop {
         let accepted = tokio::select! {

@@ -240,7 +240,7 @@ pub enum WireError {
         length: usize,
     },
     /// The first bytes belong to something that is not Thrift.
-    #[error("{0} instead of thrift")]
+    #[error("{0}")]
     Foreign(detect::Foreign),
 }
 

@@ -88,6 +88,8 @@ pub(super) struct Endpoint {
     pub(super) pulse: Arc<Pulse>,
     pub(super) load: Load,
     pub(super) share: Share,
+    /// Whether it was told what may be wrong with it.
+    pub(super) hinted: AtomicBool,
     /// Calls that pass although it is out of rotation.
     pub(super) passing: Bounded,
 }
@@ -107,6 +109,7 @@ impl Endpoint {
             pulse: Pulse::new(),
             load: Load::new(now),
             share: Share::new(settings.slow_start, now),
+            hinted: AtomicBool::new(false),
             passing: Bounded::default(),
             means: Arc::clone(means),
         };

@@ -1,5 +1,6 @@
 //! What the log tells of an endpoint and of its methods when their state changes: why, after what, and for how long.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -26,8 +27,19 @@ impl Endpoint {
                 let (next_check_ms, fault) =
                     (next_check.map(|time| time.as_millis()), fault.map(tracing::field::display));
                 warn!(%backend, %endpoint, why = why.as_str(), after, next_check_ms, fault, "endpoint ejected");
+                self.hint(why);
             }
         }
+    }
+
+    /// Tells once what is most often wrong with an endpoint of which nothing was ever read.
+    fn hint(&self, why: Why) {
+        if why != Why::Closed || self.pulse.was_heard() || self.hinted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (backend, endpoint, transport) =
+            (self.means.name(), self.address, self.speech.transport.as_str());
+        warn!(%backend, %endpoint, "every connection to this endpoint was closed without one reply ever: is its transport really {transport}?");
     }
 
     /// Tells that it is in rotation again.

@@ -110,7 +110,7 @@ fn what_is_no_message_is_told_with_its_place() {
         assert!(found.is_empty());
         assert_eq!(error.unwrap().to_string(), expected);
     };
-    check(b"GET / HTTP/1.1\r\n\r\n", "at byte 0: an http request instead of thrift");
+    check(b"GET / HTTP/1.1\r\n\r\n", "at byte 0: http instead of thrift");
     check(&[0x80, 1, 0, 1, 0, 0], "at byte 0: 6 bytes begin a message that is not whole");
     check(
         b"LRD\x04",

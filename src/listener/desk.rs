@@ -147,8 +147,7 @@ impl Desk {
 
     /// The stream cannot be told apart any further.
     pub(super) fn lost(&self, error: WireError) -> End {
-        let listener = self.front.gateway.counts.listener();
-        tracing::debug!(%listener, %error, "a client's bytes cannot be read");
+        self.front.strangers.tell(self.front.gateway.counts.listener(), self.client, &error);
         End::Wire(error)
     }
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::detect::detect;
+use super::detect::{detect, other_than};
 use super::message::{Head, Message};
 use super::walk::{Walk, Walked};
 use super::{Bounds, Protocol, Speech, Transport, WireError};
@@ -168,7 +168,7 @@ impl Inbound {
     #[inline]
     pub fn first(&mut self) -> Result<Look, WireError> {
         if self.whole.is_empty() {
-            match self.look()? {
+            match self.look().map_err(|error| self.named(error))? {
                 Look::Whole => {}
                 unfinished @ (Look::Needs(_) | Look::Unfinished) => return Ok(unfinished),
             }
@@ -194,6 +194,14 @@ impl Inbound {
             Transport::Framed => self.framed(speech.protocol),
             Transport::Unframed => self.unframed(speech.protocol),
         }
+    }
+
+    /// What is wrong with the first bytes of all: what they are instead, where they tell.
+    #[cold]
+    fn named(&self, error: WireError) -> WireError {
+        let first = self.speech.filter(|_| self.origin == 0);
+        let other = first.and_then(|speech| other_than(speech, &self.bytes));
+        other.map_or(error, WireError::Foreign)
     }
 
     /// The first message, if it was found to be whole.

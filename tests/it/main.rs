@@ -24,8 +24,9 @@ mod packaging;
 mod promise;
 mod purging;
 mod thrift_orders;
-// How a gateway is asked and steered.
+// How a gateway is asked and steered, and what it says by itself.
 mod administering;
+mod hints;
 mod steering;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;
