@@ -3,7 +3,7 @@
 pub(crate) mod report;
 mod rule;
 mod verdict;
-mod writes;
+pub(crate) mod writes;
 
 use crate::clock::Clock;
 use crate::gateway::Gateway;

@@ -19,7 +19,9 @@ mod problem;
 mod reference;
 mod schema;
 mod section;
+mod tags;
 mod text;
+mod unwise;
 
 pub use changes::Changes;
 pub use problem::Problem;

@@ -1,7 +1,7 @@
 //! Methods whose names say that they change something.
 
 /// Whether the name of a method begins with a word for a change.
-pub(super) fn changes(method: &str) -> bool {
+pub(crate) fn changes(method: &str) -> bool {
     let first = method.split('_').find(|part| !part.is_empty()).unwrap_or_default();
     let end = first.char_indices().skip(1).find(|(_, letter)| letter.is_ascii_uppercase());
     let word = end.map_or(first, |(end, _)| first.get(..end).unwrap_or(first));

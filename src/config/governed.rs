@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::draft::{Draft, Placed, RuleDraft, State};
 use super::outside::{Outside, beside};
 use super::problem::Problem;
+use super::unwise;
 use crate::backend::Sharing;
 use crate::idl::{self, Method, Schema, Service};
 use crate::listener::options::Options as Listener;
@@ -255,6 +256,9 @@ fn undeclared(rule: &RuleDraft) -> Found {
     let options = &rule.section.options;
     let mut found =
         Found { problems: resolve(options, None).err().unwrap_or_default(), warnings: Vec::new() };
+    if let Methods::Exact(name) = rule.pattern.methods() {
+        found.warnings.extend(unwise::of_names(rule, &[name]));
+    }
     if options.ttl.is_none() || !found.problems.is_empty() {
         return found;
     }
@@ -282,9 +286,11 @@ fn declared(rule: &RuleDraft, draft: &Draft, schema: &Schema, service: &Service)
     let matched = service.methods.values().filter(|method| rule.pattern.matches(&service.name, &method.name));
     match rule.pattern.methods() {
         Methods::Exact(name) => match service.methods.get(name) {
-            Some(method) => Found {
-                problems: resolve(&rule.section.options, Some((schema, method))).err().unwrap_or_default(),
-                warnings: Vec::new(),
+            Some(method) => match resolve(&rule.section.options, Some((schema, method))) {
+                Ok(resolved) => {
+                    Found { warnings: unwise::of_method(rule, method, &resolved), ..Found::default() }
+                }
+                Err(problems) => Found { problems, ..Found::default() },
             },
             None => {
                 let message = format!("{} has no method {name}", service.name);
@@ -329,6 +335,8 @@ fn many(rule: &RuleDraft, schema: &Schema, governed: &[&Method]) -> Found {
         let message = format!("it does not hold for what returns nothing, which is not kept: {list}");
         found.warnings.push(Finding::new("ttl", message));
     }
+    let kept = governed.iter().filter(|method| method.returns.is_some());
+    found.warnings.extend(unwise::of_names(rule, &kept.map(|one| one.name.as_str()).collect::<Vec<_>>()));
     let faults = governed.iter().map(|method| {
         let faults = resolve(options, Some((schema, *method))).err().unwrap_or_default();
         // Whether a method may be kept was said above.

@@ -1,5 +1,6 @@
 //! What the sections say of each other: names that must exist, addresses that must differ, bounds that must agree.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -70,6 +71,9 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() != 0 && one.port() == other.port() && meet
 }
 
+/// Where a backend is named, and how.
+type Named<'a> = (&'a Location, &'static str, &'a String);
+
 fn backends(draft: &Draft, sides: &mut Sides<'_>) {
     let of_listeners = draft.listeners.values().filter(|listener| listener.place.gives("backend"));
     let of_listeners = of_listeners.map(|listener| (&listener.place, "backend", &listener.options.backend));
@@ -78,14 +82,8 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
         let both = [("backend", &options.backend), ("backup", &options.backup)];
         both.into_iter().filter_map(|(option, name)| Some((&rule.section.place, option, name.as_ref()?)))
     });
-    let named: Vec<_> = of_listeners.chain(of_rules).collect();
-    for (place, option, name) in &named {
-        if !draft.backends.contains_key(*name) {
-            let known = draft.backends.keys().map(String::as_str);
-            let finding = Finding::new(option, format!("there is no backend {name:?}"));
-            sides.problem(place, finding.suggesting(Nearest::of(name, known)));
-        }
-    }
+    let named: Vec<Named<'_>> = of_listeners.chain(of_rules).collect();
+    let meant = unknown_backends(draft, &named, sides);
     for (name, backend) in &draft.backends {
         match (backend.place.gives("endpoints"), backend.place.gives("endpoints_file")) {
             (true, true) => {
@@ -98,7 +96,7 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
             }
             (true, false) | (false, true) => {}
         }
-        if !named.iter().any(|(_, _, named)| *named == name) {
+        if !meant.contains(name) && !named.iter().any(|(_, _, named)| *named == name) {
             sides.warning(&backend.place, Finding::new("", "no listener and no rule names this backend"));
         }
         let own = backend.options.connections == Sharing::PerClient;
@@ -111,6 +109,29 @@ fn backends(draft: &Draft, sides: &mut Sides<'_>) {
             sides.warning(&backend.place, Finding::new("connections", message));
         }
     }
+}
+
+/// Says of each name that is no backend's once that there is none, wherever it stands. Returns the backends that are probably meant.
+fn unknown_backends(draft: &Draft, named: &[Named<'_>], sides: &mut Sides<'_>) -> BTreeSet<String> {
+    let mut unknown: BTreeMap<&str, Vec<(usize, &Location, &'static str)>> = BTreeMap::new();
+    for (place, option, name) in named.iter().filter(|(_, _, name)| !draft.backends.contains_key(*name)) {
+        unknown.entry(name.as_str()).or_default().push((place.line_of(option), place, option));
+    }
+    let mut meant = BTreeSet::new();
+    for (name, mut places) in unknown {
+        places.sort_by_key(|(line, ..)| *line);
+        let Some(((_, place, option), others)) = places.split_first() else { continue };
+        let others: Vec<String> = others.iter().map(|(line, ..)| line.to_string()).collect();
+        let also = match &others[..] {
+            [] => String::new(),
+            others => format!(", which stands in line {} too", others.join(", ")),
+        };
+        let nearest = Nearest::of(name, draft.backends.keys().map(String::as_str));
+        meant.extend(nearest.0.clone());
+        let finding = Finding::new(option, format!("there is no backend {name:?}{also}"));
+        sides.problem(place, finding.suggesting(nearest));
+    }
+    meant
 }
 
 fn listeners(draft: &Draft, sides: &mut Sides<'_>) {
@@ -188,6 +209,13 @@ fn between(
         let message = format!("nothing of {} is cached: its connections are per_client", backend.place.path);
         sides.warning(&rule.section.place, Finding::new("ttl", message));
     }
+    let (longest, kept) = (backend.options.reply, rule.section.options.max_reply);
+    // What not even the local tier could hold was pointed out.
+    let is_told = kept > draft.local.options.capacity;
+    if rule.section.place.gives("max_reply") && kept > longest && !is_told {
+        let message = format!("{kept} is more than a reply may have, by {}: {longest}", backend.place.path);
+        sides.warning(&rule.section.place, Finding::new("max_reply", message));
+    }
     let whole = rule.section.options.timeout.or(backend.options.timeout);
     if let (Some(soft), Some(whole)) = (rule.section.options.soft_timeout, whole)
         && soft >= whole
@@ -210,6 +238,11 @@ fn backed_up(rule: &RuleDraft, usual: &str, draft: &Draft, sides: &mut Sides<'_>
     let (Some(usual), Some(backup)) = (draft.backends.get(usual), draft.backends.get(name)) else {
         return;
     };
+    let both = usual.options.endpoints.iter().find(|one| backup.options.endpoints.contains(one));
+    if let Some(endpoint) = both.filter(|_| usual.place.path != backup.place.path) {
+        let message = format!("{name:?} and {} are both at {endpoint}: they fail together", usual.place.path);
+        sides.warning(&rule.section.place, Finding::new("backup", message));
+    }
     let mut wrong = |message| sides.problem(&rule.section.place, Finding::new("backup", message));
     if usual.place.path == backup.place.path {
         wrong(format!("{name:?} is the backend that its calls go to anyway"));

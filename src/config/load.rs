@@ -11,7 +11,7 @@ use super::governed::Schemas;
 use super::outside::{Outside, beside};
 use super::problem::Location;
 use super::text::Text;
-use super::{Config, Listener, Loaded, Problem, governed, links};
+use super::{Config, Listener, Loaded, Problem, governed, links, tags};
 use crate::backend::options::flaw_of_list;
 use crate::cache::options::{Found, SharedSettings};
 use crate::rule::method::Governed;
@@ -47,7 +47,10 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     }
     warnings.extend(draft.sections().into_iter().flat_map(|(_, section)| section.warnings(path)));
     warnings.extend(lists(&draft, path, outside));
-    warnings.sort_by_key(|warning| warning.line);
+    warnings.extend(tags::warnings(&draft, path));
+    // What two listeners serve is looked at for each of them.
+    warnings.sort();
+    warnings.dedup();
     let problems = text.into_problems();
     let config = problems.is_empty().then(|| assemble(draft, path, &schemas, shared, tokens));
     Loaded { config, problems, warnings }

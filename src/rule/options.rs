@@ -303,6 +303,11 @@ impl Section for Options {
             (!cached && sie, "stale_if_error", "without ttl nothing is cached, so nothing gets stale"),
             (!cached && soft, "soft_timeout", "without ttl nothing is cached, so nothing old can answer"),
             (
+                cached && sie && self.stale_if_error < self.stale_while_revalidate,
+                "stale_if_error",
+                "it is shorter than stale_while_revalidate, which lets old entries answer for longer anyway",
+            ),
+            (
                 cached && soft && self.stale_if_error <= self.stale_while_revalidate,
                 "soft_timeout",
                 "it is for replies that stale_if_error allows longer than stale_while_revalidate, and there are none",

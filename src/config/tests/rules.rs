@@ -113,6 +113,28 @@ fn one_mistake_is_one_message() {
     once(&rule("getUser", twice), 10, &path("getUser", "failure_exceptions"));
     let fallback = format!("{BASE}[rules.\"UserService.*\"]\nidempotent = true\nfallback = \"[1, 2\"\n");
     once(&fallback, 10, &path("*", "fallback"));
+    let names = |line: &str| format!("[rules.\"UserService.{line}\"]\nbackend = \"usres\"\n");
+    let slips = format!("{BASE}{}{}{}", names("getUser"), names("listUsers"), names("ping"));
+    once(
+        &slips,
+        9,
+        &format!(
+            "{}there is no backend \"usres\", which stands in line 11, 13 too, did you mean users?",
+            path("getUser", "backend")
+        ),
+    );
+    let renamed = slips.replace("backend = \"users\"", "backend = \"usres\"");
+    once(
+        &renamed,
+        4,
+        "listeners.users.backend: there is no backend \"usres\", which stands in line 9, 11, 13 too",
+    );
+    let absent = rule("getUser", "ttl = \"1s\"").replace("users.thrift", "usres.thrift");
+    once(&absent, 5, "listeners.users.idl: cannot read usres.thrift");
+    let same = format!(
+        "{BASE}[listeners.two]\nbind = \"127.0.0.1:9090\"\nservice = \"Other\"\nbackend = \"users\"\n"
+    );
+    once(&same, 9, "listeners.two.bind: 127.0.0.1:9090 is already taken by listeners.users");
     let oneway = format!(
         "{BASE}[rules.\"UserService.touch\"]\noneway = true\nttl = \"1s\"\nstale_if_error = \"1s\"\n"
     );
@@ -173,6 +195,21 @@ fn the_legal_and_unwise_is_warned_of() {
         5,
         ".soft_timeout: it is for replies that stale_if_error allows longer than",
     );
+    check(
+        "ttl = \"1s\"\nstale_while_revalidate = \"5m\"\nstale_if_error = \"1m\"",
+        4,
+        ".stale_if_error: it is shorter than stale_while_revalidate",
+    );
+    check(
+        "ttl = \"1s\"\nstale_if_error = \"1s\"\nignore = [\"id\", \"trace_id\"]",
+        4,
+        ".ignore: it leaves out every argument: all calls share one reply",
+    );
+    check(
+        "ttl = \"1s\"\nstale_if_error = \"1s\"\nmax_reply = \"101MiB\"",
+        4,
+        ".max_reply: 101MiB is more than a reply may have, by backends.users: ",
+    );
     check("exception_ttl = \"1s\"", 2, ".exception_ttl: without cache_exceptions");
     check("exception_stale_if_error = \"1s\"", 2, ".exception_stale_if_error: without cache_exceptions");
     check("fallback = '{\"id\": 0}'", 2, ".fallback: without ttl or idempotent");
@@ -186,6 +223,41 @@ fn the_legal_and_unwise_is_warned_of() {
         4,
         ".tiers: without a section [cache.shared]",
     );
+}
+
+#[test]
+fn a_name_that_says_that_something_changes_is_pointed_out() {
+    let cached = "ttl = \"1s\"\nstale_if_error = \"1s\"\n";
+    let nameless = BASE.replace("idl = \"users.thrift\"\n", "");
+    let rule =
+        |options: &str| load(&format!("{nameless}[rules.\"UserService.deleteUser\"]\n{options}")).warnings;
+    let path = "rules.\"UserService.deleteUser\"";
+    said(
+        &rule(&format!("{cached}cache_void = true\n")),
+        &[&format!("8: {path}.ttl: by its name it changes something")],
+    );
+    said(
+        &rule("idempotent = true\n"),
+        &[&format!("8: {path}.idempotent: by its name it changes something, and a retry")],
+    );
+    assert_eq!(
+        [rule(""), rule("mode = \"observe\"\nttl = \"1s\"\nstale_if_error = \"1s\"\ncache_void = true\n")],
+        [[], []]
+    );
+}
+
+#[test]
+fn tags_that_nothing_has_are_not_invalidated_in_silence() {
+    let keeps =
+        "[rules.\"UserService.getUser\"]\nttl = \"1s\"\nstale_if_error = \"1s\"\ntags = [\"user:{id}\"]\n";
+    let changes =
+        |tag: &str| format!("{keeps}[rules.\"UserService.renameUser\"]\ninvalidates = [\"{tag}\"]\n");
+    for tag in ["user:{id}", "user:7", "{name}"] {
+        added_warned(&changes(tag), &[]);
+    }
+    let message = "rules.\"UserService.renameUser\".invalidates: nothing that a rule here keeps has a tag such as \"usr:{id}\", \
+                   did you mean \"user:{}\"?";
+    added_warned(&changes("usr:{id}"), &[(6, message)]);
 }
 
 #[test]
@@ -220,6 +292,14 @@ fn sections_that_work_against_each_other_are_warned_of() {
              UserService.get*: nothing is inherited",
             ),
         ],
+    );
+    added_warned(
+        "[backends.replicas]\nendpoints = [\"127.0.0.1:9191\"]\n[rules.\"UserService.getUser\"]\nttl = \"1s\"\n\
+         stale_if_error = \"1s\"\nbackup = \"replicas\"\n",
+        &[(
+            6,
+            "rules.\"UserService.getUser\".backup: \"replicas\" and backends.users are both at 127.0.0.1:9191",
+        )],
     );
     added_warned("[rules.\"Weather.now\"]\n", &[(1, "rules.\"Weather.now\": no listener serves Weather")]);
     added_warned(

@@ -144,7 +144,7 @@ impl Template {
     }
 
     /// Whether it may be filled so that it reads `name`.
-    fn may_read(&self, name: &[u8]) -> bool {
+    pub(crate) fn may_read(&self, name: &[u8]) -> bool {
         // Up to where what the pieces so far are filled with may reach.
         let mut ends = vec![0];
         for piece in &self.pieces {
