@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing::subscriber::{DefaultGuard, set_default};
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber, set_default};
 
 use super::fields::Fields;
 use super::filter;
@@ -12,6 +13,8 @@ use super::filter;
 pub(crate) struct Captured {
     lines: Lines,
     _guard: DefaultGuard,
+    /// Where there is but one subscriber, a line that another thread meets first is taken for one that nobody wants.
+    _second: Dispatch,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -20,11 +23,12 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 impl Captured {
     /// What these directives let through.
     pub(crate) fn by(directives: &str) -> Self {
+        let second = Dispatch::new(NoSubscriber::default());
         let lines = Lines::default();
         let writer = lines.clone();
         let people = tracing_subscriber::fmt().fmt_fields(Fields).with_env_filter(filter(directives));
         let people = people.with_ansi(false).without_time().with_writer(move || writer.clone());
-        Self { lines, _guard: set_default(people.finish()) }
+        Self { lines, _guard: set_default(people.finish()), _second: second }
     }
 
     /// The lines so far.
