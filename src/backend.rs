@@ -253,6 +253,22 @@ impl Backend {
         !self.is_out(method) || self.endpoints.any_is_due(method)
     }
 
+    /// Whether it has time for what nobody needs: no endpoint is out but by an operator's word, and nothing limits the calls to any.
+    pub(crate) fn is_at_ease(&self) -> bool {
+        let endpoints = self.endpoints();
+        let is_well = |one: &EndpointStatus| match one.standing.why() {
+            None => one.limit.is_none() && one.miss_limit.is_none() && one.waiting == 0,
+            Some(Why::Drained | Why::Ordered) => true,
+            Some(_) => one.idle,
+        };
+        !self.is_down() && endpoints.iter().all(is_well)
+    }
+
+    /// Has something done that nobody waits for but the end of the process.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.means.tasks.spawn(work));
+    }
+
     /// The methods that are out although endpoints are in rotation, by their labels.
     pub(crate) fn methods_out(&self) -> Vec<String> {
         match self.is_down() {

@@ -18,6 +18,7 @@ mod seeker;
 pub(crate) mod studies;
 mod turn;
 pub(crate) mod unkept;
+pub(crate) mod verifying;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -40,13 +41,14 @@ use backup::Asked;
 use caller::{Caller, Scratch};
 use effect::Effect;
 use guard::guarded;
-use landed::Landed;
+use landed::{Landed, Origin};
 use observed::Observed;
 use reply::Reply;
 use route::{Cached, Decision, Keyed, Route, Routes};
 use seeker::{Found, Instead, Seeker};
 use studies::Studies;
 use unkept::Unkept;
+use verifying::Verification;
 
 /// What stands between the clients of one listener and their backends.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub(crate) struct Gateway {
     pub studies: Studies,
     /// The keys whose last reply was not kept.
     pub unkept: Unkept,
+    /// What is verified of hits.
+    pub verification: Verification,
     /// The only clock.
     pub clock: Clock,
     /// What is counted.
@@ -134,7 +138,10 @@ impl Gateway {
             None => None,
             Some(entry) => match cached.keyed.judge(&entry, key, now, self.cache.marks()) {
                 // 2.
-                Freshness::Fresh => return Turn::Now(Reply::kept(entry, Outcome::HitLocal, now)),
+                Freshness::Fresh => {
+                    self.verify(|| call.to_call(), cached, key, &entry);
+                    return Turn::Now(Reply::kept(entry, Outcome::HitLocal, now));
+                }
                 // 3. The refresh is a flight like any other, so a thousand callers start one.
                 Freshness::StaleWhileRevalidate => {
                     self.refresh(call, cached, key);
@@ -175,6 +182,9 @@ impl Gateway {
     async fn fly(self: &Arc<Self>, seeker: &Seeker) -> Result<Reply, Instead> {
         let (flight, outcome) = self.join(seeker).await?;
         let Found { entry, origin, spare } = self.wait(seeker, flight).await?;
+        if origin == Origin::Shared {
+            self.verify(|| seeker.call.clone(), &seeker.cached, &seeker.key, &entry);
+        }
         Ok(Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare))
     }
 

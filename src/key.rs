@@ -44,6 +44,11 @@ impl Ignored {
         all
     }
 
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// The ids on the way to each field that is left out whole.
     pub fn paths(&self) -> Vec<Vec<i16>> {
         let each = self.fields.iter().flat_map(|(id, extent)| {

@@ -63,4 +63,5 @@ mod setting;
 mod state;
 mod study;
 mod switch;
+mod verification;
 pub mod wire;

@@ -6,6 +6,7 @@ mod recent;
 mod slices;
 mod traffic;
 mod unkept;
+mod verified;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -28,6 +29,8 @@ pub(crate) use recent::Window;
 pub(crate) use traffic::Traffic;
 pub(crate) use unkept::Unkept;
 use unkept::UnkeptLabels;
+pub(crate) use verified::Verdict;
+use verified::VerifiedLabels;
 
 /// The families of all that happens to calls and connections.
 #[derive(Clone, Debug)]
@@ -41,6 +44,7 @@ pub(crate) struct Metrics {
     connections: Family<Listener, Gauge>,
     unkeyable: Family<Unkeyable, Counter>,
     unkept: Family<UnkeptLabels, Counter>,
+    verified: Family<VerifiedLabels, Counter>,
     sessions: Family<Listener, Counter>,
     gave_up: Family<Listener, Histogram, fn() -> Histogram>,
 }
@@ -106,6 +110,7 @@ impl Metrics {
             connections: Family::default(),
             unkeyable: Family::default(),
             unkept: Family::default(),
+            verified: Family::default(),
             sessions: Family::default(),
             gave_up: Family::new_with_constructor(call_seconds),
         };
@@ -151,6 +156,11 @@ impl Metrics {
             "larder_unkept_replies",
             "Replies of a cached method that were not kept, by reason",
             metrics.unkept.clone(),
+        );
+        registry.register(
+            "larder_verified",
+            "Hits that the backend was asked again, by what was found",
+            metrics.verified.clone(),
         );
         metrics
     }
@@ -320,6 +330,13 @@ impl MethodCounts {
         let labels = UnkeptLabels { listener, method, reason: why.as_str() };
         counter.get_or_init(|| self.families.unkept.get_or_create(&labels).clone()).inc();
         is_first
+    }
+
+    /// Counts a hit that the backend was asked again.
+    pub(crate) fn verified(&self, verdict: Verdict) {
+        let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&self.method));
+        let labels = VerifiedLabels { listener, method, verdict: verdict.as_str() };
+        self.families.verified.get_or_create(&labels).inc();
     }
 
     fn counter(&self, outcome: Outcome) -> Counter {

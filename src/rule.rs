@@ -19,6 +19,7 @@ use crate::clock::Millis;
 use crate::entry::{Ending, Entry};
 use crate::key::Ignored;
 use crate::mark::Standing;
+use crate::setting::Share;
 
 pub(crate) use fallback::{Backup, Fallback};
 pub(crate) use ramp::Ramp;
@@ -112,6 +113,8 @@ pub(crate) struct Caching {
     pub hold: Duration,
     /// The keys that it is for.
     pub ramp: Ramp,
+    /// How many of the fresh hits are verified.
+    pub verify: Option<Share>,
     /// How long a caller waits before such a reply answers all the same; for the flight's end without.
     pub soft_timeout: Option<Duration>,
     /// Argument fields that are not in the key.

@@ -5,6 +5,7 @@ mod backends;
 mod bound;
 mod build;
 mod coverage;
+mod distrust;
 mod gauges;
 mod ledger;
 mod outages;

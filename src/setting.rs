@@ -10,10 +10,12 @@ use serde::de::DeserializeOwned;
 mod nearest;
 pub(crate) mod quantity;
 pub(crate) mod secret;
+mod share;
 
 pub(crate) use nearest::Nearest;
 pub(crate) use quantity::{Period, Size};
 pub(crate) use secret::{Keeper, Secret};
+pub(crate) use share::Share;
 
 /// A section of the configuration file, held by the module that obeys it.
 ///

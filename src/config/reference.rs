@@ -112,6 +112,7 @@ fn accepts(option: OptionShape<'_>) -> String {
     let words = match option.format() {
         Some("period") => "duration".to_owned(),
         Some("size") => "size".to_owned(),
+        Some("share") => "share".to_owned(),
         Some(_) | None => option.accepts(),
     };
     format!("{words}{bounds}")

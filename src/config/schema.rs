@@ -77,7 +77,7 @@ impl<'a> OptionShape<'a> {
         }
     }
 
-    /// `period`, `size`, or nothing in particular.
+    /// `period`, `size`, `share`, or nothing in particular.
     pub(super) fn format(self) -> Option<&'a str> {
         text(self.0, "format")
     }
@@ -127,6 +127,7 @@ impl<'a> OptionShape<'a> {
         }
         match self.format() {
             Some("period") => "a duration such as \"30s\", \"250ms\" or \"5m\"".to_owned(),
+            Some("share") => "a share such as \"0.1%\"".to_owned(),
             Some("size") => "a size such as \"16MiB\", or a number of bytes".to_owned(),
             Some(_) | None => self.accepts_plain(),
         }

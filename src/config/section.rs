@@ -9,7 +9,7 @@ use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
 use super::problem::{Location, key};
 use super::schema::{OptionShape, Shape};
 use super::text::Text;
-use crate::setting::{Nearest, Period, Section, Size};
+use crate::setting::{Nearest, Period, Section, Share, Size};
 
 /// Reads a section whose header is at `offset`. Whatever is wrong becomes a problem, and its option has its default.
 pub(super) fn read<'i, T: Section>(
@@ -190,6 +190,7 @@ fn out_of_bounds(option: OptionShape<'_>, value: &DeValue<'_>) -> Option<String>
         DeValue::String(text) => match option.format() {
             Some("period") => quantity::<Period>(option, text),
             Some("size") => quantity::<Size>(option, text),
+            Some("share") => quantity::<Share>(option, text),
             Some(_) | None => None,
         },
         DeValue::Array(items) => length_fault(option, items.len()),

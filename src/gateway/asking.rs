@@ -92,6 +92,11 @@ impl Asking {
         &self.destination.backend
     }
 
+    /// The same, and what goes with it.
+    pub(super) fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
     /// A call as the backend is asked it.
     pub(crate) fn question<'a>(&'a self, call: &'a Call, demand: &'a Demand) -> Question<'a> {
         Question { call, terms: &self.terms, method: self.method_of(&call.name), key: None, demand }

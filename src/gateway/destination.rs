@@ -10,6 +10,7 @@ use crate::metrics::Traffic;
 use crate::rule::Rule;
 use crate::rule::method::Governed;
 use crate::rule::sessions::Sessions;
+use crate::verification::Allowance;
 
 /// A backend that calls may go to. Whoever may still ask it holds this: a reload that takes it away ends no call.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Destination {
     pub backend: Arc<Backend>,
     /// What becomes of its calls.
     pub traffic: Arc<Traffic>,
+    /// What verification may ask of it.
+    pub allowance: Allowance,
     /// Told when nobody may ask it any more: then what it does by itself ends too.
     pub stop: CancellationToken,
 }

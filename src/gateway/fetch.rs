@@ -178,6 +178,7 @@ impl Gateway {
                 // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
                 let entry = Arc::new(entry.detached());
                 self.cache.put(caching.tiers, key, &entry, caching.longest(), lease);
+                self.witness(cached, key, call, &entry);
                 return (entry, Ok(()));
             }
             Some(Keeping::Remove) => {

@@ -59,6 +59,8 @@ pub(crate) struct Cached {
     pub keyed: Keyed,
     /// How a backend is asked.
     pub asking: Arc<Asking>,
+    /// The pattern of the rule.
+    pub rule: Arc<str>,
     /// What holds for them at the backup, whose replies are kept under keys of their own.
     pub backup: Option<Arc<Self>>,
 }
@@ -224,7 +226,9 @@ impl Route {
                 Decision::Observe(Box::new(Keyed::new(named, asking.backend().name(), caching)))
             }
             Action::Cache(caching) => {
-                Decision::Cache(Arc::new(Cached::new(named, Arc::new(asking.clone()), caching)))
+                let rule = ruled.governing.as_ref().map(|(pattern, _)| pattern.to_string());
+                let rule = rule.unwrap_or_default().into();
+                Decision::Cache(Arc::new(Cached::new(named, Arc::new(asking.clone()), (&rule, caching))))
             }
         };
         Self::new(decision, asking, ruled.rule.declaration, leaves)
@@ -260,11 +264,14 @@ impl Route {
 }
 
 impl Cached {
-    fn new(named: Named<'_>, asking: Arc<Asking>, caching: &Caching) -> Self {
-        let at = |asking: &Arc<Asking>| Self::new(named, Arc::clone(asking), caching);
+    fn new(named: Named<'_>, asking: Arc<Asking>, (rule, caching): (&Arc<str>, &Caching)) -> Self {
+        // While it is asked, something is wrong anyway.
+        let unverified = Caching { verify: None, ..caching.clone() };
+        let at = |asking: &Arc<Asking>| Self::new(named, Arc::clone(asking), (rule, &unverified));
         Self {
             keyed: Keyed::new(named, asking.backend().name(), caching),
             backup: asking.backup.as_ref().map(|backup| Arc::new(at(&backup.asking))),
+            rule: Arc::clone(rule),
             asking,
         }
     }

@@ -281,6 +281,7 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
         stale_if_error: options.stale_if_error.duration(),
         hold: Duration::ZERO,
         ramp: Ramp::of(options.ramp),
+        verify: options.verify,
         soft_timeout: options.soft_timeout.map(Period::duration),
         ignored: ignored(resolved),
         revision: options.revision,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::mark::{Reach, Standing};
-use crate::setting::{Finding, Period, Section, Size};
+use crate::setting::{Finding, Period, Section, Share, Size};
 
 /// What may be done with the calls of a method. The name is `"Service.method"`, `"Service.prefix*"`, `"Service.*"` or `"*"`;
 /// the most specific one governs a method alone, nothing is inherited. Without `ttl` nothing is cached. One for many methods
@@ -43,6 +43,10 @@ pub(crate) struct Options {
     /// smaller one.
     #[schemars(range(min = 0, max = 100))]
     pub ramp: u8,
+    /// The share of fresh hits that the backend is asked again behind, in which nobody waits: what it says is compared with what was
+    /// served. A rule of whose last 64 verdicts more than one in 20 are mismatches, and 20 at least are there, falls to `observe` by itself.
+    #[schemars(extend("x-least" = "0.001%", "x-most" = "100%", "x-default" = "none: nothing is verified"))]
+    pub verify: Option<Share>,
     /// The backend that answers these calls, by its name in `[backends.NAME]`, whatever `mode` says.
     #[schemars(extend("x-default" = "the listener's"))]
     pub backend: Option<String>,
@@ -225,6 +229,7 @@ impl Default for Options {
             revision: 0,
             mode: Mode::On,
             ramp: 100,
+            verify: None,
             backend: None,
             backup: None,
             backup_when: BackupWhen::AfterStale,
@@ -316,6 +321,7 @@ impl Section for Options {
             (before && !cached, "backup_when", "without ttl nothing is cached, so nothing old can answer"),
             (!cached && self.ttl_jitter > 0.0, "ttl_jitter", "without ttl there is nothing to shorten"),
             (!cached && self.ramp != 100, "ramp", "without ttl nothing is cached"),
+            (!cached && self.verify.is_some(), "verify", "without ttl nothing is cached, so there are no hits"),
             (!cached && !self.tags.is_empty(), "tags", "without ttl nothing is cached, so nothing has tags"),
             (
                 !cached && self.on_coherence_loss.is_some(),

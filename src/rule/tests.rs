@@ -13,6 +13,7 @@ fn caching() -> Caching {
         stale_if_error: Duration::from_secs(60),
         hold: Duration::ZERO,
         ramp: Ramp::default(),
+        verify: None,
         soft_timeout: None,
         ignored: Ignored::default(),
         revision: 0,

@@ -18,6 +18,8 @@ impl Parts {
         self.tasks.spawn(async move { stop.run_until_cancelled(parts.make_room()).await });
         let (parts, stop) = (Arc::clone(self), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(parts.expire_switches()).await });
+        let (parts, stop) = (Arc::clone(self), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(parts.distrust()).await });
         // Who drains may have a successor, whose files they are then.
         let (parts, stop) = (Arc::clone(self), self.commons.stop.clone());
         self.tasks
@@ -32,7 +34,7 @@ impl Parts {
     }
 
     fn attend(self: &Arc<Self>, destination: &Destination) {
-        let Destination { backend, traffic, stop } = destination;
+        let Destination { backend, traffic, stop, .. } = destination;
         let (running, ends) = (Arc::clone(backend), stop.clone());
         self.tasks.spawn(async move {
             Arc::clone(&running).run(ends).await;

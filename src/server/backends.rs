@@ -11,6 +11,7 @@ use crate::backend::{self, Backend, Outside, Settings};
 use crate::gateway::destination::Destination;
 use crate::metrics::Traffic;
 use crate::seed::Seed;
+use crate::verification::Allowance;
 
 /// All backends, by name.
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl Backends {
     fn build(&self, name: &str, settings: Settings) -> Destination {
         let backend = Backend::new(settings, self.outside.clone(), self.seed.of(name), &self.counts);
         let traffic = Arc::new(Traffic::new(Arc::clone(backend.name())));
-        Destination { backend, traffic, stop: self.stop.child_token() }
+        let allowance = Allowance::default();
+        Destination { backend, traffic, allowance, stop: self.stop.child_token() }
     }
 }

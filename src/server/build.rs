@@ -35,6 +35,7 @@ use crate::gateway::observed::Observed;
 use crate::gateway::route::Routes;
 use crate::gateway::studies::Studies;
 use crate::gateway::unkept::Unkept;
+use crate::gateway::verifying::Verification;
 use crate::listener::Commons;
 use crate::listener::held::Held;
 use crate::listener::places::Places;
@@ -42,6 +43,7 @@ use crate::log::Lines;
 use crate::metrics::{ListenerCounts, Metrics};
 use crate::seed::Seed;
 use crate::state::State;
+use crate::verification::{Sampler, Trust, Witnesses};
 
 /// All that answers calls.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub(super) struct Parts {
     pub(super) ledger: Ledger,
     /// What the other gateways have not been told.
     pub(super) untold: Untold,
+    /// What was found of the rules whose hits are verified.
+    pub(super) trust: Arc<Trust>,
     /// The configuration in force, and the switches on top of it.
     pub(super) rudder: Rudder,
     pub(super) registry: Mutex<Registry>,
@@ -97,6 +101,7 @@ impl Parts {
         };
         let clients = Arc::new(AtomicU64::new(CLIENTS_FROM));
         let flights = Flights::new(config.flights, seed.of("flights"));
+        let trust = Arc::new(Trust::default());
         let gateway = |name: &String, listener: &config::Listener| {
             let counts = metrics.listener(name.as_str().into());
             Arc::new(Gateway {
@@ -107,6 +112,7 @@ impl Parts {
                 observed: Observed::new(seed.of("observed").of(name)),
                 studies: Studies::new(seed.of("studies").of(name)),
                 unkept: Unkept::new(config.flights.unkept_time, seed.of("unkept").of(name)),
+                verification: verification(seed.of("verification").of(name), &trust),
                 lines: Lines::new(config.log.calls_per_second),
                 clients: Arc::clone(&clients),
                 clock: surroundings.clock.clone(),
@@ -135,6 +141,7 @@ impl Parts {
             commons: commons(config, stops),
             ledger,
             untold,
+            trust,
             rudder,
             registry,
             clock,
@@ -177,6 +184,11 @@ fn routes(
 ) -> Routes {
     let to = Destinations { all, usual: &listener.backend, sessions: listener.settings.sessions };
     Routes::new(to, &listener.service, &listener.methods, counts)
+}
+
+fn verification(seed: Seed, trust: &Arc<Trust>) -> Verification {
+    let (sampler, witnesses) = (Sampler::new(seed.of("sampler")), Witnesses::new(seed.of("witnesses")));
+    Verification { sampler, witnesses, trust: Arc::clone(trust) }
 }
 
 /// Both tiers, and what this gateway has in common with the others of the shared one.

@@ -65,7 +65,7 @@ impl Parts {
     }
 
     /// Puts in force what switches make of the configuration. It has the same backends, so there are none to attend to.
-    fn steer(&self, layers: &Layers) {
+    pub(super) fn steer(&self, layers: &Layers) {
         self.reload(&layers.steered());
         self.rudder.turned(layers);
     }

@@ -45,7 +45,8 @@ fn destination(name: &str) -> Destination {
     let options = backend::options::Options { timeout: TIMEOUT.map(Period::from), ..Default::default() };
     let settings = options.settings(name, Path::to_path_buf);
     let backend = Backend::new(settings, outside, Seed::new(1), &backend::Counts::default());
-    Destination { backend, traffic: Arc::new(Traffic::new(name.into())), stop: CancellationToken::new() }
+    let traffic = Arc::new(Traffic::new(name.into()));
+    Destination { backend, traffic, allowance: Allowance::default(), stop: CancellationToken::new() }
 }
 
 fn cached() -> Options {
