@@ -253,11 +253,16 @@ impl Backend {
         !self.is_out(method) || self.endpoints.any_is_due(method)
     }
 
-    /// Whether it has time for what nobody needs: no endpoint is out but by an operator's word, and nothing limits the calls to any.
+    /// Whether it has time for what nobody needs: no endpoint is out but by an operator's word, and where something limits the calls to one,
+    /// or their misses, less than half of that is used up.
     pub(crate) fn is_at_ease(&self) -> bool {
+        let has_room = |used: usize, most: Option<usize>| most.is_none_or(|most| used * 2 < most);
         let endpoints = self.endpoints();
         let is_well = |one: &EndpointStatus| match one.standing.why() {
-            None => one.limit.is_none() && one.miss_limit.is_none() && one.waiting == 0,
+            None => {
+                let has_room = has_room(one.in_flight, one.limit) && has_room(one.misses, one.miss_limit);
+                has_room && one.waiting == 0
+            }
             Some(Why::Drained | Why::Ordered) => true,
             Some(_) => one.idle,
         };

@@ -19,9 +19,12 @@ use crate::rule::Caching;
 use crate::rule::method::Ruled;
 use crate::rule::sessions::Leaves;
 use crate::rule::tagging::template::Template;
+use crate::verification::Tally;
 
 use calls::Question;
-use report::{BackendReport, Explanation, ListenerReport, RuleReport, SharingReport, WindowsReport};
+use report::{
+    BackendReport, Explanation, ListenerReport, RuleReport, SharingReport, VerificationReport, WindowsReport,
+};
 
 /// Who explains calls, and out of what.
 #[derive(Debug)]
@@ -94,10 +97,18 @@ fn rule(served: &Served) -> RuleReport {
         mode: ruled.governing.as_ref().map(|(_, mode)| mode.as_str().to_owned()),
         not_kept,
         windows: route.keyed().map(|keyed| windows(&keyed.caching)),
+        verification: verification(served),
         fallback: ruled.rule.fallback.is_some(),
         switches: ruled.steered.iter().map(ToString::to_string).collect(),
         invalidates: marked.map(Template::pattern).collect(),
     }
+}
+
+fn verification(Served { gateway, ruled, route, .. }: &Served) -> Option<VerificationReport> {
+    let share = route.keyed()?.caching.verify?.to_string();
+    let (pattern, _) = ruled.governing.as_ref()?;
+    let Tally { matches, changed, mismatches } = gateway.verification.trust.tally(&pattern.to_string());
+    Some(VerificationReport { share, matches, changed, mismatches })
 }
 
 fn windows(caching: &Caching) -> WindowsReport {

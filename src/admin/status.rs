@@ -26,6 +26,22 @@ pub(crate) struct Status {
     /// What is done otherwise than configured, by an operator's word.
     #[serde(default)]
     pub switches: Vec<InForce>,
+    /// What was found of the rules with `verify`.
+    #[serde(default)]
+    pub verification: Vec<VerificationStatus>,
+}
+
+/// What was found of the last hits of a rule that the backend was asked again, 64 at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct VerificationStatus {
+    /// The rule's pattern.
+    pub rule: String,
+    /// Hits to which the backend says the same.
+    pub matches: u64,
+    /// Those that have changed since they were kept.
+    pub changed: u64,
+    /// Those for which no one reply is right.
+    pub mismatches: u64,
 }
 
 /// The configuration in force.

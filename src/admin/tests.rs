@@ -42,6 +42,7 @@ impl Subject for Nothing {
             local: LocalStatus { entries: 0, bytes: 0 },
             shared: SharedStatus { configured: false, up: false, servers: vec![] },
             switches: Vec::new(),
+            verification: Vec::new(),
         }
     }
 

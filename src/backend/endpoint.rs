@@ -46,6 +46,8 @@ pub(crate) struct EndpointStatus {
     pub limit: Option<usize>,
     /// The misses among them, while what was kept is lost.
     pub miss_limit: Option<usize>,
+    /// The misses among those that wait for it.
+    pub misses: usize,
     /// Connections open to it.
     pub connections: usize,
     /// How it treats connections.
@@ -205,6 +207,7 @@ impl Endpoint {
     }
 
     pub(super) fn status(&self) -> EndpointStatus {
+        let (miss_limit, misses) = self.pool.permits.misses();
         EndpointStatus {
             address: self.address,
             standing: self.position.standing(),
@@ -214,7 +217,8 @@ impl Endpoint {
             in_flight: self.in_flight(),
             waiting: self.pool.permits.waiting(),
             limit: self.pool.permits.limit(),
-            miss_limit: self.pool.permits.misses().0,
+            miss_limit,
+            misses,
             connections: self.pool.connections(),
             habits: Habits {
                 parallel: self.pulse.parallel(),

@@ -60,6 +60,9 @@ pub(crate) struct RuleReport {
     /// For how long it lets replies answer, where it keeps them or would.
     #[serde(default)]
     pub windows: Option<WindowsReport>,
+    /// What is verified of its hits.
+    #[serde(default)]
+    pub verification: Option<VerificationReport>,
     /// Whether it has a fallback.
     pub fallback: bool,
     /// What an operator says of the method, its rule or its backend for a while.
@@ -68,6 +71,19 @@ pub(crate) struct RuleReport {
     /// The templates of the tags that its calls mark.
     #[serde(default)]
     pub invalidates: Vec<String>,
+}
+
+/// What was found of the last hits of a rule that the backend was asked again, 64 at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct VerificationReport {
+    /// Of which share of the hits it is asked.
+    pub share: String,
+    /// Hits to which it says the same.
+    pub matches: usize,
+    /// Those that have changed since they were kept.
+    pub changed: usize,
+    /// Those for which no one reply is right.
+    pub mismatches: usize,
 }
 
 /// For how long replies answer.

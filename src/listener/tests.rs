@@ -15,5 +15,6 @@ mod routing;
 mod telling;
 mod time;
 mod unkept;
+mod verifying;
 mod waiting;
 mod world;

@@ -18,9 +18,6 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// All that there are.
-    pub(crate) const ALL: [Self; 4] = [Self::Match, Self::Changed, Self::Mismatch, Self::Unverified];
-
     /// The word for it in metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -43,8 +43,8 @@ pub(crate) struct Options {
     /// smaller one.
     #[schemars(range(min = 0, max = 100))]
     pub ramp: u8,
-    /// The share of fresh hits that the backend is asked again behind, in which nobody waits: what it says is compared with what was
-    /// served. A rule of whose last 64 verdicts more than one in 20 are mismatches, and 20 at least are there, falls to `observe` by itself.
+    /// The share of fresh hits of which the backend is asked again, after they were answered: what it says is compared with what was served.
+    /// The rule falls to `observe` by itself if more than one in 20 of its last 64 verdicts are mismatches, of 20 at least.
     #[schemars(extend("x-least" = "0.001%", "x-most" = "100%", "x-default" = "none: nothing is verified"))]
     pub verify: Option<Share>,
     /// The backend that answers these calls, by its name in `[backends.NAME]`, whatever `mode` says.

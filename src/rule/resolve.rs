@@ -168,10 +168,18 @@ fn fallback(json: &str, method: Option<(&Schema, &Method)>) -> Result<Fallback, 
     };
     let json = serde_json::from_str(json).map_err(|error| format!("no JSON: {error}"))?;
     let write = |protocol| {
-        value::result(schema, method, &json, protocol)
-            .map_err(|problem| format!("does not fit what {} returns: {problem}", method.name))
+        let written = value::result(schema, method, &json, protocol)
+            .map_err(|problem| format!("does not fit what {} returns: {problem}", method.name))?;
+        // It is for the worst hour: that its clients can read it is not left to be found out then.
+        let read = value::read_reply(schema, method, protocol, &written)
+            .map_err(|error| format!("cannot be read in the {} protocol: {error}", protocol.as_str()))?;
+        Ok::<_, String>((written, read))
     };
-    Ok(Fallback { binary: write(Protocol::Binary)?.into(), compact: write(Protocol::Compact)?.into() })
+    let [(binary, said), (compact, same)] = [write(Protocol::Binary)?, write(Protocol::Compact)?];
+    match said == same && matches!(said, value::Said::Result(_) | value::Said::Nothing) {
+        true => Ok(Fallback { binary: binary.into(), compact: compact.into() }),
+        false => Err("does not read the same in both protocols".to_owned()),
+    }
 }
 
 /// What is said of all that cannot be understood without IDL.

@@ -25,7 +25,8 @@ impl Parts {
         let Tally { matches, changed, mismatches } = *tally;
         let mut layers = self.rudder.lock();
         let mut switches = layers.table.held().iter().map(|held| &held.switch);
-        let is_said = switches.any(|switch| matches!(switch, Switch::Mode { rule: of, .. } if **of == **rule));
+        let is_said =
+            switches.any(|switch| matches!(switch, Switch::Mode { rule: of, .. } if **of == **rule));
         if is_said {
             warn!(%rule, matches, changed, mismatches, "hits are wrong of a rule whose mode an operator has said: it stays");
             return false;

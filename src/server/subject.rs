@@ -10,7 +10,7 @@ use crate::admin::Subject;
 use crate::admin::outage::Outage;
 use crate::admin::status::{
     AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, HabitsStatus, LocalStatus,
-    MethodCoverage, ServerStatus, SharedStatus, Status, WindowStatus,
+    MethodCoverage, ServerStatus, SharedStatus, Status, VerificationStatus, WindowStatus,
 };
 use crate::backend::Habits;
 use crate::cache::shared::Store;
@@ -19,6 +19,7 @@ use crate::clock::{Clock, Millis};
 use crate::gateway::destination::Destination;
 use crate::metrics::{self, Coverage, Covered, HORIZONS, Window};
 use crate::outcome::Outcome;
+use crate::verification::Tally;
 
 /// The gateway as a whole.
 #[derive(Debug)]
@@ -118,6 +119,7 @@ impl Subject for Overview {
                 servers: redis.map(|redis| servers(redis)).unwrap_or_default(),
             },
             switches: self.parts.rudder.in_force(),
+            verification: self.parts.trust.tallies().into_iter().map(verified).collect(),
         }
     }
 
@@ -129,6 +131,12 @@ impl Subject for Overview {
     fn is_ready(&self) -> bool {
         !self.draining.load(Ordering::Relaxed)
     }
+}
+
+fn verified((rule, tally): (Arc<str>, Tally)) -> VerificationStatus {
+    let [matches, changed, mismatches] =
+        [tally.matches, tally.changed, tally.mismatches].map(|count| count as u64);
+    VerificationStatus { rule: rule.to_string(), matches, changed, mismatches }
 }
 
 fn habits_status(habits: Habits) -> HabitsStatus {

@@ -37,6 +37,10 @@ mod tests {
         assert_ne!(said(&binary([[1, 2], [3, 4]])), said(&binary([[1, 4], [3, 2]])));
         let compact = [0x0b, 0, 2, 0x33, 1, 2, 3, 4, 0];
         assert_eq!(Spelled::of(Protocol::Compact, &compact), Some(said(&binary([[1, 2], [3, 4]]))));
-        assert_eq!(Spelled::of(Protocol::Binary, &binary([[1, 2], [1, 4]])), None, "a key stands there twice");
+        assert_eq!(
+            Spelled::of(Protocol::Binary, &binary([[1, 2], [1, 4]])),
+            None,
+            "a key stands there twice"
+        );
     }
 }

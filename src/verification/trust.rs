@@ -77,6 +77,12 @@ impl Trust {
         self.found().rules.get(rule).map(Record::tally).unwrap_or_default()
     }
 
+    /// Those of each rule that has any, by its pattern.
+    pub(crate) fn tallies(&self) -> Vec<(Arc<str>, Tally)> {
+        let found = self.found();
+        found.rules.iter().map(|(rule, record)| (Arc::clone(rule), record.tally())).collect()
+    }
+
     /// Waits for the next rule that is not to be trusted any more.
     pub(crate) async fn fallen(&self) -> Fallen {
         loop {
@@ -134,10 +140,10 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::rule::Action;
     use crate::rule::method::Governed;
     use crate::rule::options::Options;
     use crate::rule::pattern::Pattern;
-    use crate::rule::Action;
     use crate::setting::Period;
 
     fn caching(ignore: &str) -> Caching {

@@ -91,6 +91,7 @@ mod lifecycle;
 mod restarts;
 
 // What a gateway knows after a restart.
+mod verifying;
 mod warm;
 
 // Properties of the codec, held against the official crate.

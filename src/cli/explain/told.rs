@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::explain::report::{
     BackendReport, CallReport, EntryReport, Explanation, KeyReport, ListenerReport, MarkReport, RuleReport,
-    SharingReport, TagReport, TierReport, WindowsReport,
+    SharingReport, TagReport, TierReport, VerificationReport, WindowsReport,
 };
 use crate::outcome::Outcome;
 
@@ -17,6 +17,9 @@ pub(super) fn told(explanation: &Explanation) -> String {
         page.line("rule", &rule(&listener.rule));
         for (index, switch) in listener.rule.switches.iter().enumerate() {
             page.line(if index == 0 { "steered by" } else { "" }, switch);
+        }
+        if let Some(found) = &listener.rule.verification {
+            page.line("verified", &verification(found));
         }
         page.line("backend", &backend(&listener.backend));
         if let Some(backup) = &listener.backup {
@@ -97,7 +100,7 @@ fn in_full(page: &mut Page, call: &CallReport) {
 }
 
 fn rule(rule: &RuleReport) -> String {
-    let RuleReport { pattern, mode, not_kept, windows, fallback, invalidates: _, switches: _ } = rule;
+    let RuleReport { pattern, mode, not_kept, windows, fallback, .. } = rule;
     let Some(pattern) = pattern else {
         return "none: its calls are passed to the backend, and nothing is kept".to_owned();
     };
@@ -110,6 +113,13 @@ fn rule(rule: &RuleReport) -> String {
     };
     let fallback = if *fallback { "; has a fallback" } else { "" };
     format!("{pattern} ({}): {kept}{fallback}", mode.as_deref().unwrap_or("on"))
+}
+
+fn verification(found: &VerificationReport) -> String {
+    let VerificationReport { share, matches, changed, mismatches } = found;
+    format!(
+        "{share} of its hits; of the last ones {matches} match, {changed} have changed since, {mismatches} are wrong"
+    )
 }
 
 fn windows_told(windows: &WindowsReport) -> String {

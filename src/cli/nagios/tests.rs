@@ -87,6 +87,7 @@ fn status(backends: Vec<BackendStatus>) -> Status {
         local: LocalStatus { entries: 10, bytes: 1000 },
         shared: SharedStatus { configured: true, up: true, servers: vec![] },
         switches: Vec::new(),
+        verification: Vec::new(),
     }
 }
 

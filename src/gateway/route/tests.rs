@@ -16,6 +16,7 @@ use crate::rule::options::{Mode, Options};
 use crate::seed::Seed;
 use crate::setting::Period;
 use crate::state::State;
+use crate::verification::Allowance;
 
 const TIMEOUT: Option<Duration> = Some(Duration::from_secs(7));
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
 
 use crate::cache::shared::Store;
 use crate::clock::{Clock, Millis};
@@ -195,14 +196,14 @@ fn number(body: &Bytes) -> i32 {
 }
 
 /// A service that counts its answers, and whose methods do what their names say:
-/// `wait` so many milliseconds, `blob` of so many bytes, `hang` for ever, `once` for ever but
+/// `echo` its number, `second` the number of the second, `wait` so many milliseconds, `blob` of so many bytes, `hang` for ever, `once` for ever but
 /// for the first time, `close` without an answer, `lack` with the declared exception 1 for the first time.
 fn serve(network: &Simulated, address: &str, heard: &Heard, speech: Speech) {
     let mut accepted = network.listen(address.parse().unwrap(), 64);
-    let (heard, answered) = (Arc::clone(heard), Arc::new(AtomicI32::new(0)));
+    let (heard, answered, since) = (Arc::clone(heard), Arc::new(AtomicI32::new(0)), Instant::now());
     tokio::spawn(async move {
         while let Some(socket) = accepted.recv().await {
-            tokio::spawn(converse(socket, speech, Arc::clone(&heard), Arc::clone(&answered)));
+            tokio::spawn(converse(socket, speech, Arc::clone(&heard), (Arc::clone(&answered), since)));
         }
     });
 }
@@ -216,7 +217,12 @@ fn read(text: &str, idl: &str) -> Config {
     loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.problems))
 }
 
-async fn converse(mut socket: Socket, speech: Speech, heard: Heard, answered: Arc<AtomicI32>) -> Option<()> {
+async fn converse(
+    mut socket: Socket,
+    speech: Speech,
+    heard: Heard,
+    (answered, since): (Arc<AtomicI32>, Instant),
+) -> Option<()> {
     let mut inbound = Inbound::new(speech, Bounds::default());
     loop {
         if inbound.first().ok()? != Look::Whole {
@@ -250,6 +256,10 @@ async fn converse(mut socket: Socket, speech: Speech, heard: Heard, answered: Ar
         let body = match result {
             Some(length) => {
                 [&[11, 0, 0][..], &length.to_be_bytes(), &vec![b'x'; length as usize], &[0]].concat()
+            }
+            None if name == "echo" => [&[8, 0, 0][..], &value.to_be_bytes(), &[0]].concat(),
+            None if name == "second" => {
+                [&[8, 0, 0][..], &(since.elapsed().as_secs() as i32).to_be_bytes(), &[0]].concat()
             }
             None if name == "lack" && !again => [&[8, 0, 1][..], &count.to_be_bytes(), &[0]].concat(),
             None => [&[8, 0, 0][..], &count.to_be_bytes(), &[0]].concat(),
