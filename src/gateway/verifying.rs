@@ -116,8 +116,8 @@ impl Hit {
         let Self { gateway, cached, call, .. } = self;
         let (asking, now) = (&cached.asking, gateway.clock.now());
         let recent = asking.destination().traffic.recent.window(now);
-        let is_spared_by_none = ANSWERED_INSTEAD.iter().all(|outcome| recent.count(*outcome) == 0);
-        is_spared_by_none && gateway.cache.servers_away() == 0 && asking.is_at_ease(&call.name)
+        let has_answered = ANSWERED_INSTEAD.iter().all(|outcome| recent.count(*outcome) == 0);
+        has_answered && gateway.cache.servers_away() == 0 && asking.is_at_ease(&call.name)
     }
 }
 
@@ -128,6 +128,6 @@ impl Asking {
     }
 }
 
-/// What shows that a backend could not answer of late.
+/// What answers where a backend does not.
 const ANSWERED_INSTEAD: [Outcome; 4] =
     [Outcome::StaleIfError, Outcome::StaleIfSlow, Outcome::Backup, Outcome::Fallback];
