@@ -5,8 +5,11 @@ mod advise;
 mod alive;
 mod arguments;
 mod call;
+mod check;
 mod decode;
+mod exchange;
 mod explain;
+mod manual;
 pub mod nagios;
 mod purge;
 mod schema;
@@ -35,8 +38,9 @@ enum Command {
     /// Without a configuration it takes the sample that ships inside the program.
     Serve(Configuration),
     /// Tell every problem of a configuration at once, with file, line and the nearest right name.
-    #[command(mut_group("configuration", |named| named.required(true)))]
-    Check(Configuration),
+    ///
+    /// Without a configuration it is the sample that ships inside the program.
+    Check(check::Arguments),
     /// Show it: sample backends, the gateway, a load, an outage and a recovery, with nothing else installed.
     Demo(demo::Arguments),
     /// A sample backend of the demo.
@@ -58,6 +62,10 @@ enum Command {
     Call(call::Arguments),
     /// Tell what bytes mean: messages of Thrift, or what Larder keeps in Redis.
     Decode(decode::Arguments),
+    /// Print what has a shell complete commands and options.
+    Completions(manual::Completions),
+    /// Print the manual page, or write one for each command into a folder.
+    Man(manual::Manual),
 }
 
 /// The configuration's file, named with or without an option.
@@ -78,7 +86,7 @@ impl Configuration {
 }
 
 /// Runs the command that the arguments name, and returns the exit code: 0 fine, 64 bad usage, 78 bad configuration, 1 anything else.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to people")]
+#[expect(clippy::print_stdout, reason = "commands speak to people")]
 pub fn run() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -89,16 +97,7 @@ pub fn run() -> u8 {
     };
     match arguments.command {
         Command::Serve(named) => serve::run(named.file()),
-        Command::Check(named) => {
-            let Some(file) = named.file() else { return USAGE };
-            let (report, code) = crate::config::check::check(file);
-            if code == 0 {
-                print!("{report}")
-            } else {
-                eprint!("{report}")
-            }
-            code
-        }
+        Command::Check(arguments) => check::run(&arguments),
         Command::Demo(arguments) => verdict(demo::run(&arguments)),
         Command::DemoBackend(arguments) => verdict(demo::backend::run(&arguments)),
         Command::Nagios(arguments) => {
@@ -117,6 +116,8 @@ pub fn run() -> u8 {
             print!("{told}");
             said(rest)
         }
+        Command::Completions(arguments) => said(Ok(manual::completions(&arguments))),
+        Command::Man(arguments) => said(manual::manual(&arguments)),
     }
 }
 

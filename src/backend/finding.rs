@@ -109,7 +109,7 @@ impl Finding {
 impl Asked {
     pub(super) fn call(&self, protocol: Protocol) -> Call {
         let name = match self.kind {
-            Kind::Fb303 => Bytes::from_static(b"getStatus"),
+            Kind::Fb303 => Bytes::from_static(STATUS.as_bytes()),
             Kind::Call | Kind::Tcp | Kind::Off => self.method.clone(),
         };
         // A struct without fields is the same in both protocols.
@@ -143,7 +143,10 @@ impl Asked {
     }
 }
 
-/// The number that fb303's `getStatus` answers.
+/// What fb303 calls the question for its status.
+pub(super) const STATUS: &str = "getStatus";
+
+/// The number that it answers.
 fn status(protocol: Protocol, body: &[u8]) -> Option<i64> {
     let mut cursor = Cursor::new(protocol, body, 0);
     cursor.field(0).ok()??;

@@ -4,6 +4,7 @@ mod endpoint;
 mod listing;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -256,8 +257,35 @@ impl Settings {
         (&self.endpoints, &self.endpoints_file) == (&other.endpoints, &other.endpoints_file)
     }
 
+    /// Its endpoints as they are listed now, here or in their file, which `read` reads.
+    ///
+    /// # Errors
+    /// Why the file cannot be used.
+    pub(crate) fn listed(
+        &self,
+        read: impl Fn(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<Vec<Endpoint>, String> {
+        let Some(file) = &self.endpoints_file else {
+            let listed = self.endpoints.iter().cloned();
+            return Ok(listed.map(|(host, port)| Endpoint { host, port }).collect());
+        };
+        let content = read(file).map_err(|error| error.to_string());
+        let listing = content.and_then(|content| Listing::parse(&content));
+        let unusable = |why| format!("{} cannot be used: {why}", file.display());
+        listing.map(|listing| listing.endpoints).map_err(unusable)
+    }
+
+    /// The method that may be called, without arguments, to find out whether an endpoint speaks as told; none where nothing may be.
+    pub(crate) fn harmless_method(&self) -> Option<&str> {
+        match self.check {
+            finding::Kind::Call => Some(&self.check_method),
+            finding::Kind::Fb303 => Some(finding::STATUS),
+            finding::Kind::Tcp | finding::Kind::Off => None,
+        }
+    }
+
     /// What its endpoints speak.
-    pub(super) fn speech(&self) -> Speech {
+    pub(crate) fn speech(&self) -> Speech {
         Speech { transport: self.transport, protocol: self.protocol }
     }
 

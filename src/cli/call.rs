@@ -1,7 +1,5 @@
 //! `larder call`: one Thrift call from a shell, through a gateway or straight to a backend.
 
-mod exchange;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value as Json;
 
 use super::USAGE;
+use super::exchange::{Exchange, Reply};
 use super::schema::schema;
 use crate::backend::options::Endpoint;
 use crate::dial::Tcp;
@@ -16,8 +15,6 @@ use crate::idl::value::{self, Said};
 use crate::idl::{Method, Schema};
 use crate::wire::message::{Form, Header, Kind};
 use crate::wire::{Protocol, Speech, Transport, exception};
-
-use exchange::{Exchange, Reply};
 
 /// Whom to ask, and what.
 #[derive(Clone, Debug, Args)]

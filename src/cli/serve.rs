@@ -52,7 +52,7 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
 
 /// Says what starts.
 fn announce(config: &Config, file: Option<&Path>) {
-    let named = file.map_or_else(|| "the sample inside the program".into(), Path::to_string_lossy);
+    let named = file.map_or_else(|| SAMPLE.into(), Path::to_string_lossy);
     let (listeners, backends, rules) = (config.listeners.len(), config.backends.len(), config.rules.len());
     let version = env!("CARGO_PKG_VERSION");
     info!(version, config = %named, listeners, backends, rules, "starting");
@@ -196,5 +196,7 @@ fn failed(error: &dyn std::error::Error) -> u8 {
     1
 }
 
+/// What is served where no file is named.
+pub(super) const SAMPLE: &str = "the sample inside the program";
 /// How long calls under way may take once the gateway is told to stop.
 const GRACE: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! What `larder check FILE` says.
+//! What `larder check` says.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,25 +6,19 @@ use std::path::Path;
 use super::fit::System;
 use super::{Config, Loaded};
 
-/// The exit code of a configuration that cannot be used: `EX_CONFIG` of BSD's `sysexits.h`.
-pub(crate) const BAD_CONFIG: u8 = 78;
-
-/// Reads the file at `path` as the gateway would, and says what of it does not fit this system: another may run it. Returns what to print, and the exit code: 0 or [`BAD_CONFIG`].
-pub(crate) fn check(path: &Path) -> (String, u8) {
-    let read = |path: &Path| std::fs::read_to_string(path);
-    let mut loaded = Config::load(path, &read, &|name| std::env::var(name).ok());
+/// What to print of a file that was read, and of what it asks for that does not fit this system: another may run it.
+pub(crate) fn check(path: &Path, loaded: &mut Loaded) -> String {
     let fit = loaded.config.as_mut().map(|config| config.fit(System::ask())).unwrap_or_default();
     let mut found = String::new();
     for line in fit.problem.iter().chain(&fit.warnings) {
         // Writing to a String cannot fail.
         let _ = writeln!(found, "warning: {}: {line}", path.display());
     }
-    let (report, code) = report(path, &loaded);
-    (found + &report, code)
+    found + &report(path, loaded)
 }
 
-/// What to print of a file that was read, and the exit code.
-pub(crate) fn report(path: &Path, loaded: &Loaded) -> (String, u8) {
+/// What to print of a file that was read.
+pub(super) fn report(path: &Path, loaded: &Loaded) -> String {
     let mut text = String::new();
     let problems = loaded.problems.iter().map(ToString::to_string);
     let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
@@ -43,7 +37,7 @@ pub(crate) fn report(path: &Path, loaded: &Loaded) -> (String, u8) {
     };
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}: {verdict}; {counts}", path.display());
-    (text, if loaded.config.is_some() { 0 } else { BAD_CONFIG })
+    text
 }
 
 fn parts(config: &Config) -> String {

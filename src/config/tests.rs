@@ -324,14 +324,14 @@ fn endpoints_stand_here_or_in_a_file_that_may_not_be_there_yet() {
 #[test]
 fn check_says_all_and_fails() {
     let loaded = load(&format!("{BASE}[rules.\"UserService.getUser\"]\ntll = \"5s\"\n"));
-    let (text, code) = check::report(Path::new("larder.toml"), &loaded);
+    let text = check::report(Path::new("larder.toml"), &loaded);
     let expected = "larder.toml:9: rules.\"UserService.getUser\".tll: unknown option, did you mean ttl?\n\
         larder.toml: cannot be used; 1 problem and no warnings\n";
-    assert_eq!((text.as_str(), code), (expected, 78));
-    let (text, code) = check::report(Path::new("larder.toml"), &load(BASE));
+    assert_eq!((text.as_str(), loaded.config.is_none()), (expected, true));
+    let text = check::report(Path::new("larder.toml"), &load(BASE));
     assert_eq!(
-        (text.as_str(), code),
-        ("larder.toml: good, with 1 listener, 1 backend, no rules; no problems and no warnings\n", 0)
+        text,
+        "larder.toml: good, with 1 listener, 1 backend, no rules; no problems and no warnings\n"
     );
 }
 

@@ -27,11 +27,11 @@ mod server;
 mod thrift;
 mod users;
 
-pub(crate) use backend::{Act, Backend, backend, backend_speaking};
+pub(crate) use backend::{Act, Backend, backend, backend_speaking, reserve};
 pub(crate) use client::Client;
 pub(crate) use cluster::Servers;
 pub(crate) use front::{Front, balancer};
-pub(crate) use gateway::{Builder, Gateway, check, gateway, larder, larder_within};
+pub(crate) use gateway::{Builder, Gateway, check, check_by, gateway, larder, larder_within};
 pub(crate) use link::{Line, Link, link};
 pub(crate) use operator::{metrics_at, purge_at, readiness, readiness_through};
 pub(crate) use python::{

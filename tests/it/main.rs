@@ -26,7 +26,9 @@ mod purging;
 mod thrift_orders;
 // How a gateway is asked and steered, and what it says by itself.
 mod administering;
+mod connecting;
 mod hints;
+mod manual;
 mod steering;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;

@@ -295,10 +295,15 @@ pub(crate) fn larder_within(descriptors: u64) -> Command {
 
 /// What `larder check` says of this configuration.
 pub(crate) fn check(config: &str) -> Output {
+    check_by(config, &[])
+}
+
+/// The same with further options.
+pub(crate) fn check_by(config: &str, options: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("larder.toml");
     std::fs::write(&file, config).unwrap();
-    larder().arg("check").arg(&file).output().unwrap()
+    larder().arg("check").arg(&file).args(options).output().unwrap()
 }
 
 fn idl() -> PathBuf {

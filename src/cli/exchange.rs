@@ -94,13 +94,23 @@ impl Exchange<'_> {
         body: &[u8],
     ) -> Result<Option<Reply>, ExchangeError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(ExchangeError::Runtime)?;
-        let (endpoint, after) = (self.endpoint.clone(), self.timeout);
-        let asked = runtime.block_on(async { timeout(after, self.ask(dial, header, body)).await });
-        asked.unwrap_or(Err(ExchangeError::Late { endpoint, after }))
+        runtime.map_err(ExchangeError::Runtime)?.block_on(self.within(self.ask(dial, header, body)))
     }
 
-    async fn ask(
+    /// What a part of it comes to in time.
+    ///
+    /// # Errors
+    /// As it says, or that it took too long.
+    pub(super) async fn within<T>(
+        &self,
+        part: impl Future<Output = Result<T, ExchangeError>>,
+    ) -> Result<T, ExchangeError> {
+        let (endpoint, after) = (self.endpoint.clone(), self.timeout);
+        timeout(after, part).await.unwrap_or(Err(ExchangeError::Late { endpoint, after }))
+    }
+
+    /// The same without a bound on time, within a runtime.
+    pub(super) async fn ask(
         &self,
         dial: &dyn Dial,
         header: &Header<'_>,
@@ -122,7 +132,8 @@ impl Exchange<'_> {
         self.reply(&mut *stream, header.seqid).await.map(Some)
     }
 
-    async fn connect(&self, dial: &dyn Dial) -> Result<Box<dyn Stream>, ExchangeError> {
+    /// A connection.
+    pub(super) async fn connect(&self, dial: &dyn Dial) -> Result<Box<dyn Stream>, ExchangeError> {
         let Endpoint { host, port } = self.endpoint;
         let unreachable = |why| ExchangeError::Unreachable { endpoint: self.endpoint.clone(), why };
         let mut refused = io::ErrorKind::NotFound.into();
