@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::Gateway;
 use super::asking::Asking;
-use super::destination::Destination;
 use super::route::Cached;
 use crate::backend::Question;
+use crate::bounded::Admitted;
 use crate::call::{Call, ClientId};
 use crate::entry::Entry;
 use crate::metrics::Verdict;
@@ -48,11 +48,12 @@ impl Gateway {
     ) {
         if let Some(share) = cached.keyed.caching.verify
             && self.verification.sampler.draws(share)
+            && let Some(admitted) = cached.asking.destination().allowance.admit(Instant::now())
         {
             // It is nobody's call any more.
             let call = Call { client: ClientId::default(), ..call() };
             let (gateway, cached, served) = (Arc::clone(self), Arc::clone(cached), Arc::clone(served));
-            Hit { gateway, cached, key: key.into(), call, served }.begin();
+            Hit { gateway, cached, key: key.into(), call, served }.begin(admitted);
         }
     }
 
@@ -68,14 +69,12 @@ impl Gateway {
 impl Hit {
     /// Verifies it behind, if the backend has time for that.
     #[cold]
-    fn begin(self) {
-        let asking = &self.cached.asking;
-        let Destination { backend, allowance, .. } = asking.destination();
+    fn begin(self, admitted: Admitted) {
         if !self.is_at_ease() {
             return;
         }
-        let Some(admitted) = allowance.admit(Instant::now()) else { return };
-        Arc::clone(backend).spawn(async move {
+        let backend = Arc::clone(self.cached.asking.backend());
+        backend.spawn(async move {
             let verdict = self.verdict().await.unwrap_or(Verdict::Unverified);
             let Self { gateway, cached, .. } = &self;
             cached.asking.counts.verified(verdict);

@@ -274,6 +274,23 @@ mod tests {
     }
 
     #[test]
+    fn a_fallback_of_any_kind_of_value_reads_back() {
+        let text = "enum Size { SMALL = 1 } union Either { 1: i32 one, 2: string other }
+            struct All { 1: map<i16, set<Size>> sizes, 2: list<double> numbers, 3: binary bytes, 4: uuid id, 5: Either either,
+                6: map<string, bool> none, 7: list<list<byte>> deep }
+            service S { All get() void put() }";
+        let schema = Schema::load(Path::new("s.thrift"), |_| Ok(text.to_owned())).unwrap();
+        let all = r#"{"sizes": {"7": ["SMALL"]}, "numbers": ["NaN", -0.5], "bytes": "AAE=", "either": {"one": 1}, "none": {},
+            "id": "00112233-4455-6677-8899-aabbccddeeff", "deep": [[], [-1]]}"#;
+        for (method, json) in [("get", all), ("get", "{}"), ("put", "null")] {
+            let options = Options { fallback: Some(json.to_owned()), ..Options::default() };
+            let method = &schema.service("S").unwrap().methods[method];
+            let found = resolve(&options, Some((&schema, method)));
+            assert!(found.as_ref().is_ok_and(|resolved| resolved.fallback.is_some()), "{json}: {found:?}");
+        }
+    }
+
+    #[test]
     fn without_idl_ids_alone_are_known() {
         let options =
             Options { ignore: list(&["3", "1.2"]), cache_exceptions: list(&["1"]), ..Options::default() };
