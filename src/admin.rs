@@ -14,6 +14,7 @@ pub(crate) mod status;
 pub(crate) mod steering;
 mod switches;
 mod table;
+pub(crate) mod tapping;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::advice::Adviser;
 use crate::explain::Explainer;
 use crate::purge::Purges;
 use crate::purge::authority::Authority;
+use crate::tap::Taps;
 
 use command::Command;
 use exchange::Door;
@@ -71,6 +73,8 @@ pub(crate) struct Means<S> {
     pub adviser: Arc<Adviser>,
     /// What its purges purge.
     pub purges: Arc<Purges>,
+    /// Who watches its calls.
+    pub taps: Arc<Taps>,
     /// Who obeys its switches.
     pub steering: Arc<dyn Steering>,
     /// The names by which it may be asked.

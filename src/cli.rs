@@ -15,6 +15,7 @@ mod purge;
 mod schema;
 mod serve;
 mod switch;
+mod tap;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ enum Command {
     Advise(advise::Arguments),
     /// Tell whether a gateway answers, by the exit code: for the health checks of containers.
     Alive(alive::Arguments),
+    /// Watch calls as a running gateway answers them: what became of each, why, and how long it took.
+    Tap(tap::Arguments),
     /// Make one Thrift call, through a gateway or straight to a backend, and tell its result as JSON.
     Call(call::Arguments),
     /// Tell what bytes mean: messages of Thrift, or what Larder keeps in Redis.
@@ -110,6 +113,7 @@ pub fn run() -> u8 {
         Command::Explain(arguments) => said(explain::run(&arguments)),
         Command::Advise(arguments) => said(advise::run(&arguments)),
         Command::Alive(arguments) => said(alive::run(&arguments)),
+        Command::Tap(arguments) => said(tap::run(&arguments)),
         Command::Call(arguments) => said(call::run(&arguments)),
         Command::Decode(arguments) => {
             let (told, rest) = decode::run(&arguments);

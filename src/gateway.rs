@@ -33,8 +33,10 @@ use crate::clock::{Clock, Millis};
 use crate::flight::Flights;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
+use crate::need::{Demand, Need};
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
+use crate::tap::Taps;
 
 use asking::Asking;
 use backup::Asked;
@@ -73,6 +75,8 @@ pub(crate) struct Gateway {
     pub clients: Arc<AtomicU64>,
     /// Bounds what is logged of calls.
     pub lines: Lines,
+    /// Who watches the calls of all gateways of the process.
+    pub taps: Arc<Taps>,
     /// The rules in force, by the method's name on the wire.
     pub routes: ArcSwap<Routes>,
 }
@@ -174,18 +178,21 @@ impl Gateway {
             Ok(reply) => reply,
             // 5. Nobody who has an old entry waits for a backend that turns out to be down, or longer than the rule says.
             Err(Instead::Reply(reply)) => reply,
-            Err(Instead::Failed(failed)) => Box::pin(self.instead(&seeker, failed)).await,
+            Err(Instead::Failed(failed)) => {
+                let endpoint = failed.endpoint;
+                Box::pin(self.instead(&seeker, failed)).await.asked_at(endpoint)
+            }
         }
     }
 
     /// 4. The flight outlives this caller: a client that hangs up harms nobody who waits. Of large calls none flies for nobody.
     async fn fly(self: &Arc<Self>, seeker: &Seeker) -> Result<Reply, Instead> {
         let (flight, outcome) = self.join(seeker).await?;
-        let Found { entry, origin, spare } = self.wait(seeker, flight).await?;
+        let Found { entry, origin, spare, endpoint } = self.wait(seeker, flight).await?;
         if origin == Origin::Shared {
             self.verify(|| seeker.call.clone(), &seeker.cached, &seeker.key, &entry);
         }
-        Ok(Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare))
+        Ok(Reply::kept(entry, origin.outcome(outcome), self.clock.now()).beside(spare).asked_at(endpoint))
     }
 
     /// Refreshes `key` unless that is under way, or no endpoint would be asked: an outage costs no flight per stale key.
@@ -228,7 +235,8 @@ impl Gateway {
             let Asking { fallback, counts, .. } = &*asking;
             let effect = effects.and_then(|gateway| Effect::attempt(&gateway, &asking, &call));
             // Pinned where it lies: whoever takes it copies a pointer.
-            let asked = pin!(asking.ask(&session, &call, place));
+            let demand = Demand::new(Need::Bare);
+            let asked = pin!(asking.ask(&session, (&call, &demand), place));
             let asked = guarded(counts, asked).await;
             let asked = asked.and_then(|asked| asked.map_err(|fault| counts.met(fault)));
             let answer = asked.as_ref().map(|asked| asked.answer.as_ref());
@@ -239,7 +247,7 @@ impl Gateway {
                 // In a box, because few calls change what is kept.
                 Box::pin(effect.ended(answer)).await;
             }
-            match asked {
+            let reply = match asked {
                 Ok(Asked { answer: Some(answer), fault: None }) => Reply::passed(answer.body, outcome),
                 Ok(Asked { answer: Some(answer), fault: Some(fault) }) => {
                     Reply::passed(answer.body, outcome).by_backup().because(fault)
@@ -247,7 +255,8 @@ impl Gateway {
                 Ok(Asked { answer: None, .. }) => Reply::silence(None),
                 Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),
                 Err(fault) => Reply::last(fault, fallback.as_ref(), call.protocol),
-            }
+            };
+            reply.asked_at(demand.endpoint())
         });
         Turn::Later(taken, reply)
     }

@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::StatusCode;
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST};
+use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
+use tokio::time::timeout;
 
 pub(crate) use hyper::Method;
 
@@ -59,7 +63,18 @@ impl fmt::Display for Server {
     }
 }
 
-/// The status and the body, of at most `limit` bytes, that come back within `timeout`. No proxy stands in between.
+/// What came of following an answer.
+#[derive(Debug)]
+pub(crate) enum Followed<T> {
+    /// It was not to be followed to its end.
+    Broke(T),
+    /// It has ended.
+    Ended,
+    /// There is none: the status and the body say why.
+    Refused(StatusCode, Vec<u8>),
+}
+
+/// The status and the body, of at most `limit` bytes, that come back within `longest`. No proxy stands in between.
 ///
 /// # Errors
 /// If nobody answers in time, or with something else.
@@ -67,11 +82,9 @@ pub(crate) async fn ask(
     server: &Server,
     request: &Request<'_>,
     limit: usize,
-    timeout: Duration,
+    longest: Duration,
 ) -> Result<(StatusCode, Vec<u8>), Failure> {
-    let late =
-        |_| Failure::Unreached(format!("nothing comes within {}", humantime::format_duration(timeout)));
-    tokio::time::timeout(timeout, exchange(server, request, limit)).await.map_err(late)?
+    timeout(longest, exchange(server, request, limit)).await.map_err(|_| silent(longest))?
 }
 
 async fn exchange(
@@ -79,14 +92,57 @@ async fn exchange(
     request: &Request<'_>,
     limit: usize,
 ) -> Result<(StatusCode, Vec<u8>), Failure> {
-    let stream = connect(server).await.map_err(|error| Failure::Unreached(error.to_string()))?;
-    let strange = |error: hyper::Error| Failure::Strange(error.to_string());
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(strange)?;
-    let answered = async {
-        let (head, body) = sender.send_request(spelled(request)).await.map_err(strange)?.into_parts();
+    answered(server, request, async |head: Parts, body: Incoming| {
         let body = Limited::new(body, limit).collect().await;
         let body = body.map_err(|error| Failure::Strange(error.to_string()))?;
         Ok((head.status, body.to_bytes().to_vec()))
+    })
+    .await
+}
+
+/// Lets `take` have each part of the body that comes back, as long as it breaks with nothing, and returns what it broke with. None may be
+/// awaited for longer than `patience`. Without success, the status and at most `limit` bytes of the body come back.
+///
+/// # Errors
+/// If nobody answers in time, or with something else.
+pub(crate) async fn follow<T>(
+    server: &Server,
+    request: &Request<'_>,
+    (limit, patience): (usize, Duration),
+    mut take: impl FnMut(&[u8]) -> ControlFlow<T>,
+) -> Result<Followed<T>, Failure> {
+    answered(server, request, async |head: Parts, mut body: Incoming| {
+        if !head.status.is_success() {
+            let body =
+                timeout(patience, Limited::new(body, limit).collect()).await.map_err(|_| silent(patience))?;
+            let body = body.map_err(|error| Failure::Strange(error.to_string()))?;
+            return Ok(Followed::Refused(head.status, body.to_bytes().to_vec()));
+        }
+        loop {
+            let frame = timeout(patience, body.frame()).await.map_err(|_| silent(patience))?;
+            let Some(frame) = frame.transpose().map_err(|error| strange(&error))? else {
+                return Ok(Followed::Ended);
+            };
+            if let Some(ControlFlow::Break(broke)) = frame.data_ref().map(|data| take(data)) {
+                return Ok(Followed::Broke(broke));
+            }
+        }
+    })
+    .await
+}
+
+async fn answered<T>(
+    server: &Server,
+    request: &Request<'_>,
+    read: impl AsyncFnOnce(Parts, Incoming) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let stream = connect(server).await.map_err(|error| Failure::Unreached(error.to_string()))?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| strange(&error))?;
+    let answered = async {
+        let (head, body) =
+            sender.send_request(spelled(request)).await.map_err(|error| strange(&error))?.into_parts();
+        read(head, body).await
     };
     let mut connection = std::pin::pin!(connection);
     let mut answered = std::pin::pin!(answered);
@@ -96,6 +152,14 @@ async fn exchange(
         // What has come before its end may be all of the answer.
         _ = &mut connection => answered.await,
     }
+}
+
+fn silent(longest: Duration) -> Failure {
+    Failure::Unreached(format!("nothing comes within {}", humantime::format_duration(longest)))
+}
+
+fn strange(error: &hyper::Error) -> Failure {
+    Failure::Strange(error.to_string())
 }
 
 fn spelled(request: &Request<'_>) -> hyper::Request<Full<Bytes>> {

@@ -63,5 +63,6 @@ mod setting;
 mod state;
 mod study;
 mod switch;
+mod tap;
 mod verification;
 pub mod wire;

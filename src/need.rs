@@ -1,7 +1,9 @@
-//! How much an answer is needed: where there is not enough for all, those give way first who need it least.
+//! How much an answer is needed: where there is not enough for all, those give way first who need it least. And where it was sought last.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -21,12 +23,13 @@ pub(crate) enum Need {
 pub(crate) struct Demand {
     need: AtomicU8,
     grown: Notify,
+    endpoint: Mutex<Option<SocketAddr>>,
 }
 
 impl Demand {
     /// That of whoever began it.
     pub(crate) fn new(need: Need) -> Self {
-        Self { need: AtomicU8::new(need as u8), grown: Notify::new() }
+        Self { need: AtomicU8::new(need as u8), grown: Notify::new(), endpoint: Mutex::default() }
     }
 
     /// What it is now.
@@ -48,6 +51,16 @@ impl Demand {
     /// Something was found by which all who wait need it no more than this.
     pub(crate) fn shrink(&self, need: Need) {
         self.need.fetch_min(need as u8, Ordering::AcqRel);
+    }
+
+    /// It is sought at this endpoint from here on.
+    pub(crate) fn goes_to(&self, endpoint: SocketAddr) {
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint);
+    }
+
+    /// The endpoint where it was sought last, if at any.
+    pub(crate) fn endpoint(&self) -> Option<SocketAddr> {
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until it is more than `need`.

@@ -1,8 +1,9 @@
-//! One request and its response on one connection, bounded in size and time.
+//! One request and its response on one connection, bounded in size and time. A response may go on, as long as somebody takes it.
 
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::{Extension, Router};
@@ -48,6 +49,29 @@ impl Door for Local {
     }
 }
 
+/// What a response that goes on knows of its exchange.
+#[derive(Clone, Debug)]
+pub(super) struct Ongoing {
+    /// Told when it is to end.
+    pub(super) stop: CancellationToken,
+    taken: Arc<AtomicU64>,
+}
+
+impl Ongoing {
+    fn new(stop: CancellationToken) -> Self {
+        Self { stop, taken: Arc::default() }
+    }
+
+    /// The next part of it is taken: an exchange is hung up on in which that does not happen for [`EXCHANGE_MAX`].
+    pub(super) fn goes_on(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
 /// Answers one request for each connection until told to stop, and ends when the last has ended.
 ///
 /// Whoever comes while there are [`AT_ONCE`] waits for a place; each is given back within [`EXCHANGE_MAX`].
@@ -85,6 +109,8 @@ pub(super) async fn serve(door: impl Door, routes: Router, stop: CancellationTok
 /// Reads a request and writes its response. Whoever sends or reads too slowly is hung up on; a request that has come is answered even
 /// when told to stop.
 async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, stop: CancellationToken) {
+    let ongoing = Ongoing::new(stop.clone());
+    let routes = routes.layer(Extension(ongoing.clone()));
     let connection = http1::Builder::new()
         .keep_alive(false)
         .half_close(true)
@@ -104,13 +130,20 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, s
             tracing::debug!(%error, "admin connection");
         }
     };
-    // What is not done by then is dropped, and the connection with it.
-    let _ = tokio::time::timeout(EXCHANGE_MAX, bounded).await;
+    let mut bounded = pin!(bounded);
+    loop {
+        let before = ongoing.taken();
+        let ended = tokio::time::timeout(EXCHANGE_MAX, bounded.as_mut()).await;
+        // What is not done by then is dropped, and the connection with it.
+        if ended.is_ok() || ongoing.taken() == before {
+            return;
+        }
+    }
 }
 
 /// Connections at one time.
 pub(super) const AT_ONCE: usize = 32;
-/// From a connection's beginning to its end.
+/// From a connection's beginning to its end, or between two parts of a response that goes on.
 pub(super) const EXCHANGE_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a request's line and headers.
 pub(super) const HEAD_MAX: usize = 16 << 10;

@@ -40,6 +40,8 @@ fn described<S>(operation: &Operation<S>, schemas: &mut SchemaGenerator) -> Valu
             (media, Schema::from(json!({ "type": "string" }).as_object().cloned().unwrap_or_default()))
         }
         Content::Json(shape) => ("application/json", shape(schemas)),
+        // The schema is of an event's data; OpenAPI 3.1 has no words for a sequence of them.
+        Content::Events(shape) => ("text/event-stream", shape(schemas)),
     };
     let mut described = json!({
         "operationId": operation.name,
@@ -52,7 +54,8 @@ fn described<S>(operation: &Operation<S>, schemas: &mut SchemaGenerator) -> Valu
             },
         },
     });
-    let parameters: Vec<Value> = parameters(operation.path).map(parameter).collect();
+    let mut parameters: Vec<Value> = parameters(operation.path).map(parameter).collect();
+    parameters.extend(operation.asks.iter().flat_map(|shape| query(&shape(schemas))));
     let takes = operation.takes.map(|shape| {
         let schema = shape(schemas);
         json!({ "content": { "application/json": { "schema": schema } } })
@@ -75,6 +78,14 @@ fn parameters(path: &str) -> impl Iterator<Item = &str> {
 
 fn parameter(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+}
+
+/// What an address may say behind the path: the properties of a type.
+fn query(shape: &Schema) -> Vec<Value> {
+    let properties = shape.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let parameter =
+        |(name, schema): (&String, &Value)| json!({ "name": name, "in": "query", "schema": schema });
+    properties.map(parameter).collect()
 }
 
 #[cfg(test)]
@@ -124,6 +135,17 @@ mod tests {
             assert_eq!(described["operationId"], operation.name);
             assert_eq!(described.get("security").is_some(), operation.effect == Effect::Changes);
         }
+    }
+
+    #[test]
+    fn what_an_address_may_say_is_described() {
+        let document = described();
+        let tap = &document["paths"]["/v1/tap"]["get"];
+        let parameters = tap["parameters"].as_array().unwrap();
+        let names: Vec<&str> = parameters.iter().filter_map(|one| one["name"].as_str()).collect();
+        assert!(names.contains(&"method") && names.contains(&"for"), "{names:?}");
+        assert!(parameters.iter().all(|one| one["in"] == "query" && one["schema"].is_object()), "{tap:#}");
+        assert!(tap["responses"]["200"]["content"]["text/event-stream"]["schema"].is_object());
     }
 
     #[test]

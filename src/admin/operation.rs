@@ -18,6 +18,8 @@ pub(super) struct Operation<S> {
     /// What it is for, in a sentence.
     pub(super) about: &'static str,
     pub(super) effect: Effect,
+    /// What its address may say behind the path, as the fields of a type.
+    pub(super) asks: Option<Shape>,
     /// What its request brings, if anything.
     pub(super) takes: Option<Shape>,
     /// What it answers where all is well.
@@ -52,6 +54,8 @@ pub(super) enum Content {
     Text(&'static str),
     /// JSON of this shape.
     Json(Shape),
+    /// Server-sent events, each with JSON of this shape.
+    Events(Shape),
 }
 
 impl<S: Send + Sync + 'static> Operation<S> {
@@ -77,7 +81,7 @@ impl<S: Send + Sync + 'static> Operation<S> {
 
     fn new(verb: Verb, effect: Effect, path: &'static str, handler: MethodRouter<Arc<Means<S>>>) -> Self {
         let text = Content::Text("text/plain; charset=utf-8");
-        Self { verb, path, name: "", about: "", effect, takes: None, answers: text, handler }
+        Self { verb, path, name: "", about: "", effect, asks: None, takes: None, answers: text, handler }
     }
 
     /// What it is called and what it is for.
@@ -88,6 +92,16 @@ impl<S: Send + Sync + 'static> Operation<S> {
     /// Its request brings JSON of this type.
     pub(super) fn takes<T: JsonSchema>(self) -> Self {
         Self { takes: Some(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
+    /// Its address may say what the fields of this type say.
+    pub(super) fn asks<T: JsonSchema>(self) -> Self {
+        Self { asks: Some(T::json_schema), ..self }
+    }
+
+    /// It answers with events that hold JSON of this type, until they end.
+    pub(super) fn answers_events<T: JsonSchema>(self) -> Self {
+        Self { answers: Content::Events(|generator| generator.subschema_for::<T>()), ..self }
     }
 
     /// It answers JSON of this type.

@@ -8,13 +8,15 @@ use super::command::{Reason, Reloaded};
 use super::operation::Operation;
 use super::outage::Outage;
 use super::status::Status;
-use super::{changes, openapi, pages, switches};
+use super::{changes, openapi, pages, switches, tapping};
 use crate::advice::report::{Advice, Question};
 use crate::explain::report::Explanation;
 use crate::purge::Purged;
 use crate::purge::order::{Called, Written};
 use crate::switch::order::Order;
 use crate::switch::table::InForce;
+use crate::tap::line::Line;
+use crate::tap::wanted::Wanted;
 
 /// All operations. Probes and Prometheus look where they look everywhere; all else has the API's version before it.
 pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
@@ -33,6 +35,10 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
         Operation::get("/v1/outages", pages::outages)
             .named("outages", "The outages of the backends: those that last, and then the latest first.")
             .answers::<Vec<Outage>>(),
+        Operation::get("/v1/tap", tapping::tap)
+            .named("tap", "Calls as they are answered, one event each, until the time is up. Few may watch at one time.")
+            .asks::<Wanted>()
+            .answers_events::<Line>(),
         Operation::ask("/v1/explain", pages::explain)
             .named(
                 "explain",

@@ -118,6 +118,7 @@ impl Served {
             explainer,
             adviser,
             purges,
+            taps: Arc::default(),
             steering: Arc::new(Unsteered),
             hosts,
         };

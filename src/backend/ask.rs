@@ -52,6 +52,7 @@ impl Backend {
         loop {
             let deadline = self.try_deadline(tries.whole);
             let endpoint = Arc::clone(&attempt.endpoint);
+            question.demand.goes_to(endpoint.address);
             let (asked, again) = self.ask_over_one(&mut attempt, question, (want, deadline), &tries).await;
             self.note_deaths(question, &attempt, asked.as_ref());
             attempt.settle(asked.as_ref());
@@ -156,6 +157,7 @@ impl Backend {
         let mut tried = Vec::new();
         let mut attempt = self.first_attempt(question, deadline).await?;
         loop {
+            question.demand.goes_to(attempt.endpoint.address);
             let fault = match Loan::take(&mut attempt, question, want, deadline).await {
                 Ok(loan) => return Ok((loan, attempt)),
                 Err(fault) => fault,

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::http::uri::Authority;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Builder;
 
-use crate::http::{self, Failure, Method, Request, Server};
+use crate::http::{self, Failure, Followed, Method, Request, Server};
 
 /// Where an admin endpoint is, as people write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,20 +105,41 @@ impl Admin {
     }
 
     fn ask(&self, request: &Request<'_>, limit: usize, timeout: Duration) -> Result<Vec<u8>, AskError> {
+        let (status, body) = self.run(http::ask(&self.0, request, limit, timeout))?;
+        if status.is_success() { Ok(body) } else { Err(self.refusal(status, &body)) }
+    }
+
+    /// Lets `take` have each part of the page at `path`, which goes on, until it breaks with something; nothing, if the page ends before.
+    ///
+    /// # Errors
+    /// If nobody answers, or says nothing for [`TIMEOUT`], or there is no such page.
+    pub(super) fn follow<T>(
+        &self,
+        path: &str,
+        take: impl FnMut(&[u8]) -> ControlFlow<T>,
+    ) -> Result<Option<T>, AskError> {
+        let request = Request { method: Method::GET, path, token: None, body: &[] };
+        match self.run(http::follow(&self.0, &request, (REFUSAL_MAX, TIMEOUT), take))? {
+            Followed::Broke(broke) => Ok(Some(broke)),
+            Followed::Ended => Ok(None),
+            Followed::Refused(status, body) => Err(self.refusal(status, &body)),
+        }
+    }
+
+    fn run<T>(&self, exchange: impl Future<Output = Result<T, Failure>>) -> Result<T, AskError> {
         let silence = |why| AskError::Silence { admin: self.clone(), why };
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| silence(error.to_string()))?;
-        let answered = runtime.block_on(http::ask(&self.0, request, limit, timeout));
-        let (status, body) = answered.map_err(|failure| match failure {
+        runtime.block_on(exchange).map_err(|failure| match failure {
             Failure::Unreached(why) => silence(why),
             Failure::Strange(why) => self.stranger(why),
-        })?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        let why = String::from_utf8_lossy(&body);
+        })
+    }
+
+    fn refusal(&self, status: StatusCode, body: &[u8]) -> AskError {
+        let why = String::from_utf8_lossy(body);
         let why = if why.trim().is_empty() { status.to_string() } else { why.trim().to_owned() };
-        Err(AskError::Refused { admin: self.clone(), why })
+        AskError::Refused { admin: self.clone(), why }
     }
 
     /// What a command says of an answer, and its exit code where there is none: the answer as it is, or as people read it.
@@ -207,6 +230,8 @@ fn is_path(text: &str) -> bool {
 
 /// How long a command waits for what the endpoint does: its own bound on an exchange, and some time on the way.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(12);
+/// Bytes of what is said in place of a page that goes on.
+const REFUSAL_MAX: usize = 64 << 10;
 /// The port of an admin endpoint whose configuration names none.
 const PORT: u16 = 9099;
 

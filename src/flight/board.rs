@@ -1,6 +1,7 @@
 //! What a flight tells, and those who wait for it.
 
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -126,6 +127,13 @@ impl<T: Landing> Drop for Waiter<T> {
             self.flight.free(&self.key, &mut seats);
             board.end.iter().for_each(CancellationToken::cancel);
         }
+    }
+}
+
+impl<T: Landing> Waiter<T> {
+    /// The endpoint that the flight has asked last, if any.
+    pub(crate) fn endpoint(&self) -> Option<SocketAddr> {
+        self.flight.demand().endpoint()
     }
 }
 

@@ -135,15 +135,19 @@ impl Seeker {
 impl Asking {
     /// Asks for a reply that is kept nowhere: the backend and, where that fails or is known to be out, the backup. What a backend knows of
     /// one client's connection no other does.
-    pub(super) async fn ask(&self, session: &Session, call: &Call, place: Place) -> Result<Asked, Fault> {
+    pub(super) async fn ask(
+        &self,
+        session: &Session,
+        (call, demand): (&Call, &Demand),
+        place: Place,
+    ) -> Result<Asked, Fault> {
         match self.backup.as_ref().filter(|_| !self.is_silent() && !session.is_private()) {
             None => {
-                let demand = Demand::new(Need::Bare);
-                let question = self.question(call, &demand);
+                let question = self.question(call, demand);
                 let asked = session.ask(self.backend(), question, self.timeout, place).await;
                 asked.map(|answer| Asked { answer, fault: None })
             }
-            Some(backup) => Box::pin(self.ask_both(backup, session, call, place)).await,
+            Some(backup) => Box::pin(self.ask_both(backup, session, (call, demand), place)).await,
         }
     }
 
@@ -151,15 +155,15 @@ impl Asking {
         &self,
         backup: &Backup,
         session: &Session,
-        call: &Call,
+        (call, demand): (&Call, &Demand),
         place: Place,
     ) -> Result<Asked, Fault> {
         let until = backup.asking.timeout.map(|whole| Instant::now() + whole);
         // Something else may answer: where the backend is out, or has too much to do, the call does not wait for it.
-        let demand = Demand::new(Need::Spared);
+        demand.shrink(Need::Spared);
         let asked = tokio::select! {
             biased;
-            asked = session.ask(self.backend(), self.question(call, &demand), self.timeout, place) => asked,
+            asked = session.ask(self.backend(), self.question(call, demand), self.timeout, place) => asked,
             () = self.until_out(&call.name) => Err(self.down()),
         };
         let fault = match asked {
@@ -169,9 +173,9 @@ impl Asking {
         if self.is_due(&call.name) {
             self.find_out(call.clone());
         }
-        let demand = Demand::new(Need::Bare);
+        demand.grow(Need::Bare);
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        match backup.asking.backend().ask(backup.asking.question(call, &demand), left).await {
+        match backup.asking.backend().ask(backup.asking.question(call, demand), left).await {
             Ok(answer) => Ok(Asked { answer: Some(answer), fault: Some(self.counts.met(fault)) }),
             Err(theirs) => {
                 self.counts.met(theirs);

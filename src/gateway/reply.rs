@@ -1,5 +1,6 @@
 //! A reply, and what became of its call.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct Reply {
     pub by: By,
     /// The old entry that was at hand, where a backend answered.
     pub spare: Option<Arc<Entry>>,
+    /// The endpoint that was asked last, where one was.
+    pub endpoint: Option<SocketAddr>,
 }
 
 /// Who has said what a client is told.
@@ -160,6 +163,12 @@ impl Reply {
         Self { spare, ..self }
     }
 
+    /// The same reply, after this endpoint was asked, unless another was asked later.
+    #[must_use]
+    pub(crate) fn asked_at(self, endpoint: Option<SocketAddr>) -> Self {
+        Self { endpoint: self.endpoint.or(endpoint), ..self }
+    }
+
     /// The same reply, with the fault that it hides.
     #[must_use]
     pub(crate) fn because(self, fault: Fault) -> Self {
@@ -168,7 +177,7 @@ impl Reply {
 
     #[inline]
     fn of(body: Body, outcome: Outcome) -> Self {
-        Self { body, outcome, age: None, fault: None, by: By::Usual, spare: None }
+        Self { body, outcome, age: None, fault: None, by: By::Usual, spare: None, endpoint: None }
     }
 }
 

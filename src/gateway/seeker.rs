@@ -1,6 +1,7 @@
 //! A call that no entry answers at once: how it comes by a flight, how long it waits for it, and what answers instead.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(super) struct Failed {
     pub(super) fault: Fault,
     /// The old entry that it found.
     found: Option<Arc<Entry>>,
+    /// The endpoint that it asked last.
+    pub(super) endpoint: Option<SocketAddr>,
 }
 
 /// A flight that a call waits for, and its course if it leads it.
@@ -58,6 +61,8 @@ pub(super) struct Found {
     pub(super) origin: Origin,
     /// The old entry that would have answered, had the flight failed.
     pub(super) spare: Option<Arc<Entry>>,
+    /// The endpoint that was asked last.
+    pub(super) endpoint: Option<SocketAddr>,
 }
 
 /// Why an old entry answers before the flight has landed.
@@ -134,7 +139,7 @@ impl Gateway {
                 }
                 Joined::Crowded(crowd) => {
                     let fault = cached.asking.counts.met(Fault::Crowded(crowd));
-                    return Err(Instead::Failed(Failed { fault, found: None }));
+                    return Err(Instead::Failed(Failed { fault, found: None, endpoint: None }));
                 }
                 Joined::Behind(older) => older,
             };
@@ -175,24 +180,25 @@ impl Gateway {
                 return Err(Instead::Reply(reply));
             }
             () = seeker.until_backup(&flight) => {
-                let (fault, found) = (seeker.cached.asking.down(), flight.spare());
+                let (fault, found, endpoint) = (seeker.cached.asking.down(), flight.spare(), flight.endpoint());
                 flight.leave();
-                return Err(Instead::Failed(Failed { fault, found }));
+                return Err(Instead::Failed(Failed { fault, found, endpoint }));
             }
         };
         let landed = landed.unwrap_or_else(|| Err(seeker.cached.asking.counts.met(Fault::Stopped)));
+        let endpoint = flight.endpoint();
         match landed {
             Ok((entry, origin)) => {
                 let spare = self.youngest(seeker, flight.spare(), self.clock.now());
-                Ok(Found { entry, origin, spare })
+                Ok(Found { entry, origin, spare, endpoint })
             }
-            Err(fault) => Err(Instead::Failed(Failed { fault, found: flight.spare() })),
+            Err(fault) => Err(Instead::Failed(Failed { fault, found: flight.spare(), endpoint })),
         }
     }
 
     /// The old entry that may answer in place of a fault.
     pub(super) fn old(&self, seeker: &Seeker, failed: &Failed) -> Option<Arc<Entry>> {
-        let Failed { fault, found } = failed;
+        let Failed { fault, found, endpoint: _ } = failed;
         self.youngest(seeker, found.clone(), self.clock.now()).filter(|_| fault.allows_stale())
     }
 

@@ -245,7 +245,7 @@ impl Desk {
                 route.count(&reply, batch.now);
                 let Reply { outcome, age, .. } = reply;
                 self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
-                let (name, client) = (header.method(), self.client);
+                let (name, client) = (header.name, self.client);
                 Told { reply: &reply, route, name, arrived: arrived.at, client }.tell(gateway);
             }
             turn @ (Turn::Now(_) | Turn::Later(..)) => self.line.push(turn, call, (route, place), arrived.at),
@@ -298,7 +298,7 @@ impl Desk {
         let reply = aged(reply, time);
         asked.route.count(&reply, time);
         gateway.counts.call(reply.outcome, now.saturating_duration_since(asked.arrived), reply.age);
-        let (route, name, arrived) = (&asked.route, asked.method(), asked.arrived);
+        let (route, name, arrived) = (&asked.route, asked.name(), asked.arrived);
         Told { reply: &reply, route, name, arrived, client: self.client }.tell(gateway);
         if self.hands_on(&reply, &asked.route) {
             return Err(End::Backend);

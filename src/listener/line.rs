@@ -247,6 +247,11 @@ impl Asked {
         self.awaited
     }
 
+    /// The method as its client named it.
+    pub(super) fn name(&self) -> &[u8] {
+        &self.name
+    }
+
     /// The method, without the prefix of a multiplexed call.
     pub(super) fn method(&self) -> &[u8] {
         split_name(&self.name).1

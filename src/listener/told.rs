@@ -1,4 +1,4 @@
-//! What the log says of a call when its reply goes out. It never holds argument or result values.
+//! What the log and those who watch are told of a call when its reply goes out. It never holds argument or result values.
 
 use std::net::SocketAddr;
 
@@ -10,13 +10,15 @@ use crate::gateway::Gateway;
 use crate::gateway::reply::Reply;
 use crate::gateway::route::Route;
 use crate::outcome::Outcome;
+use crate::tap::Seen;
+use crate::wire::message::split_name;
 
 /// A call whose reply goes out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told<'a> {
     pub(super) reply: &'a Reply,
     pub(super) route: &'a Route,
-    /// The method as its client names it, without the prefix of a multiplexed call.
+    /// The method as its client names it, with the prefix of a multiplexed call.
     pub(super) name: &'a [u8],
     /// When its first byte arrived.
     pub(super) arrived: Instant,
@@ -24,9 +26,13 @@ pub(super) struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// Tells of a call that failed, or that something old answered, at a bounded rate; of any other only where such lines are asked for.
+    /// Tells those who watch. Tells the log of a call that failed, or that something old answered, at a bounded rate; of any other only where
+    /// such lines are asked for.
     #[inline]
     pub(super) fn tell(self, gateway: &Gateway) {
+        if gateway.taps.is_watched() {
+            self.show(gateway);
+        }
         if !self.is_routine() {
             if let Some(dropped) = gateway.lines.admit() {
                 self.line(gateway, Some(dropped));
@@ -46,12 +52,32 @@ impl Told<'_> {
         }
     }
 
+    /// Shows it to those who watch.
+    #[cold]
+    fn show(self, gateway: &Gateway) {
+        let Self { reply, route, client, arrived, .. } = self;
+        let ((service, method), routes) = (split_name(self.name), gateway.routes.load());
+        gateway.taps.show(&Seen {
+            at: gateway.clock.now(),
+            listener: gateway.counts.listener(),
+            client,
+            service: service.unwrap_or_else(|| routes.service().as_bytes()),
+            method,
+            backend: route.backend().name(),
+            endpoint: reply.endpoint,
+            outcome: reply.outcome,
+            why: reply.fault.as_ref().map(Fault::as_str),
+            age: reply.age,
+            took: arrived.elapsed(),
+        });
+    }
+
     /// One line, a warning if it says how many were left out before it.
     #[cold]
     fn line(self, gateway: &Gateway, dropped: Option<u64>) {
         let Self { reply, route, client, arrived, .. } = self;
         let (listener, backend) = (gateway.counts.listener(), route.backend().name());
-        let (method, name) = (route.counts.method(), named(self.name, route.counts.method()));
+        let (method, name) = (route.counts.method(), named(split_name(self.name).1, route.counts.method()));
         let (outcome, fault) = (reply.outcome.as_str(), reply.fault.as_ref().map(field::display));
         let age_ms = reply.age.map(|age| age.as_millis());
         let took_ms = arrived.elapsed().as_millis();

@@ -43,6 +43,7 @@ use crate::log::Lines;
 use crate::metrics::{ListenerCounts, Metrics};
 use crate::seed::Seed;
 use crate::state::State;
+use crate::tap::Taps;
 use crate::verification::{Sampler, Trust, Witnesses};
 
 /// All that answers calls.
@@ -100,6 +101,7 @@ impl Parts {
             backends.all()
         };
         let clients = Arc::new(AtomicU64::new(CLIENTS_FROM));
+        let taps = Arc::new(Taps::default());
         let flights = Flights::new(config.flights, seed.of("flights"));
         let trust = Arc::new(Trust::default());
         let gateway = |name: &String, listener: &config::Listener| {
@@ -114,6 +116,7 @@ impl Parts {
                 unkept: Unkept::new(config.flights.unkept_time, seed.of("unkept").of(name)),
                 verification: verification(seed.of("verification").of(name), &trust),
                 lines: Lines::new(config.log.calls_per_second),
+                taps: Arc::clone(&taps),
                 clients: Arc::clone(&clients),
                 clock: surroundings.clock.clone(),
             })
@@ -121,7 +124,7 @@ impl Parts {
         let listeners = config.listeners.iter();
         let gateways: BTreeMap<_, _> =
             listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
-        let people = People::new(&gateways, &cache, &surroundings.clock, &mut registry);
+        let people = People::new(&gateways, (&cache, &taps), &surroundings.clock, &mut registry);
         let snapshot = Arc::new(Snapshot::new(Arc::clone(&state), config.cache.snapshot));
         let untold = Untold::new(Arc::clone(&state));
         let rudder = Rudder::new(config.clone(), Arc::clone(&state), surroundings.clock.clone());

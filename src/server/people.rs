@@ -12,6 +12,7 @@ use crate::explain::Explainer;
 use crate::gateway::Gateway;
 use crate::gateway::named::Directory;
 use crate::purge::Purges;
+use crate::tap::Taps;
 
 /// Those of one process.
 #[derive(Debug)]
@@ -22,13 +23,15 @@ pub(super) struct People {
     pub(super) adviser: Arc<Adviser>,
     /// Who purges.
     pub(super) purges: Arc<Purges>,
+    /// Who watches.
+    pub(super) taps: Arc<Taps>,
 }
 
 impl People {
-    /// They speak of what these gateways serve from `cache`.
+    /// They speak of what these gateways serve from `cache`, and watch through `taps`.
     pub(super) fn new(
         gateways: &BTreeMap<String, Arc<Gateway>>,
-        cache: &Arc<Cache>,
+        (cache, taps): (&Arc<Cache>, &Arc<Taps>),
         clock: &Clock,
         registry: &mut Registry,
     ) -> Self {
@@ -36,6 +39,11 @@ impl People {
         let explainer = Explainer::new(directory.clone(), Arc::clone(cache), clock.clone());
         let adviser = Adviser::new(directory.clone(), clock.clone());
         let purges = Purges::new(directory, Arc::clone(cache), clock.clone(), registry);
-        Self { explainer: Arc::new(explainer), adviser: Arc::new(adviser), purges: Arc::new(purges) }
+        Self {
+            explainer: Arc::new(explainer),
+            adviser: Arc::new(adviser),
+            purges: Arc::new(purges),
+            taps: Arc::clone(taps),
+        }
     }
 }
