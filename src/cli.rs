@@ -7,6 +7,7 @@ mod arguments;
 mod call;
 mod check;
 mod decode;
+mod diff;
 mod exchange;
 mod explain;
 mod manual;
@@ -42,6 +43,8 @@ enum Command {
     ///
     /// Without a configuration it is the sample that ships inside the program.
     Check(check::Arguments),
+    /// Tell in words what a reload from one configuration to another changes, and what of it waits for a restart.
+    Diff(diff::Arguments),
     /// Show it: sample backends, the gateway, a load, an outage and a recovery, with nothing else installed.
     Demo(demo::Arguments),
     /// A sample backend of the demo.
@@ -101,6 +104,7 @@ pub fn run() -> u8 {
     match arguments.command {
         Command::Serve(named) => serve::run(named.file()),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Diff(arguments) => said(diff::run(&arguments)),
         Command::Demo(arguments) => verdict(demo::run(&arguments)),
         Command::DemoBackend(arguments) => verdict(demo::backend::run(&arguments)),
         Command::Nagios(arguments) => {

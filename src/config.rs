@@ -22,8 +22,10 @@ mod section;
 mod tags;
 mod text;
 mod unwise;
+mod values;
+mod words;
 
-pub use changes::Changes;
+pub use changes::{Change, Changes};
 pub use problem::Problem;
 
 use crate::rule::method::Governed;
@@ -56,7 +58,7 @@ pub struct Config {
     pub(crate) rules: Vec<Pattern>,
     /// The files that hold secrets, and the options that name them.
     secrets: Vec<(&'static str, PathBuf)>,
-    values: changes::Values,
+    values: values::Values,
 }
 
 impl Config {
@@ -89,6 +91,11 @@ impl Config {
         let sections: Vec<String> = stay.iter().map(|(name, _)| format!("backends.{name}")).collect();
         self.backends.extend(stay);
         self.values.reload(values, &sections)
+    }
+
+    /// In what `next` differs, and what of it a reload would change.
+    pub(crate) fn changes(&self, next: &Self) -> Changes {
+        self.clone().reload(next.clone())
     }
 
     /// The config that ships inside the program: `config/larder.toml`, with the sample service's IDL.

@@ -39,6 +39,9 @@ pub(crate) enum Reloaded {
     Applied {
         /// What is in force now that was not.
         changes: Vec<String>,
+        /// What that means, in words.
+        #[serde(default)]
+        says: Vec<String>,
         /// What has changed too, and waits for a restart.
         needs_restart: Vec<String>,
         /// What is legal and unwise.

@@ -250,6 +250,7 @@ async fn hears(reloaded: Reloaded) -> String {
 async fn a_reload_is_answered_with_what_it_came_to() {
     let applied = Reloaded::Applied {
         changes: vec!["rules".to_owned()],
+        says: vec!["a rule".to_owned()],
         needs_restart: vec!["limits.depth".to_owned()],
         warnings: Vec::new(),
     };
@@ -257,7 +258,7 @@ async fn a_reload_is_answered_with_what_it_came_to() {
     assert!(is(&response, 200), "{response}");
     assert!(
         response.ends_with(
-            r#"{"result":"applied","changes":["rules"],"needs_restart":["limits.depth"],"warnings":[]}"#
+            r#"{"result":"applied","changes":["rules"],"says":["a rule"],"needs_restart":["limits.depth"],"warnings":[]}"#
         ),
         "{response}"
     );

@@ -15,7 +15,7 @@ use crate::accept::handover::{Handover, Predecessor};
 use crate::accept::{Sockets, inherited};
 use crate::admin::command::{Command, Reloaded};
 use crate::config::fit::System;
-use crate::config::{Config, Loaded};
+use crate::config::{Change, Changes, Config, Loaded};
 use crate::log;
 use crate::runtime::{self, notify};
 use crate::server::{self, Running, Saving, StartError, Surroundings};
@@ -177,12 +177,15 @@ fn renew(running: &mut Running, file: Option<&Path>) -> Reloaded {
         running.reload_failed(problems.first().cloned().unwrap_or_default());
         return Reloaded::Refused { problems, warnings };
     };
-    let changes = running.reload(config);
-    if !changes.restart.is_empty() {
-        warn!(options = changes.restart.join(", "), "these changes need a restart, and are not in force");
+    let Changes { applied, restart } = running.reload(config);
+    if !restart.is_empty() {
+        let options = Change::paths(&restart).join(", ");
+        let changes = Change::sayings(&restart).join("; ");
+        warn!(options, changes, "these changes need a restart, and are not in force");
     }
-    info!(options = changes.applied.join(", "), "reloaded");
-    Reloaded::Applied { changes: changes.applied, needs_restart: changes.restart, warnings }
+    let (changes, says) = (Change::paths(&applied), Change::sayings(&applied));
+    info!(options = changes.join(", "), changes = says.join("; "), "reloaded");
+    Reloaded::Applied { changes, says, needs_restart: Change::paths(&restart), warnings }
 }
 
 fn failed(error: &dyn std::error::Error) -> u8 {

@@ -1,36 +1,32 @@
 //! What a reload changes, and what only a restart does.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::Value;
-
-use super::draft::Draft;
-
-/// Every option with the value that holds, given or by default, by its section and name.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Values {
-    sections: BTreeMap<String, BTreeMap<String, Value>>,
-}
-
-/// The options, as `section.option`, in which a configuration differs from the one in force; a section that is new or gone stands
-/// there as a whole.
+/// In what a configuration differs from the one in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// What is in force now.
-    pub applied: Vec<String>,
+    pub applied: Vec<Change>,
     /// What stays as it was until a restart.
-    pub restart: Vec<String>,
+    pub restart: Vec<Change>,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The option, as `section.option`; a section that is new or gone as a whole.
+    pub path: String,
+    /// What it means, in words: `UserService.getUser: ttl 30s to 60s`.
+    pub says: String,
 }
 
 /// When a changed option takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
+pub(super) enum When {
     AtReload,
     AtRestart,
 }
 
 /// The one list of what a reload changes. `option` is `None` for a section that is new or gone.
-fn when(section: &str, option: Option<&str>) -> When {
+pub(super) fn when(section: &str, option: Option<&str>) -> When {
     let kind = section.split('.').next();
     match (kind, option) {
         (Some("rules" | "backends"), _) | (Some("listeners"), Some("backend" | "idl")) => When::AtReload,
@@ -38,65 +34,29 @@ fn when(section: &str, option: Option<&str>) -> When {
     }
 }
 
-impl Values {
-    /// What the sections of a file hold.
-    pub(super) fn of(draft: &Draft) -> Self {
-        let sections = draft.sections().into_iter();
-        Self { sections: sections.map(|(path, section)| (path.to_owned(), section.values())).collect() }
+impl Changes {
+    /// Whether both configurations say the same.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.applied.is_empty() && self.restart.is_empty()
     }
 
-    /// Notes what is found where an option points, if it is given: a change there is a change of the option.
-    pub(super) fn note(&mut self, section: &str, option: &str, digest: u128) {
-        let value = self.sections.get_mut(section).and_then(|section| section.get_mut(option));
-        if let Some(value) = value.filter(|value| !value.is_null()) {
-            *value = Value::from(vec![value.take(), Value::from(digest.to_string())]);
+    pub(super) fn note(&mut self, when: When, path: String, says: String) {
+        let change = Change { path, says };
+        match when {
+            When::AtReload => self.applied.push(change),
+            When::AtRestart => self.restart.push(change),
         }
-    }
-
-    /// Takes over from `next` what a reload changes; sections that `stay` are not gone until a restart.
-    pub(super) fn reload(&mut self, mut next: Self, stay: &[String]) -> Changes {
-        let mut changes = Changes::default();
-        let paths: BTreeSet<String> = self.sections.keys().chain(next.sections.keys()).cloned().collect();
-        for path in paths {
-            match (self.sections.get_mut(&path), next.sections.remove(&path)) {
-                (Some(old), Some(new)) => changes.within(&path, old, new),
-                (Some(_), None) if stay.contains(&path) => changes.restart.push(path),
-                (_, new) => {
-                    if changes.note(&path, None) == When::AtReload {
-                        self.sections.remove(&path);
-                        self.sections.extend(new.map(|new| (path, new)));
-                    }
-                }
-            }
-        }
-        changes
     }
 }
 
-impl Changes {
-    /// Takes over from `new` what a reload changes in a section that stays.
-    fn within(&mut self, path: &str, old: &mut BTreeMap<String, Value>, new: BTreeMap<String, Value>) {
-        // Some options are tables, whose entries may be gone.
-        let gone: Vec<String> = old.keys().filter(|option| !new.contains_key(*option)).cloned().collect();
-        for option in gone {
-            if self.note(path, Some(&option)) == When::AtReload {
-                old.remove(&option);
-            }
-        }
-        for (option, value) in new {
-            if old.get(&option) != Some(&value) && self.note(path, Some(&option)) == When::AtReload {
-                old.insert(option, value);
-            }
-        }
+impl Change {
+    /// The options that changed.
+    pub(crate) fn paths(changes: &[Self]) -> Vec<String> {
+        changes.iter().map(|change| change.path.clone()).collect()
     }
 
-    fn note(&mut self, section: &str, option: Option<&str>) -> When {
-        let path = option.map_or_else(|| section.to_owned(), |option| format!("{section}.{option}"));
-        let when = when(section, option);
-        match when {
-            When::AtReload => self.applied.push(path),
-            When::AtRestart => self.restart.push(path),
-        }
-        when
+    /// What it comes to, in words.
+    pub(crate) fn sayings(changes: &[Self]) -> Vec<String> {
+        changes.iter().map(|change| change.says.clone()).collect()
     }
 }

@@ -9,6 +9,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::problem::{Location, Problem, key};
 use super::section::{read, unknown};
 use super::text::Text;
+use super::values::Held;
 use crate::rule::pattern::Pattern;
 use crate::setting::{Nearest, Section};
 use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, rule, runtime};
@@ -111,24 +112,12 @@ impl Draft {
     }
 }
 
-/// The values in a section and in those inside it, by their path.
-fn flatten(value: serde_json::Value, path: String, values: &mut BTreeMap<String, serde_json::Value>) {
-    let serde_json::Value::Object(options) = value else {
-        values.insert(path, value);
-        return;
-    };
-    for (name, value) in options {
-        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
-        flatten(value, path, values);
-    }
-}
-
 /// A section of any type.
 pub(super) trait Spoken {
     /// What it has to say that is no problem.
     fn warnings(&self, file: &Path) -> Vec<Problem>;
-    /// Its options with the values that hold, given or by default.
-    fn values(&self) -> BTreeMap<String, serde_json::Value>;
+    /// What holds in it, given or by default.
+    fn held(&self) -> Held;
 }
 
 impl<T: Section> Spoken for Placed<T> {
@@ -142,10 +131,12 @@ impl<T: Section> Spoken for Placed<T> {
         }
     }
 
-    fn values(&self) -> BTreeMap<String, serde_json::Value> {
-        let mut values = BTreeMap::new();
-        flatten(serde_json::to_value(&self.options).unwrap_or_default(), String::new(), &mut values);
-        values
+    fn held(&self) -> Held {
+        let options = match serde_json::to_value(&self.options) {
+            Ok(serde_json::Value::Object(options)) => options.into_iter().collect(),
+            Ok(_) | Err(_) => BTreeMap::new(),
+        };
+        Held::new(options, self.place.lines.iter().map(|(option, _)| option.clone()).collect())
     }
 }
 

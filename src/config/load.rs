@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::changes::Values;
 use super::draft::Draft;
 use super::governed::Schemas;
 use super::outside::{Outside, beside};
 use super::problem::Location;
 use super::text::Text;
+use super::values::Values;
 use super::{Config, Listener, Loaded, Problem, governed, links, tags};
 use crate::backend::options::flaw_of_list;
 use crate::cache::options::{Found, SharedSettings};

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{Config, Loaded, Problem, check, reference};
+use super::{Change, Config, Loaded, Problem, check, reference};
 
 mod reloads;
 mod rules;
@@ -292,9 +292,9 @@ fn the_embedded_file_is_good_and_says_every_default() {
     let changed: Vec<_> = changes
         .restart
         .iter()
-        .filter(|option| sections.iter().any(|section| option.starts_with(&format!("{section}."))))
+        .filter(|change| sections.iter().any(|section| change.path.starts_with(&format!("{section}."))))
         .collect();
-    assert_eq!(changed, Vec::<&String>::new(), "options whose default the file gives wrongly");
+    assert_eq!(changed, Vec::<&Change>::new(), "options whose default the file gives wrongly");
 }
 
 #[test]

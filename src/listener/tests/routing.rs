@@ -1,6 +1,7 @@
 //! Several backends behind one listener, and backends that come and go while calls are under way.
 
 use super::world::*;
+use crate::config::Change;
 use crate::wire::message::Kind;
 
 const OTHER: &str = "10.0.0.2:9090";
@@ -95,7 +96,7 @@ async fn a_call_under_way_ends_at_a_backend_that_is_taken_away() {
         text
     });
     assert_eq!(
-        (changes.applied.join(" "), changes.restart.len()),
+        (Change::paths(&changes.applied).join(" "), changes.restart.len()),
         ("backends.it listeners.it.backend".into(), 0)
     );
     late.call(&[("tell", 1)]).await;
