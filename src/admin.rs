@@ -2,6 +2,7 @@
 
 mod changes;
 pub(crate) mod command;
+pub(crate) mod configuration;
 mod exchange;
 pub(crate) mod hosts;
 mod openapi;
@@ -35,6 +36,7 @@ use crate::purge::authority::Authority;
 use crate::tap::Taps;
 
 use command::Command;
+use configuration::Configuration;
 use exchange::Door;
 use hosts::Hosts;
 use operation::Effect;
@@ -50,6 +52,8 @@ pub(crate) trait Subject: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// The outages of the backends: those that last, and then the latest first.
     fn outages(&self) -> Vec<Outage>;
+    /// The configuration in force and those before it that are remembered, the latest first.
+    fn configurations(&self) -> Vec<Configuration>;
     /// Whether new connections are welcome. Never depends on backends or Redis: a gateway that can serve stale entries must not be
     /// taken out of rotation because they are down.
     fn is_ready(&self) -> bool;

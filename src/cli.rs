@@ -6,6 +6,7 @@ mod alive;
 mod arguments;
 mod call;
 mod check;
+mod config;
 mod decode;
 mod diff;
 mod exchange;
@@ -43,6 +44,8 @@ enum Command {
     ///
     /// Without a configuration it is the sample that ships inside the program.
     Check(check::Arguments),
+    /// Show which configuration a running gateway obeys and which it obeyed before, or go back to one of those.
+    Config(config::Arguments),
     /// Tell in words what a reload from one configuration to another changes, and what of it waits for a restart.
     Diff(diff::Arguments),
     /// Show it: sample backends, the gateway, a load, an outage and a recovery, with nothing else installed.
@@ -104,6 +107,7 @@ pub fn run() -> u8 {
     match arguments.command {
         Command::Serve(named) => serve::run(named.file()),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Config(arguments) => said(config::run(&arguments)),
         Command::Diff(arguments) => said(diff::run(&arguments)),
         Command::Demo(arguments) => verdict(demo::run(&arguments)),
         Command::DemoBackend(arguments) => verdict(demo::backend::run(&arguments)),

@@ -11,6 +11,7 @@ pub(crate) mod check;
 mod draft;
 pub(crate) mod fit;
 mod governed;
+mod held;
 mod links;
 mod load;
 mod outside;
@@ -19,6 +20,7 @@ mod problem;
 mod reference;
 mod schema;
 mod section;
+mod spelled;
 mod tags;
 mod text;
 mod unwise;
@@ -58,6 +60,8 @@ pub struct Config {
     pub(crate) rules: Vec<Pattern>,
     /// The files that hold secrets, and the options that name them.
     secrets: Vec<(&'static str, PathBuf)>,
+    /// Where it was read.
+    file: PathBuf,
     values: values::Values,
 }
 
@@ -74,7 +78,8 @@ impl Config {
 
     /// Takes over from `next` what a reload changes: rules, the backends, and where listeners lead that are in both.
     pub fn reload(&mut self, next: Self) -> Changes {
-        let Self { listeners, backends, rules, values, .. } = next;
+        let Self { listeners, backends, rules, values, file, .. } = next;
+        self.file = file;
         self.rules = rules;
         for (name, next) in listeners {
             if let Some(listener) = self.listeners.get_mut(&name) {
@@ -91,6 +96,16 @@ impl Config {
         let sections: Vec<String> = stay.iter().map(|(name, _)| format!("backends.{name}")).collect();
         self.backends.extend(stay);
         self.values.reload(values, &sections)
+    }
+
+    /// The file that it was read from.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What that file gives of it, as TOML.
+    pub(crate) fn toml(&self) -> String {
+        spelled::toml(&self.values)
     }
 
     /// In what `next` differs, and what of it a reload would change.

@@ -11,6 +11,7 @@ mod ledger;
 mod outages;
 mod people;
 mod reloads;
+mod renewal;
 mod room;
 mod rudder;
 mod steering;
@@ -39,7 +40,7 @@ use crate::admin::command::Command;
 use crate::admin::steering::Steering;
 use crate::cache::shared::Store;
 use crate::clock::Clock;
-use crate::config::{Changes, Config};
+use crate::config::Config;
 use crate::dial::{Dial, Tcp};
 #[cfg(test)]
 use crate::explain::Explainer;
@@ -50,6 +51,8 @@ use crate::log::Filter;
 #[cfg(test)]
 use crate::purge::Purges;
 use crate::purge::authority::Authority;
+
+pub use renewal::ReloadError;
 
 use bound::Bound;
 use build::Parts;
@@ -229,16 +232,6 @@ fn invalidate<A: Accept>(
 }
 
 impl Running {
-    /// Puts the rules and the backends' options of another configuration in force, all at once. Calls under way end under the rules, and at
-    /// the endpoints, they began with.
-    ///
-    /// Says what is in force now and what needs a restart.
-    pub fn reload(&mut self, next: Config) -> Changes {
-        let changes = self.parts.reconfigure(next);
-        self.overview.reloads.applied();
-        changes
-    }
-
     /// Has switches change what is logged.
     pub(crate) fn log_by(&self, filter: Filter) {
         self.parts.rudder.log_by(filter);
@@ -291,11 +284,6 @@ impl Running {
     /// By which what it has learnt is kept while it goes on.
     pub(crate) fn saving(&self) -> Saving {
         Saving(Arc::clone(&self.parts))
-    }
-
-    /// Notes that a reload changed nothing.
-    pub(crate) fn reload_failed(&self, why: String) {
-        self.overview.reloads.refused(why);
     }
 
     /// Stops accepting, answers what was read, closes every connection at a message boundary, and ends all else. What has not ended

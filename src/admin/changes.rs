@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use super::command::{Command, Reason, Reloaded};
+use super::configuration::Rollback;
 use super::{Means, Subject, refused};
 use crate::accept::Asker;
 use crate::log::AUDIT;
@@ -27,9 +28,30 @@ pub(super) async fn reload<S: Subject>(
         Err(error) => return refused(StatusCode::BAD_REQUEST, format_args!("not understood: {error}")),
     };
     info!(target: AUDIT, by = DOOR, %from, what = "reload", why, "ordered");
+    commanded(&means, Command::Reload).await
+}
+
+pub(super) async fn roll_back<S: Subject>(
+    State(means): State<Arc<Means<S>>>,
+    Extension(from): Extension<Asker>,
+    body: Bytes,
+) -> Response {
+    let Rollback { generation, why } = match serde_json::from_slice(&body) {
+        Ok(order) => order,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, format_args!("not understood: {error}")),
+    };
+    info!(target: AUDIT, by = DOOR, %from, what = "rollback", generation, why, "ordered");
+    commanded(&means, |answer| Command::RollBack(generation, answer)).await
+}
+
+/// What comes of a command that is to put another configuration in force.
+async fn commanded<S>(
+    means: &Means<S>,
+    command: impl FnOnce(oneshot::Sender<Reloaded>) -> Command,
+) -> Response {
     let (answer, answered) = oneshot::channel();
     // Where nobody takes commands, the order is dropped, and its answer's sender with it.
-    let _ = means.commands.send(Command::Reload(answer)).await;
+    let _ = means.commands.send(command(answer)).await;
     match answered.await {
         Ok(reloaded @ Reloaded::Applied { .. }) => Json(reloaded).into_response(),
         Ok(reloaded @ Reloaded::Refused { .. }) => {

@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 /// An order, and where its answer is awaited. One that is dropped was not carried out.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Reads the rules and the IDL again, as SIGHUP does.
+    /// Reads the configuration again, as SIGHUP does.
     Reload(oneshot::Sender<Reloaded>),
+    /// Puts the configuration of this generation in force again.
+    RollBack(u64, oneshot::Sender<Reloaded>),
 }
 
 /// Why an order is given, as it is written in JSON.
@@ -35,7 +37,7 @@ impl Reason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub(crate) enum Reloaded {
-    /// The rules that were read are in force.
+    /// Another configuration is in force.
     Applied {
         /// What is in force now that was not.
         changes: Vec<String>,

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
+use super::configuration::Configuration;
 use super::outage::Outage;
 use super::status::Status;
 use super::{Means, Subject, refused};
@@ -37,6 +38,19 @@ pub(super) async fn status<S: Subject>(State(means): State<Arc<Means<S>>>) -> Js
 
 pub(super) async fn outages<S: Subject>(State(means): State<Arc<Means<S>>>) -> Json<Vec<Outage>> {
     Json(means.subject.outages())
+}
+
+pub(super) async fn configuration<S: Subject>(State(means): State<Arc<Means<S>>>) -> Response {
+    match means.subject.configurations().into_iter().next() {
+        Some(configuration) => Json(configuration).into_response(),
+        None => refused(StatusCode::SERVICE_UNAVAILABLE, "no configuration is in force yet"),
+    }
+}
+
+pub(super) async fn configurations<S: Subject>(
+    State(means): State<Arc<Means<S>>>,
+) -> Json<Vec<Configuration>> {
+    Json(means.subject.configurations())
 }
 
 /// A call is no part of the address: it may be long, and addresses are logged.

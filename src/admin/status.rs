@@ -45,14 +45,21 @@ pub(crate) struct VerificationStatus {
 }
 
 /// The configuration in force.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ConfigStatus {
     /// Seconds since it was read.
     pub age_seconds: f64,
-    /// How many times the rules were replaced, the first time included.
+    /// How many times one was put in force, the first time included.
     pub generation: u64,
     /// `ok`, or why the last reload changed nothing.
     pub last_reload: String,
+    /// Whether the file said something else when it was last read: it was refused, waits for a restart, or an operator went back to an
+    /// earlier configuration.
+    #[serde(default)]
+    pub file_differs: bool,
+    /// The options that wait for a restart.
+    #[serde(default)]
+    pub needs_restart: Vec<String>,
 }
 
 /// A backend.

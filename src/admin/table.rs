@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Subject;
 use super::command::{Reason, Reloaded};
+use super::configuration::{Configuration, Rollback};
 use super::operation::Operation;
 use super::outage::Outage;
 use super::status::Status;
@@ -32,6 +33,19 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
         Operation::get("/v1/status", pages::status)
             .named("status", "The state of the gateway.")
             .answers::<Status>(),
+        Operation::get("/v1/config", pages::configuration)
+            .named("config", "The configuration in force, as TOML, without secrets.")
+            .answers::<Configuration>(),
+        Operation::get("/v1/config/history", pages::configurations)
+            .named(
+                "configHistory",
+                "The configuration in force and those before it that are remembered, the latest first.",
+            )
+            .answers::<Vec<Configuration>>(),
+        Operation::post("/v1/config/rollback", changes::roll_back)
+            .named("rollback", "Puts an earlier configuration in force again, whatever the file says.")
+            .takes::<Rollback>()
+            .answers::<Reloaded>(),
         Operation::get("/v1/outages", pages::outages)
             .named("outages", "The outages of the backends: those that last, and then the latest first.")
             .answers::<Vec<Outage>>(),

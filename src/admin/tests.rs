@@ -37,7 +37,12 @@ impl Subject for Nothing {
         Status {
             version: "0.1.0".to_owned(),
             uptime_seconds: 1.0,
-            config: ConfigStatus { age_seconds: 1.0, generation: 1, last_reload: "ok".to_owned() },
+            config: ConfigStatus {
+                age_seconds: 1.0,
+                generation: 1,
+                last_reload: "ok".to_owned(),
+                ..ConfigStatus::default()
+            },
             backends: Vec::new(),
             local: LocalStatus { entries: 0, bytes: 0 },
             shared: SharedStatus { configured: false, up: false, servers: vec![] },
@@ -47,6 +52,10 @@ impl Subject for Nothing {
     }
 
     fn outages(&self) -> Vec<Outage> {
+        Vec::new()
+    }
+
+    fn configurations(&self) -> Vec<Configuration> {
         Vec::new()
     }
 
@@ -241,7 +250,7 @@ const RELOAD: &str = "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Len
 async fn hears(reloaded: Reloaded) -> String {
     let mut served = Served::start().await;
     let mut stream = served.sends(&format!("{RELOAD}\r\n")).await;
-    let Command::Reload(answer) = served.commands.recv().await.unwrap();
+    let Some(Command::Reload(answer)) = served.commands.recv().await else { panic!("no reload") };
     answer.send(reloaded).unwrap();
     rest(&mut *stream).await
 }

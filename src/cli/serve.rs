@@ -1,6 +1,8 @@
 //! `larder serve`: the gateway, until a signal ends it.
 #![expect(clippy::print_stderr, reason = "what is wrong before there is a log goes to standard error")]
 
+mod renewal;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -13,9 +15,9 @@ use tracing::{error, info, warn};
 use super::CONFIG;
 use crate::accept::handover::{Handover, Predecessor};
 use crate::accept::{Sockets, inherited};
-use crate::admin::command::{Command, Reloaded};
+use crate::admin::command::Command;
 use crate::config::fit::System;
-use crate::config::{Change, Changes, Config, Loaded};
+use crate::config::{Config, Loaded};
 use crate::log;
 use crate::runtime::{self, notify};
 use crate::server::{self, Running, Saving, StartError, Surroundings};
@@ -86,7 +88,7 @@ async fn serve(config: Config, file: Option<&Path>, sockets: Sockets, filter: lo
         loop {
             tokio::select! {
                 Some(()) = hangup.recv() => {
-                    reload(&mut running, file);
+                    renewal::reload(&mut running, file);
                 }
                 Some(command) = running.commands.recv() => obey(command, &mut running, file),
                 () = &mut relieved => break true,
@@ -148,44 +150,13 @@ async fn either(one: &mut Signal, other: &mut Signal) -> Option<()> {
 }
 
 fn obey(command: Command, running: &mut Running, file: Option<&Path>) {
+    // Who asked may have gone.
     match command {
-        // Who asked may have gone.
-        Command::Reload(answer) => drop(answer.send(reload(running, file))),
+        Command::Reload(answer) => drop(answer.send(renewal::reload(running, file))),
+        Command::RollBack(generation, answer) => {
+            drop(answer.send(renewal::roll_back(running, generation)));
+        }
     }
-}
-
-/// Puts the rules and the backends' options of the file in force, or keeps those that are and says why.
-fn reload(running: &mut Running, file: Option<&Path>) -> Reloaded {
-    notify::reloading();
-    let reloaded = renew(running, file);
-    notify::ready();
-    reloaded
-}
-
-fn renew(running: &mut Running, file: Option<&Path>) -> Reloaded {
-    let loaded = load(file);
-    for problem in &loaded.problems {
-        error!("{problem}");
-    }
-    for warning in &loaded.warnings {
-        warn!("{warning}");
-    }
-    let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
-    let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-    let Some(config) = loaded.config else {
-        error!(problems = problems.len(), "nothing is reloaded; what is in force stays");
-        running.reload_failed(problems.first().cloned().unwrap_or_default());
-        return Reloaded::Refused { problems, warnings };
-    };
-    let Changes { applied, restart } = running.reload(config);
-    if !restart.is_empty() {
-        let options = Change::paths(&restart).join(", ");
-        let changes = Change::sayings(&restart).join("; ");
-        warn!(options, changes, "these changes need a restart, and are not in force");
-    }
-    let (changes, says) = (Change::paths(&applied), Change::sayings(&applied));
-    info!(options = changes.join(", "), changes = says.join("; "), "reloaded");
-    Reloaded::Applied { changes, says, needs_restart: Change::paths(&restart), warnings }
 }
 
 fn failed(error: &dyn std::error::Error) -> u8 {

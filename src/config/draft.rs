@@ -6,10 +6,10 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::held::Held;
 use super::problem::{Location, Problem, key};
 use super::section::{read, unknown};
 use super::text::Text;
-use super::values::Held;
 use crate::rule::pattern::Pattern;
 use crate::setting::{Nearest, Section};
 use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, rule, runtime};

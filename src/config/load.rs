@@ -170,6 +170,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
         flights: draft.flights.options.bounds(),
         limits,
         secrets,
+        file: file.to_owned(),
         values,
     }
 }

@@ -6,62 +6,13 @@ use serde_json::Value;
 
 use super::changes::{Changes, When, when};
 use super::draft::Draft;
+use super::held::Held;
 use super::words::{self, Difference};
-
-/// The options of a section, by their names.
-pub(super) type Options = BTreeMap<String, Value>;
 
 /// Every option with the value that holds, given or by default, by its section and name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Values {
     sections: BTreeMap<String, Held>,
-}
-
-/// What holds in a section.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Held {
-    options: Options,
-    /// What is found where options point.
-    digests: BTreeMap<String, u128>,
-    /// The options that the file gives.
-    given: BTreeSet<String>,
-}
-
-impl Held {
-    pub(super) fn new(options: Options, given: BTreeSet<String>) -> Self {
-        Self { options, given, digests: BTreeMap::new() }
-    }
-
-    /// What the file gives.
-    pub(super) fn given(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let given = self.options.iter().filter(|(name, _)| self.given.contains(*name));
-        given.map(|(name, value)| (name.as_str(), value))
-    }
-
-    /// The value of an option.
-    pub(super) fn get(&self, option: &str) -> Option<&Value> {
-        self.options.get(option)
-    }
-
-    fn holds_as(&self, other: &Self, option: &str) -> bool {
-        self.options.get(option) == other.options.get(option)
-            && self.digests.get(option) == other.digests.get(option)
-    }
-
-    fn take(&mut self, option: &str, next: &Self) {
-        fn replace<T: Clone>(own: &mut BTreeMap<String, T>, next: &BTreeMap<String, T>, option: &str) {
-            match next.get(option) {
-                Some(value) => own.insert(option.to_owned(), value.clone()),
-                None => own.remove(option),
-            };
-        }
-        replace(&mut self.options, &next.options, option);
-        replace(&mut self.digests, &next.digests, option);
-        match next.given.contains(option) {
-            true => self.given.insert(option.to_owned()),
-            false => self.given.remove(option),
-        };
-    }
 }
 
 impl Values {
@@ -73,10 +24,14 @@ impl Values {
 
     /// Notes what is found where an option points, if it is given: a change there is a change of the option.
     pub(super) fn note(&mut self, section: &str, option: &str, digest: u128) {
-        let Some(held) = self.sections.get_mut(section) else { return };
-        if held.get(option).is_some_and(|value| !value.is_null()) {
-            held.digests.insert(option.to_owned(), digest);
+        if let Some(held) = self.sections.get_mut(section) {
+            held.note(option, digest);
         }
+    }
+
+    /// The sections there are, by their paths.
+    pub(super) fn sections(&self) -> impl Iterator<Item = (&str, &Held)> {
+        self.sections.iter().map(|(path, held)| (path.as_str(), held))
     }
 
     /// Takes over from `next` what a reload changes; sections that `stay` are not gone until a restart.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::values::Held;
+use super::held::Held;
 
 /// In what an option differs.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -32,6 +32,7 @@ pub(super) struct Gauges {
     clock_unsure: Gauge<f64, AtomicU64>,
     config_age: Gauge,
     generation: Gauge,
+    config_differs: Gauge,
     endpoints: Family<Endpoint, Gauge>,
     down: Family<Named, Gauge>,
     undiscovered: Family<Named, Gauge>,
@@ -111,7 +112,16 @@ impl Gauges {
         plain("larder_marks_untold", "Invalidations that the other gateways wait to be told", &gauges.untold);
         plain("larder_shared_backlog", "Writes that wait until the shared tier is back", &gauges.backlog);
         plain("larder_config_age_seconds", "Time since the configuration was read", &gauges.config_age);
-        plain("larder_config_generation", "How many times rules were put in force", &gauges.generation);
+        plain(
+            "larder_config_generation",
+            "How many times a configuration was put in force",
+            &gauges.generation,
+        );
+        plain(
+            "larder_config_file_differs",
+            "Whether the file, when it was last read, said something else than what is in force",
+            &gauges.config_differs,
+        );
         let ahead =
             "By how much the shared tier's clock is ahead of this gateway's; ages are corrected by it";
         registry.register("larder_shared_clock_ahead_seconds", ahead, gauges.clock_ahead.clone());
@@ -151,9 +161,10 @@ impl Gauges {
         self.held.set(signed(parts.commons.held.total() as u64));
         self.flights.set(signed(parts.flights.aloft() as u64));
         self.read_marks(parts, now);
-        let (record, age) = reloads.now();
-        self.config_age.set(signed(age.as_secs()));
-        self.generation.set(signed(record.generation));
+        let config = reloads.status();
+        self.config_age.set(signed(config.age_seconds as u64));
+        self.generation.set(signed(config.generation));
+        self.config_differs.set(config.file_differs.into());
         self.read_switches(parts);
         parts.note_outages(now);
         // What changed its state, or is gone, must not be left behind.

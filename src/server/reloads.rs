@@ -1,52 +1,114 @@
-//! The record of the configuration in force: since when, which in the row, and what the last reload came to.
+//! The record of the configurations that were in force: since when, how each came, and what the last reload came to.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use crate::admin::configuration::{Came, Configuration};
+use crate::admin::status::ConfigStatus;
 use crate::clock::{Clock, Millis};
+use crate::config::{Change, Changes, Config};
 
 /// What befell the configuration.
 #[derive(Debug)]
 pub(super) struct Reloads {
     clock: Clock,
     record: Mutex<Record>,
+    counts: Family<Labels, Counter>,
 }
 
-/// How the configuration stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    /// When the configuration in force was read.
-    read: Millis,
-    /// How many times one was put in force, the first time included.
-    pub(super) generation: u64,
-    /// `ok`, or why the last reload changed nothing.
-    pub(super) last: String,
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    result: &'static str,
+}
+
+#[derive(Debug)]
+struct Record {
+    /// The latest first; never empty.
+    in_force: VecDeque<InForce>,
+    /// Why the last reload changed nothing.
+    refusal: Option<String>,
+}
+
+/// A configuration that is, or was, in force.
+#[derive(Debug)]
+struct InForce {
+    generation: u64,
+    since: Millis,
+    came: Came,
+    changes: Changes,
+    config: Config,
 }
 
 impl Reloads {
-    /// The first configuration is in force as of now.
-    pub(super) fn new(clock: Clock) -> Self {
-        let record = Record { read: clock.now(), generation: 1, last: OK.to_owned() };
-        Self { clock, record: Mutex::new(record) }
+    /// The first configuration is in force as of now. What follows is counted where `registry` shows it.
+    pub(super) fn new(config: Config, clock: Clock, registry: &mut Registry) -> Self {
+        let counts = Family::<Labels, Counter>::default();
+        let help = "Reloads and rollbacks that took effect, and reloads that were refused";
+        registry.register("larder_config_reloads", help, Family::clone(&counts));
+        for result in [APPLIED, REFUSED] {
+            drop(counts.get_or_create(&Labels { result }));
+        }
+        let (since, changes) = (clock.now(), Changes::default());
+        let first = InForce { generation: 1, since, came: Came::Start, changes, config };
+        let record = Record { in_force: [first].into(), refusal: None };
+        Self { clock, record: Mutex::new(record), counts }
     }
 
     /// Another configuration is in force.
-    pub(super) fn applied(&self) {
-        let read = self.clock.now();
-        let mut record = self.record();
-        *record = Record { read, generation: record.generation + 1, last: OK.to_owned() };
+    pub(super) fn applied(&self, config: Config, came: Came, changes: Changes) {
+        let (since, mut record) = (self.clock.now(), self.record());
+        let generation = record.generation() + 1;
+        record.in_force.push_front(InForce { generation, since, came, changes, config });
+        record.in_force.truncate(REMEMBERED);
+        record.refusal = None;
+        self.counts.get_or_create(&Labels { result: APPLIED }).inc();
     }
 
     /// A reload changed nothing.
     pub(super) fn refused(&self, why: String) {
-        self.record().last = why;
+        self.record().refusal = Some(why);
+        self.counts.get_or_create(&Labels { result: REFUSED }).inc();
     }
 
-    /// How the configuration stands, and how old it is.
-    pub(super) fn now(&self) -> (Record, Duration) {
-        let record = self.record().clone();
-        let age = self.clock.now().since(record.read);
-        (record, age)
+    /// The configuration that was in force as this generation, if it is remembered.
+    pub(super) fn earlier(&self, generation: u64) -> Option<Config> {
+        let record = self.record();
+        let mut all = record.in_force.iter();
+        all.find(|one| one.generation == generation).map(|one| one.config.clone())
+    }
+
+    /// The generations that are remembered, the first and the last.
+    pub(super) fn remembered(&self) -> (u64, u64) {
+        let record = self.record();
+        let last = record.generation();
+        (record.in_force.back().map_or(last, |first| first.generation), last)
+    }
+
+    /// How the configuration stands.
+    pub(super) fn status(&self) -> ConfigStatus {
+        let (record, now) = (self.record(), self.clock.now());
+        let current = record.current();
+        let refusal = record.refusal.clone();
+        let restart = current.map(|current| Change::paths(&current.changes.restart)).unwrap_or_default();
+        let rolled_back = current.is_some_and(|current| matches!(current.came, Came::Rollback { .. }));
+        ConfigStatus {
+            age_seconds: current.map_or(0.0, |current| now.since(current.since).as_secs_f64()),
+            generation: record.generation(),
+            file_differs: refusal.is_some() || rolled_back || !restart.is_empty(),
+            needs_restart: restart,
+            last_reload: refusal.unwrap_or_else(|| OK.to_owned()),
+        }
+    }
+
+    /// The configuration in force and those before it that are remembered, the latest first.
+    pub(super) fn all(&self) -> Vec<Configuration> {
+        let now = self.clock.now();
+        self.record().in_force.iter().map(|one| one.shown(now)).collect()
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -54,22 +116,75 @@ impl Reloads {
     }
 }
 
-/// What the record says of a reload that took effect.
+impl Record {
+    fn current(&self) -> Option<&InForce> {
+        self.in_force.front()
+    }
+
+    fn generation(&self) -> u64 {
+        self.current().map_or(0, |current| current.generation)
+    }
+}
+
+impl InForce {
+    fn shown(&self, now: Millis) -> Configuration {
+        let Self { generation, since, came, changes, config } = self;
+        Configuration {
+            generation: *generation,
+            came: *came,
+            file: config.file().display().to_string(),
+            since: since.0,
+            age_seconds: now.since(*since).as_secs_f64(),
+            changes: Change::sayings(&changes.applied),
+            needs_restart: Change::sayings(&changes.restart),
+            toml: config.toml(),
+        }
+    }
+}
+
+/// What a reload or rollback came to.
+const APPLIED: &str = "applied";
+const REFUSED: &str = "refused";
+/// Configurations that are remembered, the one in force included.
+const REMEMBERED: usize = 6;
+/// What the status says of a reload that took effect.
 const OK: &str = "ok";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    fn reloads() -> (Reloads, Config) {
+        let config = Config::embedded().config.unwrap();
+        (Reloads::new(config.clone(), Clock::system(), &mut Registry::default()), config)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_refused_reload_leaves_age_and_generation() {
-        let reloads = Reloads::new(Clock::system());
+        let (reloads, config) = reloads();
         tokio::time::advance(Duration::from_secs(5)).await;
         reloads.refused("no such option".to_owned());
-        let (record, age) = reloads.now();
-        assert_eq!((record.generation, record.last.as_str(), age.as_secs()), (1, "no such option", 5));
-        reloads.applied();
-        let (record, age) = reloads.now();
-        assert_eq!((record.generation, record.last.as_str(), age.as_secs()), (2, OK, 0));
+        let status = reloads.status();
+        assert_eq!((status.generation, status.age_seconds, status.file_differs), (1, 5.0, true));
+        assert_eq!(status.last_reload, "no such option");
+        reloads.applied(config, Came::Reload, Changes::default());
+        let status = reloads.status();
+        assert_eq!((status.generation, status.age_seconds, status.file_differs), (2, 0.0, false));
+        assert_eq!(status.last_reload, OK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_ones_are_remembered() {
+        let (reloads, config) = reloads();
+        for _ in 0..9 {
+            reloads.applied(config.clone(), Came::Reload, Changes::default());
+        }
+        assert_eq!(reloads.remembered(), (5, 10));
+        assert!(reloads.earlier(5).is_some() && reloads.earlier(4).is_none());
+        reloads.applied(config, Came::Rollback { to: 5 }, Changes::default());
+        let (all, status) = (reloads.all(), reloads.status());
+        assert_eq!((all[0].generation, all[0].came), (11, Came::Rollback { to: 5 }));
+        assert!(status.file_differs, "nobody has read this in the file");
     }
 }

@@ -20,12 +20,17 @@ use crate::switch::table::{Held, InForce, Refusal};
 use crate::switch::{Scope, Switch};
 
 impl Parts {
-    /// Puts another configuration in force, below the switches.
-    pub(super) fn reconfigure(self: &Arc<Self>, next: Config) -> Changes {
+    /// In what another configuration differs from the one in force.
+    pub(super) fn changes(&self, next: &Config) -> Changes {
+        self.rudder.lock().config.changes(next)
+    }
+
+    /// Puts another configuration in force, below the switches, and returns what it came to.
+    pub(super) fn reconfigure(self: &Arc<Self>, next: Config) -> (Config, Changes) {
         let mut layers = self.rudder.lock();
         let changes = layers.config.reload(next);
         self.renew(&layers.steered());
-        changes
+        (layers.config.clone(), changes)
     }
 
     /// Sets the switches that an earlier process had set, as far as they have not expired.

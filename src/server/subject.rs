@@ -7,10 +7,11 @@ use super::build::Parts;
 use super::gauges::Gauges;
 use super::reloads::Reloads;
 use crate::admin::Subject;
+use crate::admin::configuration::Configuration;
 use crate::admin::outage::Outage;
 use crate::admin::status::{
-    AnsweredStatus, BackendStatus, ConfigStatus, CoverageStatus, EndpointStatus, HabitsStatus, LocalStatus,
-    MethodCoverage, ServerStatus, SharedStatus, Status, VerificationStatus, WindowStatus,
+    AnsweredStatus, BackendStatus, CoverageStatus, EndpointStatus, HabitsStatus, LocalStatus, MethodCoverage,
+    ServerStatus, SharedStatus, Status, VerificationStatus, WindowStatus,
 };
 use crate::backend::Habits;
 use crate::cache::shared::Store;
@@ -35,8 +36,12 @@ pub(super) struct Overview {
 
 impl Overview {
     pub(super) fn new(parts: Arc<Parts>, clock: Clock) -> Self {
-        let gauges = Gauges::register(&mut parts.registry.lock().unwrap_or_else(PoisonError::into_inner));
-        let (started, reloads) = (clock.now(), Reloads::new(clock.clone()));
+        let config = parts.rudder.lock().config.clone();
+        let (started, gauges, reloads) = {
+            let registry = &mut parts.registry.lock().unwrap_or_else(PoisonError::into_inner);
+            let reloads = Reloads::new(config, clock.clone(), registry);
+            (clock.now(), Gauges::register(registry), reloads)
+        };
         Self { parts, clock, started, draining: AtomicBool::new(false), gauges, reloads }
     }
 
@@ -99,18 +104,13 @@ impl Subject for Overview {
 
     fn status(&self) -> Status {
         let (local, redis) = (self.parts.cache.local(), self.parts.redis.as_ref());
-        let (record, age) = self.reloads.now();
         self.parts.note_outages(self.clock.now());
         let backends = self.parts.backends.all();
         let backends = backends.iter().map(|(name, to)| self.backend(name, to));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.clock.now().since(self.started).as_secs_f64(),
-            config: ConfigStatus {
-                age_seconds: age.as_secs_f64(),
-                generation: record.generation,
-                last_reload: record.last,
-            },
+            config: self.reloads.status(),
             backends: backends.collect(),
             local: LocalStatus { entries: local.count(), bytes: local.bytes() },
             shared: SharedStatus {
@@ -126,6 +126,10 @@ impl Subject for Overview {
     fn outages(&self) -> Vec<Outage> {
         self.parts.note_outages(self.clock.now());
         self.parts.ledger.all()
+    }
+
+    fn configurations(&self) -> Vec<Configuration> {
+        self.reloads.all()
     }
 
     fn is_ready(&self) -> bool {

@@ -27,6 +27,7 @@ mod tapping;
 mod thrift_orders;
 // How a gateway is asked and steered, and what it says by itself.
 mod administering;
+mod configuring;
 mod connecting;
 mod hints;
 mod manual;

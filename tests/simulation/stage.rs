@@ -185,7 +185,7 @@ async fn reload(stage: Arc<Stage>, gateways: Gateways) {
     for (generation, next) in stage.world.generations.iter().enumerate().skip(1) {
         stage.until(next.at).await;
         for (number, running) in gateways.lock().unwrap().iter_mut().enumerate() {
-            running.reload(stage.config(number, next));
+            running.reload(stage.config(number, next)).unwrap();
         }
         stage.note(What::Rules { generation, rules: next.rules.clone() });
     }

@@ -82,7 +82,12 @@ fn status(backends: Vec<BackendStatus>) -> Status {
     Status {
         version: "0.1.0".to_owned(),
         uptime_seconds: 12.5,
-        config: ConfigStatus { age_seconds: 10.0, generation: 1, last_reload: "ok".to_owned() },
+        config: ConfigStatus {
+            age_seconds: 10.0,
+            generation: 1,
+            last_reload: "ok".to_owned(),
+            ..ConfigStatus::default()
+        },
         backends,
         local: LocalStatus { entries: 10, bytes: 1000 },
         shared: SharedStatus { configured: true, up: true, servers: vec![] },

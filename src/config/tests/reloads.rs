@@ -55,6 +55,24 @@ fn a_change_in_a_named_file_is_a_change() {
 }
 
 #[test]
+fn what_is_in_force_can_be_read_again() {
+    let text = format!(
+        "{BASE}weights = {{ \"127.0.0.1:9191\" = 2 }}\n[cache.shared]\nurl = \"redis://db\"\npassword_file = \"secret\"\n\
+        [rules.\"UserService.*\"]\n[rules.\"UserService.getUser\"]\nttl = \"90s\"\nignore = [\"trace_id\"]\n"
+    );
+    let config = load(&text).config.unwrap();
+    let toml = config.toml();
+    assert!(
+        toml.contains("[rules.\"UserService.getUser\"]\nignore = [\"trace_id\"]\nttl = \"90s\"\n"),
+        "{toml}"
+    );
+    assert!(!toml.contains("sesame") && !toml.contains("[log]"), "{toml}");
+    let again = load(&toml);
+    assert_eq!(again.problems, [], "{toml}");
+    assert!(config.changes(&again.config.unwrap()).is_empty(), "{toml}");
+}
+
+#[test]
 fn what_needs_a_restart_stays_as_it_was() {
     let mut config = load(BASE).config.unwrap();
     let next = format!("{}timeout = \"1s\"\n", BASE.replace("9090", "9091"));

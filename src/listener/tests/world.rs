@@ -88,7 +88,7 @@ impl World {
     /// Another configuration is put in force.
     pub(super) fn reload(&mut self, change: impl FnOnce(&str) -> String) -> Changes {
         self.text = change(&self.text);
-        self.gateway.reload(read(&self.text, self.idl))
+        self.gateway.reload(read(&self.text, self.idl)).unwrap()
     }
 
     pub(super) async fn client(&self) -> Client {

@@ -1,0 +1,142 @@
+//! `larder config`: which configuration a running gateway obeys, which it obeyed before, and the way back.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::USAGE;
+use super::admin::{Admin, Form, TIMEOUT};
+use super::token;
+use crate::admin::command::Reloaded;
+use crate::admin::configuration::{Configuration, Rollback};
+
+/// Which gateway, and what is asked or done.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Arguments {
+    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
+    #[arg(value_name = "ADDR")]
+    admin: Admin,
+    #[command(subcommand)]
+    action: Action,
+    /// The file whose first line is the gateway's token.
+    #[arg(long, value_name = "FILE", global = true)]
+    token_file: Option<PathBuf>,
+    /// Prints the gateway's answer as it is.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// What is asked or done.
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Print the configuration in force, as TOML, without secrets.
+    Show,
+    /// Tell which configurations were in force, and what each changed.
+    History,
+    /// Put an earlier configuration in force again, whatever the file says, until it is read again.
+    Rollback {
+        /// Its number in the history.
+        #[arg(value_name = "NUMBER")]
+        generation: u64,
+        /// Why, for whoever reads the gateway's log.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        why: String,
+    },
+}
+
+/// What is said, and the exit code.
+pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
+    let Arguments { admin, action, token_file, json } = arguments;
+    let form = Form::of(*json);
+    match action {
+        Action::Show => admin.told(admin.get("/v1/config", ANSWER_MAX, TIMEOUT), form, |one| shown(&one)),
+        Action::History => {
+            let all = admin.get("/v1/config/history", ANSWER_MAX, TIMEOUT);
+            admin.told(all, form, |all: Vec<Configuration>| all.iter().map(line).collect())
+        }
+        Action::Rollback { generation, why } => {
+            let token = token::read(token_file.as_deref()).map_err(|why| (why, USAGE))?;
+            let order = Rollback { generation: *generation, why: why.clone() };
+            let order = serde_json::to_vec(&order).map_err(|error| (error.to_string(), 1))?;
+            let answer = admin.post("/v1/config/rollback", &order, token.as_deref(), ANSWER_MAX, TIMEOUT);
+            admin.told(answer, form, |reloaded: Reloaded| told(&reloaded))
+        }
+    }
+}
+
+/// A configuration that can be used as a file: what is said of it is a comment.
+fn shown(configuration: &Configuration) -> String {
+    let Configuration { generation, came, file, age_seconds, needs_restart, toml, .. } = configuration;
+    let ago = span(*age_seconds);
+    let mut text = format!("# {generation} ({came}) of {file}, in force for {ago}\n");
+    for waits in needs_restart {
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "# waits for a restart: {waits}");
+    }
+    text.push('\n');
+    text + toml
+}
+
+/// A configuration in a line and one more for each change.
+fn line(configuration: &Configuration) -> String {
+    let Configuration { generation, came, age_seconds, changes, .. } = configuration;
+    let mut text = format!("{generation}  {came}, {} ago\n", span(*age_seconds));
+    for change in changes {
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "     {change}");
+    }
+    text
+}
+
+fn told(reloaded: &Reloaded) -> String {
+    let lines =
+        |words: &str, all: &[String]| -> String { all.iter().map(|one| format!("{words}{one}\n")).collect() };
+    match reloaded {
+        Reloaded::Applied { says, needs_restart, .. } => {
+            let done = if says.is_empty() { "nothing changes\n".to_owned() } else { lines("", says) };
+            done + &lines("needs a restart: ", needs_restart)
+        }
+        Reloaded::Refused { problems, .. } => lines("refused: ", problems),
+    }
+}
+
+fn span(seconds: f64) -> String {
+    humantime::format_duration(Duration::from_secs(seconds.max(0.0).round() as u64)).to_string()
+}
+
+/// Bytes of an answer: six configurations of some MiB.
+const ANSWER_MAX: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::configuration::Came;
+
+    fn configuration() -> Configuration {
+        Configuration {
+            generation: 3,
+            came: Came::Rollback { to: 1 },
+            file: "larder.toml".to_owned(),
+            since: 0,
+            age_seconds: 61.2,
+            changes: vec!["backend users: 1 endpoint more (h:2)".to_owned()],
+            needs_restart: vec!["runtime.threads none to 3".to_owned()],
+            toml: "[runtime]\n".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_a_file_and_what_is_said_of_it_a_comment() {
+        let expected = "# 3 (rollback to 1) of larder.toml, in force for 1m 1s\n\
+            # waits for a restart: runtime.threads none to 3\n\n[runtime]\n";
+        assert_eq!(shown(&configuration()), expected);
+    }
+
+    #[test]
+    fn the_history_says_what_each_changed() {
+        let expected = "3  rollback to 1, 1m 1s ago\n     backend users: 1 endpoint more (h:2)\n";
+        assert_eq!(line(&configuration()), expected);
+    }
+}
