@@ -1,5 +1,6 @@
 //! The HTTP endpoint for people and machines that watch a gateway and steer it: who is answered, and by what.
 
+pub(crate) mod answers;
 mod changes;
 pub(crate) mod command;
 pub(crate) mod configuration;
@@ -10,6 +11,7 @@ mod operation;
 pub(crate) mod options;
 mod orders;
 pub(crate) mod outage;
+mod page;
 mod pages;
 pub(crate) mod status;
 pub(crate) mod steering;
@@ -20,12 +22,12 @@ pub(crate) mod tapping;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header::ORIGIN;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +37,7 @@ use crate::purge::Purges;
 use crate::purge::authority::Authority;
 use crate::tap::Taps;
 
+use answers::Answers;
 use command::Command;
 use configuration::Configuration;
 use exchange::Door;
@@ -54,6 +57,8 @@ pub(crate) trait Subject: Send + Sync + 'static {
     fn outages(&self) -> Vec<Outage>;
     /// The configuration in force and those before it that are remembered, the latest first.
     fn configurations(&self) -> Vec<Configuration>;
+    /// What answered the calls of the last hour.
+    fn answers(&self) -> Answers;
     /// Whether new connections are welcome. Never depends on backends or Redis: a gateway that can serve stale entries must not be
     /// taken out of rotation because they are down.
     fn is_ready(&self) -> bool;
@@ -107,9 +112,9 @@ fn routes<S: Subject>(means: Arc<Means<S>>, authority: Authority) -> Router {
         };
         router = router.route(operation.path, handler);
     }
-    let bound = DefaultBodyLimit::max(BODY_MAX);
+    let (bound, known) = (DefaultBodyLimit::max(BODY_MAX), Extension(authority));
     let guard = from_fn_with_state(Arc::new(means.hosts.clone()), guard);
-    router.with_state(means).layer(bound).layer(guard)
+    router.with_state(means).layer(bound).layer(known).layer(guard)
 }
 
 /// Turns away what a web page may have led a browser to ask.
@@ -120,8 +125,8 @@ async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) ->
         );
         return (StatusCode::MISDIRECTED_REQUEST, why).into_response();
     }
-    if !request.method().is_safe() && is_from_page(request.headers()) {
-        return (StatusCode::FORBIDDEN, "a web page may give no commands\n").into_response();
+    if !request.method().is_safe() && is_from_elsewhere(request.headers()) {
+        return (StatusCode::FORBIDDEN, "a web page of somebody else may give no commands\n").into_response();
     }
     next.run(request).await
 }
@@ -134,9 +139,17 @@ async fn allow(State(authority): State<Arc<Authority>>, request: Request, next: 
     }
 }
 
-/// Whether a browser sent it: browsers name the page in every request that is no plain look.
-fn is_from_page(headers: &HeaderMap) -> bool {
-    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
+/// Whether a browser sent it for another page than this gateway's: browsers name the page in every request that is no plain look.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let own = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_own = |origin: &HeaderValue| {
+        // Whoever ends TLS before this endpoint has browsers name another scheme.
+        let named = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        named.is_some_and(|(_, host)| Some(host) == own)
+    };
+    let origins = headers.get_all(ORIGIN).iter().all(is_own);
+    let sites = headers.get_all("sec-fetch-site").iter().all(|site| site == "same-origin");
+    !(origins && sites)
 }
 
 /// Bytes of a request's body.

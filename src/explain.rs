@@ -3,6 +3,7 @@
 mod calls;
 mod held;
 pub(crate) mod report;
+pub(crate) mod told;
 mod verdict;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! What is counted: one registry, passed in, and handles that are looked up once.
 
 mod coverage;
+mod history;
 mod outage;
 mod recent;
 mod slices;
@@ -8,7 +9,7 @@ mod traffic;
 mod unkept;
 mod verified;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::fault::Fault;
 use crate::outcome::Outcome;
 
 pub(crate) use coverage::{Backing, Coverage, Covered, FallsBack, HORIZONS};
+pub(crate) use history::{History, Source, Sources, Whose};
 pub(crate) use outage::OutageSums;
 pub(crate) use recent::Window;
 pub(crate) use traffic::Traffic;
@@ -239,6 +241,25 @@ impl ListenerCounts {
         let at_it = coverages.iter().filter(|((at, _), _)| &**at == backend);
         let all = at_it.map(|((_, method), coverage)| (Arc::clone(method), coverage.covered(now)));
         all.filter(|(_, covered)| covered.calls > 0).collect()
+    }
+
+    /// What answered the calls of each label since the start.
+    pub(crate) fn answered(&self) -> Vec<(Whose, Sources)> {
+        let methods: BTreeSet<_> = self.coverages().keys().map(|(_, method)| Arc::clone(method)).collect();
+        let answered = methods.into_iter().map(|method| {
+            let mut sources = Sources::default();
+            for outcome in Outcome::ALL {
+                let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&method));
+                let labels = Calls { listener, method, outcome: outcome.as_str() };
+                let Some(source) = Source::of(outcome) else { continue };
+                let calls = self.families.calls.get(&labels).map_or(0, |counter| counter.get());
+                if let Some(sum) = sources.get_mut(source as usize) {
+                    *sum += calls;
+                }
+            }
+            ((Arc::clone(&self.listener), method), sources)
+        });
+        answered.collect()
     }
 
     fn coverages(&self) -> MutexGuard<'_, BTreeMap<Place, Arc<Coverage>>> {

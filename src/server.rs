@@ -1,5 +1,6 @@
 //! The running gateway: builds its parts from a checked configuration, starts them, replaces the rules, and drains.
 
+mod answers;
 mod attend;
 mod backends;
 mod bound;

@@ -45,3 +45,15 @@ pub(crate) struct OutageCalls {
     /// The backend, which some calls may ask to find out whether it is back.
     pub asked: u64,
 }
+
+impl OutageCalls {
+    /// All of them.
+    pub(crate) fn all(&self) -> u64 {
+        self.answered() + self.failed
+    }
+
+    /// Those that were answered.
+    pub(crate) fn answered(&self) -> u64 {
+        self.fresh + self.stale + self.backup + self.fallback + self.asked
+    }
+}

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::answers::Answers;
 use super::configuration::Configuration;
 use super::outage::Outage;
 use super::status::Status;
 use super::{Means, Subject, refused};
 use crate::advice::report::Question;
+use crate::explain::told::told;
 use crate::purge::order::Called;
 
 pub(super) async fn metrics<S: Subject>(State(means): State<Arc<Means<S>>>) -> impl IntoResponse {
@@ -53,13 +55,24 @@ pub(super) async fn configurations<S: Subject>(
     Json(means.subject.configurations())
 }
 
-/// A call is no part of the address: it may be long, and addresses are logged.
-pub(super) async fn explain<S: Subject>(State(means): State<Arc<Means<S>>>, body: Bytes) -> Response {
+pub(super) async fn answers<S: Subject>(State(means): State<Arc<Means<S>>>) -> Json<Answers> {
+    Json(means.subject.answers())
+}
+
+/// A call is no part of the address: it may be long, and addresses are logged. Whoever accepts text alone gets what people read.
+pub(super) async fn explain<S: Subject>(
+    State(means): State<Arc<Means<S>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Called { method, arguments } = match serde_json::from_slice(&body) {
         Ok(called) => called,
         Err(error) => return refused(StatusCode::BAD_REQUEST, format_args!("not understood: {error}")),
     };
     match means.explainer.explain(&method, &arguments).await {
+        Ok(explanation) if headers.get(ACCEPT).is_some_and(|accepted| accepted == "text/plain") => {
+            told(&explanation).into_response()
+        }
         Ok(explanation) => Json(explanation).into_response(),
         Err(unknown) => refused(StatusCode::UNPROCESSABLE_ENTITY, unknown),
     }

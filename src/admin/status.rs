@@ -132,6 +132,13 @@ pub(crate) struct AnsweredStatus {
     pub learnt: u64,
 }
 
+impl AnsweredStatus {
+    /// All of them.
+    pub(crate) fn answered(&self) -> u64 {
+        self.kept + self.backup + self.fallback + self.learnt
+    }
+}
+
 /// The calls of the last minute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WindowStatus {
@@ -156,6 +163,9 @@ pub(crate) struct EndpointStatus {
     /// operator's word `drained` or `ordered`.
     #[serde(default)]
     pub reason: Option<String>,
+    /// For how long it has been out of rotation.
+    #[serde(default)]
+    pub out_seconds: Option<f64>,
     /// Whether it is gone with most of the others, and held while it answers checks.
     #[serde(default)]
     pub held: bool,

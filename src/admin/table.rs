@@ -4,12 +4,13 @@ use axum::Json;
 use serde_json::Value;
 
 use super::Subject;
+use super::answers::Answers;
 use super::command::{Reason, Reloaded};
 use super::configuration::{Configuration, Rollback};
 use super::operation::Operation;
 use super::outage::Outage;
 use super::status::Status;
-use super::{changes, openapi, pages, switches, tapping};
+use super::{changes, openapi, page, pages, switches, tapping};
 use crate::advice::report::{Advice, Question};
 use crate::explain::report::Explanation;
 use crate::purge::Purged;
@@ -27,6 +28,17 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             .answers_text(pages::OPENMETRICS),
         Operation::get("/livez", pages::lives).named("livez", "Whether the process answers."),
         Operation::get("/readyz", pages::ready).named("readyz", "Whether new connections are welcome."),
+        Operation::get("/", page::page).named("page", "The page for people.").answers_text(page::HTML),
+        Operation::get("/page/live", page::live)
+            .named("live", "The parts of the page as they change, one event each.")
+            .answers_text(page::EVENTS),
+        Operation::get("/page.css", page::style)
+            .named("style", "How the page looks.")
+            .answers_text(page::CSS),
+        Operation::get("/page.js", page::script)
+            .named("script", "What the page does.")
+            .answers_text(page::JS),
+        Operation::get("/page.svg", page::icon).named("icon", "The page's sign.").answers_text(page::SVG),
         Operation::get("/v1/openapi.json", description::<S>)
             .named("openapi", "This description.")
             .answers::<Value>(),
@@ -53,6 +65,9 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             .named("tap", "Calls as they are answered, one event each, until the time is up. Few may watch at one time.")
             .asks::<Wanted>()
             .answers_events::<Line>(),
+        Operation::get("/v1/answers", pages::answers)
+            .named("answers", "What answered the calls of the last hour, by listener and method.")
+            .answers::<Answers>(),
         Operation::ask("/v1/explain", pages::explain)
             .named(
                 "explain",

@@ -1,5 +1,7 @@
 //! The endpoint over real sockets: who is answered, who is hung up on, and what becomes of commands.
 
+mod page;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -57,6 +59,10 @@ impl Subject for Nothing {
 
     fn configurations(&self) -> Vec<Configuration> {
         Vec::new()
+    }
+
+    fn answers(&self) -> Answers {
+        Answers { slot_seconds: 30, slots: 120, until_unix_seconds: 0.0, methods: Vec::new() }
     }
 
     fn is_ready(&self) -> bool {
@@ -281,9 +287,18 @@ async fn a_reload_is_answered_with_what_it_came_to() {
 }
 
 #[tokio::test]
-async fn a_web_page_gives_no_commands() {
+async fn a_web_page_of_somebody_else_gives_no_commands() {
     let mut served = Served::start().await;
-    for mark in ["Origin: http://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"] {
+    let marks = [
+        "Origin: http://evil.example",
+        "Origin: null",
+        "Origin: http://localhost.evil.example",
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: none",
+        "Origin: http://localhost\r\nSec-Fetch-Site: same-site",
+        "Origin: http://localhost\r\nOrigin: http://evil.example",
+    ];
+    for mark in marks {
         let response = served.answer(&format!("{RELOAD}{mark}\r\n\r\n")).await;
         assert!(is(&response, 403), "{mark}: {response}");
     }

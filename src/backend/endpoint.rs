@@ -32,6 +32,8 @@ pub(crate) struct EndpointStatus {
     pub address: SocketAddr,
     /// Whether it takes calls.
     pub standing: Standing,
+    /// For how long it has taken no calls.
+    pub out_for: Option<Duration>,
     /// Whether it was ever heard.
     pub heard: bool,
     /// Whether it is gone with most of the others, and held while it answers checks.
@@ -212,6 +214,7 @@ impl Endpoint {
             address: self.address,
             standing: self.position.standing(),
             heard: self.pulse.was_heard(),
+            out_for: self.position.out_since().map(|since| Instant::now().saturating_duration_since(since)),
             held: self.is_held.load(Ordering::Acquire),
             idle: false,
             in_flight: self.in_flight(),

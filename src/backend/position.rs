@@ -90,6 +90,11 @@ impl Position {
         self.lock().standing()
     }
 
+    /// Since when it takes no calls.
+    pub(super) fn out_since(&self) -> Option<Instant> {
+        self.lock().out().map(|(_, since)| since)
+    }
+
     /// Whether it is out because nothing comes from it.
     pub(super) fn is_silent(&self) -> bool {
         !self.is_rotating() && self.standing() == Standing::Ejected(Why::Silent)

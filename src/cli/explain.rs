@@ -1,12 +1,11 @@
 //! `larder explain`: asks a running gateway what it knows of a call, and what would answer it.
 
-mod told;
-
 use clap::Args;
 
 use super::USAGE;
 use super::admin::{Admin, Form, TIMEOUT};
 use crate::explain::report::Explanation;
+use crate::explain::told::told;
 use crate::purge::order::Called;
 
 /// Which call, and where.
@@ -33,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let called = Called { method: method.clone(), arguments: given };
     let body = serde_json::to_vec(&called).map_err(|error| (error.to_string(), 1))?;
     let answer = admin.post("/v1/explain", &body, None, ANSWER_MAX, TIMEOUT);
-    admin.told(answer, Form::of(*json), |explanation: Explanation| told::told(&explanation))
+    admin.told(answer, Form::of(*json), |explanation: Explanation| told(&explanation))
 }
 
 /// Bytes of an answer, beyond which it is none: it has the call's arguments a few times.

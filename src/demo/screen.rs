@@ -38,6 +38,7 @@ pub(super) fn greeting(
          \x20 from thriftpy2.transport import TFramedTransportFactory\n\
          \x20 client = thriftpy2.rpc.make_client(users.UserService, \"127.0.0.1\", {port},\n\
          \x20                                    trans_factory=TFramedTransportFactory())\n\n\
+         Page:     http://{admin}/\n\
          Figures:  curl http://{admin}/metrics\n\
          State:    larder nagios {admin}"
     )

@@ -1,4 +1,4 @@
-//! What backends and the cache do by themselves, and the watches for lost tiers and for outages: from when they are in force until nobody may ask them any more.
+//! What backends and the cache do by themselves, and the watches for lost tiers, for outages and for what answers: from when they are in force until nobody may ask them any more.
 
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ impl Parts {
         self.tasks.spawn(async move { stop.run_until_cancelled(parts.expire_switches()).await });
         let (parts, stop) = (Arc::clone(self), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(parts.distrust()).await });
+        let (parts, stop) = (Arc::clone(self), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(parts.watch_answers()).await });
         // Who drains may have a successor, whose files they are then.
         let (parts, stop) = (Arc::clone(self), self.commons.stop.clone());
         self.tasks

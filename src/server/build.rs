@@ -40,7 +40,7 @@ use crate::listener::Commons;
 use crate::listener::held::Held;
 use crate::listener::places::Places;
 use crate::log::Lines;
-use crate::metrics::{ListenerCounts, Metrics};
+use crate::metrics::{History, ListenerCounts, Metrics};
 use crate::seed::Seed;
 use crate::state::State;
 use crate::tap::Taps;
@@ -60,6 +60,8 @@ pub(super) struct Parts {
     pub(super) flights: Arc<Flights<Landed>>,
     pub(super) redis: Option<Arc<Redis>>,
     pub(super) commons: Commons,
+    /// What answered the calls of the last hour.
+    pub(super) history: History,
     /// When backends were down.
     pub(super) ledger: Ledger,
     /// What the other gateways have not been told.
@@ -142,6 +144,7 @@ impl Parts {
             flights,
             redis,
             commons: commons(config, stops),
+            history: History::default(),
             ledger,
             untold,
             trust,

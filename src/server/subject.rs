@@ -7,6 +7,7 @@ use super::build::Parts;
 use super::gauges::Gauges;
 use super::reloads::Reloads;
 use crate::admin::Subject;
+use crate::admin::answers::Answers;
 use crate::admin::configuration::Configuration;
 use crate::admin::outage::Outage;
 use crate::admin::status::{
@@ -55,6 +56,7 @@ impl Overview {
             address: endpoint.address.to_string(),
             state: endpoint.standing.as_str().to_owned(),
             reason: endpoint.standing.why().map(|why| why.as_str().to_owned()),
+            out_seconds: endpoint.out_for.map(|out| out.as_secs_f64()),
             held: endpoint.held,
             idle: endpoint.idle,
             in_flight: endpoint.in_flight as u64,
@@ -130,6 +132,10 @@ impl Subject for Overview {
 
     fn configurations(&self) -> Vec<Configuration> {
         self.reloads.all()
+    }
+
+    fn answers(&self) -> Answers {
+        self.parts.answers(self.clock.now())
     }
 
     fn is_ready(&self) -> bool {

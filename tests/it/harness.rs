@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 mod backend;
+mod browser;
 mod client;
 #[path = "../redis/cluster.rs"]
 #[allow(dead_code, reason = "the unit tests need the rest")]
@@ -28,6 +29,7 @@ mod thrift;
 mod users;
 
 pub(crate) use backend::{Act, Backend, backend, backend_speaking, reserve};
+pub(crate) use browser::Browser;
 pub(crate) use client::Client;
 pub(crate) use cluster::Servers;
 pub(crate) use front::{Front, balancer};

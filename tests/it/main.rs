@@ -31,6 +31,7 @@ mod configuring;
 mod connecting;
 mod hints;
 mod manual;
+mod page;
 mod steering;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;

@@ -38,6 +38,7 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         address: "127.0.0.1:9191".to_owned(),
         state: (*state).to_owned(),
         reason: None,
+        out_seconds: None,
         held: false,
         idle: false,
         in_flight: 1,

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ChildStdin, Command};
 
 use rustix::process::Signal;
@@ -211,19 +211,22 @@ pub(crate) fn late_replies(address: SocketAddr, library: Library, wire: Wire, ru
 }
 
 fn peer(script: &str, library: Library, wire: Wire) -> Command {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut command = Command::new(python(&tests));
+    let mut command = python(script);
     let library = match library {
         Library::Thriftpy2 => "thriftpy2",
         Library::Apache => "apache",
     };
-    command.arg(tests.join("peers").join(script)).args(["--library", library]);
+    command.args(["--library", library]);
     command.args(["--transport", wire.transport_name(), "--protocol", wire.protocol_name()]);
     command
 }
 
-fn python(tests: &Path) -> PathBuf {
+/// One of the programs beside the tests.
+pub(super) fn python(script: &str) -> Command {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let python = tests.join(".venv/bin/python");
     assert!(python.exists(), "{} is missing: run tests/run, which makes it", python.display());
-    python
+    let mut command = Command::new(python);
+    command.arg(tests.join("peers").join(script));
+    command
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::explain::report::{
+use super::report::{
     BackendReport, CallReport, EntryReport, Explanation, KeyReport, ListenerReport, MarkReport, RuleReport,
     SharingReport, TagReport, TierReport, VerificationReport, WindowsReport,
 };
 use crate::outcome::Outcome;
 
 /// What people read.
-pub(super) fn told(explanation: &Explanation) -> String {
+pub(crate) fn told(explanation: &Explanation) -> String {
     let Explanation { method, untold, shared, listeners } = explanation;
     let mut page = Page::default();
     for listener in listeners {

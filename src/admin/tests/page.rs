@@ -1,0 +1,27 @@
+//! The page: what a browser is told of it, and whose orders it gives.
+
+use super::*;
+
+#[tokio::test]
+async fn the_own_page_gives_orders_as_anybody_does() {
+    let own = "Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n";
+    let all = r#"{"all": true}"#;
+    let known = Served::obeying(Authority::Token(Secret::new("sesame".to_owned()))).await;
+    assert!(is(&known.answer(&purge_of(own, all)).await, 401));
+    assert!(is(&known.answer(&purge_of(&format!("{own}Authorization: Bearer sesame\r\n"), all)).await, 200));
+}
+
+#[tokio::test]
+async fn the_page_takes_nothing_from_elsewhere_and_is_not_kept() {
+    let served = Served::start().await;
+    for path in ["/", "/page.css", "/page.js", "/page.svg"] {
+        let response = served.answer(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+        assert!(is(&response, 200), "{response}");
+        for header in ["content-security-policy: default-src 'none'", "cache-control: no-store", "nosniff"] {
+            assert!(response.contains(header), "{path}: {response}");
+        }
+        for elsewhere in ["https:", "//cdn", "<style", "style=", "onclick="] {
+            assert!(!response.contains(elsewhere), "{path} has {elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What answered the calls of the last hour: the listeners' counters are looked at twice in each slot of it.
+
+use super::build::Parts;
+use crate::admin::answers::{Answers, MethodAnswers, SourceAnswers};
+use crate::clock::Millis;
+use crate::metrics::{History, Source, Sources, Whose};
+
+impl Parts {
+    /// Takes down what has answered. Never ends.
+    pub(super) async fn watch_answers(&self) {
+        loop {
+            self.note_answers(self.clock.now());
+            tokio::time::sleep(History::SLOT / 2).await;
+        }
+    }
+
+    /// What answered in the hour before `now`.
+    pub(super) fn answers(&self, now: Millis) -> Answers {
+        self.note_answers(now);
+        let methods = self.history.read(now).into_iter().map(method_answers).collect();
+        Answers {
+            slot_seconds: History::SLOT.as_secs(),
+            slots: History::SLOTS as u64,
+            until_unix_seconds: now.0 as f64 / 1_000.0,
+            methods,
+        }
+    }
+
+    fn note_answers(&self, now: Millis) {
+        let counted = self.gateways.values().flat_map(|gateway| gateway.counts.answered());
+        self.history.note(counted, now);
+    }
+}
+
+fn method_answers(((listener, method), slots): (Whose, Vec<Sources>)) -> MethodAnswers {
+    let sources = Source::ALL.map(|source| {
+        let calls = slots.iter().map(|sources| sources.get(source as usize).copied().unwrap_or_default());
+        SourceAnswers { source: source.as_str().to_owned(), calls: calls.collect() }
+    });
+    let sources = sources.into_iter().filter(|source| source.calls.iter().any(|calls| *calls > 0));
+    MethodAnswers { listener: listener.to_string(), method: method.to_string(), sources: sources.collect() }
+}
