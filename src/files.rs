@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 pub use disk::Disk;
 pub use memory::Memory;
 
-/// Small files, each read and replaced as a whole.
+/// Small files, each read and replaced as a whole, and those to which only ever more is written.
 pub trait Files: Send + Sync + Debug {
     /// What a file holds.
     ///
@@ -27,6 +27,12 @@ pub trait Files: Send + Sync + Debug {
     /// # Errors
     /// What the system says; then the file is as it was.
     fn replace<'a>(&'a self, path: &'a Path, content: Vec<u8>) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Writes behind what a file holds, or begins one. It is opened for this alone: who moves it away between two writes finds it whole.
+    ///
+    /// # Errors
+    /// What the system says; a part may have been written.
+    fn append<'a>(&'a self, path: &'a Path, content: Vec<u8>) -> BoxFuture<'a, io::Result<()>>;
 }
 
 /// The longest file that is read, in bytes.
@@ -55,6 +61,23 @@ mod tests {
         a_file_is_replaced_as_a_whole(&Memory::default(), folder.path()).await;
         let left: Vec<_> = std::fs::read_dir(folder.path().join("deep/er")).unwrap().collect();
         assert_eq!(left.len(), 1, "nothing is left beside the file: {left:?}");
+    }
+
+    async fn a_file_grows_and_begins_anew_where_it_is_moved_away(files: &dyn Files, folder: &Path) {
+        let path = folder.join("log");
+        for content in ["one\n", "two\n"] {
+            files.append(&path, content.into()).await.unwrap();
+        }
+        assert_eq!(files.read(&path).await.unwrap(), b"one\ntwo\n");
+    }
+
+    #[tokio::test]
+    async fn both_kinds_write_behind_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        a_file_grows_and_begins_anew_where_it_is_moved_away(&Memory::default(), folder.path()).await;
+        a_file_grows_and_begins_anew_where_it_is_moved_away(&Disk, folder.path()).await;
+        std::fs::rename(folder.path().join("log"), folder.path().join("log.1")).unwrap();
+        a_file_grows_and_begins_anew_where_it_is_moved_away(&Disk, folder.path()).await;
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Who watches calls as they are answered: few at a time, each with so many lines a second. Nobody's call waits for any of them.
 
+pub(crate) mod access;
 mod filter;
 pub(crate) mod line;
 pub(crate) mod wanted;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::log::Lines;
 
+use access::AccessLog;
 pub(crate) use filter::Filter;
 use line::Line;
 pub(crate) use line::Seen;
@@ -24,6 +26,8 @@ pub(crate) struct Taps {
     /// How many there are: where nobody watches, a call looks at nothing else.
     count: AtomicUsize,
     watchers: ArcSwap<Vec<Arc<Watcher>>>,
+    /// The access log, if there is one.
+    access: Option<AccessLog>,
 }
 
 /// Somebody who watches.
@@ -50,10 +54,15 @@ pub(crate) struct Watch {
 pub(crate) struct Crowded;
 
 impl Taps {
+    /// Nobody yet, beside the access log.
+    pub(crate) fn new(access: Option<AccessLog>) -> Self {
+        Self { access, ..Self::default() }
+    }
+
     /// Whether anybody watches.
     #[inline]
     pub(crate) fn is_watched(&self) -> bool {
-        self.count.load(Ordering::Relaxed) > 0
+        self.access.is_some() || self.count.load(Ordering::Relaxed) > 0
     }
 
     /// Shows the calls that `filter` lets through from here on, at most `per_second` of them.
@@ -74,6 +83,9 @@ impl Taps {
 
     /// Shows a call to those who want to see it.
     pub(crate) fn show(&self, seen: &Seen<'_>) {
+        if let Some(access) = &self.access {
+            access.note(seen);
+        }
         self.watchers
             .load()
             .iter()

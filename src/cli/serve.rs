@@ -49,7 +49,10 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
     };
     runtime.spawn(runtime::give_memory_back());
     runtime.spawn(notify::live());
-    runtime.block_on(serve(config, file, sockets, filter))
+    let code = runtime.block_on(serve(config, file, sockets, filter));
+    // A disk that hangs, or a pipe that nobody reads, keeps no thread that the end would wait for.
+    runtime.shutdown_background();
+    code
 }
 
 /// Says what starts.

@@ -160,7 +160,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
     });
     Config {
         runtime: draft.runtime.options.settings(|path| beside(file, path)),
-        log: draft.log.options.settings(),
+        log: draft.log.options.settings(|path| beside(file, path)),
         admin: draft.admin.options.settings(tokens.admin, |path| beside(file, path)),
         invalidation: draft.invalidation.map(|section| section.options.settings(tokens.invalidation)),
         rules: draft.rules.iter().map(|rule| rule.pattern.clone()).collect(),

@@ -24,6 +24,15 @@ impl Files for Disk {
         let path = path.to_owned();
         Box::pin(async move { spawn_blocking(move || replace(&path, &content)).await? })
     }
+
+    fn append<'a>(&'a self, path: &'a Path, content: Vec<u8>) -> BoxFuture<'a, io::Result<()>> {
+        let path = path.to_owned();
+        Box::pin(async move { spawn_blocking(move || append(&path, &content)).await? })
+    }
+}
+
+fn append(path: &Path, content: &[u8]) -> io::Result<()> {
+    File::options().append(true).create(true).mode(0o640).open(path)?.write_all(content)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -49,4 +49,11 @@ impl Files for Memory {
             Ok(())
         })
     }
+
+    fn append<'a>(&'a self, path: &'a Path, content: Vec<u8>) -> BoxFuture<'a, io::Result<()>> {
+        Box::pin(async move {
+            self.all().entry(path.to_owned()).or_default().extend(content);
+            Ok(())
+        })
+    }
 }

@@ -1,5 +1,6 @@
 //! What the config may say of the log.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -20,6 +21,13 @@ pub(crate) struct Options {
     /// At most so many lines a second on calls that met a fault, for each listener; the others are counted.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub calls_per_second: u32,
+    /// Where a JSON line goes for each call: a file, beside this one, or `stdout`. It has what `larder tap` shows. A file is opened for each
+    /// write, so that one which is moved away needs no signal. What is not written soon enough is dropped, and counted.
+    #[schemars(length(min = 1, max = 4096))]
+    pub access: Option<PathBuf>,
+    /// How many of a hundred calls have such a line.
+    #[schemars(range(min = 0.01, max = 100))]
+    pub access_percent: f64,
 }
 
 /// How a log line looks.
@@ -41,22 +49,61 @@ pub(crate) struct Settings {
     pub filter: String,
     /// At most so many lines a second on calls.
     pub calls_per_second: u32,
+    /// The log of all calls, if there is one.
+    pub access: Option<Access>,
+}
+
+/// The log of all calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    /// Where it goes.
+    pub to: Destination,
+    /// How many of a hundred calls it has.
+    pub percent: f64,
+}
+
+/// Where lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
 }
 
 impl Options {
-    /// What the log is told.
-    pub(crate) fn settings(&self) -> Settings {
-        Settings { format: self.format, filter: self.level.clone(), calls_per_second: self.calls_per_second }
+    /// What the log is told. `beside` tells where a path is that stands in the file.
+    pub(crate) fn settings(&self, beside: impl Fn(&Path) -> PathBuf) -> Settings {
+        let to = self.access.as_deref().map(|path| match path == Path::new(STDOUT) {
+            true => Destination::Stdout,
+            false => Destination::File(beside(path)),
+        });
+        Settings {
+            format: self.format,
+            filter: self.level.clone(),
+            calls_per_second: self.calls_per_second,
+            access: to.map(|to| Access { to, percent: self.access_percent }),
+        }
     }
 }
 
+/// How standard output is named.
+const STDOUT: &str = "stdout";
+
 impl Default for Options {
     fn default() -> Self {
-        Self { format: Format::Human, level: "info".to_owned(), calls_per_second: 10 }
+        let level = "info".to_owned();
+        Self { format: Format::Human, level, calls_per_second: 10, access: None, access_percent: 100.0 }
     }
 }
 
 impl Section for Options {
+    fn warnings(&self) -> Vec<Finding> {
+        let is_idle = self.access.is_none() && self.access_percent < 100.0;
+        let message = "without access no call has a line";
+        is_idle.then(|| Finding::new("access_percent", message)).into_iter().collect()
+    }
+
     fn problems(&self) -> Vec<Finding> {
         let fault = match EnvFilter::from_str(&self.level) {
             _ if self.level.trim().is_empty() => "it is empty".to_owned(),

@@ -44,6 +44,7 @@ use crate::metrics::{History, ListenerCounts, Metrics};
 use crate::seed::Seed;
 use crate::state::State;
 use crate::tap::Taps;
+use crate::tap::access::{self, AccessLog};
 use crate::verification::{Sampler, Trust, Witnesses};
 
 /// All that answers calls.
@@ -103,7 +104,7 @@ impl Parts {
             backends.all()
         };
         let clients = Arc::new(AtomicU64::new(CLIENTS_FROM));
-        let taps = Arc::new(Taps::default());
+        let taps = Arc::new(Taps::new(access_log(config, surroundings, &mut registry, (&tasks, &stops.all))));
         let flights = Flights::new(config.flights, seed.of("flights"));
         let trust = Arc::new(Trust::default());
         let gateway = |name: &String, listener: &config::Listener| {
@@ -228,6 +229,19 @@ fn redis(config: &Config, surroundings: &Surroundings<impl Sized>, registry: &mu
     let random = Seed::new(surroundings.seed).of("redis").random();
     let (dial, clock) = (Arc::clone(&surroundings.dial), surroundings.clock.clone());
     Some(Redis::start(settings, dial, clock, counts, random))
+}
+
+/// The access log, where there is one. It is written until nothing is needed any more.
+fn access_log(
+    config: &Config,
+    surroundings: &Surroundings<impl Sized>,
+    registry: &mut Registry,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Option<AccessLog> {
+    let access = config.log.access.as_ref()?;
+    let (log, writer) = access::open(access, Arc::clone(&surroundings.files), registry);
+    tasks.spawn(writer.run(stop.clone()));
+    Some(log)
 }
 
 /// What the tiers let go for want of room; returns the counter of the local one.

@@ -26,6 +26,7 @@ mod purging;
 mod tapping;
 mod thrift_orders;
 // How a gateway is asked and steered, and what it says by itself.
+mod access_log;
 mod administering;
 mod configuring;
 mod connecting;
