@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::advice::Adviser;
 use crate::explain::Explainer;
+use crate::inventory::Inventory;
 use crate::purge::Purges;
 use crate::purge::authority::Authority;
 use crate::tap::Taps;
@@ -82,6 +83,8 @@ pub(crate) struct Means<S> {
     pub adviser: Arc<Adviser>,
     /// What its purges purge.
     pub purges: Arc<Purges>,
+    /// Who knows what it holds.
+    pub inventory: Arc<Inventory>,
     /// Who watches its calls.
     pub taps: Arc<Taps>,
     /// Who obeys its switches.

@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod decode;
 mod diff;
+mod entries;
 mod exchange;
 mod explain;
 mod manual;
@@ -65,6 +66,8 @@ enum Command {
     Advise(advise::Arguments),
     /// Tell whether a gateway answers, by the exit code: for the health checks of containers.
     Alive(alive::Arguments),
+    /// Tell what a running gateway keeps in memory, by method: how much, how old, and what it may be used for.
+    Entries(entries::Arguments),
     /// Watch calls as a running gateway answers them: what became of each, why, and how long it took.
     Tap(tap::Arguments),
     /// Make one Thrift call, through a gateway or straight to a backend, and tell its result as JSON.
@@ -121,6 +124,7 @@ pub fn run() -> u8 {
         Command::Explain(arguments) => said(explain::run(&arguments)),
         Command::Advise(arguments) => said(advise::run(&arguments)),
         Command::Alive(arguments) => said(alive::run(&arguments)),
+        Command::Entries(arguments) => said(entries::run(&arguments)),
         Command::Tap(arguments) => said(tap::run(&arguments)),
         Command::Call(arguments) => said(call::run(&arguments)),
         Command::Decode(arguments) => {

@@ -9,6 +9,7 @@ pub(crate) mod destination;
 mod effect;
 mod fetch;
 mod guard;
+pub(crate) mod keepers;
 pub(crate) mod landed;
 pub(crate) mod named;
 pub(crate) mod observed;

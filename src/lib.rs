@@ -46,6 +46,7 @@ mod gateway;
 mod http;
 pub mod idl;
 mod invalidation;
+mod inventory;
 pub mod key;
 mod limits;
 mod listener;

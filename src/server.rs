@@ -191,6 +191,7 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
         explainer: Arc::clone(&parts.people.explainer),
         adviser: Arc::clone(&parts.people.adviser),
         purges: Arc::clone(&parts.people.purges),
+        inventory: Arc::clone(&parts.people.inventory),
         taps: Arc::clone(&parts.people.taps),
         steering: Arc::clone(&parts) as Arc<dyn Steering>,
         hosts: config.admin.hosts.clone(),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,9 +17,12 @@ use super::status::Status;
 use super::{Means, Subject, refused};
 use crate::advice::report::Question;
 use crate::explain::told::told;
+use crate::inventory::stock::Asked;
 use crate::purge::order::Called;
+use crate::rule::pattern::Pattern;
 
 pub(super) async fn metrics<S: Subject>(State(means): State<Arc<Means<S>>>) -> impl IntoResponse {
+    means.inventory.stock().await;
     ([(CONTENT_TYPE, OPENMETRICS)], means.subject.metrics())
 }
 
@@ -57,6 +61,20 @@ pub(super) async fn configurations<S: Subject>(
 
 pub(super) async fn answers<S: Subject>(State(means): State<Arc<Means<S>>>) -> Json<Answers> {
     Json(means.subject.answers())
+}
+
+pub(super) async fn entries<S: Subject>(
+    State(means): State<Arc<Means<S>>>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let pattern = match asked {
+        Ok(Query(Asked { method })) => method.map(|method| method.parse::<Pattern>()).transpose(),
+        Err(error) => return refused(StatusCode::BAD_REQUEST, error.body_text()),
+    };
+    match pattern {
+        Ok(pattern) => Json(means.inventory.stock().await.of(pattern.as_ref())).into_response(),
+        Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, format_args!("method: {error}")),
+    }
 }
 
 /// A call is no part of the address: it may be long, and addresses are logged. Whoever accepts text alone gets what people read.

@@ -13,6 +13,7 @@ use super::status::Status;
 use super::{changes, openapi, page, pages, switches, tapping};
 use crate::advice::report::{Advice, Question};
 use crate::explain::report::Explanation;
+use crate::inventory::stock::{Asked, Stock};
 use crate::purge::Purged;
 use crate::purge::order::{Called, Written};
 use crate::switch::order::Order;
@@ -61,6 +62,10 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
         Operation::get("/v1/outages", pages::outages)
             .named("outages", "The outages of the backends: those that last, and then the latest first.")
             .answers::<Vec<Outage>>(),
+        Operation::get("/v1/entries", pages::entries)
+            .named("entries", "What the local tier holds, by method, as it was counted in the last ten seconds.")
+            .asks::<Asked>()
+            .answers::<Stock>(),
         Operation::get("/v1/tap", tapping::tap)
             .named("tap", "Calls as they are answered, one event each, until the time is up. Few may watch at one time.")
             .asks::<Wanted>()

@@ -104,6 +104,12 @@ fn purges() -> Purges {
     Purges::new(Directory::new(Vec::new()), Arc::new(cache), Clock::system(), &mut Registry::default())
 }
 
+/// An inventory of nothing.
+fn inventory() -> Inventory {
+    let cache = Cache::new(Local::new(1 << 20, Seed::new(1)), None, Duration::ZERO);
+    Inventory::new(Directory::new(Vec::new()), Arc::new(cache), Clock::system(), &mut Registry::default())
+}
+
 /// An endpoint, and whoever carries out its commands.
 struct Served {
     address: SocketAddr,
@@ -133,6 +139,7 @@ impl Served {
             explainer,
             adviser,
             purges,
+            inventory: Arc::new(inventory()),
             taps: Arc::default(),
             steering: Arc::new(Unsteered),
             hosts,

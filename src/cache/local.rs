@@ -84,20 +84,32 @@ impl Local {
     /// meanwhile it may not see. Others get their turn in between.
     pub async fn sweep(&self, mut is_useful: impl FnMut(&[u8], &Entry) -> bool) -> u64 {
         let mut dropped = 0;
-        // Unlike a look for one key, this does not count as asking for it.
-        for (index, (key, slot)) in self.slots.iter().enumerate() {
+        self.walk(|key, slot| {
             match slot {
-                Slot::Entry(entry) if !is_useful(&key, &entry) => {
-                    self.drop_entry(&key, &entry);
+                Slot::Entry(entry) if !is_useful(key, entry) => {
+                    self.drop_entry(key, entry);
                     dropped += 1;
                 }
                 Slot::Entry(_) | Slot::Tombstone(_) => {}
             }
-            if index % SWEPT_AT_ONCE == 0 {
+            true
+        })
+        .await;
+        dropped
+    }
+
+    /// Lets `see` have every slot, until it wants no more. What is put meanwhile it may not see. Others get their turn in between. Whether all was seen.
+    pub(crate) async fn walk(&self, mut see: impl FnMut(&Arc<[u8]>, &Slot) -> bool) -> bool {
+        // Unlike a look for one key, this does not count as asking for it.
+        for (index, (key, slot)) in self.slots.iter().enumerate() {
+            if !see(&key, &slot) {
+                return false;
+            }
+            if index % SEEN_AT_ONCE == 0 {
                 tokio::task::yield_now().await;
             }
         }
-        dropped
+        true
     }
 
     /// The youngest useful entries, as many as there is room for with keys and bodies of `most` bytes, the youngest first.
@@ -172,8 +184,8 @@ impl PartialEq for ByAge {
 
 impl Eq for ByAge {}
 
-/// Entries that are seen before others get their turn.
-const SWEPT_AT_ONCE: usize = 512;
+/// Slots that are seen before others get their turn.
+const SEEN_AT_ONCE: usize = 512;
 
 #[cfg(test)]
 mod tests {

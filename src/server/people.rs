@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::explain::Explainer;
 use crate::gateway::Gateway;
 use crate::gateway::named::Directory;
+use crate::inventory::Inventory;
 use crate::purge::Purges;
 use crate::tap::Taps;
 
@@ -23,6 +24,8 @@ pub(super) struct People {
     pub(super) adviser: Arc<Adviser>,
     /// Who purges.
     pub(super) purges: Arc<Purges>,
+    /// Who knows what is held.
+    pub(super) inventory: Arc<Inventory>,
     /// Who watches.
     pub(super) taps: Arc<Taps>,
 }
@@ -38,11 +41,13 @@ impl People {
         let directory = Directory::new(gateways.values().cloned().collect());
         let explainer = Explainer::new(directory.clone(), Arc::clone(cache), clock.clone());
         let adviser = Adviser::new(directory.clone(), clock.clone());
-        let purges = Purges::new(directory, Arc::clone(cache), clock.clone(), registry);
+        let purges = Purges::new(directory.clone(), Arc::clone(cache), clock.clone(), registry);
+        let inventory = Inventory::new(directory, Arc::clone(cache), clock.clone(), registry);
         Self {
             explainer: Arc::new(explainer),
             adviser: Arc::new(adviser),
             purges: Arc::new(purges),
+            inventory: Arc::new(inventory),
             taps: Arc::clone(taps),
         }
     }

@@ -1,7 +1,5 @@
 //! Room in the local tier: where there is little left, what can no longer answer leaves before what still may.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::debug;
@@ -9,9 +7,7 @@ use tracing::debug;
 use super::build::Parts;
 use crate::clock::Millis;
 use crate::entry::Entry;
-use crate::gateway::route::Cached;
-use crate::key;
-use crate::mark::Cover;
+use crate::gateway::keepers::Keepers;
 
 impl Parts {
     /// Drops what is expired whenever the local tier is nearly full. While there is room nothing is: a rule may be given longer windows in the
@@ -25,8 +21,8 @@ impl Parts {
                 pause = PAUSE;
                 continue;
             }
-            let (rules, now, held) = (self.cached(), self.clock.now(), local.count());
-            let dropped = local.sweep(|key, entry| may_answer(&rules, key, entry, now)).await;
+            let (keepers, now, held) = (Keepers::of(self.gateways.values()), self.clock.now(), local.count());
+            let dropped = local.sweep(|key, entry| may_answer(&keepers, key, entry, now)).await;
             self.expired.inc_by(dropped);
             debug!(dropped, held, "the local tier is nearly full");
             // A look at all of it costs more than it brings where little is expired.
@@ -34,24 +30,11 @@ impl Parts {
             pause = if pays { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
         }
     }
-
-    /// All rules in force that keep something, by what covers their methods.
-    fn cached(&self) -> HashMap<Cover, Vec<Arc<Cached>>> {
-        let mut rules: HashMap<Cover, Vec<Arc<Cached>>> = HashMap::new();
-        for gateway in self.gateways.values() {
-            for cached in gateway.routes.load().cached() {
-                rules.entry(cached.keyed.method()).or_default().push(Arc::clone(cached));
-            }
-        }
-        rules
-    }
 }
 
 /// Whether a rule in force may still use the entry, or none knows its key.
-fn may_answer(rules: &HashMap<Cover, Vec<Arc<Cached>>>, key: &[u8], entry: &Entry, now: Millis) -> bool {
-    let [method, ..] = key::place(key);
-    let mut own =
-        rules.get(&method).into_iter().flatten().filter(|cached| cached.keyed.begins(key)).peekable();
+fn may_answer(keepers: &Keepers, key: &[u8], entry: &Entry, now: Millis) -> bool {
+    let mut own = keepers.knowing(key).peekable();
     own.peek().is_none() || own.any(|cached| !cached.keyed.caching.left(entry, now).is_zero())
 }
 

@@ -23,6 +23,7 @@ mod explaining;
 mod packaging;
 mod promise;
 mod purging;
+mod stocktaking;
 mod tapping;
 mod thrift_orders;
 // How a gateway is asked and steered, and what it says by itself.
