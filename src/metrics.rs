@@ -2,15 +2,17 @@
 
 mod coverage;
 mod history;
+mod method;
 mod outage;
 mod recent;
 mod slices;
 mod traffic;
 mod unkept;
 mod verified;
+pub(crate) mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -26,6 +28,7 @@ use crate::outcome::Outcome;
 
 pub(crate) use coverage::{Backing, Coverage, Covered, FallsBack, HORIZONS};
 pub(crate) use history::{History, Source, Sources, Whose};
+pub(crate) use method::MethodCounts;
 pub(crate) use outage::OutageSums;
 pub(crate) use recent::Window;
 pub(crate) use traffic::Traffic;
@@ -33,11 +36,14 @@ pub(crate) use unkept::Unkept;
 use unkept::UnkeptLabels;
 pub(crate) use verified::Verdict;
 use verified::VerifiedLabels;
+use waits::Waits;
 
 /// The families of all that happens to calls and connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     calls: Family<Calls, Counter>,
+    waits: Family<Method, Waits>,
+    crowded: Counter,
     faults: Family<Faults, Counter>,
     seconds: Family<Seconds, Histogram, fn() -> Histogram>,
     ages: Family<Ages, Histogram, fn() -> Histogram>,
@@ -56,6 +62,12 @@ struct Calls {
     listener: Arc<str>,
     method: Arc<str>,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Method {
+    listener: Arc<str>,
+    method: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -104,6 +116,8 @@ impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             calls: Family::default(),
+            waits: Family::default(),
+            crowded: Counter::default(),
             faults: Family::default(),
             seconds: Family::new_with_constructor(call_seconds),
             ages: Family::new_with_constructor(age_seconds),
@@ -117,6 +131,16 @@ impl Metrics {
             gave_up: Family::new_with_constructor(call_seconds),
         };
         registry.register("larder_calls", "Calls by what became of them", metrics.calls.clone());
+        registry.register(
+            "larder_method_wait_seconds",
+            "Time from a call's first byte to its reply, of calls that were not answered at once",
+            metrics.waits.clone(),
+        );
+        registry.register(
+            "larder_methods_crowded",
+            "Methods that are counted as _OTHER because their listener has too many, each time that rules were put in force",
+            metrics.crowded.clone(),
+        );
         registry.register(
             "larder_faults",
             "Faults that calls met, also where an entry or fallback answered",
@@ -211,8 +235,10 @@ impl ListenerCounts {
         falls_back: FallsBack,
         traffic: &Arc<Traffic>,
     ) -> MethodCounts {
+        let method = self.label(method, &traffic.backend);
         let place = (Arc::clone(&traffic.backend), Arc::clone(&method));
         let coverage = Arc::clone(self.coverages().entry(place).or_default());
+        let waits = self.waits(&method);
         coverage.falls_back(falls_back);
         MethodCounts {
             coverage,
@@ -220,9 +246,41 @@ impl ListenerCounts {
             listener: Arc::clone(&self.listener),
             method,
             traffic: Arc::clone(traffic),
+            waits,
             outcomes: Default::default(),
             unkept: Default::default(),
         }
+    }
+
+    /// The label by which a method is counted: its own, unless there are too many.
+    fn label(&self, method: Arc<str>, backend: &Arc<str>) -> Arc<str> {
+        let coverages = self.coverages();
+        let place = (Arc::clone(backend), Arc::clone(&method));
+        if coverages.contains_key(&place) || coverages.len() < METHODS_MAX {
+            return method;
+        }
+        self.families.crowded.inc();
+        OTHER.into()
+    }
+
+    fn waits(&self, method: &Arc<str>) -> Waits {
+        let labels = Method { listener: Arc::clone(&self.listener), method: Arc::clone(method) };
+        self.families.waits.get_or_create(&labels).clone()
+    }
+
+    /// What was counted of each method since the start, by backend and label.
+    pub(crate) fn methods(&self) -> Vec<Counted> {
+        let places: Vec<Place> = self.coverages().keys().cloned().collect();
+        let counted = places.into_iter().map(|(backend, method)| {
+            let outcomes = Outcome::ALL.map(|outcome| {
+                let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&method));
+                let labels = Calls { listener, method, outcome: outcome.as_str() };
+                self.families.calls.get(&labels).map_or(0, |counter| counter.get())
+            });
+            let waits = self.waits(&method).counts();
+            Counted { backend, method, outcomes, waits }
+        });
+        counted.collect()
     }
 
     /// Counts how long it took until this had become of one call, and how old what answered it was.
@@ -285,90 +343,21 @@ impl ListenerCounts {
     }
 }
 
+/// What was counted of the methods of one label since the start.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    /// Where their calls go.
+    pub backend: Arc<str>,
+    /// The label. Where its calls went to several backends, each has the counts of all.
+    pub method: Arc<str>,
+    /// Calls by what became of them, in the order of [`Outcome::ALL`].
+    pub outcomes: [u64; Outcome::ALL.len()],
+    /// Those that were not answered at once, by how long they took.
+    pub waits: [u64; waits::BOUNDS.len() + 1],
+}
+
 /// A backend and the label of methods whose calls are for it.
 type Place = (Arc<str>, Arc<str>);
-
-/// What is counted of one method's calls.
-#[derive(Debug)]
-pub(crate) struct MethodCounts {
-    families: Metrics,
-    listener: Arc<str>,
-    method: Arc<str>,
-    outcomes: [OnceLock<Counter>; Outcome::ALL.len()],
-    unkept: [OnceLock<Counter>; Unkept::ALL.len()],
-    coverage: Arc<Coverage>,
-    traffic: Arc<Traffic>,
-}
-
-impl MethodCounts {
-    /// The listener's name.
-    pub(crate) fn listener(&self) -> &Arc<str> {
-        &self.listener
-    }
-
-    /// The method's label.
-    pub(crate) fn method(&self) -> &Arc<str> {
-        &self.method
-    }
-
-    /// Counts what became of one call, and how old what answered it was.
-    #[inline]
-    pub(crate) fn call(&self, outcome: Outcome, age: Option<Duration>, now: Millis) {
-        self.traffic.note(outcome, age, now);
-        if let Some(counter) = self.outcomes.get(outcome as usize) {
-            counter.get_or_init(|| self.counter(outcome)).inc();
-        }
-    }
-
-    /// Counts what would have answered one call without the backend.
-    #[inline]
-    pub(crate) fn backed(&self, backing: Backing, now: Millis) {
-        self.coverage.note(backing, now);
-    }
-
-    /// Counts a fault, whether it reaches the caller or not.
-    pub(crate) fn met(&self, fault: Fault) -> Fault {
-        let labels = Faults {
-            listener: Arc::clone(&self.listener),
-            method: Arc::clone(&self.method),
-            fault: fault.as_str(),
-        };
-        self.families.faults.get_or_create(&labels).inc();
-        fault
-    }
-
-    /// Counts a call that has no key.
-    pub(crate) fn unkeyable(&self) {
-        let labels = Unkeyable { listener: Arc::clone(&self.listener), method: Arc::clone(&self.method) };
-        self.families.unkeyable.get_or_create(&labels).inc();
-    }
-
-    /// Counts a reply that is not kept. Returns whether it is the first of this reason since the rules were put in force.
-    pub(crate) fn unkept(&self, why: Unkept) -> bool {
-        let Some(counter) = self.unkept.get(why as usize) else { return false };
-        let is_first = counter.get().is_none();
-        let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&self.method));
-        let labels = UnkeptLabels { listener, method, reason: why.as_str() };
-        counter.get_or_init(|| self.families.unkept.get_or_create(&labels).clone()).inc();
-        is_first
-    }
-
-    /// Counts a hit that the backend was asked again.
-    pub(crate) fn verified(&self, verdict: Verdict) {
-        let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&self.method));
-        let labels = VerifiedLabels { listener, method, verdict: verdict.as_str() };
-        self.families.verified.get_or_create(&labels).inc();
-    }
-
-    fn counter(&self, outcome: Outcome) -> Counter {
-        let labels = Calls {
-            listener: Arc::clone(&self.listener),
-            method: Arc::clone(&self.method),
-            outcome: outcome.as_str(),
-        };
-        self.families.calls.get_or_create(&labels).clone()
-    }
-}
 
 /// The page that Prometheus reads.
 pub(crate) fn page(registry: &Registry) -> String {
@@ -387,3 +376,8 @@ fn call_seconds() -> Histogram {
 fn age_seconds() -> Histogram {
     Histogram::new(exponential_buckets(1.0, 4.0, 11))
 }
+
+/// Methods that one listener counts apart, those of earlier rules included.
+const METHODS_MAX: usize = 2_000;
+/// The label of all others; methods that nobody wrote down have it too.
+const OTHER: &str = "_OTHER";

@@ -8,9 +8,11 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use prometheus_client::metrics::counter::Counter;
 
 use crate::clock::Millis;
 use crate::entry::{Entry, Slot};
@@ -25,17 +27,25 @@ pub struct Local {
     slots: Cache<Arc<[u8]>, Slot, Hashing>,
     /// Whether it ever had a tombstone: where nothing was removed, no call need look for one.
     any_tombstone: AtomicBool,
+    evicted: Counter,
 }
 
 impl Local {
     /// Holds slots of up to `capacity` bytes of heap, under hashes that nobody foresees who does not know `seed`.
     pub fn new(capacity: u64, seed: Seed) -> Self {
+        let evicted = Counter::default();
+        let counter = evicted.clone();
         let slots = Cache::builder()
             .max_capacity(capacity)
             .eviction_policy(EvictionPolicy::lru())
             .weigher(|key: &Arc<[u8]>, slot: &Slot| slot.weight(key.len()))
+            .eviction_listener(move |_, _, cause| {
+                if cause == RemovalCause::Size {
+                    counter.inc();
+                }
+            })
             .build_with_hasher(seed.hashing());
-        Self { slots, any_tombstone: AtomicBool::new(false) }
+        Self { slots, any_tombstone: AtomicBool::new(false), evicted }
     }
 
     /// The entry under `key`, of whatever age.
@@ -130,6 +140,11 @@ impl Local {
             }
         }
         oldest_first.into_sorted_vec().into_iter().map(|ByAge { key, entry }| (key, entry)).collect()
+    }
+
+    /// Slots that had to leave for want of room.
+    pub(crate) fn evicted(&self) -> &Counter {
+        &self.evicted
     }
 
     /// Bytes that it may take.
@@ -308,5 +323,6 @@ mod tests {
             local.put(&key.to_be_bytes(), born(1));
         }
         assert!(local.bytes() <= 100_000 && local.count() > 10);
+        assert!(local.evicted().get() + local.count() == 1_000);
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::admin::{Admin, Form, TIMEOUT};
 use crate::inventory::stock::{Asked, MethodStock, Stock};
+use crate::rule::pattern::Pattern;
 
 /// Whose entries, and where.
 #[derive(Clone, Debug, Args)]
@@ -16,7 +17,7 @@ pub(super) struct Arguments {
     admin: Admin,
     /// Those of these methods, as rules name them: Service.method, Service.prefix* or Service.*.
     #[arg(long, value_name = "PATTERN")]
-    method: Option<String>,
+    method: Option<Pattern>,
     /// Prints the gateway's answer as it is.
     #[arg(long)]
     json: bool,
@@ -25,7 +26,7 @@ pub(super) struct Arguments {
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let Arguments { admin, method, json } = arguments;
-    let asked = Asked { method: method.clone() };
+    let asked = Asked { method: method.as_ref().map(ToString::to_string) };
     let query = serde_urlencoded::to_string(asked).map_err(|error| (error.to_string(), 1))?;
     let answer = admin.get(&format!("/v1/entries?{query}"), ANSWER_MAX, TIMEOUT);
     admin.told(answer, Form::of(*json), |stock: Stock| told(&stock))

@@ -297,7 +297,9 @@ impl Desk {
         };
         let reply = aged(reply, time);
         asked.route.count(&reply, time);
-        gateway.counts.call(reply.outcome, now.saturating_duration_since(asked.arrived), reply.age);
+        let took = now.saturating_duration_since(asked.arrived);
+        asked.route.counts.waited(took);
+        gateway.counts.call(reply.outcome, took, reply.age);
         let (route, name, arrived) = (&asked.route, asked.name(), asked.arrived);
         Told { reply: &reply, route, name, arrived, client: self.client }.tell(gateway);
         if self.hands_on(&reply, &asked.route) {

@@ -249,6 +249,8 @@ fn dropped(registry: &mut Registry, cache: &Cache) -> Counter {
     let expired = Counter::default();
     let help = "Entries dropped from a nearly full local tier because they could not answer any more";
     registry.register("larder_local_expired", help, expired.clone());
+    let help = "Entries and tombstones that left the local tier for want of room, the least recently asked for first";
+    registry.register("larder_local_evicted", help, cache.local().evicted().clone());
     let help =
         "Writes that waited for the shared tier and were forgotten: too many did, or it does not take them";
     registry.register("larder_shared_backlog_forgotten", help, cache.forgotten().clone());

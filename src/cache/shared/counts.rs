@@ -1,10 +1,13 @@
 //! What became of reads from the shared tier and writes to it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::servers::Servers;
@@ -23,6 +26,7 @@ pub struct Counts {
     /// Of the reads, those that ended best.
     hits: Counter,
     writes: Family<Label, Counter>,
+    seconds: Family<Asked, Histogram, fn() -> Histogram>,
 }
 
 impl Counts {
@@ -37,6 +41,8 @@ impl Counts {
         registry.register("larder_shared_up", "Whether the shared tier is up", self.up.clone());
         registry.register("larder_shared_reads", "Reads from the shared tier by result", self.reads.clone());
         registry.register("larder_shared_writes", "Writes to the shared tier by result", self.writes.clone());
+        let seconds = "Time that the shared tier took to answer, by what it was asked; a timeout counts with its length";
+        registry.register("larder_shared_seconds", seconds, self.seconds.clone());
         self.servers.register(registry);
     }
 
@@ -62,6 +68,11 @@ impl Counts {
         self.writes.get_or_create(&write.into()).inc();
     }
 
+    /// Counts how long the answer to one question took.
+    pub(super) fn took(&self, operation: Operation, took: Duration) {
+        self.seconds.get_or_create(&Asked { operation: operation.as_str() }).observe(took.as_secs_f64());
+    }
+
     /// How many reads ended so.
     #[cfg(test)]
     pub(crate) fn reads(&self, read: Read) -> u64 {
@@ -85,8 +96,38 @@ impl Default for Counts {
             hits: reads.get_or_create_owned(&Read::Hit.into()),
             reads,
             writes: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(100e-6, 3.0, 10))),
         }
     }
+}
+
+/// What the shared tier is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// For an entry.
+    Read,
+    /// To keep something.
+    Write,
+    /// For the turn to ask a backend, or to take it back.
+    Lease,
+    /// Whatever has to do with marks.
+    Marks,
+}
+
+impl Operation {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Lease => "lease",
+            Self::Marks => "marks",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    operation: &'static str,
 }
 
 /// How a read ended. All but `Hit` are a miss.

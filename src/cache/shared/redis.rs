@@ -50,6 +50,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rand::Rng;
 use redis::{Cmd, Value};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -58,6 +59,7 @@ use crate::clock::Clock;
 use crate::dial::Dial;
 use crate::entry::Slot;
 
+use super::counts::Operation;
 use super::feed::Feed;
 use super::{Counts, Leased, MAX_AHEAD, Read, Store, TierTime, Write, Writes, read};
 use door::Door;
@@ -139,7 +141,7 @@ impl Redis {
     /// # Errors
     /// Why there is no answer; at once where the server is down.
     async fn ask(&self, key: &str, command: &Cmd, within: Duration) -> Result<Value, Failure> {
-        self.topology.ask(key, Ask::Short(command), within).await
+        self.answer(Operation::Lease, key, Ask::Short(command), within).await
     }
 
     /// Runs `lua` in the server that owns the Redis key `key`, before writes of entries that wait, and waits up to `within`.
@@ -154,12 +156,30 @@ impl Redis {
         arguments: &[&[u8]],
         within: Duration,
     ) -> Result<Value, Failure> {
-        self.topology.ask(key, Ask::Script(&lua.call(key, arguments), For::Short), within).await
+        self.answer(Operation::Marks, key, Ask::Script(&lua.call(key, arguments), For::Short), within).await
+    }
+
+    /// What the server that owns the Redis key `key` answers within a time. Counts how long it took, unless nobody was asked.
+    async fn answer(
+        &self,
+        operation: Operation,
+        key: &str,
+        ask: Ask<'_>,
+        within: Duration,
+    ) -> Result<Value, Failure> {
+        let began = Instant::now();
+        let answer = self.topology.ask(key, ask, within).await;
+        if !matches!(answer, Err(Failure::Down | Failure::Full)) {
+            self.counts.took(operation, began.elapsed());
+        }
+        answer
     }
 
     async fn look(&self, key: &[u8]) -> Result<Slot, Read> {
         let redis_key = self.redis_key(key);
-        let value = self.topology.ask(&redis_key, Ask::Value(&redis_key), self.settings.read_timeout).await;
+        let value = self
+            .answer(Operation::Read, &redis_key, Ask::Value(&redis_key), self.settings.read_timeout)
+            .await;
         let value = value.map_err(|failure| match failure {
             Failure::Down => Read::Skipped,
             Failure::Full => Read::Dropped,
@@ -189,7 +209,7 @@ impl Redis {
         let (redis_key, arguments) = (self.redis_key(key), replacement.arguments());
         let call = self.replace.call(&redis_key, &arguments);
         let ask = Ask::Script(&call, For::Writes);
-        replaced(&self.topology.ask(&redis_key, ask, self.settings.write_timeout).await)
+        replaced(&self.answer(Operation::Write, &redis_key, ask, self.settings.write_timeout).await)
     }
 
     fn lease_key(&self, key: &[u8]) -> String {
@@ -243,7 +263,7 @@ impl Store for Redis {
             let arguments = [token.as_bytes()];
             let call = self.give_back.call(&key, &arguments);
             let ask = Ask::Script(&call, For::Writes);
-            given_back(&self.topology.ask(&key, ask, self.settings.write_timeout).await)
+            given_back(&self.answer(Operation::Lease, &key, ask, self.settings.write_timeout).await)
         }
         .boxed()
     }
