@@ -18,6 +18,7 @@ pub(crate) mod steering;
 mod switches;
 mod table;
 pub(crate) mod tapping;
+pub(crate) mod traffic;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ use operation::Effect;
 use outage::Outage;
 use status::Status;
 use steering::Steering;
+use traffic::Traffic;
 
 /// What the endpoint shows.
 pub(crate) trait Subject: Send + Sync + 'static {
@@ -54,6 +56,8 @@ pub(crate) trait Subject: Send + Sync + 'static {
     fn metrics(&self) -> String;
     /// The state for people and checks.
     fn status(&self) -> Status;
+    /// What was counted of each method.
+    fn traffic(&self) -> Traffic;
     /// The outages of the backends: those that last, and then the latest first.
     fn outages(&self) -> Vec<Outage>;
     /// The configuration in force and those before it that are remembered, the latest first.

@@ -19,6 +19,7 @@ mod discovery;
 mod doubling;
 mod endpoint;
 mod endpoints;
+mod ends;
 mod errand;
 mod finding;
 mod idling;

@@ -10,6 +10,7 @@ mod config;
 mod decode;
 mod diff;
 mod entries;
+mod events;
 mod exchange;
 mod explain;
 mod manual;
@@ -20,6 +21,7 @@ mod serve;
 mod switch;
 mod tap;
 mod token;
+mod top;
 
 use std::path::{Path, PathBuf};
 
@@ -68,6 +70,8 @@ enum Command {
     Alive(alive::Arguments),
     /// Tell what a running gateway keeps in memory, by method: how much, how old, and what it may be used for.
     Entries(entries::Arguments),
+    /// Watch a running gateway, each second: its methods, the keys with most of the calls, its endpoints.
+    Top(top::Arguments),
     /// Watch calls as a running gateway answers them: what became of each, why, and how long it took.
     Tap(tap::Arguments),
     /// Make one Thrift call, through a gateway or straight to a backend, and tell its result as JSON.
@@ -125,6 +129,7 @@ pub fn run() -> u8 {
         Command::Advise(arguments) => said(advise::run(&arguments)),
         Command::Alive(arguments) => said(alive::run(&arguments)),
         Command::Entries(arguments) => said(entries::run(&arguments)),
+        Command::Top(arguments) => said(top::run(&arguments)),
         Command::Tap(arguments) => said(tap::run(&arguments)),
         Command::Call(arguments) => said(call::run(&arguments)),
         Command::Decode(arguments) => {

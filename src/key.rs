@@ -7,6 +7,8 @@ pub mod canonical;
 
 use std::collections::BTreeMap;
 
+use xxhash_rust::xxh3::Xxh3;
+
 use crate::mark::Cover;
 use crate::wire::{Bounds, Protocol};
 
@@ -218,6 +220,13 @@ impl<'a> Parts<'a> {
         let (_revision, recipe) = behind.split_first_chunk::<4>()?;
         Ignored::skip(recipe, Bounds::default().depth)
     }
+}
+
+/// The hash by which people tell the keys of a method apart, as in Redis: of all but the protocol of the reply.
+pub fn hash(key: &[u8]) -> u128 {
+    let mut hash = Xxh3::new();
+    Parts::of(key).rest.iter().for_each(|part| hash.update(part));
+    hash.digest128()
 }
 
 /// What covers all entries of the method that `key` belongs to, of its service, and all.

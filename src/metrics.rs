@@ -23,7 +23,6 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::clock::Millis;
-use crate::fault::Fault;
 use crate::outcome::Outcome;
 
 pub(crate) use coverage::{Backing, Coverage, Covered, FallsBack, HORIZONS};
@@ -268,17 +267,17 @@ impl ListenerCounts {
         self.families.waits.get_or_create(&labels).clone()
     }
 
-    /// What was counted of each method since the start, by backend and label.
+    /// What was counted of each label of methods since the start; once for each backend that their calls went to.
     pub(crate) fn methods(&self) -> Vec<Counted> {
         let places: Vec<Place> = self.coverages().keys().cloned().collect();
-        let counted = places.into_iter().map(|(backend, method)| {
+        let counted = places.into_iter().map(|(_, method)| {
             let outcomes = Outcome::ALL.map(|outcome| {
                 let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&method));
                 let labels = Calls { listener, method, outcome: outcome.as_str() };
                 self.families.calls.get(&labels).map_or(0, |counter| counter.get())
             });
             let waits = self.waits(&method).counts();
-            Counted { backend, method, outcomes, waits }
+            Counted { method, outcomes, waits }
         });
         counted.collect()
     }
@@ -346,9 +345,7 @@ impl ListenerCounts {
 /// What was counted of the methods of one label since the start.
 #[derive(Clone, Debug)]
 pub(crate) struct Counted {
-    /// Where their calls go.
-    pub backend: Arc<str>,
-    /// The label. Where its calls went to several backends, each has the counts of all.
+    /// The label.
     pub method: Arc<str>,
     /// Calls by what became of them, in the order of [`Outcome::ALL`].
     pub outcomes: [u64; Outcome::ALL.len()],

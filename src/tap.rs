@@ -81,8 +81,8 @@ impl Taps {
         Ok(Watch { taps: Arc::clone(self), watcher, lines })
     }
 
-    /// Shows a call to those who want to see it.
-    pub(crate) fn show(&self, seen: &Seen<'_>) {
+    /// Shows a call, and the hash of its key, to those who want to see it.
+    pub(crate) fn show(&self, seen: &Seen<'_>, key: impl Fn() -> Option<u128>) {
         if let Some(access) = &self.access {
             access.note(seen);
         }
@@ -90,7 +90,7 @@ impl Taps {
             .load()
             .iter()
             .filter(|watcher| watcher.filter.lets_through(seen))
-            .for_each(|watcher| watcher.show(seen));
+            .for_each(|watcher| watcher.show(seen, &key));
     }
 
     fn change(&self, change: impl Fn(&mut Vec<Arc<Watcher>>)) {
@@ -104,10 +104,10 @@ impl Taps {
 
 impl Watcher {
     /// Tells of a call, or counts it where there is no room for it: who reads slowly holds no memory.
-    fn show(&self, seen: &Seen<'_>) {
+    fn show(&self, seen: &Seen<'_>, key: impl Fn() -> Option<u128>) {
         let Some(beyond) = self.pace.admit() else { return };
         let missed = self.missed.swap(0, Ordering::Relaxed) + beyond;
-        match self.lines.try_send(Line::new(seen, missed)) {
+        match self.lines.try_send(Line::new(seen, key(), missed)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
                 self.missed.fetch_add(missed + 1, Ordering::Relaxed);

@@ -14,6 +14,7 @@ use super::answers::Answers;
 use super::configuration::Configuration;
 use super::outage::Outage;
 use super::status::Status;
+use super::traffic::Traffic;
 use super::{Means, Subject, refused};
 use crate::advice::report::Question;
 use crate::explain::told::told;
@@ -40,6 +41,10 @@ pub(super) async fn ready<S: Subject>(State(means): State<Arc<Means<S>>>) -> (St
 
 pub(super) async fn status<S: Subject>(State(means): State<Arc<Means<S>>>) -> Json<Status> {
     Json(means.subject.status())
+}
+
+pub(super) async fn traffic<S: Subject>(State(means): State<Arc<Means<S>>>) -> Json<Traffic> {
+    Json(means.subject.traffic())
 }
 
 pub(super) async fn outages<S: Subject>(State(means): State<Arc<Means<S>>>) -> Json<Vec<Outage>> {

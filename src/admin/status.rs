@@ -180,6 +180,12 @@ pub(crate) struct EndpointStatus {
     /// The calls that it may get at once, while something limits them: it had too much, or is just back.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// Tries that were answered, since it is known.
+    #[serde(default)]
+    pub answered: u64,
+    /// Tries that ended with a fault.
+    #[serde(default)]
+    pub failed: u64,
     /// Connections open.
     pub connections: u64,
     /// How it treats connections, as far as that was seen.

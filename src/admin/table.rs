@@ -10,6 +10,7 @@ use super::configuration::{Configuration, Rollback};
 use super::operation::Operation;
 use super::outage::Outage;
 use super::status::Status;
+use super::traffic::Traffic;
 use super::{changes, openapi, page, pages, switches, tapping};
 use crate::advice::report::{Advice, Question};
 use crate::explain::report::Explanation;
@@ -59,6 +60,9 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             .named("rollback", "Puts an earlier configuration in force again, whatever the file says.")
             .takes::<Rollback>()
             .answers::<Reloaded>(),
+        Operation::get("/v1/traffic", pages::traffic)
+            .named("traffic", "The calls of each method since the start: what became of them, and how long they took.")
+            .answers::<Traffic>(),
         Operation::get("/v1/outages", pages::outages)
             .named("outages", "The outages of the backends: those that last, and then the latest first.")
             .answers::<Vec<Outage>>(),

@@ -53,6 +53,10 @@ impl Subject for Nothing {
         }
     }
 
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+
     fn outages(&self) -> Vec<Outage> {
         Vec::new()
     }

@@ -199,6 +199,7 @@ impl Attempt {
     /// Ends it with an answer.
     pub(super) fn answered(mut self, said: Said) {
         self.endpoint.means.tally.answered();
+        self.endpoint.ends.answered();
         let now = Instant::now();
         self.tell_end(None, now);
         let tells = self.limits_hear(now);
@@ -233,11 +234,13 @@ impl Attempt {
     /// Ends it with a call that has no reply and was sent.
     pub(super) fn sent(self) {
         self.endpoint.means.tally.sent();
+        self.endpoint.ends.answered();
     }
 
     /// Ends it with a fault.
     pub(super) fn failed(self, fault: &Fault) {
         self.endpoint.means.tally.failed(fault);
+        self.endpoint.ends.failed();
         let now = Instant::now();
         self.tell_end(Some(fault), now);
         self.measure(fault, now);
@@ -247,6 +250,7 @@ impl Attempt {
     /// Ends it with a fault of the call before it, which proves what it proves once.
     pub(super) fn falls_with_another(self, fault: &Fault) {
         self.endpoint.means.tally.failed(fault);
+        self.endpoint.ends.failed();
     }
 
     /// Ends it by what came of a call that is answered.

@@ -11,6 +11,7 @@ use super::Settings;
 use super::cell::{self, Turned};
 use super::cells::Cells;
 use super::connection::{Connection, Open};
+use super::ends::Ends;
 use super::finding::Finding;
 use super::load::Load;
 use super::means::Means;
@@ -50,6 +51,10 @@ pub(crate) struct EndpointStatus {
     pub miss_limit: Option<usize>,
     /// The misses among those that wait for it.
     pub misses: usize,
+    /// Tries that were answered.
+    pub answered: u64,
+    /// Tries that ended with a fault.
+    pub failed: u64,
     /// Connections open to it.
     pub connections: usize,
     /// How it treats connections.
@@ -92,6 +97,7 @@ pub(super) struct Endpoint {
     pub(super) pulse: Arc<Pulse>,
     pub(super) load: Load,
     pub(super) share: Share,
+    pub(super) ends: Ends,
     /// Whether it was told what may be wrong with it.
     pub(super) hinted: AtomicBool,
     /// Calls that pass although it is out of rotation.
@@ -112,6 +118,7 @@ impl Endpoint {
             cells: Cells::default(),
             pulse: Pulse::new(),
             load: Load::new(now),
+            ends: Ends::default(),
             share: Share::new(settings.slow_start, now),
             hinted: AtomicBool::new(false),
             passing: Bounded::default(),
@@ -210,6 +217,7 @@ impl Endpoint {
 
     pub(super) fn status(&self) -> EndpointStatus {
         let (miss_limit, misses) = self.pool.permits.misses();
+        let (answered, failed) = self.ends.counts();
         EndpointStatus {
             address: self.address,
             standing: self.position.standing(),
@@ -222,6 +230,8 @@ impl Endpoint {
             limit: self.pool.permits.limit(),
             miss_limit,
             misses,
+            answered,
+            failed,
             connections: self.pool.connections(),
             habits: Habits {
                 parallel: self.pulse.parallel(),

@@ -1,18 +1,15 @@
 //! `larder tap`: calls as a running gateway answers them.
 
-mod events;
-
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use clap::Args;
 
 use super::admin::Admin;
+use super::events::{Event, Events};
 use crate::setting::Period;
 use crate::tap::line::Line;
 use crate::tap::wanted::Wanted;
-
-use events::{Event, Events};
 
 /// Whose calls, and which.
 #[derive(Clone, Debug, Args)]
@@ -130,6 +127,7 @@ mod tests {
             listener: "users".to_owned(),
             client: "10.0.0.7:4000".to_owned(),
             method: "UserService.getUser".to_owned(),
+            key: None,
             outcome: "stale_if_error".to_owned(),
             why: Some("timeout".to_owned()),
             age_seconds: Some(130.4),

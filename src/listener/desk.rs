@@ -246,7 +246,8 @@ impl Desk {
                 let Reply { outcome, age, .. } = reply;
                 self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
                 let (name, client) = (header.name, self.client);
-                Told { reply: &reply, route, name, arrived: arrived.at, client }.tell(gateway);
+                let call = Some(*call);
+                Told { reply: &reply, route, name, arrived: arrived.at, client, call }.tell(gateway);
             }
             turn @ (Turn::Now(_) | Turn::Later(..)) => self.line.push(turn, call, (route, place), arrived.at),
         }
@@ -301,7 +302,8 @@ impl Desk {
         asked.route.counts.waited(took);
         gateway.counts.call(reply.outcome, took, reply.age);
         let (route, name, arrived) = (&asked.route, asked.name(), asked.arrived);
-        Told { reply: &reply, route, name, arrived, client: self.client }.tell(gateway);
+        let (client, call) = (self.client, asked.again());
+        Told { reply: &reply, route, name, arrived, client, call }.tell(gateway);
         if self.hands_on(&reply, &asked.route) {
             return Err(End::Backend);
         }

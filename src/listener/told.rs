@@ -5,12 +5,16 @@ use std::net::SocketAddr;
 use tokio::time::Instant;
 use tracing::{Level, debug, enabled, field, warn};
 
+use crate::call::CallRef;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::gateway::reply::Reply;
-use crate::gateway::route::Route;
+use crate::gateway::route::{Decision, Route};
+use crate::key;
+use crate::key::canonical::Canonical;
 use crate::outcome::Outcome;
 use crate::tap::Seen;
+use crate::wire::Bounds;
 use crate::wire::message::split_name;
 
 /// A call whose reply goes out.
@@ -23,6 +27,8 @@ pub(super) struct Told<'a> {
     /// When its first byte arrived.
     pub(super) arrived: Instant,
     pub(super) client: SocketAddr,
+    /// The call itself, where a rule caches it.
+    pub(super) call: Option<CallRef<'a>>,
 }
 
 impl Told<'_> {
@@ -57,7 +63,7 @@ impl Told<'_> {
     fn show(self, gateway: &Gateway) {
         let Self { reply, route, client, arrived, .. } = self;
         let ((service, method), routes) = (split_name(self.name), gateway.routes.load());
-        gateway.taps.show(&Seen {
+        let seen = Seen {
             at: gateway.clock.now(),
             listener: gateway.counts.listener(),
             client,
@@ -69,7 +75,17 @@ impl Told<'_> {
             why: reply.fault.as_ref().map(Fault::as_str),
             age: reply.age,
             took: arrived.elapsed(),
-        });
+        };
+        gateway.taps.show(&seen, || self.key());
+    }
+
+    /// The hash of its key, where it has one.
+    fn key(self) -> Option<u128> {
+        let Decision::Cache(cached) = &self.route.decision else { return None };
+        let CallRef { protocol, body, .. } = self.call?;
+        let mut canonical = Canonical::new(Bounds::default().depth);
+        let key = cached.keyed.key_of(protocol, body, &mut canonical).ok()?;
+        Some(key::hash(&key))
     }
 
     /// One line, a warning if it says how many were left out before it.

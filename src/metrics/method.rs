@@ -8,6 +8,7 @@ use prometheus_client::metrics::counter::Counter;
 use super::coverage::{Backing, Coverage};
 use super::traffic::Traffic;
 use super::unkept::{Unkept, UnkeptLabels};
+use super::verified::{Verdict, VerifiedLabels};
 use super::waits::Waits;
 use super::{Calls, Faults, Metrics, Unkeyable};
 use crate::clock::Millis;

@@ -1,5 +1,6 @@
 //! What the admin endpoint shows of the running gateway.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -14,12 +15,14 @@ use crate::admin::status::{
     AnsweredStatus, BackendStatus, CoverageStatus, EndpointStatus, HabitsStatus, LocalStatus, MethodCoverage,
     ServerStatus, SharedStatus, Status, VerificationStatus, WindowStatus,
 };
+use crate::admin::traffic::{MethodTraffic, Traffic};
 use crate::backend::Habits;
 use crate::cache::shared::Store;
 use crate::cache::shared::redis::Redis;
 use crate::clock::{Clock, Millis};
 use crate::gateway::destination::Destination;
-use crate::metrics::{self, Coverage, Covered, HORIZONS, Window};
+use crate::metrics::waits::BOUNDS;
+use crate::metrics::{self, Counted, Coverage, Covered, HORIZONS, Window};
 use crate::outcome::Outcome;
 use crate::verification::Tally;
 
@@ -62,6 +65,8 @@ impl Overview {
             in_flight: endpoint.in_flight as u64,
             waiting: endpoint.waiting as u64,
             limit: endpoint.limit.map(|limit| limit as u64),
+            answered: endpoint.answered,
+            failed: endpoint.failed,
             connections: endpoint.connections as u64,
             habits: habits_status(endpoint.habits),
         });
@@ -125,6 +130,23 @@ impl Subject for Overview {
         }
     }
 
+    fn traffic(&self) -> Traffic {
+        let mut methods = BTreeMap::new();
+        for (listener, gateway) in &self.parts.gateways {
+            for counted in gateway.counts.methods() {
+                if counted.outcomes.iter().any(|count| *count > 0) {
+                    let method = method_traffic(listener, &counted);
+                    methods.insert((listener, method.method.clone()), method);
+                }
+            }
+        }
+        Traffic {
+            uptime_seconds: self.clock.now().since(self.started).as_secs_f64(),
+            bounds_seconds: BOUNDS.map(|bound| bound.as_secs_f64()).to_vec(),
+            methods: methods.into_values().collect(),
+        }
+    }
+
     fn outages(&self) -> Vec<Outage> {
         self.parts.note_outages(self.clock.now());
         self.parts.ledger.all()
@@ -147,6 +169,16 @@ fn verified((rule, tally): (Arc<str>, Tally)) -> VerificationStatus {
     let [matches, changed, mismatches] =
         [tally.matches, tally.changed, tally.mismatches].map(|count| count as u64);
     VerificationStatus { rule: rule.to_string(), matches, changed, mismatches }
+}
+
+fn method_traffic(listener: &str, counted: &Counted) -> MethodTraffic {
+    let outcomes = Outcome::ALL.iter().zip(counted.outcomes).filter(|(_, count)| *count > 0);
+    MethodTraffic {
+        listener: listener.to_owned(),
+        method: counted.method.to_string(),
+        outcomes: outcomes.map(|(outcome, count)| (outcome.as_str().to_owned(), count)).collect(),
+        waits: counted.waits.to_vec(),
+    }
 }
 
 fn habits_status(habits: Habits) -> HabitsStatus {

@@ -47,6 +47,8 @@ pub(crate) struct Line {
     pub client: String,
     /// Its service and method, at most 64 bytes of each and escaped: names come from the network.
     pub method: String,
+    /// The hash of its key, where a rule caches it: the same as in the key's name in Redis.
+    pub key: Option<String>,
     /// What became of it, in the words of the metric `larder_calls_total`.
     pub outcome: String,
     /// The fault that was met, also where something else answered.
@@ -64,12 +66,13 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(seen: &Seen<'_>, missed: u64) -> Self {
+    pub(super) fn new(seen: &Seen<'_>, key: Option<u128>, missed: u64) -> Self {
         Self {
             at_unix_seconds: seen.at.0 as f64 / 1_000.0,
             listener: seen.listener.to_owned(),
             client: seen.client.to_string(),
             method: format!("{}.{}", shown(seen.service), shown(seen.method)),
+            key: key.map(|key| format!("{key:032x}")),
             outcome: seen.outcome.as_str().to_owned(),
             why: seen.why.map(str::to_owned),
             age_seconds: seen.age.map(|age| age.as_secs_f64()),

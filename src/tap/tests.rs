@@ -38,7 +38,7 @@ fn next(watch: &mut Watch) -> Option<Line> {
 fn sees(query: &str) -> bool {
     let taps = Arc::new(Taps::default());
     let mut watch = taps.watch(terms(query).filter, 10).unwrap();
-    taps.show(&call());
+    taps.show(&call(), || Some(7));
     next(&mut watch).is_some()
 }
 
@@ -99,11 +99,12 @@ async fn a_line_tells_the_call_and_names_from_the_network_are_bounded() {
     let taps = Arc::new(Taps::default());
     let mut watch = taps.watch(Filter::default(), 10).unwrap();
     let long = [b'x'; 1_000];
-    taps.show(&Seen { age: Some(Duration::from_secs(3)), why: Some("timeout"), ..call() });
-    taps.show(&Seen { method: b"a\n\x1b", service: &long, ..call() });
+    taps.show(&Seen { age: Some(Duration::from_secs(3)), why: Some("timeout"), ..call() }, || Some(7));
+    taps.show(&Seen { method: b"a\n\x1b", service: &long, ..call() }, || Some(7));
     let line = next(&mut watch).unwrap();
     assert_eq!((line.method.as_str(), line.at_unix_seconds), ("UserService.getUser", 1.5));
     assert_eq!((line.outcome.as_str(), line.why.as_deref()), ("miss", Some("timeout")));
+    assert_eq!(line.key.unwrap(), "00000000000000000000000000000007");
     assert_eq!((line.age_seconds, line.took_seconds), (Some(3.0), 0.02));
     assert_eq!(next(&mut watch).unwrap().method, format!("{}.a\\n\\x1b", "x".repeat(64)));
 }
@@ -112,10 +113,10 @@ async fn a_line_tells_the_call_and_names_from_the_network_are_bounded() {
 async fn who_does_not_look_misses_calls_and_is_told_how_many() {
     let taps = Arc::new(Taps::default());
     let mut watch = taps.watch(Filter::default(), 1_000).unwrap();
-    (0..LINES_HELD + 10).for_each(|_| taps.show(&call()));
+    (0..LINES_HELD + 10).for_each(|_| taps.show(&call(), || Some(7)));
     (0..LINES_HELD).for_each(|_| assert_eq!(next(&mut watch).unwrap().missed, 0));
     assert_eq!(next(&mut watch), None);
-    taps.show(&call());
+    taps.show(&call(), || Some(7));
     assert_eq!(next(&mut watch).unwrap().missed, 10);
 }
 
@@ -123,10 +124,10 @@ async fn who_does_not_look_misses_calls_and_is_told_how_many() {
 async fn no_more_is_shown_in_a_second_than_was_asked_for() {
     let taps = Arc::new(Taps::default());
     let mut watch = taps.watch(Filter::default(), 2).unwrap();
-    (0..5).for_each(|_| taps.show(&call()));
+    (0..5).for_each(|_| taps.show(&call(), || Some(7)));
     assert!(next(&mut watch).is_some() && next(&mut watch).is_some() && next(&mut watch).is_none());
     tokio::time::advance(Duration::from_secs(1)).await;
-    taps.show(&call());
+    taps.show(&call(), || Some(7));
     assert_eq!(next(&mut watch).unwrap().missed, 3);
 }
 

@@ -172,3 +172,38 @@ fn who_watches_keeps_no_gateway_from_its_end() {
     assert_eq!(watch.value("data: "), "the gateway stops");
     assert_eq!(gateway.exit_code(), Some(0));
 }
+
+#[test]
+fn the_top_shows_methods_keys_and_endpoints_of_a_second() {
+    let backend = backend();
+    let gateway = gateway().endpoint(backend.address()).get_user("ttl = '1h'").start();
+    let mut client = gateway.client();
+    client.get_user(7);
+    let mut child = larder();
+    let child = child.arg("top").arg(gateway.admin().to_string()).arg("--once").stdout(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let mut said = String::new();
+    let mut out = child.stdout.take().unwrap();
+    std::thread::scope(|scope| {
+        let read = scope.spawn(|| out.read_to_string(&mut said).unwrap());
+        while !read.is_finished() {
+            client.call(rename_user(7, "new"));
+            client.get_user(7);
+        }
+    });
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let columns = |begins: &str| {
+        let line =
+            said.lines().find(|line| line.starts_with(begins)).unwrap_or_else(|| panic!("{begins}: {said}"));
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(columns("UserService.getUser ")[2], "100.0", "{said}");
+    assert_eq!(columns("UserService.renameUser ")[2], "0.0", "{said}");
+    assert!(
+        said.lines().any(|line| line.starts_with("UserService.getUser ")
+            && line.split_whitespace().nth(1).unwrap().len() == 32),
+        "{said}"
+    );
+    assert_eq!(columns("users/127.0.0.1:")[1], "rotating", "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+}

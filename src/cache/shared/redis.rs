@@ -50,7 +50,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rand::Rng;
 use redis::{Cmd, Value};
-use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -167,7 +166,7 @@ impl Redis {
         ask: Ask<'_>,
         within: Duration,
     ) -> Result<Value, Failure> {
-        let began = Instant::now();
+        let began = tokio::time::Instant::now();
         let answer = self.topology.ask(key, ask, within).await;
         if !matches!(answer, Err(Failure::Down | Failure::Full)) {
             self.counts.took(operation, began.elapsed());

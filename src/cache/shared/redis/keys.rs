@@ -14,16 +14,14 @@
 
 use std::fmt::Write;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
-use crate::key::Parts;
+use crate::key::{self, Parts};
 use crate::wire::Protocol;
 
 /// The key of what is kept under `key`.
 pub(super) fn entry(prefix: &str, key: &[u8]) -> String {
-    let Parts { service, method, protocol, rest, .. } = Parts::of(key);
-    let mut hash = Xxh3::new();
-    rest.iter().for_each(|part| hash.update(part));
+    let Parts { service, method, protocol, .. } = Parts::of(key);
     let protocol = protocol.map_or("any", Protocol::as_str);
     let names = service.len().min(NAME_MAX) + method.len().min(NAME_MAX);
     let mut text = String::with_capacity(prefix.len() + names + HASH + protocol.len() + ":.::".len());
@@ -32,7 +30,7 @@ pub(super) fn entry(prefix: &str, key: &[u8]) -> String {
     text.push('.');
     escape(method, &mut text);
     text.push(':');
-    put_hash(hash.digest128(), &mut text);
+    put_hash(key::hash(key), &mut text);
     text.extend([":", protocol]);
     text
 }
