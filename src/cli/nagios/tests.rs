@@ -44,6 +44,8 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         in_flight: 1,
         waiting: 0,
         limit: None,
+        answered: 0,
+        failed: 0,
         connections: 3,
         habits: HabitsStatus::default(),
     };
