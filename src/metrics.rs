@@ -131,16 +131,6 @@ impl Metrics {
         };
         registry.register("larder_calls", "Calls by what became of them", metrics.calls.clone());
         registry.register(
-            "larder_method_wait_seconds",
-            "Time from a call's first byte to its reply, of calls that were not answered at once",
-            metrics.waits.clone(),
-        );
-        registry.register(
-            "larder_methods_crowded",
-            "Methods that are counted as _OTHER because their listener has too many, each time that rules were put in force",
-            metrics.crowded.clone(),
-        );
-        registry.register(
             "larder_faults",
             "Faults that calls met, also where an entry or fallback answered",
             metrics.faults.clone(),
@@ -172,22 +162,37 @@ impl Metrics {
             "After how long clients were seen to give up on a call",
             metrics.gave_up.clone(),
         );
+        metrics.register_methods(registry);
+        metrics
+    }
+
+    /// The families of what methods have beside their calls.
+    fn register_methods(&self, registry: &mut Registry) {
+        registry.register(
+            "larder_method_wait_seconds",
+            "Time from a call's first byte to its reply, of calls that were not answered at once",
+            self.waits.clone(),
+        );
+        registry.register(
+            "larder_methods_crowded",
+            "Methods that are counted as _OTHER because their listener has too many, each time that rules were put in force",
+            self.crowded.clone(),
+        );
         registry.register(
             "larder_unkeyable",
             "Calls of a cached method whose arguments have no one spelling",
-            metrics.unkeyable.clone(),
+            self.unkeyable.clone(),
         );
         registry.register(
             "larder_unkept_replies",
             "Replies of a cached method that were not kept, by reason",
-            metrics.unkept.clone(),
+            self.unkept.clone(),
         );
         registry.register(
             "larder_verified",
             "Hits that the backend was asked again, by what was found",
-            metrics.verified.clone(),
+            self.verified.clone(),
         );
-        metrics
     }
 
     /// The handles of one listener.
