@@ -65,7 +65,7 @@ impl AccessLog {
             self.dropped.inc();
             return;
         };
-        place.send(Line::new(seen, self.missed.swap(0, Ordering::Relaxed)));
+        place.send(Line::new(seen, None, self.missed.swap(0, Ordering::Relaxed)));
     }
 }
 
