@@ -22,8 +22,13 @@ use crate::switch::table::InForce;
 use crate::tap::line::Line;
 use crate::tap::wanted::Wanted;
 
-/// All operations. Probes and Prometheus look where they look everywhere; all else has the API's version before it.
+/// All operations. Probes and Prometheus look where they look everywhere, people at the root; all else has the API's version before it.
 pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
+    [plain(), questions(), orders()].into_iter().flatten().collect()
+}
+
+/// What probes, Prometheus and browsers look at.
+fn plain<S: Subject>() -> Vec<Operation<S>> {
     vec![
         Operation::get("/metrics", pages::metrics)
             .named("metrics", "The figures that Prometheus reads.")
@@ -41,6 +46,12 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             .named("script", "What the page does.")
             .answers_text(page::JS),
         Operation::get("/page.svg", page::icon).named("icon", "The page's sign.").answers_text(page::SVG),
+    ]
+}
+
+/// What tells, and changes nothing.
+fn questions<S: Subject>() -> Vec<Operation<S>> {
+    vec![
         Operation::get("/v1/openapi.json", description::<S>)
             .named("openapi", "This description.")
             .answers::<Value>(),
@@ -56,10 +67,6 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
                 "The configuration in force and those before it that are remembered, the latest first.",
             )
             .answers::<Vec<Configuration>>(),
-        Operation::post("/v1/config/rollback", changes::roll_back)
-            .named("rollback", "Puts an earlier configuration in force again, whatever the file says.")
-            .takes::<Rollback>()
-            .answers::<Reloaded>(),
         Operation::get("/v1/traffic", pages::traffic)
             .named("traffic", "The calls of each method since the start: what became of them, and how long they took.")
             .answers::<Traffic>(),
@@ -91,13 +98,23 @@ pub(super) fn all<S: Subject>() -> Vec<Operation<S>> {
             )
             .takes::<Question>()
             .answers::<Advice>(),
+        Operation::get("/v1/switches", switches::list)
+            .named("switches", "What an operator has done otherwise than configured, for a while.")
+            .answers::<Vec<InForce>>(),
+    ]
+}
+
+/// What is told to do.
+fn orders<S: Subject>() -> Vec<Operation<S>> {
+    vec![
+        Operation::post("/v1/config/rollback", changes::roll_back)
+            .named("rollback", "Puts an earlier configuration in force again, whatever the file says.")
+            .takes::<Rollback>()
+            .answers::<Reloaded>(),
         Operation::post("/v1/purge", changes::purge)
             .named("purge", "Declares wrong what is kept of a call, a tag, a method, a service or all.")
             .takes::<Written>()
             .answers::<Purged>(),
-        Operation::get("/v1/switches", switches::list)
-            .named("switches", "What an operator has done otherwise than configured, for a while.")
-            .answers::<Vec<InForce>>(),
         Operation::post("/v1/switches", switches::set)
             .named("setSwitch", "Sets a switch, in place of one of the same kind and subject.")
             .takes::<Order>()
