@@ -25,3 +25,25 @@ async fn the_page_takes_nothing_from_elsewhere_and_is_not_kept() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_web_page_of_somebody_else_gives_no_commands() {
+    let mut served = Served::start().await;
+    let marks = [
+        "Origin: http://evil.example",
+        "Origin: null",
+        "Origin: http://localhost.evil.example",
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: none",
+        "Origin: http://localhost\r\nSec-Fetch-Site: same-site",
+        "Origin: http://localhost\r\nOrigin: http://evil.example",
+    ];
+    for mark in marks {
+        let response = served.answer(&format!("{RELOAD}{mark}\r\n\r\n")).await;
+        assert!(is(&response, 403), "{mark}: {response}");
+    }
+    let by_name = RELOAD.replace("localhost", "evil.example");
+    assert!(is(&served.answer(&format!("{by_name}\r\n")).await, 421));
+    assert!(is(&served.answer("GET /v1/reload HTTP/1.1\r\nHost: localhost\r\n\r\n").await, 405));
+    assert!(served.commands.try_recv().is_err());
+}
