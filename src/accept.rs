@@ -19,8 +19,9 @@ pub(crate) use local::Local;
 pub(crate) use peer::{Client, Peer};
 pub(crate) use sockets::Sockets;
 
-/// Binds addresses. A type for each network, so that a connection's reads and writes are direct calls.
-pub trait Bind: Debug + Send + Sync + 'static {
+/// Binds addresses. A type for each network, so that a connection's reads and writes are direct calls. Clones bind on the
+/// same network.
+pub trait Bind: Clone + Debug + Send + Sync + 'static {
     /// What is bound.
     type Socket: Accept;
 

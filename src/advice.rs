@@ -30,7 +30,8 @@ impl Adviser {
 
     /// What each method that was studied should have, and the rules for all of them.
     pub(crate) fn advise(&self, question: Question) -> Advice {
-        let methods = self.directory.gateways().iter().flat_map(|gateway| {
+        let gateways = self.directory.gateways();
+        let methods = gateways.values().flat_map(|gateway| {
             let studies = gateway.studies.each().into_iter();
             studies.filter_map(|(name, study)| self.method(gateway, &name, &study, question))
         });

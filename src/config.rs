@@ -1,6 +1,6 @@
 //! The configuration file: one section per module, each section's type owned by the module that obeys it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,11 +25,14 @@ mod tags;
 mod text;
 mod unwise;
 mod values;
+mod watch;
 mod words;
 
 pub use changes::{Change, Changes};
 pub use problem::Problem;
+pub(crate) use watch::Watch;
 
+use crate::files::Files;
 use crate::rule::method::Governed;
 use crate::rule::options::Options;
 use crate::rule::pattern::Pattern;
@@ -76,26 +79,14 @@ impl Config {
         load::load(path, &outside::Outside { read_file, env })
     }
 
-    /// Takes over from `next` what a reload changes: rules, the backends, and where listeners lead that are in both.
+    /// Takes over from `next` what a reload changes.
     pub fn reload(&mut self, next: Self) -> Changes {
-        let Self { listeners, backends, rules, values, file, .. } = next;
-        self.file = file;
-        self.rules = rules;
-        for (name, next) in listeners {
-            if let Some(listener) = self.listeners.get_mut(&name) {
-                listener.methods = next.methods;
-                listener.rules = next.rules;
-                listener.backend = next.backend;
-            }
-        }
-        let before = std::mem::replace(&mut self.backends, backends);
-        // A listener that is gone from the file goes on until a restart, and its backends with it.
-        let needed: BTreeSet<&str> = self.listeners.values().flat_map(Listener::backends).collect();
-        let stay = before.into_iter().filter(|(name, _)| needed.contains(name.as_str()));
-        let stay: Vec<_> = stay.filter(|(name, _)| !self.backends.contains_key(name)).collect();
-        let sections: Vec<String> = stay.iter().map(|(name, _)| format!("backends.{name}")).collect();
-        self.backends.extend(stay);
-        self.values.reload(values, &sections)
+        let Self { runtime, listeners, backends, rules, limits, log, values, file, .. } = next;
+        self.runtime.watch_config = runtime.watch_config;
+        (self.listeners, self.backends, self.rules) = (listeners, backends, rules);
+        (self.limits, self.file) = (limits, file);
+        (self.log.filter, self.log.calls_per_second) = (log.filter, log.calls_per_second);
+        self.values.reload(values)
     }
 
     /// The file that it was read from.
@@ -141,15 +132,8 @@ pub(crate) struct Listener {
     pub(crate) rules: Arc<[(Pattern, Options)]>,
 }
 
-impl Listener {
-    /// The backends that its calls may go to.
-    fn backends(&self) -> impl Iterator<Item = &str> {
-        self.methods.backends().chain([self.backend.as_str()])
-    }
-}
-
 /// What became of a file: a config unless there are problems.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Loaded {
     /// The config; nothing if there are problems.
     pub config: Option<Config>,
@@ -157,6 +141,20 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// What is legal and unwise, in the order of the file.
     pub warnings: Vec<Problem>,
+    /// What it was read from.
+    files: watch::Contents,
+}
+
+impl Loaded {
+    /// Looks at what this was read from.
+    pub(crate) fn watch(&self, files: Arc<dyn Files>) -> Watch {
+        Watch::new(files, self.files.clone())
+    }
+
+    /// Has `watch` look at what this was read from, in place of another.
+    pub(crate) fn is_watched_by(&self, watch: &mut Watch) {
+        watch.read_again(self.files.clone());
+    }
 }
 
 const EMBEDDED: &str = include_str!("../config/larder.toml");

@@ -75,7 +75,7 @@ impl Inventory {
 
     async fn count(&self) -> Stock {
         let (began, now, marks) = (Instant::now(), self.clock.now(), self.cache.marks());
-        let keepers = Keepers::of(self.directory.gateways());
+        let keepers = Keepers::of(self.directory.gateways().values());
         let (mut methods, mut seen) = (BTreeMap::<String, Count>::new(), 0);
         let is_whole = self
             .cache

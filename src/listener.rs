@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -45,8 +46,31 @@ use strangers::Strangers;
 struct Front {
     settings: Settings,
     gateway: Arc<Gateway>,
-    patience: Patience,
-    strangers: Strangers,
+    patience: Arc<Patience>,
+    strangers: Arc<Strangers>,
+}
+
+/// A listener, wherever it is bound. What it is told of its clients may change while it is served.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// For connections that begin.
+    front: ArcSwap<Front>,
+}
+
+impl Listener {
+    /// One that lets clients through to `gateway`.
+    pub(crate) fn new(settings: Settings, gateway: Arc<Gateway>) -> Self {
+        let (patience, strangers) = (Arc::default(), Arc::default());
+        Self { front: ArcSwap::from_pointee(Front { settings, gateway, patience, strangers }) }
+    }
+
+    /// Serves connections that begin from here on so. Those that there are go on as they began.
+    pub(crate) fn obey(&self, settings: Settings) {
+        let Front { gateway, patience, strangers, .. } = &**self.front.load();
+        let (gateway, patience, strangers) =
+            (Arc::clone(gateway), Arc::clone(patience), Arc::clone(strangers));
+        self.front.store(Arc::new(Front { settings, gateway, patience, strangers }));
+    }
 }
 
 impl Front {
@@ -71,14 +95,7 @@ pub(crate) struct Commons {
 
 /// Serves every client that connects, each in a task of its own, until told to stop: then those too that wait already, unless others
 /// accept them.
-pub(crate) async fn accept<A: Accept>(
-    socket: A,
-    settings: Settings,
-    gateway: Arc<Gateway>,
-    commons: Commons,
-) {
-    let front =
-        Arc::new(Front { settings, gateway, patience: Patience::default(), strangers: Strangers::default() });
+pub(crate) async fn accept<A: Accept>(socket: A, listener: Arc<Listener>, commons: Commons) {
     let lines = Lines::new(1);
     loop {
         let accepted = tokio::select! {
@@ -87,10 +104,11 @@ pub(crate) async fn accept<A: Accept>(
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit::<A>(stream, peer, &front, &commons),
+            Ok((stream, peer)) => admit::<A>(stream, peer, &listener, &commons),
             Err(error) => {
                 // Most often no file descriptor is left; one that a client gives back is worth waiting for.
                 if let Some(dropped) = lines.admit() {
+                    let front = listener.front.load();
                     let listener = front.gateway.counts.listener();
                     warn!(%listener, %error, dropped, "cannot accept a connection");
                 }
@@ -100,11 +118,12 @@ pub(crate) async fn accept<A: Accept>(
     }
     // The system would reset them. There is no end to them where clients come back at once.
     for (stream, peer) in iter::from_fn(|| socket.waiting()).take(LAST_MAX) {
-        admit::<A>(stream, peer, &front, &commons);
+        admit::<A>(stream, peer, &listener, &commons);
     }
 }
 
-fn admit<A: Accept>(stream: A::Stream, peer: SocketAddr, front: &Arc<Front>, commons: &Commons) {
+fn admit<A: Accept>(stream: A::Stream, peer: SocketAddr, listener: &Listener, commons: &Commons) {
+    let front = listener.front.load_full();
     let place = match commons.places.take(peer.ip()) {
         Ok(place) => place,
         Err(full) => {
@@ -113,7 +132,7 @@ fn admit<A: Accept>(stream: A::Stream, peer: SocketAddr, front: &Arc<Front>, com
             return;
         }
     };
-    let (front, stop, share) = (Arc::clone(front), commons.stop.clone(), commons.held.share());
+    let (stop, share) = (commons.stop.clone(), commons.held.share());
     commons.tasks.spawn(async move {
         let _place = place;
         A::prepare(&stream);

@@ -7,6 +7,7 @@ pub(crate) mod options;
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,9 +21,8 @@ pub(crate) use options::{Access, Destination, Settings};
 
 /// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
 pub(crate) fn start(settings: &Settings) -> Filter {
-    let usual = EnvFilter::try_from_default_env().map(|filter| filter.to_string());
-    let usual = usual.unwrap_or_else(|_| settings.filter.clone());
-    let filter = filter(&usual);
+    let environment = EnvFilter::try_from_default_env().map(|filter| filter.to_string()).ok();
+    let filter = filter(environment.as_deref().unwrap_or(&settings.filter));
     let colours = std::io::stderr().is_terminal();
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
@@ -32,13 +32,13 @@ pub(crate) fn start(settings: &Settings) -> Filter {
             let lines = lines.fmt_fields(Fields).with_filter_reloading();
             let handle = lines.reload_handle();
             let _ = lines.finish().try_init();
-            Filter::new(usual, move |filter| drop(handle.reload(filter)))
+            Filter::new(environment, move |filter| drop(handle.reload(filter)))
         }
         Format::Json => {
             let lines = lines.json().flatten_event(true).with_current_span(false).with_filter_reloading();
             let handle = lines.reload_handle();
             let _ = lines.finish().try_init();
-            Filter::new(usual, move |filter| drop(handle.reload(filter)))
+            Filter::new(environment, move |filter| drop(handle.reload(filter)))
         }
     }
 }
@@ -54,31 +54,33 @@ pub(crate) const AUDIT: &str = "larder::audit";
 
 /// What is logged, which can be said otherwise while it runs.
 pub(crate) struct Filter {
-    usual: String,
+    /// What `RUST_LOG` says.
+    environment: Option<String>,
     change: Box<dyn Fn(EnvFilter) + Send + Sync>,
 }
 
 impl Filter {
-    fn new(usual: String, change: impl Fn(EnvFilter) + Send + Sync + 'static) -> Self {
-        Self { usual, change: Box::new(change) }
+    fn new(environment: Option<String>, change: impl Fn(EnvFilter) + Send + Sync + 'static) -> Self {
+        Self { environment, change: Box::new(change) }
     }
 
-    /// Logs by these directives, or again by those of the start.
-    pub(crate) fn set(&self, directives: Option<&str>) {
-        (self.change)(filter(directives.unwrap_or(&self.usual)));
+    /// Logs by these directives; without them by those in `RUST_LOG`, and where there are none, by the `configured` ones.
+    pub(crate) fn set(&self, directives: Option<&str>, configured: &str) {
+        let usual = self.environment.as_deref().unwrap_or(configured);
+        (self.change)(filter(directives.unwrap_or(usual)));
     }
 }
 
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Filter").field("usual", &self.usual).finish_non_exhaustive()
+        f.debug_struct("Filter").field("environment", &self.environment).finish_non_exhaustive()
     }
 }
 
 /// Admits so many lines a second, and counts the others.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    per_second: u32,
+    per_second: AtomicU32,
     second: Mutex<Second>,
 }
 
@@ -92,7 +94,13 @@ struct Second {
 impl Lines {
     /// At most `per_second` lines a second.
     pub(crate) fn new(per_second: u32) -> Self {
+        let per_second = AtomicU32::new(per_second);
         Self { per_second, second: Mutex::new(Second { began: Instant::now(), admitted: 0, dropped: 0 }) }
+    }
+
+    /// At most so many a second from here on.
+    pub(crate) fn admit_each_second(&self, lines: u32) {
+        self.per_second.store(lines, Ordering::Relaxed);
     }
 
     /// Whether one more line may be written, and how many were not since the last that was.
@@ -102,7 +110,7 @@ impl Lines {
             second.began = Instant::now();
             second.admitted = 0;
         }
-        if second.admitted >= self.per_second {
+        if second.admitted >= self.per_second.load(Ordering::Relaxed) {
             second.dropped += 1;
             return None;
         }

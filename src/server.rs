@@ -7,8 +7,10 @@ mod bound;
 mod build;
 mod coverage;
 mod distrust;
+mod gateways;
 mod gauges;
 mod ledger;
+mod listeners;
 mod outages;
 mod people;
 mod reloads;
@@ -47,7 +49,6 @@ use crate::dial::{Dial, Tcp};
 use crate::explain::Explainer;
 use crate::files::{Disk, Files};
 use crate::invalidation;
-use crate::listener;
 use crate::log::Filter;
 #[cfg(test)]
 use crate::purge::Purges;
@@ -57,12 +58,13 @@ pub use renewal::ReloadError;
 
 use bound::Bound;
 use build::Parts;
+use listeners::Listeners;
 use subject::Overview;
 
 /// A gateway that answers calls.
 #[derive(Debug)]
 pub struct Running {
-    /// Where each listener is bound.
+    /// Where each listener is bound. A reload may change it.
     pub listeners: BTreeMap<String, SocketAddr>,
     /// Where the admin endpoint is bound.
     pub admin: SocketAddr,
@@ -70,6 +72,7 @@ pub struct Running {
     pub invalidation: Option<SocketAddr>,
     /// What the admin endpoint is told to do. Whoever runs the gateway carries it out, or closes this.
     pub(crate) commands: mpsc::Receiver<Command>,
+    opened: Listeners,
     parts: Arc<Parts>,
     overview: Arc<Overview>,
     stops: Stops,
@@ -177,6 +180,8 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     let stops = Stops::default();
     let tasks = TaskTracker::new();
     let watch = watch::Runtime::new(surroundings.watch)?;
+    let mut listeners = Listeners::new(surroundings.bind.clone());
+    let doors = listeners.bind(&config)?;
     let bound = Bound::of(&config, &surroundings.bind, &watch)?;
     let parts = Arc::new(Parts::build(&config, &surroundings, &stops, tasks.clone()));
     parts.warm().await;
@@ -200,22 +205,11 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     watch.serve(bound.admin, Arc::new(means), authority, (&tasks, &stops.all))?;
     let invalidation = bound.invalidation.map(|bound| invalidate(bound, &config, &parts, &tasks));
 
-    let mut listeners = BTreeMap::new();
-    for (name, (address, socket)) in bound.listeners {
-        let (Some(gateway), Some(listener)) = (parts.gateways.get(&name), config.listeners.get(&name)) else {
-            continue;
-        };
-        parts.commons.tasks.spawn(listener::accept(
-            socket,
-            listener.settings.clone(),
-            Arc::clone(gateway),
-            parts.commons.clone(),
-        ));
-        info!(listener = %name, %address, "listening");
-        listeners.insert(name, address);
-    }
+    listeners.adopt(&config, doors, &parts.gateways.all(), &parts.commons);
     info!("ready");
-    Ok(Running { listeners, admin, invalidation, commands, parts, overview, stops, tasks })
+    let opened = listeners;
+    let listeners = opened.addresses();
+    Ok(Running { listeners, opened, admin, invalidation, commands, parts, overview, stops, tasks })
 }
 
 /// Starts the invalidation service, and says where it is.
@@ -266,7 +260,8 @@ impl Running {
     /// What is under way at this moment. Nothing is, some time after its last client has left.
     pub fn under_way(&self) -> UnderWay {
         let Parts { gateways, commons, flights, backends, cache, .. } = &*self.parts;
-        let open = gateways.values().map(|gateway| gateway.counts.open.get()).sum::<i64>();
+        let open = gateways.all();
+        let open = open.values().map(|gateway| gateway.counts.open.get()).sum::<i64>();
         let backends = backends.all();
         let endpoints = backends.values().flat_map(|to| to.backend.endpoints());
         UnderWay {

@@ -69,6 +69,12 @@ impl Sockets {
         }
     }
 
+    /// The socket on which somebody listens at this very address.
+    fn shared(&self, address: SocketAddr) -> Option<Arc<Open>> {
+        let is_there = |open: &Arc<Open>| open.address().is_ok_and(|bound| bound == address);
+        self.open().into_iter().find(|open| is_there(open) && !open.passed_on.is_cancelled())
+    }
+
     /// The socket that was given for what has this name or address. One that has both comes first.
     fn take(&self, name: &str, address: SocketAddr) -> Option<Given> {
         let mut given = self.given();
@@ -99,6 +105,10 @@ impl Bind for Sockets {
     type Socket = Listening;
 
     fn bind(&self, name: &str, address: SocketAddr) -> io::Result<Listening> {
+        // What moves from one listener to another keeps who waits there.
+        if let Some(open) = self.shared(address) {
+            return Ok(Listening(open));
+        }
         let (socket, is_kept) = match self.take(name, address) {
             Some(Given { address, socket, is_kept, .. }) => {
                 info!(name, %address, "the socket was given");
@@ -160,7 +170,8 @@ impl Accept for Listening {
 
     fn waiting(&self) -> Option<(TcpStream, SocketAddr)> {
         let Open { socket, is_kept, passed_on } = &*self.0;
-        if *is_kept || passed_on.is_cancelled() {
+        let is_shared = Arc::strong_count(&self.0) > 1;
+        if *is_kept || is_shared || passed_on.is_cancelled() {
             return None;
         }
         // The runtime may not have heard of them yet.
@@ -218,6 +229,19 @@ mod tests {
         assert!(covers("[::]:9090", "0.0.0.0:9090") && covers("[::]:9090", "[::]:9090"));
         assert!(!covers("[::]:9090", "0.0.0.0:9091") && !covers("[::]:9090", "127.0.0.1:9090"));
         assert!(!covers("0.0.0.0:9090", "[::]:9090"));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_moves_to_another_keeps_its_socket_and_who_waits_there() {
+        let sockets = Sockets::default();
+        let old = sockets.bind("users", "127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = old.address().unwrap();
+        let client = net::TcpStream::connect(address).unwrap();
+        let new = sockets.bind("people", address).unwrap();
+        assert!(old.waiting().is_none(), "who waits is left to the new one");
+        drop(old);
+        assert_eq!(new.accept().await.unwrap().1, client.local_addr().unwrap());
+        assert_eq!(sockets.open().len(), 1);
     }
 
     #[tokio::test]

@@ -99,19 +99,19 @@ impl Steering for Unsteered {
 /// Explanations where nothing is served.
 fn explainer() -> Explainer {
     let cache = Cache::new(Local::new(1 << 20, Seed::new(1)), None, Duration::ZERO);
-    Explainer::new(Directory::new(Vec::new()), Arc::new(cache), Clock::system())
+    Explainer::new(Directory::default(), Arc::new(cache), Clock::system())
 }
 
 /// Purges where nothing is served.
 fn purges() -> Purges {
     let cache = Cache::new(Local::new(1 << 20, Seed::new(1)), None, Duration::ZERO);
-    Purges::new(Directory::new(Vec::new()), Arc::new(cache), Clock::system(), &mut Registry::default())
+    Purges::new(Directory::default(), Arc::new(cache), Clock::system(), &mut Registry::default())
 }
 
 /// An inventory of nothing.
 fn inventory() -> Inventory {
     let cache = Cache::new(Local::new(1 << 20, Seed::new(1)), None, Duration::ZERO);
-    Inventory::new(Directory::new(Vec::new()), Arc::new(cache), Clock::system(), &mut Registry::default())
+    Inventory::new(Directory::default(), Arc::new(cache), Clock::system(), &mut Registry::default())
 }
 
 /// An endpoint, and whoever carries out its commands.
@@ -136,7 +136,7 @@ impl Served {
         let (purges, subject) = (Arc::new(purges()), Arc::new(Nothing));
         let (commands_to, stop) = (orders, CancellationToken::new());
         let explainer = Arc::new(explainer());
-        let adviser = Arc::new(Adviser::new(Directory::new(Vec::new()), Clock::system()));
+        let adviser = Arc::new(Adviser::new(Directory::default(), Clock::system()));
         let means = Means {
             subject,
             commands: commands_to,

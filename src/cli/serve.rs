@@ -12,6 +12,8 @@ use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use renewal::{Source, roll_back};
+
 use super::CONFIG;
 use crate::accept::handover::{Handover, Predecessor};
 use crate::accept::{Sockets, inherited};
@@ -25,6 +27,7 @@ use crate::server::{self, Running, Saving, StartError, Surroundings};
 /// Serves as the file says, or as the embedded configuration does.
 pub(super) fn run(file: Option<&Path>) -> u8 {
     let loaded = load(file);
+    let source = Source::new(file, &loaded);
     let Some(mut config) = loaded.config else {
         for problem in &loaded.problems {
             eprintln!("{problem}");
@@ -49,7 +52,7 @@ pub(super) fn run(file: Option<&Path>) -> u8 {
     };
     runtime.spawn(runtime::give_memory_back());
     runtime.spawn(notify::live());
-    let code = runtime.block_on(serve(config, file, sockets, filter));
+    let code = runtime.block_on(serve(config, source, sockets, filter));
     // A disk that hangs, or a pipe that nobody reads, keeps no thread that the end would wait for.
     runtime.shutdown_background();
     code
@@ -73,7 +76,7 @@ pub(super) fn load(file: Option<&Path>) -> Loaded {
     }
 }
 
-async fn serve(config: Config, file: Option<&Path>, sockets: Sockets, filter: log::Filter) -> u8 {
+async fn serve(config: Config, mut source: Source<'_>, sockets: Sockets, filter: log::Filter) -> u8 {
     let signals =
         (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
@@ -89,11 +92,16 @@ async fn serve(config: Config, file: Option<&Path>, sockets: Sockets, filter: lo
     let is_relieved = {
         let mut relieved = pin!(relieved(handover, &sockets, running.saving()));
         loop {
+            let is_watched = running.watches_its_file();
             tokio::select! {
                 Some(()) = hangup.recv() => {
-                    renewal::reload(&mut running, file);
+                    source.reload(&mut running);
                 }
-                Some(command) = running.commands.recv() => obey(command, &mut running, file),
+                () = source.changed(), if is_watched => {
+                    info!("the configuration's files have changed");
+                    source.reload(&mut running);
+                }
+                Some(command) = running.commands.recv() => obey(command, &mut running, &mut source),
                 () = &mut relieved => break true,
                 Some(()) = either(&mut terminate, &mut interrupt) => break false,
             }
@@ -152,12 +160,12 @@ async fn either(one: &mut Signal, other: &mut Signal) -> Option<()> {
     }
 }
 
-fn obey(command: Command, running: &mut Running, file: Option<&Path>) {
+fn obey(command: Command, running: &mut Running, source: &mut Source<'_>) {
     // Who asked may have gone.
     match command {
-        Command::Reload(answer) => drop(answer.send(renewal::reload(running, file))),
+        Command::Reload(answer) => drop(answer.send(source.reload(running))),
         Command::RollBack(generation, answer) => {
-            drop(answer.send(renewal::roll_back(running, generation)));
+            drop(answer.send(roll_back(running, generation)));
         }
     }
 }

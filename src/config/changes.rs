@@ -29,7 +29,9 @@ pub(super) enum When {
 pub(super) fn when(section: &str, option: Option<&str>) -> When {
     let kind = section.split('.').next();
     match (kind, option) {
-        (Some("rules" | "backends"), _) | (Some("listeners"), Some("backend" | "idl")) => When::AtReload,
+        (Some("rules" | "backends" | "listeners" | "limits"), _)
+        | (Some("log"), Some("level" | "calls_per_second"))
+        | (Some("runtime"), Some("watch_config")) => When::AtReload,
         (_, _) => When::AtRestart,
     }
 }

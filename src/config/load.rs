@@ -1,5 +1,6 @@
 //! File and environment to `Config`, or every problem with its line.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,19 +12,33 @@ use super::outside::{Outside, beside};
 use super::problem::Location;
 use super::text::Text;
 use super::values::Values;
+use super::watch::{Contents, digest};
 use super::{Config, Listener, Loaded, Problem, governed, links, tags};
 use crate::backend::options::flaw_of_list;
 use crate::cache::options::{Found, SharedSettings};
 use crate::rule::method::Governed;
 use crate::setting::{Finding, Secret, Section};
 
-/// Reads and checks the file at `path`.
+/// Reads and checks the file at `path`, and notes what it was read from.
 pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
+    let files = RefCell::new(Contents::new());
+    let read_file = |path: &Path| {
+        let content = (outside.read_file)(path);
+        files.borrow_mut().insert(path.to_owned(), digest(&content));
+        content
+    };
+    let noting = Outside { read_file: &read_file, env: outside.env };
+    let loaded = read(path, &noting, outside);
+    Loaded { files: files.into_inner(), ..loaded }
+}
+
+/// Lists of endpoints are no part of it, and are read `beside`: a gateway that runs looks at them by itself.
+fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
     let source = match (outside.read_file)(path) {
         Ok(source) => source,
         Err(error) => {
             let problem = Problem::of_file(path, format!("cannot be read: {error}"));
-            return Loaded { config: None, problems: vec![problem], warnings: Vec::new() };
+            return Loaded { problems: vec![problem], ..Loaded::default() };
         }
     };
     let (mut text, root) = Text::parse(path, &source);
@@ -46,14 +61,14 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
         }
     }
     warnings.extend(draft.sections().into_iter().flat_map(|(_, section)| section.warnings(path)));
-    warnings.extend(lists(&draft, path, outside));
+    warnings.extend(lists(&draft, path, beside));
     warnings.extend(tags::warnings(&draft, path));
     // What two listeners serve is looked at for each of them.
     warnings.sort();
     warnings.dedup();
     let problems = text.into_problems();
     let config = problems.is_empty().then(|| assemble(draft, path, &schemas, shared, tokens));
-    Loaded { config, problems, warnings }
+    Loaded { config, problems, warnings, files: Contents::new() }
 }
 
 /// What is wrong with the files of endpoints: no more than unwise, for whoever writes them may not have done so yet.

@@ -34,15 +34,15 @@ impl Values {
         self.sections.iter().map(|(path, held)| (path.as_str(), held))
     }
 
-    /// Takes over from `next` what a reload changes; sections that `stay` are not gone until a restart.
-    pub(super) fn reload(&mut self, mut next: Self, stay: &[String]) -> Changes {
+    /// Takes over from `next` what a reload changes.
+    pub(super) fn reload(&mut self, mut next: Self) -> Changes {
         let mut changes = Changes::default();
         let paths: BTreeSet<String> = self.sections.keys().chain(next.sections.keys()).cloned().collect();
         for path in paths {
             match (self.sections.get_mut(&path), next.sections.remove(&path)) {
                 (Some(old), Some(new)) => within(&mut changes, &path, old, &new),
                 (Some(old), None) => {
-                    let when = if stay.contains(&path) { When::AtRestart } else { when(&path, None) };
+                    let when = when(&path, None);
                     changes.note(when, path.clone(), words::gone(&path, old));
                     if when == When::AtReload {
                         self.sections.remove(&path);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde_json::Value as Json;
 use thiserror::Error;
 
@@ -16,9 +17,11 @@ use crate::setting::Nearest;
 use crate::wire::{Bounds, Protocol};
 
 /// What the listeners of this process serve.
-#[derive(Clone, Debug)]
+///
+/// Clones are the same directory: a listener that comes or goes does so for all of them.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
-    gateways: Vec<Arc<Gateway>>,
+    gateways: Arc<ArcSwap<BTreeMap<String, Arc<Gateway>>>>,
 }
 
 /// A service and one of its methods.
@@ -98,19 +101,19 @@ pub(crate) enum Unknown {
 }
 
 impl Directory {
-    /// What these serve.
-    pub(crate) fn new(gateways: Vec<Arc<Gateway>>) -> Self {
-        Self { gateways }
+    /// From here on these serve, each by its listener's name.
+    pub(crate) fn replace(&self, gateways: BTreeMap<String, Arc<Gateway>>) {
+        self.gateways.store(Arc::new(gateways));
     }
 
-    /// Who serves them, listener by listener.
-    pub(crate) fn gateways(&self) -> &[Arc<Gateway>] {
-        &self.gateways
+    /// Who serves them, by their listeners' names.
+    pub(crate) fn gateways(&self) -> Arc<BTreeMap<String, Arc<Gateway>>> {
+        self.gateways.load_full()
     }
 
     /// The rules in force, listener by listener.
     pub(crate) fn routes(&self) -> Vec<Arc<Routes>> {
-        self.gateways.iter().map(|gateway| gateway.routes.load_full()).collect()
+        self.gateways().values().map(|gateway| gateway.routes.load_full()).collect()
     }
 
     /// The backends that calls may go to, by their names.
@@ -151,7 +154,8 @@ impl Directory {
 
     /// The listeners that serve a method.
     pub(crate) fn served(&self, method: &MethodName) -> Vec<Served> {
-        let served = self.gateways.iter().filter_map(|gateway| {
+        let gateways = self.gateways();
+        let served = gateways.values().filter_map(|gateway| {
             let routes = gateway.routes.load_full();
             let ruled = Arc::clone(routes.ruled(&method.service, &method.method)?);
             let (_, route) = routes.spelled(&method.service, &method.method).into_iter().next()?;
@@ -163,15 +167,16 @@ impl Directory {
     /// All the ways in which a call of `method` with these arguments may be asked.
     pub(crate) fn call(&self, method: &MethodName, arguments: &Json) -> Result<Vec<Asked>, Unknown> {
         let MethodName { service, method } = method;
-        let all = self.routes();
-        let declared = all.iter().find_map(|routes| routes.declaration(service, method));
+        let all = self.gateways();
+        let all: Vec<_> = all.values().map(|gateway| (gateway, gateway.routes.load_full())).collect();
+        let declared = all.iter().find_map(|(_, routes)| routes.declaration(service, method));
         let undeclared = || Unknown::Undeclared(service.clone(), method.clone());
         let (schema, declared) = declared.ok_or_else(undeclared)?;
         let mut asked = Vec::new();
         for protocol in [Protocol::Binary, Protocol::Compact] {
             let misfit = |problem| Unknown::Arguments(format!("{service}.{method}"), Box::new(problem));
             let arguments = value::arguments(schema, declared, arguments, protocol).map_err(misfit)?;
-            for (gateway, routes) in self.gateways.iter().zip(&all) {
+            for (gateway, routes) in &all {
                 for (name, route) in routes.spelled(service, method) {
                     let key = key(route, protocol, &arguments);
                     let (gateway, route) = (Arc::clone(gateway), Arc::clone(route));

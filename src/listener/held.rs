@@ -18,7 +18,7 @@ pub(crate) struct Held {
 #[derive(Debug)]
 struct All {
     total: AtomicUsize,
-    bound: usize,
+    bound: AtomicUsize,
     /// Those whose share is large.
     holders: Mutex<Holders>,
 }
@@ -70,7 +70,8 @@ pub(crate) enum Allowed {
 impl Held {
     /// Nothing held yet, of about `bound` bytes.
     pub(crate) fn new(bound: usize) -> Self {
-        let all = All { total: AtomicUsize::new(0), bound, holders: Mutex::default() };
+        let (total, bound) = (AtomicUsize::new(0), AtomicUsize::new(bound));
+        let all = All { total, bound, holders: Mutex::default() };
         Self { all: Arc::new(all) }
     }
 
@@ -84,14 +85,26 @@ impl Held {
         self.all.total.load(Ordering::Relaxed)
     }
 
+    /// About so many bytes from here on.
+    pub(crate) fn bound(&self, bound: usize) {
+        self.all.bound.store(bound, Ordering::Relaxed);
+        // Who waits for room may have it now.
+        self.holders().by_number.values_mut().for_each(Holder::wake);
+    }
+
+    /// Bytes above which large shares are not to grow.
+    fn least(&self) -> usize {
+        self.all.bound.load(Ordering::Relaxed)
+    }
+
     /// Bytes at which it does not help that large shares are not to grow: those end whose clients do not read.
     fn most(&self) -> usize {
-        self.all.bound + self.all.bound / 8
+        self.least() + self.least() / 8
     }
 
     /// Bytes at which the largest end, whatever their clients do.
     fn utmost(&self) -> usize {
-        self.all.bound + self.all.bound / 4
+        self.least() + self.least() / 4
     }
 
     /// Ends connections, of which `may_end` admits some, until the others hold at most `goal` bytes.
@@ -157,7 +170,7 @@ impl Share {
         own.waker = Some(cx.waker().clone());
         if own.doomed {
             Allowed::Nothing
-        } else if self.held.total() > self.held.all.bound {
+        } else if self.held.total() > self.held.least() {
             Allowed::Less
         } else {
             Allowed::All
@@ -166,7 +179,7 @@ impl Share {
 
     /// Ends who holds most, after this connection has waited in vain for room.
     pub(crate) fn relieve(&self) {
-        self.held.relieve(self.held.all.bound, Candidates::All);
+        self.held.relieve(self.held.least(), Candidates::All);
     }
 
     fn change(&mut self, bytes: usize, blocked: Option<Instant>) {
@@ -177,7 +190,7 @@ impl Share {
             let grown = bytes - before;
             let now = total.fetch_add(grown, Ordering::Relaxed) + grown;
             if grown > 0 && now > self.held.most() {
-                self.held.relieve(self.held.all.bound, Candidates::Stalled);
+                self.held.relieve(self.held.least(), Candidates::Stalled);
             }
             if grown > 0 && now > self.held.utmost() {
                 self.held.relieve(self.held.most(), Candidates::All);
@@ -185,7 +198,7 @@ impl Share {
             return;
         }
         let was = total.fetch_sub(before - bytes, Ordering::Relaxed);
-        let bound = self.held.all.bound;
+        let bound = self.held.least();
         if was > bound && was - (before - bytes) <= bound {
             self.held.holders().by_number.values_mut().for_each(Holder::wake);
         }

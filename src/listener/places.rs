@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The places of all listeners.
 #[derive(Debug)]
 pub(crate) struct Places {
-    most: usize,
-    most_per_address: usize,
     taken: Mutex<Taken>,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
+    most: usize,
+    most_per_address: usize,
     all: usize,
     by_address: BTreeMap<IpAddr, usize>,
 }
@@ -47,7 +47,14 @@ impl Full {
 impl Places {
     /// So many places, of which one address may have `most_per_address`.
     pub(crate) fn new(most: usize, most_per_address: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_per_address, taken: Mutex::default() })
+        let taken = Taken { most, most_per_address, ..Taken::default() };
+        Arc::new(Self { taken: Mutex::new(taken) })
+    }
+
+    /// So many from here on. Where more are taken already, none are until some are given back.
+    pub(crate) fn bound(&self, most: usize, most_per_address: usize) {
+        let mut taken = self.taken();
+        (taken.most, taken.most_per_address) = (most, most_per_address);
     }
 
     /// A place for a connection from `peer`.
@@ -57,15 +64,16 @@ impl Places {
     pub(crate) fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
         let address = holder(peer);
         let mut taken = self.taken();
-        if taken.all >= self.most {
+        let Taken { most, most_per_address, all, by_address } = &mut *taken;
+        if *all >= *most {
             return Err(Full::All);
         }
-        let own = taken.by_address.entry(address).or_default();
-        if *own >= self.most_per_address {
+        let own = by_address.get(&address).copied().unwrap_or_default();
+        if own >= *most_per_address {
             return Err(Full::Address);
         }
-        *own += 1;
-        taken.all += 1;
+        by_address.insert(address, own + 1);
+        *all += 1;
         Ok(Place { places: Arc::clone(self), address })
     }
 
@@ -115,7 +123,14 @@ mod tests {
         assert_eq!(places.take(one).unwrap_err(), Full::Address);
         let other = places.take(address("10.0.0.2")).unwrap();
         assert_eq!(places.take(address("10.0.0.3")).unwrap_err(), Full::All);
-        drop((held, other));
+        places.bound(3, 2);
+        assert_eq!(places.take(address("10.0.0.3")).unwrap_err(), Full::All);
+        drop(held);
+        let again = [places.take(one).unwrap(), places.take(one).unwrap()];
+        assert_eq!(places.take(one).unwrap_err(), Full::All);
+        drop(other);
+        assert_eq!(places.take(one).unwrap_err(), Full::Address);
+        drop(again);
         assert_eq!(places.taken().all, 0);
         assert!(places.taken().by_address.is_empty());
     }

@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// folder where nobody else may write.
     #[schemars(extend("x-default" = "none: a port that is in use ends the start"))]
     pub handover: Option<PathBuf>,
+    /// Whether the configuration is read again when this file, or one that it names (IDL, secrets), holds something else: within about a
+    /// second, as SIGHUP does. A file that cannot be used is refused once, and what is in force stays.
+    pub watch_config: bool,
 }
 
 /// What the runtime is told.
@@ -34,6 +37,8 @@ pub(crate) struct Settings {
     pub state_dir: Option<PathBuf>,
     /// The socket for handovers; there are none without.
     pub handover: Option<PathBuf>,
+    /// Whether the configuration's files are watched.
+    pub watch_config: bool,
 }
 
 impl Options {
@@ -43,6 +48,7 @@ impl Options {
             threads: self.threads,
             state_dir: self.state_dir.as_deref().map(&beside),
             handover: self.handover.as_deref().map(beside),
+            watch_config: self.watch_config,
         }
     }
 }

@@ -27,7 +27,8 @@ impl Parts {
     }
 
     fn note_answers(&self, now: Millis) {
-        let counted = self.gateways.values().flat_map(|gateway| gateway.counts.answered());
+        let gateways = self.gateways.all();
+        let counted = gateways.values().flat_map(|gateway| gateway.counts.answered());
         self.history.note(counted, now);
     }
 }

@@ -1,6 +1,5 @@
 //! Every address of a gateway, bound before anything starts.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -9,46 +8,42 @@ use super::watch::{Doors, Runtime};
 use crate::accept::{Accept, Bind, Local};
 use crate::config::Config;
 
-/// Every address of a gateway, before anything starts: a taken port is no half-started gateway.
+/// Every address of a gateway but its listeners', before anything starts.
 pub(super) struct Bound<A> {
     pub(super) admin: Doors<A>,
     pub(super) invalidation: Option<(SocketAddr, A)>,
-    pub(super) listeners: BTreeMap<String, (SocketAddr, A)>,
 }
 
 impl<A: Accept> Bound<A> {
     /// Binds all that `config` names. The admin endpoint's are for the runtime that it is served on.
     pub(super) fn of<B: Bind<Socket = A>>(
         config: &Config,
-        bind: &B,
+        network: &B,
         watch: &Runtime,
     ) -> Result<Self, StartError> {
-        let listeners = config.listeners.iter().map(|(name, listener)| {
-            Ok((name.clone(), Self::one(bind, &format!("listener {name}"), name, listener.bind)?))
-        });
         let invalidation = config.invalidation.as_ref();
         let invalidation = invalidation
-            .map(|settings| Self::one(bind, "the invalidation service", INVALIDATION, settings.bind));
-        let (invalidation, listeners) =
-            (invalidation.transpose()?, listeners.collect::<Result<_, StartError>>()?);
+            .map(|settings| bind(network, "the invalidation service", INVALIDATION, settings.bind))
+            .transpose()?;
         let _entered = watch.enter();
-        let network = Self::one(bind, "the admin endpoint", ADMIN, config.admin.bind)?;
+        let network = bind(network, "the admin endpoint", ADMIN, config.admin.bind)?;
         // Last: what another gateway has put there is replaced, and is not to be while a port is taken.
         let local = config.admin.socket.as_deref().map(local).transpose()?;
-        Ok(Self { admin: Doors { network, local }, invalidation, listeners })
+        Ok(Self { admin: Doors { network, local }, invalidation })
     }
+}
 
-    fn one<B: Bind<Socket = A>>(
-        bind: &B,
-        what: &str,
-        name: &str,
-        address: SocketAddr,
-    ) -> Result<(SocketAddr, A), StartError> {
-        let error = |source| StartError::Bind { what: what.to_owned(), address, source };
-        let socket = bind.bind(name, address).map_err(error)?;
-        let address = socket.address().map_err(error)?;
-        Ok((address, socket))
-    }
+/// Binds `what` to an address, or to a socket that was given under `name`, and says where it is.
+pub(super) fn bind<B: Bind>(
+    network: &B,
+    what: &str,
+    name: &str,
+    address: SocketAddr,
+) -> Result<(SocketAddr, B::Socket), StartError> {
+    let error = |source| StartError::Bind { what: what.to_owned(), address, source };
+    let socket = network.bind(name, address).map_err(error)?;
+    let address = socket.address().map_err(error)?;
+    Ok((address, socket))
 }
 
 fn local(path: &Path) -> Result<Local, StartError> {

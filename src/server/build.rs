@@ -1,11 +1,8 @@
 //! The parts of a gateway, out of what the configuration says.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -15,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::Stops;
 use super::Surroundings;
 use super::backends::Backends;
+use super::gateways::{Common, Gateways};
 use super::ledger::Ledger;
 use super::people::People;
 use super::rudder::Rudder;
@@ -26,31 +24,24 @@ use crate::cache::shared::redis::Redis;
 use crate::cache::shared::{self, Store};
 use crate::cache::snapshot::Snapshot;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::flight::Flights;
-use crate::gateway::Gateway;
-use crate::gateway::destination::{Destination, Destinations};
+use crate::gateway::destination::Destination;
 use crate::gateway::landed::Landed;
-use crate::gateway::observed::Observed;
-use crate::gateway::route::Routes;
-use crate::gateway::studies::Studies;
-use crate::gateway::unkept::Unkept;
-use crate::gateway::verifying::Verification;
 use crate::listener::Commons;
 use crate::listener::held::Held;
 use crate::listener::places::Places;
-use crate::log::Lines;
-use crate::metrics::{History, ListenerCounts, Metrics};
+use crate::metrics::{History, Metrics};
 use crate::seed::Seed;
 use crate::state::State;
 use crate::tap::Taps;
 use crate::tap::access::{self, AccessLog};
-use crate::verification::{Sampler, Trust, Witnesses};
+use crate::verification::Trust;
 
 /// All that answers calls.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) gateways: BTreeMap<String, Arc<Gateway>>,
+    pub(super) gateways: Gateways,
     pub(super) backends: Backends,
     pub(super) cache: Arc<Cache>,
     pub(super) people: People,
@@ -99,35 +90,22 @@ impl Parts {
         let state = Arc::new(State::new(Arc::clone(&files), config.runtime.state_dir.clone()));
         let outside = Outside { dial: Arc::clone(&surroundings.dial), files, state: Arc::clone(&state) };
         let backends = Backends::new(outside, seed.of("backends"), &mut registry, stops.all.clone());
-        let destinations = {
-            backends.adopt(&config.backends);
-            backends.all()
-        };
-        let clients = Arc::new(AtomicU64::new(CLIENTS_FROM));
+        backends.adopt(&config.backends);
         let taps = Arc::new(Taps::new(access_log(config, surroundings, &mut registry, (&tasks, &stops.all))));
         let flights = Flights::new(config.flights, seed.of("flights"));
         let trust = Arc::new(Trust::default());
-        let gateway = |name: &String, listener: &config::Listener| {
-            let counts = metrics.listener(name.as_str().into());
-            Arc::new(Gateway {
-                routes: ArcSwap::from_pointee(routes(listener, &destinations, &counts)),
-                counts,
-                cache: Arc::clone(&cache),
-                flights: Arc::clone(&flights),
-                observed: Observed::new(seed.of("observed").of(name)),
-                studies: Studies::new(seed.of("studies").of(name)),
-                unkept: Unkept::new(config.flights.unkept_time, seed.of("unkept").of(name)),
-                verification: verification(seed.of("verification").of(name), &trust),
-                lines: Lines::new(config.log.calls_per_second),
-                taps: Arc::clone(&taps),
-                clients: Arc::clone(&clients),
-                clock: surroundings.clock.clone(),
-            })
-        };
-        let listeners = config.listeners.iter();
-        let gateways: BTreeMap<_, _> =
-            listeners.map(|(name, listener)| (name.clone(), gateway(name, listener))).collect();
-        let people = People::new(&gateways, (&cache, &taps), &surroundings.clock, &mut registry);
+        let gateways = Gateways::new(Common {
+            cache: Arc::clone(&cache),
+            flights: Arc::clone(&flights),
+            metrics,
+            trust: Arc::clone(&trust),
+            taps: Arc::clone(&taps),
+            unkept_time: config.flights.unkept_time,
+            seed,
+            clock: surroundings.clock.clone(),
+        });
+        gateways.adopt(config, &backends.all());
+        let people = People::new(gateways.directory(), (&cache, &taps), &surroundings.clock, &mut registry);
         let snapshot = Arc::new(Snapshot::new(Arc::clone(&state), config.cache.snapshot));
         let untold = Untold::new(Arc::clone(&state));
         let rudder = Rudder::new(config.clone(), Arc::clone(&state), surroundings.clock.clone());
@@ -170,32 +148,16 @@ impl Parts {
         }
     }
 
-    /// Puts other rules and other backends in force, and returns the backends that are new. Calls under way end where they are.
+    /// Puts other rules, backends, gateways and bounds in force, and returns the backends that are new. Calls under way end where they are.
     pub(super) fn reload(&self, config: &Config) -> Vec<Arc<Destination>> {
         let added = self.backends.adopt(&config.backends);
-        let destinations = self.backends.all();
-        for (name, listener) in &config.listeners {
-            if let Some(gateway) = self.gateways.get(name) {
-                gateway.routes.store(Arc::new(routes(listener, &destinations, &gateway.counts)));
-            }
-        }
+        self.gateways.adopt(config, &self.backends.all());
         self.backends.leave(&config.backends);
+        let limits = &config.limits;
+        self.commons.places.bound(limits.connections, limits.connections_per_address);
+        self.commons.held.bound(limits.buffered);
         added
     }
-}
-
-fn routes(
-    listener: &config::Listener,
-    all: &BTreeMap<String, Arc<Destination>>,
-    counts: &ListenerCounts,
-) -> Routes {
-    let to = Destinations { all, usual: &listener.backend, sessions: listener.settings.sessions };
-    Routes::new(to, &listener.service, &listener.methods, counts)
-}
-
-fn verification(seed: Seed, trust: &Arc<Trust>) -> Verification {
-    let (sampler, witnesses) = (Sampler::new(seed.of("sampler")), Witnesses::new(seed.of("witnesses")));
-    Verification { sampler, witnesses, trust: Arc::clone(trust) }
 }
 
 /// Both tiers, and what this gateway has in common with the others of the shared one.
@@ -270,5 +232,3 @@ fn version(registry: &mut Registry) {
 
 /// How long one gateway may keep others waiting where the configuration says nothing of a shared tier.
 const LEASE: Duration = Duration::from_secs(1);
-/// The number of the first client; the number 0 is the gateway's own.
-const CLIENTS_FROM: u64 = 1;

@@ -24,7 +24,8 @@ pub(super) struct Method {
 impl Parts {
     /// What would be answered if a backend died at `now`.
     pub(super) fn coverage(&self, backend: &str, now: Millis) -> Coverage {
-        let methods = self.gateways.values().flat_map(|gateway| {
+        let gateways = self.gateways.all();
+        let methods = gateways.values().flat_map(|gateway| {
             let listener = gateway.counts.listener();
             let of = |(name, covered)| Method { listener: Arc::clone(listener), name, covered };
             gateway.counts.covered(backend, now).into_iter().map(of)

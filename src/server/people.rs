@@ -1,6 +1,5 @@
 //! Who speaks with people: in the names that they use, of what all listeners serve.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
@@ -9,7 +8,6 @@ use crate::advice::Adviser;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::Explainer;
-use crate::gateway::Gateway;
 use crate::gateway::named::Directory;
 use crate::inventory::Inventory;
 use crate::purge::Purges;
@@ -31,18 +29,17 @@ pub(super) struct People {
 }
 
 impl People {
-    /// They speak of what these gateways serve from `cache`, and watch through `taps`.
+    /// They speak of what `directory` serves from `cache`, and watch through `taps`.
     pub(super) fn new(
-        gateways: &BTreeMap<String, Arc<Gateway>>,
+        directory: &Directory,
         (cache, taps): (&Arc<Cache>, &Arc<Taps>),
         clock: &Clock,
         registry: &mut Registry,
     ) -> Self {
-        let directory = Directory::new(gateways.values().cloned().collect());
         let explainer = Explainer::new(directory.clone(), Arc::clone(cache), clock.clone());
         let adviser = Adviser::new(directory.clone(), clock.clone());
         let purges = Purges::new(directory.clone(), Arc::clone(cache), clock.clone(), registry);
-        let inventory = Inventory::new(directory, Arc::clone(cache), clock.clone(), registry);
+        let inventory = Inventory::new(directory.clone(), Arc::clone(cache), clock.clone(), registry);
         Self {
             explainer: Arc::new(explainer),
             adviser: Arc::new(adviser),

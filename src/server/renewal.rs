@@ -1,15 +1,20 @@
 //! Another configuration in place of the one in force: as a whole, or not at all.
 
+use std::error::Error as _;
+
 use thiserror::Error;
 use tracing::{info, warn};
 
-use super::Running;
+use super::{Running, StartError};
 use crate::admin::configuration::Came;
 use crate::config::{Change, Changes, Config};
 
 /// Why a configuration was not put in force. Nothing has changed then.
 #[derive(Debug, Error)]
 pub enum ReloadError {
+    /// A listener's address cannot be bound.
+    #[error("{}", spelled(.0))]
+    Start(#[from] StartError),
     /// There is none of that generation any more.
     #[error("generation {generation} is not remembered: expected {first} to {last}")]
     Forgotten {
@@ -44,20 +49,34 @@ impl Running {
         self.renew(earlier, Came::Rollback { to: generation })
     }
 
+    /// Whether a change of its configuration's files is to be heeded.
+    pub(crate) fn watches_its_file(&self) -> bool {
+        self.parts.rudder.lock().config.runtime.watch_config
+    }
+
     /// Notes that a configuration was refused.
     pub(crate) fn reload_failed(&self, why: String) {
         self.overview.reloads.refused(why);
     }
 
     fn renew(&mut self, next: Config, came: Came) -> Result<Changes, ReloadError> {
+        let doors = self.opened.bind(&next)?;
         warn_of_restart(&self.parts.changes(&next).restart);
         let (config, changes) = self.parts.reconfigure(next);
+        self.opened.adopt(&config, doors, &self.parts.gateways.all(), &self.parts.commons);
+        self.listeners = self.opened.addresses();
         let options = Change::paths(&changes.applied).join(", ");
         let says = Change::sayings(&changes.applied).join("; ");
         self.overview.reloads.applied(config, came, changes.clone());
         info!(%came, options, changes = says, "reloaded");
         Ok(changes)
     }
+}
+
+/// An error and what it comes from.
+fn spelled(error: &StartError) -> String {
+    let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    format!("{error}{source}")
 }
 
 /// Says what is not taken over, before anything is touched.

@@ -21,7 +21,8 @@ impl Parts {
                 pause = PAUSE;
                 continue;
             }
-            let (keepers, now, held) = (Keepers::of(self.gateways.values()), self.clock.now(), local.count());
+            let (keepers, now, held) =
+                (Keepers::of(self.gateways.all().values()), self.clock.now(), local.count());
             let dropped = local.sweep(|key, entry| may_answer(&keepers, key, entry, now)).await;
             self.expired.inc_by(dropped);
             debug!(dropped, held, "the local tier is nearly full");

@@ -45,7 +45,8 @@ impl Rudder {
 
     /// What changes what is logged.
     pub(super) fn log_by(&self, filter: Filter) {
-        filter.set(self.lock().table.level());
+        let layers = self.lock();
+        filter.set(layers.table.level(), &layers.config.log.filter);
         // There is one log, and it is started once.
         let _ = self.filter.set(filter);
     }
@@ -61,10 +62,10 @@ impl Rudder {
         self.state.keep(FILE, &table).await;
     }
 
-    /// Does what is not part of any rule or backend, once other switches are in force.
+    /// Does what is not part of any rule or backend, once another configuration or other switches are in force.
     pub(super) fn turned(&self, layers: &Layers) {
         if let Some(filter) = self.filter.get() {
-            filter.set(layers.table.level());
+            filter.set(layers.table.level(), &layers.config.log.filter);
         }
         self.changed.notify_one();
     }

@@ -30,6 +30,7 @@ impl Parts {
         let mut layers = self.rudder.lock();
         let changes = layers.config.reload(next);
         self.renew(&layers.steered());
+        self.rudder.turned(&layers);
         (layers.config.clone(), changes)
     }
 

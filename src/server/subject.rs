@@ -131,8 +131,8 @@ impl Subject for Overview {
     }
 
     fn traffic(&self) -> Traffic {
-        let mut methods = BTreeMap::new();
-        for (listener, gateway) in &self.parts.gateways {
+        let (mut methods, gateways) = (BTreeMap::new(), self.parts.gateways.all());
+        for (listener, gateway) in &*gateways {
             for counted in gateway.counts.methods() {
                 if counted.outcomes.iter().any(|count| *count > 0) {
                     let method = method_traffic(listener, &counted);

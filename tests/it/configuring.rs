@@ -1,5 +1,9 @@
 //! Which configuration is in force, which were before, and the way back to one.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
 use serde_json::Value as Json;
 
 use crate::harness::*;
@@ -71,11 +75,88 @@ fn what_is_shown_of_a_configuration_can_be_served_and_tells_no_secret() {
     let builder = gateway().endpoint(backend.address()).section("admin", "token_file = 'token'");
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
-    std::fs::write(&token, "sesame\n").unwrap();
+    fs::write(&token, "sesame\n").unwrap();
     let text = builder.text().replace("'token'", &format!("'{}'", token.display()));
     let shown = config(&Gateway::start(&text), "show");
     assert!(shown.contains("token_file") && !shown.contains("sesame"), "{shown}");
     let mut client = Gateway::start(&shown);
     assert_eq!(client.client().get_user(7).user_id(), 7);
     client.kill();
+}
+
+#[test]
+fn limits_and_the_log_change_while_it_runs() {
+    let backend = backend();
+    let text = |connections: u32, level: &str| {
+        let builder = gateway().endpoint(backend.address()).section("log", &format!("level = '{level}'"));
+        builder.section("limits", &format!("connections = {connections}")).text()
+    };
+    let gateway = Gateway::start(&text(1, "info"));
+    let mut first = gateway.client();
+    assert_eq!(first.get_user(7).user_id(), 7);
+    assert!(gateway.client().is_closed_unanswered());
+    gateway.configure(&text(2, "larder=debug"));
+    let (_, answer) = gateway.command("/v1/reload");
+    let says = serde_json::json!(["limits.connections 1 to 2", "log.level info to larder=debug"]);
+    assert_eq!((&answer["says"], &answer["needs_restart"]), (&says, &serde_json::json!([])));
+    assert_eq!(gateway.client().get_user(8).user_id(), 8);
+    assert_eq!(first.get_user(9).user_id(), 9);
+    gateway.logs(&["\"level\":\"DEBUG\""]);
+}
+
+#[test]
+fn an_address_that_is_taken_changes_nothing_at_all() {
+    let backend = backend();
+    let gateway = builder(&backend, "60s").start();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let more = format!(
+        "[listeners.more]\nbind = '{}'\nservice = 'UserService'\nbackend = 'users'\n",
+        taken.local_addr().unwrap()
+    );
+    gateway.configure(&(builder(&backend, "0s").text() + &more));
+    let (status_code, answer) = gateway.command("/v1/reload");
+    let problem = answer["problems"][0].as_str().unwrap();
+    assert!(status_code == 422 && problem.contains("listener more cannot be bound to"), "{answer}");
+    assert_eq!(status(&gateway)["generation"], 1);
+    assert!(config(&gateway, "show").contains("ttl = \"1m\""));
+}
+
+/// Puts a folder in place of another as Kubernetes does with a ConfigMap: files are links through a link to a folder, which is swapped.
+fn swap(folder: &Path, name: &str, config: &str) {
+    let data = folder.join(name);
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("larder.toml"), config).unwrap();
+    fs::copy(idl(), data.join("users.thrift")).unwrap();
+    symlink(name, folder.join("..new")).unwrap();
+    fs::rename(folder.join("..new"), folder.join("..data")).unwrap();
+}
+
+#[test]
+fn a_watched_file_is_read_again_by_itself_however_it_is_replaced() {
+    let backend = backend();
+    let text = |ttl: &str| {
+        let text = builder(&backend, ttl).section("runtime", "watch_config = true").text();
+        text.replace(idl().to_str().unwrap(), "users.thrift")
+    };
+    let own = tempfile::tempdir().unwrap();
+    let folder = own.path().to_owned();
+    swap(&folder, "..1", &text("60s"));
+    for name in ["larder.toml", "users.thrift"] {
+        symlink(format!("..data/{name}"), folder.join(name)).unwrap();
+    }
+    let gateway = Gateway::start_in(own);
+    let generation = || status(&gateway)["generation"].as_u64().unwrap();
+    swap(&folder, "..2", &text("0s"));
+    eventually(|| generation() == 2);
+    gateway.logs(&["reloaded", "UserService.getUser: ttl 1m to 0s"]);
+
+    swap(&folder, "..3", "[rules");
+    let refused = || gateway.metric("larder_config_reloads_total", &[("result", "refused")]);
+    eventually(|| refused() == 1);
+    swap(&folder, "..4", &text("0s"));
+    let declaration = folder.join("..4/users.thrift");
+    fs::write(&declaration, fs::read_to_string(&declaration).unwrap() + "\n// another\n").unwrap();
+    eventually(|| generation() == 3);
+    gateway.logs(&["reloaded", "idl users.thrift: its content has changed"]);
+    assert_eq!((refused(), &status(&gateway)["file_differs"]), (1, &false.into()));
 }

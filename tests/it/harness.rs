@@ -33,7 +33,7 @@ pub(crate) use browser::Browser;
 pub(crate) use client::Client;
 pub(crate) use cluster::Servers;
 pub(crate) use front::{Front, balancer};
-pub(crate) use gateway::{Builder, Gateway, check, check_by, gateway, larder, larder_within};
+pub(crate) use gateway::{Builder, Gateway, check, check_by, gateway, idl, larder, larder_within};
 pub(crate) use link::{Line, Link, link};
 pub(crate) use operator::{metrics_at, purge_at, readiness, readiness_through};
 pub(crate) use python::{

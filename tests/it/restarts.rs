@@ -197,6 +197,43 @@ fn gateways_that_take_each_others_place_lose_no_call_and_are_always_ready() {
     });
 }
 
+/// A gateway's configuration whose listener of this name is at `address`, beside others.
+fn named(backend: &Backend, name: &str, address: SocketAddr, others: &str) -> String {
+    let text = caching(backend).text();
+    let (head, tail) = text.split_once("[listeners.users]\nbind = '127.0.0.1:0'").unwrap();
+    format!("{head}{others}[listeners.{name}]\nbind = '{address}'{tail}")
+}
+
+#[test]
+fn a_listener_that_changes_its_name_keeps_its_address_and_others_come_and_go() {
+    let backend = backend();
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let [address, other] = [9090, 9093].map(|port| SocketAddr::from(([127, 79, high, low], port)));
+    let more = format!("[listeners.more]\nbind = '{other}'\nservice = 'UserService'\nbackend = 'users'\n");
+    let gateway = Gateway::start(&named(&backend, "users", address, ""));
+    let reload = |name: &str, others: &str| {
+        gateway.configure(&named(&backend, name, address, others));
+        let (status, answer) = gateway.command("/v1/reload");
+        assert_eq!((status, &answer["needs_restart"]), (200, &serde_json::json!([])), "{answer}");
+    };
+    let real = [Library::Thriftpy2, Library::Apache]
+        .map(|library| RestlessClient::connect(address, library, Wire::framed()));
+    Load::default().during(address, &backend, |load| {
+        for name in ["people", "users", "people"] {
+            reload(name, &more);
+            assert_eq!(Client::connect(other, Wire::framed()).get_user(7).user_id(), 7);
+            load.goes_on();
+            reload(name, "");
+            eventually(|| TcpStream::connect(other).is_err());
+            load.goes_on();
+        }
+    });
+    for client in real {
+        let came = client.stop();
+        assert_eq!((&came["wrong"], &came["lost"]), (&0.into(), &0.into()), "{came}");
+    }
+}
+
 /// One that cannot start has harmed nobody.
 #[test]
 fn a_gateway_goes_on_when_the_one_after_it_does_not_start() {

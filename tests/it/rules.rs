@@ -269,12 +269,12 @@ fn a_reload_applies_what_it_says_and_no_more() {
     let changed = changed
         .replacen("[rules.\"UserService.getUser\"]\nttl = '60s'\n", "", 1)
         .replace("revision = 1", "ttl = '60s'\nrevision = 1");
-    gateway.reload(&changed.replace("service = 'UserService'", "service = 'Others'"));
-    gateway.logs(&["need a restart", "\"listeners.users.service\""]);
+    gateway.reload(&changed.replace("threads = 2", "threads = 3"));
+    gateway.logs(&["need a restart", "\"runtime.threads\"", "\"runtime.threads 2 to 3\""]);
     gateway.logs(&["reloaded", "backends.users.timeout, rules.\\\"UserService.getUser\\\".revision\""]);
     let renewed = client.get_user(7).email();
     assert_ne!(renewed, known);
-    assert_eq!(client.get_user(7).email(), renewed, "its service is still the one it was started with");
+    assert_eq!(client.get_user(7).email(), renewed, "the rule is in force, whatever waits for a restart");
     backend.does("ping", Act::Late(ms(200), Box::new(Act::Reply(vec![]))));
     let mut is_late = || client.call(Message::call("ping", 0, vec![])).is_exception();
     assert!(!is_late());

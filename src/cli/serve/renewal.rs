@@ -1,21 +1,49 @@
 //! Another configuration for the gateway that runs: from its file, or one that was in force before.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tracing::{error, warn};
 
 use super::load;
 use crate::admin::command::Reloaded;
-use crate::config::{Change, Changes, Loaded};
+use crate::config::fit::System;
+use crate::config::{Change, Changes, Loaded, Watch};
+use crate::files::Disk;
 use crate::runtime::notify;
 use crate::server::{ReloadError, Running};
 
-/// Puts what the file says in force, or keeps what is and says why.
-pub(super) fn reload(running: &mut Running, file: Option<&Path>) -> Reloaded {
-    notify::reloading();
-    let reloaded = renew(running, load(file));
-    notify::ready();
-    reloaded
+/// Where the configuration is read, and the watch for that.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    /// The sample inside the program without.
+    file: Option<&'a Path>,
+    watch: Watch,
+}
+
+impl<'a> Source<'a> {
+    /// From this `file`, which was `loaded`.
+    pub(super) fn new(file: Option<&'a Path>, loaded: &Loaded) -> Self {
+        Self { file, watch: loaded.watch(Arc::new(Disk)) }
+    }
+
+    /// Waits until the file, or one that it names, holds something else.
+    pub(super) async fn changed(&mut self) {
+        match self.file {
+            Some(_) => self.watch.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Puts what the file says in force, or keeps what is and says why.
+    pub(super) fn reload(&mut self, running: &mut Running) -> Reloaded {
+        notify::reloading();
+        let loaded = load(self.file);
+        loaded.is_watched_by(&mut self.watch);
+        let reloaded = renew(running, loaded);
+        notify::ready();
+        reloaded
+    }
 }
 
 /// Puts an earlier configuration in force again, or says why not.
@@ -30,16 +58,19 @@ pub(super) fn roll_back(running: &mut Running, generation: u64) -> Reloaded {
     }
 }
 
-fn renew(running: &mut Running, loaded: Loaded) -> Reloaded {
-    for problem in &loaded.problems {
+fn renew(running: &mut Running, mut loaded: Loaded) -> Reloaded {
+    let fit = loaded.config.as_mut().map(|config| config.fit(System::ask())).unwrap_or_default();
+    let problems = loaded.problems.iter().map(ToString::to_string);
+    let mut problems: Vec<String> = problems.chain(fit.problem).collect();
+    for problem in &problems {
         error!("{problem}");
     }
-    for warning in &loaded.warnings {
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
+    let warnings: Vec<String> = warnings.chain(fit.warnings).collect();
+    for warning in &warnings {
         warn!("{warning}");
     }
-    let mut problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
-    let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-    match loaded.config.map(|config| running.reload(config)) {
+    match loaded.config.filter(|_| problems.is_empty()).map(|config| running.reload(config)) {
         Some(Ok(changes)) => return applied(&changes, warnings),
         Some(Err(error)) => problems.push(tell(&error)),
         None => error!(problems = problems.len(), "nothing is reloaded; what is in force stays"),

@@ -172,6 +172,13 @@ impl Gateway {
         Self::ready(process, folder)
     }
 
+    /// The same, with the configuration that lies in this folder.
+    pub(crate) fn start_in(folder: TempDir) -> Self {
+        let config = folder.path().join("larder.toml");
+        let process = Process::start(larder().arg("serve").arg("--config").arg(&config));
+        Self::ready(process, folder)
+    }
+
     /// The same, given two listening sockets as a service manager gives them: the listener's and the admin endpoint's.
     pub(crate) fn start_given(text: &str, [users, admin]: [&TcpListener; 2]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -306,7 +313,8 @@ pub(crate) fn check_by(config: &str, options: &[&str]) -> Output {
     larder().arg("check").arg(&file).args(options).output().unwrap()
 }
 
-fn idl() -> PathBuf {
+/// What the services declare.
+pub(crate) fn idl() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("idl/users.thrift")
 }
 
