@@ -86,10 +86,10 @@ fn a_reload_by_command_says_what_it_came_to() {
     let plain = gateway().endpoint(backend.address());
     let gateway = plain.start();
     let mut client = gateway.client();
-    gateway.configure(&plain.clone().section("limits", "depth = 32").get_user(KEPT).text());
+    gateway.configure(&plain.clone().section("cache.local", "capacity = '8MiB'").get_user(KEPT).text());
     let (status, answer) = gateway.command("/v1/reload");
     assert_eq!((status, &answer["result"]), (200, &"applied".into()));
-    assert_eq!(answer["needs_restart"], serde_json::json!(["limits.depth"]));
+    assert_eq!(answer["needs_restart"], serde_json::json!(["cache.local.capacity"]));
     // What is answered as applied is in force.
     assert_eq!(client.get_user(7).email(), client.get_user(7).email());
     gateway.configure(&plain.get_user("tll = '60s'\nmodus = 'on'").text());
