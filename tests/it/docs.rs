@@ -1,5 +1,6 @@
 //! The tables of the README against the code.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -103,4 +104,28 @@ fn the_table_of_the_check_names_every_range_and_its_default() {
     }
     let ranges = |id: &clap::Id| id.as_str().ends_with("_warning") || id.as_str().ends_with("_critical");
     assert_eq!(told, command.get_arguments().filter(|argument| ranges(argument.get_id())).count());
+}
+
+/// The names that metrics are registered by, as they stand in the source.
+fn registered() -> BTreeSet<String> {
+    let sources = super::tidy::sources("src").into_iter().filter(|source| !source.path.contains("tests"));
+    let literals = sources.flat_map(|source| {
+        let code = source.text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+        let pieces = code.split('"').map(str::to_owned).collect::<Vec<_>>();
+        pieces.into_iter().filter(|piece| piece.starts_with("larder_"))
+    });
+    let is_name = |name: &String| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    // The check's own data, which no scrape has.
+    literals.filter(is_name).filter(|name| name != "larder_check").collect()
+}
+
+#[test]
+fn the_page_of_metrics_names_every_metric_and_no_other() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `larder_"));
+    let told = rows.map(|row| {
+        let name = row.split('`').next().unwrap();
+        format!("larder_{}", name.strip_suffix("_total").unwrap_or(name))
+    });
+    assert_eq!(told.collect::<BTreeSet<_>>(), registered());
 }

@@ -52,6 +52,7 @@ mod knowing;
 // The tables of the README.
 mod descriptors;
 mod docs;
+mod links;
 // The page of what others ran into.
 mod named;
 // One test for each row of the fault table.

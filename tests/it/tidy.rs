@@ -14,9 +14,9 @@ const FUNCTION_MAX: usize = 70;
 /// Made by the Thrift compiler.
 const GENERATED: &str = "src/demo/generated/users.rs";
 
-struct Source {
-    path: String,
-    text: String,
+pub(super) struct Source {
+    pub(super) path: String,
+    pub(super) text: String,
 }
 
 impl Source {
@@ -38,11 +38,11 @@ impl Source {
     }
 }
 
-fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn paths(folder: &str, extension: &str) -> Vec<PathBuf> {
+pub(super) fn paths(folder: &str, extension: &str) -> Vec<PathBuf> {
     let mut all = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -59,7 +59,7 @@ fn paths(folder: &str, extension: &str) -> Vec<PathBuf> {
     all
 }
 
-fn sources(folder: &str) -> Vec<Source> {
+pub(super) fn sources(folder: &str) -> Vec<Source> {
     let all: Vec<Source> = paths(folder, "rs")
         .into_iter()
         .map(|path| Source {
