@@ -26,6 +26,8 @@ mod purging;
 mod stocktaking;
 mod tapping;
 mod thrift_orders;
+// A whole night, with nothing but the commands; it writes the page of it.
+mod night;
 // How a gateway is asked and steered, and what it says by itself.
 mod access_log;
 mod administering;
