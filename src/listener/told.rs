@@ -10,8 +10,8 @@ use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::gateway::reply::Reply;
 use crate::gateway::route::{Decision, Route};
-use crate::key;
 use crate::key::canonical::Canonical;
+use crate::mark::Cover;
 use crate::outcome::Outcome;
 use crate::tap::Seen;
 use crate::wire::Bounds;
@@ -79,13 +79,14 @@ impl Told<'_> {
         gateway.taps.show(&seen, || self.key());
     }
 
-    /// The hash of its key, where it has one.
+    /// The hash of its key, where it has one, as `larder explain` and `larder purge --key` know it.
     fn key(self) -> Option<u128> {
         let Decision::Cache(cached) = &self.route.decision else { return None };
         let CallRef { protocol, body, .. } = self.call?;
         let mut canonical = Canonical::new(Bounds::default().depth);
         let key = cached.keyed.key_of(protocol, body, &mut canonical).ok()?;
-        Some(key::hash(&key))
+        let Cover(hash) = Cover::key(&key);
+        Some(hash)
     }
 
     /// One line, a warning if it says how many were left out before it.

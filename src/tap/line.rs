@@ -47,7 +47,7 @@ pub(crate) struct Line {
     pub client: String,
     /// Its service and method, at most 64 bytes of each and escaped: names come from the network.
     pub method: String,
-    /// The hash of its key, where a rule caches it: the same as in the key's name in Redis.
+    /// The hash of its key, where a rule caches it: the one that `larder explain` shows and `larder purge --key` takes.
     pub key: Option<String>,
     /// What became of it, in the words of the metric `larder_calls_total`.
     pub outcome: String,

@@ -189,10 +189,15 @@ fn finds_the_reason(night: &mut Night) {
         "At ten past three the monitor calls. Its words are those of `larder nagios`: nothing fails, but many answers are old, and they are those of `search`.",
     );
     night.looks("larder nagios ./admin.sock", &[", 0% failed", "stale for a fault (search: ", " calls) ("]);
-    night.tells("Who is hit, and who is not? One method has no hits and asks an endpoint whose calls all fail. `users` is well.");
+    night.tells("Who is hit, and who is not? One method has no hits, and is out at every endpoint that it has. `users` is well.");
     night.looks(
         "larder top ./admin.sock --once",
-        &["UserService.listUsers", ", 0.0 % failed", "search/10.0.0.103:9191"],
+        &[
+            "UserService.listUsers",
+            ", 0.0 % failed",
+            "search/10.0.0.103:9191",
+            "search: out at every endpoint: UserService.listUsers",
+        ],
     );
     night.tells("A few of these calls as they are answered: why they got an old reply, and how old it was.");
     night.looks(

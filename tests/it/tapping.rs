@@ -199,11 +199,11 @@ fn the_top_shows_methods_keys_and_endpoints_of_a_second() {
     };
     assert_eq!(columns("UserService.getUser ")[2], "100.0", "{said}");
     assert_eq!(columns("UserService.renameUser ")[2], "0.0", "{said}");
-    assert!(
-        said.lines().any(|line| line.starts_with("UserService.getUser ")
-            && line.split_whitespace().nth(1).unwrap().len() == 32),
-        "{said}"
-    );
+    let called = r#"{"method": "UserService.getUser", "arguments": {"id": 7, "trace_id": "trace"}}"#;
+    let explained = gateway.post("/v1/explain", called).1;
+    let hashes = said.lines().filter(|line| line.starts_with("UserService.getUser "));
+    let mut hashes = hashes.filter_map(|line| line.split_whitespace().nth(1)).filter(|word| word.len() == 32);
+    assert!(hashes.next().is_some_and(|hash| explained.contains(&format!("\"hash\":\"{hash}\""))), "{said}");
     assert_eq!(columns("users/127.0.0.1:")[1], "rotating", "{said}");
     assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
 }

@@ -131,6 +131,13 @@ impl Frame<'_> {
                 rate(failed, self.seconds())
             );
         }
+        // An endpoint in rotation that answers nothing of a method looks well.
+        for backend in &self.now.status.backends {
+            for method in &backend.methods_out {
+                let _ =
+                    writeln!(text, "{}: out at every endpoint: {}", cut(&backend.name, 20), cut(method, 34));
+            }
+        }
     }
 }
 
