@@ -23,6 +23,7 @@ mod tap;
 mod token;
 mod top;
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -120,8 +121,7 @@ pub fn run() -> u8 {
         Command::DemoBackend(arguments) => verdict(demo::backend::run(&arguments)),
         Command::Nagios(arguments) => {
             let (line, code) = nagios::run(&arguments);
-            println!("{line}");
-            code
+            code.max(told(&format!("{line}\n")))
         }
         Command::Purge(arguments) => said(purge::run(&arguments)),
         Command::Switch(arguments) => said(switch::run(&arguments)),
@@ -134,21 +134,31 @@ pub fn run() -> u8 {
         Command::Call(arguments) => said(call::run(&arguments)),
         Command::Decode(arguments) => {
             let (told, rest) = decode::run(&arguments);
-            print!("{told}");
-            said(rest)
+            self::told(&told).max(said(rest))
         }
         Command::Completions(arguments) => said(Ok(manual::completions(&arguments))),
         Command::Man(arguments) => said(manual::manual(&arguments)),
     }
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to people")]
+/// Writes to standard output. Whoever has closed it has read enough.
+#[expect(clippy::print_stderr, reason = "commands speak to people")]
+fn told(text: &str) -> u8 {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => 0,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => {
+            eprintln!("larder: cannot write: {error}");
+            1
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "commands speak to people")]
 fn said(said: Result<String, (String, u8)>) -> u8 {
     match said {
-        Ok(said) => {
-            print!("{said}");
-            0
-        }
+        Ok(said) => told(&said),
         Err((why, code)) => {
             eprintln!("larder: {why}");
             code

@@ -84,15 +84,15 @@ pub(crate) async fn ask(
     limit: usize,
     longest: Duration,
 ) -> Result<(StatusCode, Vec<u8>), Failure> {
-    timeout(longest, exchange(server, request, limit)).await.map_err(|_| silent(longest))?
+    timeout(longest, exchange(server, request, (limit, longest))).await.map_err(|_| silent(longest))?
 }
 
 async fn exchange(
     server: &Server,
     request: &Request<'_>,
-    limit: usize,
+    (limit, longest): (usize, Duration),
 ) -> Result<(StatusCode, Vec<u8>), Failure> {
-    answered(server, request, async |head: Parts, body: Incoming| {
+    answered(server, request, longest, async |head: Parts, body: Incoming| {
         let body = Limited::new(body, limit).collect().await;
         let body = body.map_err(|error| Failure::Strange(error.to_string()))?;
         Ok((head.status, body.to_bytes().to_vec()))
@@ -111,7 +111,7 @@ pub(crate) async fn follow<T>(
     (limit, patience): (usize, Duration),
     mut take: impl FnMut(&[u8]) -> ControlFlow<T>,
 ) -> Result<Followed<T>, Failure> {
-    answered(server, request, async |head: Parts, mut body: Incoming| {
+    answered(server, request, patience, async |head: Parts, mut body: Incoming| {
         if !head.status.is_success() {
             let body =
                 timeout(patience, Limited::new(body, limit).collect()).await.map_err(|_| silent(patience))?;
@@ -131,17 +131,20 @@ pub(crate) async fn follow<T>(
     .await
 }
 
+/// Has what comes back read. Its beginning may not be awaited for longer than `patience`.
 async fn answered<T>(
     server: &Server,
     request: &Request<'_>,
+    patience: Duration,
     read: impl AsyncFnOnce(Parts, Incoming) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let stream = connect(server).await.map_err(|error| Failure::Unreached(error.to_string()))?;
+    let stream = timeout(patience, connect(server)).await.map_err(|_| silent(patience))?;
+    let stream = stream.map_err(|error| Failure::Unreached(error.to_string()))?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| strange(&error))?;
     let answered = async {
-        let (head, body) =
-            sender.send_request(spelled(request)).await.map_err(|error| strange(&error))?.into_parts();
+        let sent = timeout(patience, sender.send_request(spelled(request))).await;
+        let (head, body) = sent.map_err(|_| silent(patience))?.map_err(|error| strange(&error))?.into_parts();
         read(head, body).await
     };
     let mut connection = std::pin::pin!(connection);

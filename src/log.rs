@@ -17,7 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use fields::Fields;
 use options::Format;
-pub(crate) use options::{Access, Destination, Settings};
+pub(crate) use options::{Access, Destination, Settings, directives};
 
 /// Starts to write what is traced to standard error. A filter in `RUST_LOG` wins over the configured one.
 pub(crate) fn start(settings: &Settings) -> Filter {

@@ -66,7 +66,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
         ControlFlow::Continue(())
     });
     match followed {
-        Ok(Some(_)) => Ok(String::new()),
+        Ok(Some(why)) if why.is_empty() || why == TIME_IS_UP => Ok(String::new()),
+        Ok(Some(why)) => Err(failed(why)),
         Ok(None) => Err(failed(format!("{} hung up", arguments.admin))),
         Err(error) => Err(failed(error.to_string())),
     }
@@ -113,6 +114,8 @@ fn seconds(seconds: f64) -> std::time::Duration {
     std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
+/// How it ends that was to end so.
+const TIME_IS_UP: &str = "its time is up";
 /// What stands above the columns.
 const HEAD: &str = "time (UTC)          ms outcome          method";
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
-use crate::setting::{Finding, Section};
+use crate::setting::{Finding, Nearest, Section};
 
 /// The log on standard error. It never holds argument or result values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,13 +105,51 @@ impl Section for Options {
     }
 
     fn problems(&self) -> Vec<Finding> {
-        let fault = match EnvFilter::from_str(&self.level) {
-            _ if self.level.trim().is_empty() => "it is empty".to_owned(),
-            Ok(_) => return Vec::new(),
-            Err(error) => error.to_string(),
-        };
+        let Err(fault) = directives(&self.level) else { return Vec::new() };
         let accepted =
             "expected a level such as \"info\" or directives such as \"info,larder::backend=debug\"";
         vec![Finding::new("level", format!("{:?} is no log filter ({fault}); {accepted}", self.level))]
+    }
+}
+
+/// Reads a level or directives.
+///
+/// # Errors
+/// What is wrong with them. A single word that names neither a level nor a part of this program would be taken for a part of another, and
+/// silence all else.
+pub(crate) fn directives(text: &str) -> Result<EnvFilter, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    for word in text.split(',').map(str::trim) {
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+        let is_part = word.starts_with("larder") || word.contains([':', '=', '[']);
+        if !is_level && !is_part {
+            return Err(format!("{word:?} is no level{}", Nearest::of(word, LEVELS)));
+        }
+    }
+    EnvFilter::from_str(text).map_err(|error| error.to_string())
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_is_not_taken_for_a_part_of_something() {
+        for sound in ["info", "WARN", "off", "larder", "info,larder::backend=debug", "hyper=warn,info"] {
+            assert!(directives(sound).is_ok(), "{sound}");
+        }
+        for (slip, says) in [
+            ("inof", "\"inof\" is no level, did you mean info?"),
+            ("info,debgu", "did you mean debug?"),
+            ("", "empty"),
+            ("larder=debgu", "parsing level"),
+        ] {
+            let said = directives(slip).unwrap_err();
+            assert!(said.contains(says), "{slip}: {said}");
+        }
     }
 }

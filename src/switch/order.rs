@@ -1,14 +1,13 @@
 //! An order to set a switch: which, for how long, and why.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tracing_subscriber::EnvFilter;
 
 use super::{Expiry, Switch};
+use crate::log::directives;
 use crate::setting::Period;
 
 /// An order, as it is written in JSON.
@@ -51,9 +50,9 @@ pub(crate) enum OrderError {
     Weight(u32),
     /// No directives.
     #[error(
-        "level: {0:?} is no log filter; expected a level such as debug or directives such as info,larder::backend=debug"
+        "level: {0:?} is no log filter ({1}); expected a level such as debug or directives such as info,larder::backend=debug"
     )]
-    Level(String),
+    Level(String, String),
     /// A long text.
     #[error("{0}: {1} bytes are more than {TEXT_MAX}")]
     Long(&'static str, usize),
@@ -98,9 +97,9 @@ impl Order {
             return Err(OrderError::Weight(weight));
         }
         if let Switch::Log { level } = &self.switch
-            && (level.trim().is_empty() || EnvFilter::from_str(level).is_err())
+            && let Err(why) = directives(level)
         {
-            return Err(OrderError::Level(level.clone()));
+            return Err(OrderError::Level(level.clone(), why));
         }
         Ok(())
     }

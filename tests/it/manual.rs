@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::harness::*;
 
@@ -56,4 +56,19 @@ fn an_editor_finds_the_schema_of_each_configuration() {
         let schema: serde_json::Value = serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
         assert!(schema.get("$schema").is_some() && schema.get("properties").is_some(), "{file}");
     }
+}
+
+#[test]
+fn whoever_stops_reading_ends_no_command_badly() {
+    for words in [&["completions", "bash"][..], &["man"], &["decode", "--help"]] {
+        let mut child = larder().args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{words:?}");
+    }
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = larder().args(["completions", "bash"]).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("cannot write"), "{said}");
 }

@@ -191,3 +191,63 @@ fn who_comes_by_keyboard_stays_where_he_is_while_the_page_is_renewed() {
     browser.press("ESCAPE");
     assert_eq!(browser.text("#order-title"), "");
 }
+
+/// Gives the order that stands in the form.
+fn gives(browser: &mut Browser, why: &str) {
+    browser.types("#order-token", TOKEN);
+    browser.types("#order-why", why);
+    browser.click("#order-send");
+    eventually(|| {
+        assert_eq!(browser.text("#order-answer"), "", "{why}");
+        browser.text("#order-title").is_empty()
+    });
+}
+
+#[test]
+fn a_night_is_got_through_with_the_page_alone() {
+    let mut backend = python_backend(Library::Thriftpy2, Wire::framed());
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = steered(&backend, folder.path());
+    let mut client = gateway.client();
+    let known = client.get_user(7).email();
+    let mut browser = Browser::start();
+    browser.open(gateway.admin(), 1100, "light");
+    browser.shows("#headline", "All backends answer.");
+    // Something hangs; the page says what, and old replies answer.
+    backend.stop();
+    eventually(|| {
+        assert_eq!(client.get_user(7).email(), known);
+        browser.text("#headline").contains("users")
+    });
+    browser.shows("#answers", "stale ");
+    // There is a clock to stop.
+    browser.click("button[data-action=hold-stale][data-subject='backend users']");
+    gives(&mut browser, "the database hangs");
+    browser.shows("#switches", "hold stale 6h for backend users");
+    // Whoever mends the server wants no calls there.
+    browser.click("button[data-action=drain]");
+    gives(&mut browser, "it is restarted");
+    browser.shows("#backends", "out: drained");
+    backend.kill();
+    backend.revive();
+    browser.shows("#switches", "it is restarted");
+    // Before it serves again, what it said wrongly is purged, softly: it answers until then.
+    browser.click("#steer");
+    browser.chooses("#order-action", "purge");
+    browser.types("#order-subject", METHOD);
+    gives(&mut browser, "the database was rolled back");
+    assert_eq!(client.get_user(7).email(), known);
+    browser.shows("#outages", "users");
+    for left in [1, 0] {
+        browser.click("button[data-undo]");
+        gives(&mut browser, "over");
+        eventually(|| in_force(&gateway) == left);
+    }
+    browser.shows("#headline", "All backends answer.");
+    eventually(|| client.get_user(7).email() != known);
+}
+
+fn in_force(gateway: &Gateway) -> usize {
+    let all: Vec<serde_json::Value> = serde_json::from_str(&gateway.page("/v1/switches").unwrap().1).unwrap();
+    all.len()
+}

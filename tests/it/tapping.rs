@@ -207,3 +207,13 @@ fn the_top_shows_methods_keys_and_endpoints_of_a_second() {
     assert_eq!(columns("users/127.0.0.1:")[1], "rotating", "{said}");
     assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
 }
+
+#[test]
+fn who_watches_a_gateway_that_hangs_is_told_so() {
+    let backend = backend();
+    let gateway = gateway().endpoint(backend.address()).start();
+    gateway.pause();
+    let said = refused(&gateway, &["--for", "1s"]);
+    gateway.resume();
+    assert!(said.contains("nothing comes within"), "{said}");
+}

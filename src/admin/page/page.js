@@ -186,8 +186,11 @@ order.addEventListener("submit", async (event) => {
     const token = at("order-token").value;
     if (token) headers.Authorization = `Bearer ${token}`;
     const answer = await fetch(path, { method, headers, body: JSON.stringify(body) });
-    if (answer.ok) order.close();
-    else tell((await answer.text()).trim());
+    if (answer.ok) {
+      // The next look shows it too; until then nobody is to undo it twice.
+      document.querySelector(`[data-undo="${undone}"]`)?.closest("li").remove();
+      order.close();
+    } else tell((await answer.text()).trim());
   } catch (error) {
     tell(error.message);
   } finally {

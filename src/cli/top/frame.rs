@@ -24,6 +24,8 @@ struct Method<'a> {
     name: &'a str,
     calls: u64,
     hits: u64,
+    /// Old replies, in place of a fault or beside a refresh.
+    stale: u64,
     failed: u64,
     waits: Vec<u64>,
 }
@@ -56,13 +58,18 @@ impl Frame<'_> {
     fn head(self, methods: &[Method<'_>]) -> String {
         let sum = |count: fn(&Method<'_>) -> u64| methods.iter().map(count).sum::<u64>();
         let (calls, hits, failed) = (sum(|one| one.calls), sum(|one| one.hits), sum(|one| one.failed));
+        let stale = sum(|one| one.stale);
         let up = humantime::format_duration(Duration::from_secs(self.now.status.uptime_seconds as u64));
         let up = up.to_string().split(' ').take(2).collect::<Vec<_>>().join("");
+        let version = &self.now.status.version;
+        if calls == 0 {
+            return format!("larder {version}, up {up}: no calls\n");
+        }
         let rate = rate(calls, self.seconds());
         format!(
-            "larder {}, up {up}: {rate} calls/s, {} hits, {} failed\n",
-            self.now.status.version,
+            "larder {version}, up {up}: {rate} calls/s, {} hits, {} stale, {} failed\n",
             share(hits, calls),
+            share(stale, calls),
             share(failed, calls)
         )
     }
@@ -71,17 +78,18 @@ impl Frame<'_> {
         let bounds = &self.now.traffic.bounds_seconds;
         let _ = writeln!(
             text,
-            "\n{:<36}{:>9}{:>8}{:>9}{:>9}{:>9}",
-            "method", "calls/s", "hits", "p50 ms", "p99 ms", "failed/s"
+            "\n{:<30}{:>9}{:>8}{:>8}{:>8}{:>8}{:>9}",
+            "method", "calls/s", "hits", "stale", "p50 ms", "p99 ms", "failed/s"
         );
         for method in methods.iter().filter(|method| method.calls > 0).take(self.lines) {
             let ms = |share| quantile(&method.waits, bounds, share);
             let _ = writeln!(
                 text,
-                "{:<36}{:>9}{:>8}{:>9}{:>9}{:>9}",
-                cut(method.name, 35),
+                "{:<30}{:>9}{:>8}{:>8}{:>8}{:>8}{:>9}",
+                cut(method.name, 29),
                 rate(method.calls, self.seconds()),
                 share(method.hits, method.calls),
+                share(method.stale, method.calls),
                 ms(0.5),
                 ms(0.99),
                 rate(method.failed, self.seconds())
@@ -154,6 +162,7 @@ impl<'a> Method<'a> {
             name: &now.method,
             calls: sum(&mut Outcome::ALL.into_iter()),
             hits: sum(&mut Outcome::ALL.into_iter().filter(|outcome| outcome.is_hit())),
+            stale: sum(&mut [Outcome::Stale, Outcome::StaleIfError, Outcome::StaleIfSlow].into_iter()),
             failed: sum(&mut [Outcome::Failed].into_iter()),
             waits: waits.collect(),
         }

@@ -5,7 +5,7 @@ use crate::admin::traffic::Traffic;
 use serde_json::json;
 
 fn sample(uptime: f64, hits: u64, waits: u64, tries: (u64, u64)) -> Sample {
-    let outcomes = [("hit_local", hits), ("miss", waits), ("failed", tries.1)];
+    let outcomes = [("hit_local", hits), ("miss", waits), ("failed", tries.1), ("stale_if_error", tries.1)];
     let method = MethodTraffic {
         listener: "users".to_owned(),
         method: "UserService.getUserWithAVeryLongNameThatNobodyTypes".to_owned(),
@@ -39,10 +39,10 @@ fn a_frame_tells_what_happened_between_two_moments_in_80_columns() {
     let text = Frame { before: &before, now: &now, keys: &keys, lines: 10 }.text();
     assert_eq!(
         text,
-        "larder 0.1.0, up 1m2s: 100 calls/s, 90.0 % hits, 5.0 % failed\n\
+        "larder 0.1.0, up 1m2s: 105 calls/s, 85.7 % hits, 4.8 % stale, 4.8 % failed\n\
          \n\
-         method                                calls/s    hits   p50 ms   p99 ms failed/s\n\
-         UserService.getUserWithAVeryLongNa~       100  90.0 %      3.0       >3      5.0\n\
+         method                          calls/s    hits   stale  p50 ms  p99 ms failed/s\n\
+         UserService.getUserWithAVery~       105  85.7 %   4.8 %     3.0      >3      5.0\n\
          (p50 and p99 of calls that were not answered at once)\n\
          \n\
          keys by their hash                                                      of calls\n\
@@ -59,7 +59,7 @@ fn a_second_in_which_nothing_happened_is_shown_too() {
     let at = sample(60.0, 0, 0, (0, 0));
     let keys = Keys { unseen: Some("8 watch already".to_owned()), ..Keys::default() };
     let text = Frame { before: &at, now: &at, keys: &keys, lines: 10 }.text();
-    assert!(text.starts_with("larder 0.1.0, up 1m: 0 calls/s, - hits, - failed\n"), "{text}");
+    assert!(text.starts_with("larder 0.1.0, up 1m: no calls\n"), "{text}");
     assert!(text.contains("\nno keys: 8 watch already\n"), "{text}");
 }
 
