@@ -103,7 +103,6 @@ impl Configuration {
 }
 
 /// Runs the command that the arguments name, and returns the exit code: 0 fine, 64 bad usage, 78 bad configuration, 1 anything else.
-#[expect(clippy::print_stdout, reason = "commands speak to people")]
 pub fn run() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
