@@ -69,6 +69,8 @@ pub(super) enum Set {
         /// The rule's pattern.
         #[arg(value_name = "RULE")]
         rule: String,
+        /// From 0 to 100.
+        #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
         percent: u8,
         #[command(flatten)]
         terms: Terms,
