@@ -52,6 +52,13 @@ pub(crate) struct Rollback {
     pub why: String,
 }
 
+impl Came {
+    /// Whether it is an earlier one, whatever its file says.
+    pub(crate) fn is_rollback(self) -> bool {
+        matches!(self, Self::Rollback { .. })
+    }
+}
+
 impl fmt::Display for Came {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -59,13 +59,16 @@ impl Reloads {
         Self { clock, record: Mutex::new(record), counts }
     }
 
-    /// Another configuration is in force.
+    /// A reload or rollback took effect. One that changes nothing begins no other generation: it would only have an earlier one forgotten.
     pub(super) fn applied(&self, config: Config, came: Came, changes: Changes) {
         let (since, mut record) = (self.clock.now(), self.record());
         let generation = record.generation() + 1;
-        record.in_force.push_front(InForce { generation, since, came, changes, config });
-        record.in_force.truncate(REMEMBERED);
         record.refusal = None;
+        match record.in_force.front_mut().filter(|current| current.is_renewed(&config, came, &changes)) {
+            Some(current) => current.changes.restart = changes.restart,
+            None => record.in_force.push_front(InForce { generation, since, came, changes, config }),
+        }
+        record.in_force.truncate(REMEMBERED);
         self.counts.get_or_create(&Labels { result: APPLIED }).inc();
     }
 
@@ -95,7 +98,7 @@ impl Reloads {
         let current = record.current();
         let refusal = record.refusal.clone();
         let restart = current.map(|current| Change::paths(&current.changes.restart)).unwrap_or_default();
-        let rolled_back = current.is_some_and(|current| matches!(current.came, Came::Rollback { .. }));
+        let rolled_back = current.is_some_and(|current| current.came.is_rollback());
         ConfigStatus {
             age_seconds: current.map_or(0.0, |current| now.since(current.since).as_secs_f64()),
             generation: record.generation(),
@@ -127,6 +130,13 @@ impl Record {
 }
 
 impl InForce {
+    /// Whether this configuration comes once more. What is read in the file and what was rolled back to are two, whatever they say: the file may
+    /// differ from the latter.
+    fn is_renewed(&self, config: &Config, came: Came, changes: &Changes) -> bool {
+        let comes_alike = self.came.is_rollback() == came.is_rollback();
+        comes_alike && changes.applied.is_empty() && self.config.toml() == config.toml()
+    }
+
     fn shown(&self, now: Millis) -> Configuration {
         let Self { generation, since, came, changes, config } = self;
         Configuration {
@@ -160,6 +170,12 @@ mod tests {
         (Reloads::new(config.clone(), Clock::system(), &mut Registry::default()), config)
     }
 
+    /// What a reload changed.
+    fn change() -> Changes {
+        let (path, says) = ("log.level".to_owned(), "log.level info to warn".to_owned());
+        Changes { applied: vec![Change { path, says }], restart: Vec::new() }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_refused_reload_leaves_age_and_generation() {
         let (reloads, config) = reloads();
@@ -168,7 +184,7 @@ mod tests {
         let status = reloads.status();
         assert_eq!((status.generation, status.age_seconds, status.file_differs), (1, 5.0, true));
         assert_eq!(status.last_reload, "no such option");
-        reloads.applied(config, Came::Reload, Changes::default());
+        reloads.applied(config, Came::Reload, change());
         let status = reloads.status();
         assert_eq!((status.generation, status.age_seconds, status.file_differs), (2, 0.0, false));
         assert_eq!(status.last_reload, OK);
@@ -178,13 +194,29 @@ mod tests {
     async fn the_last_ones_are_remembered() {
         let (reloads, config) = reloads();
         for _ in 0..9 {
-            reloads.applied(config.clone(), Came::Reload, Changes::default());
+            reloads.applied(config.clone(), Came::Reload, change());
         }
         assert_eq!(reloads.remembered(), (5, 10));
         assert!(reloads.earlier(5).is_some() && reloads.earlier(4).is_none());
-        reloads.applied(config, Came::Rollback { to: 5 }, Changes::default());
+        reloads.applied(config, Came::Rollback { to: 5 }, change());
         let (all, status) = (reloads.all(), reloads.status());
         assert_eq!((all[0].generation, all[0].came), (11, Came::Rollback { to: 5 }));
         assert!(status.file_differs, "nobody has read this in the file");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_changes_nothing_has_no_earlier_one_forgotten() {
+        let (reloads, config) = reloads();
+        reloads.applied(config.clone(), Came::Rollback { to: 1 }, change());
+        for _ in 0..9 {
+            reloads.refused("no such option".to_owned());
+            reloads.applied(config.clone(), Came::Reload, Changes::default());
+        }
+        assert_eq!(reloads.remembered(), (1, 3), "that the file is read again is told once");
+        let waiting = Changes { applied: Vec::new(), restart: change().applied };
+        reloads.applied(config, Came::Reload, waiting);
+        let status = reloads.status();
+        assert_eq!((status.generation, status.last_reload.as_str()), (3, OK));
+        assert_eq!((status.needs_restart, status.file_differs), (vec!["log.level".to_owned()], true));
+        assert_eq!(reloads.counts.get_or_create(&Labels { result: APPLIED }).get(), 11);
     }
 }
