@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::USAGE;
-use super::admin::{Admin, Form, TIMEOUT};
+use super::admin::{Admin, AskError, Form, TIMEOUT};
 use super::token;
 use crate::admin::command::Reloaded;
 use crate::admin::configuration::{Configuration, Rollback};
@@ -61,6 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
             let order = Rollback { generation: *generation, why: why.clone() };
             let order = serde_json::to_vec(&order).map_err(|error| (error.to_string(), 1))?;
             let answer = admin.post("/v1/config/rollback", &order, token.as_deref(), ANSWER_MAX, TIMEOUT);
+            let answer = answer.map_err(|error| if form == Form::Told { in_words(error) } else { error });
             admin.told(answer, form, |reloaded: Reloaded| told(&reloaded))
         }
     }
@@ -102,6 +103,20 @@ fn told(reloaded: &Reloaded) -> String {
     }
 }
 
+/// A refusal whose problems are lines.
+fn in_words(error: AskError) -> AskError {
+    match error {
+        AskError::Refused { admin, why } => {
+            let why = match serde_json::from_str(&why) {
+                Ok(Reloaded::Refused { problems, .. }) => problems.join("\n"),
+                Ok(Reloaded::Applied { .. }) | Err(_) => why,
+            };
+            AskError::Refused { admin, why }
+        }
+        AskError::Silence { .. } | AskError::Stranger { .. } => error,
+    }
+}
+
 fn span(seconds: f64) -> String {
     humantime::format_duration(Duration::from_secs(seconds.max(0.0).round() as u64)).to_string()
 }
@@ -138,5 +153,17 @@ mod tests {
     fn the_history_says_what_each_changed() {
         let expected = "3  rollback to 1, 1m 1s ago\n     backend users: 1 endpoint more (h:2)\n";
         assert_eq!(line(&configuration()), expected);
+    }
+    #[test]
+    fn a_refusal_is_told_in_words() {
+        let problems = ["generation 9 is not remembered", "and no other is"].map(str::to_owned).to_vec();
+        let answer = serde_json::to_string(&Reloaded::Refused { problems, warnings: Vec::new() }).unwrap();
+        for (why, expected) in [
+            (answer.as_str(), "generation 9 is not remembered\nand no other is"),
+            ("show a token", "show a token"),
+        ] {
+            let refused = AskError::Refused { admin: Admin::default(), why: why.to_owned() };
+            assert_eq!(in_words(refused).to_string(), format!("127.0.0.1:9099 refuses: {expected}"));
+        }
     }
 }
