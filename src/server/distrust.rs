@@ -16,6 +16,8 @@ impl Parts {
             let fallen = self.trust.fallen().await;
             if self.observe(&fallen) {
                 self.rudder.keep().await;
+            } else {
+                self.trust.judge_anew(&fallen.rule);
             }
         }
     }

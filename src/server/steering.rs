@@ -76,6 +76,13 @@ impl Parts {
         self.rudder.turned(layers);
     }
 
+    /// Has a rule judged anew once an operator has said its mode, or taken back what was said of it.
+    fn trust_again(&self, switch: &Switch) {
+        if let Switch::Mode { rule, .. } = switch {
+            self.trust.judge_anew(rule);
+        }
+    }
+
     /// Why there is nothing that a switch could be said of.
     fn unknown(&self, config: &Config, switch: &Switch) -> Option<Refusal> {
         if let Some(backend) = switch.backend()
@@ -128,6 +135,7 @@ impl Steering for Parts {
         let lasts = lasts.map(|lasts| humantime::format_duration(lasts).to_string());
         info!(target: AUDIT, by = "admin", from = held.who, id = held.id, what, why, lasts, "switch set");
         self.steer(&layers);
+        self.trust_again(&held.switch);
         Ok(held.at(now))
     }
 
@@ -135,6 +143,7 @@ impl Steering for Parts {
         let mut layers = self.rudder.lock();
         let held = layers.table.undo(id)?;
         self.steer(&layers);
+        self.trust_again(&held.switch);
         let why = if why.is_empty() { &held.why } else { why };
         info!(target: AUDIT, by = "admin", %from, id, what = held.says, why, "switch undone");
         Ok(held.at(self.clock.now()))

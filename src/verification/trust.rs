@@ -27,6 +27,8 @@ struct Found {
 struct Record {
     keys: (Ignored, u32),
     verdicts: VecDeque<Verdict>,
+    /// It has lost its trust: what was found of it is shown, and nothing is added to it.
+    has_fallen: bool,
 }
 
 /// What the last verdicts of a rule come to.
@@ -57,22 +59,29 @@ impl Trust {
         }
         let mut found = self.found();
         let keys = (caching.ignored.clone(), caching.revision);
-        let new = || Record { keys: keys.clone(), verdicts: VecDeque::new() };
+        let new = || Record { keys: keys.clone(), verdicts: VecDeque::new(), has_fallen: false };
         let record = found.rules.entry(Arc::clone(rule)).or_insert_with(new);
         if record.keys != keys {
             *record = new();
         }
+        if record.has_fallen {
+            return;
+        }
         record.note(verdict);
         let tally = record.tally();
         if tally.is_too_bad() {
-            // Who puts it in force again has it judged anew.
-            found.rules.remove(rule);
+            record.has_fallen = true;
             found.fallen.push_back(Fallen { rule: Arc::clone(rule), tally });
             self.fell.notify_one();
         }
     }
 
-    /// The last verdicts of the rule with this pattern.
+    /// Has the rule with this pattern judged anew, if it has fallen: somebody wants it as it is.
+    pub(crate) fn judge_anew(&self, rule: &str) {
+        self.found().rules.retain(|pattern, record| **pattern != *rule || !record.has_fallen);
+    }
+
+    /// The last verdicts of the rule with this pattern; those by which it fell, if it has fallen.
     pub(crate) fn tally(&self, rule: &str) -> Tally {
         self.found().rules.get(rule).map(Record::tally).unwrap_or_default()
     }
@@ -170,7 +179,13 @@ mod tests {
         note(&trust, &caching, Verdict::Match, 1);
         let tally = Tally { matches: 1, changed: 0, mismatches: 19 };
         assert_eq!(trust.fallen().now_or_never(), Some(Fallen { rule: "S.get".into(), tally }));
-        assert_eq!((trust.fallen().now_or_never(), trust.tally("S.get")), (None, Tally::default()));
+        note(&trust, &caching, Verdict::Match, 64);
+        assert_eq!((trust.fallen().now_or_never(), trust.tally("S.get")), (None, tally), "it is shown");
+        trust.judge_anew("S.get");
+        assert_eq!(trust.tally("S.get"), Tally::default());
+        note(&trust, &caching, Verdict::Match, 1);
+        trust.judge_anew("S.get");
+        assert_eq!(trust.tally("S.get").verdicts(), 1, "it has not fallen again");
     }
 
     #[test]
