@@ -1,5 +1,6 @@
 //! What the config may say of the log.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -87,6 +88,15 @@ impl Options {
     }
 }
 
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str(STDOUT),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// How standard output is named.
 const STDOUT: &str = "stdout";
 
@@ -105,10 +115,19 @@ impl Section for Options {
     }
 
     fn problems(&self) -> Vec<Finding> {
-        let Err(fault) = directives(&self.level) else { return Vec::new() };
+        let names_nothing = self.access.as_deref().is_some_and(|path| path.as_os_str().is_empty());
+        let access = names_nothing
+            .then(|| Finding::new("access", "\"\" names nothing; expected a file or \"stdout\""));
+        self.level_problem().into_iter().chain(access).collect()
+    }
+}
+
+impl Options {
+    fn level_problem(&self) -> Option<Finding> {
+        let fault = directives(&self.level).err()?;
         let accepted =
             "expected a level such as \"info\" or directives such as \"info,larder::backend=debug\"";
-        vec![Finding::new("level", format!("{:?} is no log filter ({fault}); {accepted}", self.level))]
+        Some(Finding::new("level", format!("{:?} is no log filter ({fault}); {accepted}", self.level)))
     }
 }
 
@@ -151,5 +170,15 @@ mod tests {
             let said = directives(slip).unwrap_err();
             assert!(said.contains(says), "{slip}: {said}");
         }
+    }
+
+    #[test]
+    fn an_access_log_has_a_place() {
+        let problems =
+            |access: &str| Options { access: Some(access.into()), ..Options::default() }.problems();
+        assert_eq!(problems("").len(), 1);
+        assert!(problems("stdout").is_empty() && problems("access.log").is_empty());
+        let places = [Destination::Stdout, Destination::File("/log".into())].map(|place| place.to_string());
+        assert_eq!(places, ["stdout", "/log"]);
     }
 }

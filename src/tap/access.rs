@@ -106,7 +106,7 @@ impl Writer {
         self.dropped.inc_by(lines.len() as u64);
         if self.told.is_none_or(|told| told.elapsed() >= TOLD_EACH) {
             self.told = Some(Instant::now());
-            warn!(%error, to = ?self.to, "the access log cannot be written");
+            warn!(%error, to = %self.to, "the access log cannot be written");
         }
     }
 }
