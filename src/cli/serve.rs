@@ -95,10 +95,11 @@ async fn serve(config: Config, mut source: Source<'_>, sockets: Sockets, filter:
             let is_watched = running.watches_its_file();
             tokio::select! {
                 Some(()) = hangup.recv() => {
+                    info!(target: log::AUDIT, by = "SIGHUP", what = "reload", "ordered");
                     source.reload(&mut running);
                 }
                 () = source.changed(), if is_watched => {
-                    info!("the configuration's files have changed");
+                    info!(target: log::AUDIT, by = "the watched file", what = "reload", "ordered");
                     source.reload(&mut running);
                 }
                 Some(command) = running.commands.recv() => obey(command, &mut running, &mut source),
