@@ -89,7 +89,9 @@ proptest! {
             let (bytes, _) = message(way, Kind::Call, &name, seqid, &body);
             let told: Vec<_> = (0..=bytes.len()).map(|end| detect(&bytes[..end])).collect();
             prop_assert!(told.iter().all(|told| matches!(told, Ok(None)) || *told == Ok(Some((way.0, way.1)))), "{told:?}");
-            prop_assert!(told[5..].iter().all(|told| *told == Ok(Some((way.0, way.1)))));
+            // In a frame, a lenient message begins with a length, which must be a plausible one.
+            let enough = if let (Transport::Framed, _, Form::Lenient) = way { 8 } else { 5 };
+            prop_assert!(told[enough..].iter().all(|told| *told == Ok(Some((way.0, way.1)))), "{told:?}");
         }
     }
 
