@@ -6,6 +6,7 @@ mod method;
 mod outage;
 mod recent;
 mod slices;
+mod source;
 mod traffic;
 mod unkept;
 mod verified;
@@ -26,10 +27,11 @@ use crate::clock::Millis;
 use crate::outcome::Outcome;
 
 pub(crate) use coverage::{Backing, Coverage, Covered, FallsBack, HORIZONS};
-pub(crate) use history::{History, Source, Sources, Whose};
+pub(crate) use history::{History, Whose};
 pub(crate) use method::MethodCounts;
 pub(crate) use outage::OutageSums;
 pub(crate) use recent::Window;
+pub(crate) use source::{Source, Sources};
 pub(crate) use traffic::Traffic;
 pub(crate) use unkept::Unkept;
 use unkept::UnkeptLabels;
@@ -272,10 +274,10 @@ impl ListenerCounts {
         self.families.waits.get_or_create(&labels).clone()
     }
 
-    /// What was counted of each label of methods since the start; once for each backend that their calls went to.
+    /// What was counted of each label of methods since the start.
     pub(crate) fn methods(&self) -> Vec<Counted> {
-        let places: Vec<Place> = self.coverages().keys().cloned().collect();
-        let counted = places.into_iter().map(|(_, method)| {
+        let methods: BTreeSet<_> = self.coverages().keys().map(|(_, method)| Arc::clone(method)).collect();
+        let counted = methods.into_iter().map(|method| {
             let outcomes = Outcome::ALL.map(|outcome| {
                 let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&method));
                 let labels = Calls { listener, method, outcome: outcome.as_str() };
@@ -303,25 +305,6 @@ impl ListenerCounts {
         let at_it = coverages.iter().filter(|((at, _), _)| &**at == backend);
         let all = at_it.map(|((_, method), coverage)| (Arc::clone(method), coverage.covered(now)));
         all.filter(|(_, covered)| covered.calls > 0).collect()
-    }
-
-    /// What answered the calls of each label since the start.
-    pub(crate) fn answered(&self) -> Vec<(Whose, Sources)> {
-        let methods: BTreeSet<_> = self.coverages().keys().map(|(_, method)| Arc::clone(method)).collect();
-        let answered = methods.into_iter().map(|method| {
-            let mut sources = Sources::default();
-            for outcome in Outcome::ALL {
-                let (listener, method) = (Arc::clone(&self.listener), Arc::clone(&method));
-                let labels = Calls { listener, method, outcome: outcome.as_str() };
-                let Some(source) = Source::of(outcome) else { continue };
-                let calls = self.families.calls.get(&labels).map_or(0, |counter| counter.get());
-                if let Some(sum) = sources.get_mut(source as usize) {
-                    *sum += calls;
-                }
-            }
-            ((Arc::clone(&self.listener), method), sources)
-        });
-        answered.collect()
     }
 
     fn coverages(&self) -> MutexGuard<'_, BTreeMap<Place, Arc<Coverage>>> {

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Source;
+
 /// The last hour, in slots; the last slot is the one that lasts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Answers {
@@ -30,8 +32,8 @@ pub(crate) struct MethodAnswers {
 /// The calls that one source answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SourceAnswers {
-    /// `fresh` or `shared` (a fresh entry of the local or the shared tier), `stale`, `backend`, `backup`, `fallback`, or `failed`: a fault.
-    pub source: String,
+    /// Which one.
+    pub source: Source,
     /// Calls of each slot, the oldest first.
     pub calls: Vec<u64>,
 }

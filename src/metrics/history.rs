@@ -1,33 +1,11 @@
 //! What answered calls over the last hour, by listener and method. Counters are looked at now and then, so that calls pay nothing for it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::source::Sources;
 use crate::clock::Millis;
-use crate::outcome::Outcome;
-
-/// What a call's answer comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// A fresh entry of the local tier.
-    Fresh,
-    /// A fresh entry of the shared tier.
-    Shared,
-    /// An old entry.
-    Stale,
-    /// A backend.
-    Backend,
-    /// The rule's backup.
-    Backup,
-    /// The rule's fallback.
-    Fallback,
-    /// Nothing: a fault answered.
-    Failed,
-}
-
-/// Calls by what answered them, in the order of [`Source::ALL`].
-pub(crate) type Sources = [u64; Source::ALL.len()];
 
 /// Whose calls: a listener's, of one method's label.
 pub(crate) type Whose = (Arc<str>, Arc<str>);
@@ -45,46 +23,7 @@ struct Track {
     seen: Sources,
     /// The slot of the last of `slots`.
     latest: u64,
-    slots: VecDeque<Sources>,
-}
-
-impl Source {
-    /// All there are, the best first.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Fresh, Self::Shared, Self::Stale, Self::Backend, Self::Backup, Self::Fallback, Self::Failed];
-
-    /// The word for it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Fresh => "fresh",
-            Self::Shared => "shared",
-            Self::Stale => "stale",
-            Self::Backend => "backend",
-            Self::Backup => "backup",
-            Self::Fallback => "fallback",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// What answers a call of which this has become; nothing where no answer is expected.
-    pub(crate) fn of(outcome: Outcome) -> Option<Self> {
-        match outcome {
-            Outcome::HitLocal => Some(Self::Fresh),
-            Outcome::HitShared => Some(Self::Shared),
-            Outcome::Stale | Outcome::StaleIfError | Outcome::StaleIfSlow => Some(Self::Stale),
-            Outcome::Miss
-            | Outcome::Coalesced
-            | Outcome::Passed
-            | Outcome::PassedUnkeyable
-            | Outcome::PassedRamp
-            | Outcome::ObservedHit
-            | Outcome::ObservedMiss => Some(Self::Backend),
-            Outcome::Backup => Some(Self::Backup),
-            Outcome::Fallback => Some(Self::Fallback),
-            Outcome::Failed => Some(Self::Failed),
-            Outcome::Oneway => None,
-        }
-    }
+    slots: Vec<Sources>,
 }
 
 impl History {
@@ -116,9 +55,9 @@ impl History {
 
 impl Track {
     fn note(&mut self, counters: Sources, slot: u64) {
-        self.slots = self.until(slot).into();
+        self.slots = self.until(slot);
         self.latest = slot;
-        if let Some(last) = self.slots.back_mut() {
+        if let Some(last) = self.slots.last_mut() {
             for ((calls, counter), seen) in last.iter_mut().zip(counters).zip(self.seen) {
                 *calls += counter.saturating_sub(seen);
             }
@@ -145,6 +84,7 @@ fn slot(now: Millis) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Source;
 
     fn whose(method: &str) -> Whose {
         ("users".into(), method.into())
@@ -192,14 +132,5 @@ mod tests {
         history.note([(whose("get"), fresh(5))], at(600));
         history.note([(whose("get"), fresh(6))], at(300));
         assert_eq!(told(&history, at(300)), [(0, 6)]);
-    }
-
-    #[test]
-    fn each_outcome_of_a_call_with_a_reply_has_a_source() {
-        let without: Vec<_> = Outcome::ALL.into_iter().filter(|one| Source::of(*one).is_none()).collect();
-        assert_eq!(without, [Outcome::Oneway]);
-        for (index, source) in Source::ALL.into_iter().enumerate() {
-            assert_eq!(source as usize, index);
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::source::Source;
 use crate::outcome::Outcome;
 
 /// Counts calls while an outage lasts. While none does, a call costs a look at one flag.
@@ -91,21 +92,15 @@ impl OutageCounts {
 
     #[cold]
     fn count(&self, outcome: Outcome, age: Duration) {
-        let count = match outcome {
-            Outcome::HitLocal | Outcome::HitShared => &self.fresh,
-            Outcome::Stale | Outcome::StaleIfError | Outcome::StaleIfSlow => &self.stale,
-            Outcome::Backup => &self.backup,
-            Outcome::Fallback => &self.fallback,
-            Outcome::Failed => &self.failed,
-            Outcome::Miss
-            | Outcome::Coalesced
-            | Outcome::Passed
-            | Outcome::PassedUnkeyable
-            | Outcome::PassedRamp
-            | Outcome::ObservedHit
-            | Outcome::ObservedMiss => &self.asked,
+        let count = match Source::of(outcome) {
+            Some(Source::Fresh | Source::Shared) => &self.fresh,
+            Some(Source::Stale) => &self.stale,
+            Some(Source::Backend) => &self.asked,
+            Some(Source::Backup) => &self.backup,
+            Some(Source::Fallback) => &self.fallback,
+            Some(Source::Failed) => &self.failed,
             // Nobody knows what came of it.
-            Outcome::Oneway => return,
+            None => return,
         };
         count.fetch_add(1, Ordering::Relaxed);
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);

@@ -1,9 +1,11 @@
 //! What answered the calls of the last hour: the listeners' counters are looked at twice in each slot of it.
 
+use std::sync::Arc;
+
 use super::build::Parts;
 use crate::admin::answers::{Answers, MethodAnswers, SourceAnswers};
 use crate::clock::Millis;
-use crate::metrics::{History, Source, Sources, Whose};
+use crate::metrics::{Counted, History, Source, Sources, Whose};
 
 impl Parts {
     /// Takes down what has answered. Never ends.
@@ -28,7 +30,11 @@ impl Parts {
 
     fn note_answers(&self, now: Millis) {
         let gateways = self.gateways.all();
-        let counted = gateways.values().flat_map(|gateway| gateway.counts.answered());
+        let counted = gateways.values().flat_map(|gateway| {
+            let listener = gateway.counts.listener();
+            let of = |one: Counted| ((Arc::clone(listener), one.method), Source::sums(&one.outcomes));
+            gateway.counts.methods().into_iter().map(of)
+        });
         self.history.note(counted, now);
     }
 }
@@ -36,7 +42,7 @@ impl Parts {
 fn method_answers(((listener, method), slots): (Whose, Vec<Sources>)) -> MethodAnswers {
     let sources = Source::ALL.map(|source| {
         let calls = slots.iter().map(|sources| sources.get(source as usize).copied().unwrap_or_default());
-        SourceAnswers { source: source.as_str().to_owned(), calls: calls.collect() }
+        SourceAnswers { source, calls: calls.collect() }
     });
     let sources = sources.into_iter().filter(|source| source.calls.iter().any(|calls| *calls > 0));
     MethodAnswers { listener: listener.to_string(), method: method.to_string(), sources: sources.collect() }

@@ -1,6 +1,5 @@
 //! What the admin endpoint shows of the running gateway.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -131,19 +130,16 @@ impl Subject for Overview {
     }
 
     fn traffic(&self) -> Traffic {
-        let (mut methods, gateways) = (BTreeMap::new(), self.parts.gateways.all());
-        for (listener, gateway) in &*gateways {
-            for counted in gateway.counts.methods() {
-                if counted.outcomes.iter().any(|count| *count > 0) {
-                    let method = method_traffic(listener, &counted);
-                    methods.insert((listener, method.method.clone()), method);
-                }
-            }
-        }
+        let gateways = self.parts.gateways.all();
+        let methods = gateways.iter().flat_map(|(listener, gateway)| {
+            let called = gateway.counts.methods().into_iter();
+            let called = called.filter(|counted| counted.outcomes.iter().any(|count| *count > 0));
+            called.map(|counted| method_traffic(listener, &counted))
+        });
         Traffic {
             uptime_seconds: self.clock.now().since(self.started).as_secs_f64(),
             bounds_seconds: BOUNDS.map(|bound| bound.as_secs_f64()).to_vec(),
-            methods: methods.into_values().collect(),
+            methods: methods.collect(),
         }
     }
 

@@ -1,11 +1,12 @@
 //! What the page shows, put in order: of what the API tells, what matters first.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::admin::answers::{Answers, MethodAnswers};
 use crate::admin::outage::Outage;
 use crate::admin::status::{BackendStatus, Status};
-use crate::metrics::{Source, Sources};
+use crate::metrics::Sources;
 
 use super::chart::{Chart, Share, shares};
 use super::words::{clock, percent};
@@ -74,23 +75,17 @@ pub(super) struct MethodView {
 impl View {
     pub(super) fn new(status: Status, outages: Vec<Outage>, answers: &Answers) -> Self {
         let mut of_listener: BTreeMap<&str, Vec<Sources>> = BTreeMap::new();
-        for method in &answers.methods {
-            let slots = of_listener.entry(&method.listener).or_default();
-            add(slots, &slots_of(method, answers.slots));
+        let mut methods = Vec::new();
+        for one in &answers.methods {
+            let slots = slots_of(one, answers.slots);
+            methods.push(MethodView::new(one, &sums(&slots)));
+            let of_all =
+                of_listener.entry(&one.listener).or_insert_with(|| vec![Sources::default(); slots.len()]);
+            of_all.iter_mut().zip(&slots).for_each(|(all, slot)| add(all, slot));
         }
-        let listeners = of_listener.into_iter().map(|(name, slots)| {
-            let sums = sums(&slots);
-            let (chart, calls) = (Chart::new(&slots), sums.iter().sum());
-            ListenerView { name: name.to_owned(), chart, calls, shares: shares(&sums) }
-        });
-        let listeners = listeners.collect();
-        let methods = answers.methods.iter().map(|one| {
-            let sums = sums(&slots_of(one, answers.slots));
-            let (listener, method) = (one.listener.clone(), one.method.clone());
-            MethodView { listener, method, calls: sums.iter().sum(), shares: shares(&sums) }
-        });
-        let mut methods: Vec<_> = methods.collect();
-        methods.sort_by_key(|method| std::cmp::Reverse(method.calls));
+        methods.sort_by_key(|method| Reverse(method.calls));
+        let listeners =
+            of_listener.into_iter().map(|(name, slots)| ListenerView::new(name, &slots)).collect();
         Self { now: answers.until_unix_seconds, status, outages, listeners, methods }
     }
 
@@ -141,6 +136,21 @@ impl View {
     /// How many are not.
     pub(super) fn left_out(&self) -> usize {
         self.methods.len().saturating_sub(MOST)
+    }
+}
+
+impl ListenerView {
+    fn new(name: &str, slots: &[Sources]) -> Self {
+        let sums = sums(slots);
+        let (chart, calls) = (Chart::new(slots), sums.iter().sum());
+        Self { name: name.to_owned(), chart, calls, shares: shares(&sums) }
+    }
+}
+
+impl MethodView {
+    fn new(MethodAnswers { listener, method, .. }: &MethodAnswers, sums: &Sources) -> Self {
+        let (listener, method) = (listener.clone(), method.clone());
+        Self { listener, method, calls: sums.iter().sum(), shares: shares(sums) }
     }
 }
 
@@ -199,14 +209,12 @@ pub(super) fn answered(outage: &Outage) -> String {
     percent(&outage.calls.answered(), &outage.calls.all())
 }
 
+/// The calls of each slot.
 fn slots_of(method: &MethodAnswers, slots: u64) -> Vec<Sources> {
     let mut of_method = vec![Sources::default(); usize::try_from(slots).unwrap_or_default()];
     for told in &method.sources {
-        let Some(source) = Source::ALL.into_iter().find(|source| source.as_str() == told.source) else {
-            continue;
-        };
         for (sources, calls) in of_method.iter_mut().zip(&told.calls) {
-            if let Some(sum) = sources.get_mut(source as usize) {
+            if let Some(sum) = sources.get_mut(told.source as usize) {
                 *sum += calls;
             }
         }
@@ -214,17 +222,15 @@ fn slots_of(method: &MethodAnswers, slots: u64) -> Vec<Sources> {
     of_method
 }
 
-fn add(to: &mut Vec<Sources>, slots: &[Sources]) {
-    to.resize(slots.len().max(to.len()), Sources::default());
-    for (to, from) in to.iter_mut().zip(slots) {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-    }
+fn add(to: &mut Sources, sources: &Sources) {
+    to.iter_mut().zip(sources).for_each(|(to, calls)| *to += calls);
 }
 
 fn sums(slots: &[Sources]) -> Sources {
-    let mut sums = vec![Sources::default()];
-    slots.iter().for_each(|slot| add(&mut sums, &[*slot]));
-    sums.first().copied().unwrap_or_default()
+    slots.iter().fold(Sources::default(), |mut sums, slot| {
+        add(&mut sums, slot);
+        sums
+    })
 }
 
 /// Outages that are shown.
