@@ -40,6 +40,7 @@ pub mod dial;
 pub mod entry;
 mod explain;
 pub mod fault;
+mod figures;
 pub mod files;
 mod flight;
 mod gateway;

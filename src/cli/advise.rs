@@ -1,13 +1,13 @@
 //! `larder advise`: which rules a running gateway's methods should have.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::USAGE;
 use super::admin::{Admin, Form, TIMEOUT};
 use crate::advice::report::{Advice, FieldReport, LifetimeReport, MethodReport, Question, UNIQUE, Verdict};
+use crate::figures::{grouped, span};
 
 /// Whom to ask, and how sure to be.
 #[derive(Clone, Debug, Args)]
@@ -60,7 +60,8 @@ fn method_told(report: &MethodReport, text: &mut String) {
     let _ = writeln!(text, "{method} at listener {listener}, as {name}");
     let _ = writeln!(
         text,
-        "  {calls} calls in {observed} ({rate:.1}/s), {distinct} different, {faults} faults, {exceptions} exceptions, {reply:.0} bytes a reply"
+        "  {} calls in {observed} ({rate:.1}/s), {distinct} different, {faults} faults, {exceptions} exceptions, {reply:.0} bytes a reply",
+        grouped(*calls)
     );
     let seen: Vec<_> = report.lifetimes.iter().filter(|lifetime| lifetime.seen).collect();
     if seen.iter().any(|lifetime| lifetime.compared > 0) {
@@ -128,7 +129,7 @@ fn verdict_told(verdict: &Verdict) -> String {
 }
 
 fn time(seconds: u64) -> String {
-    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+    span(seconds as f64)
 }
 
 /// Bytes of an answer, beyond which it is none: a method takes some 4 KiB.

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
@@ -11,6 +10,7 @@ use super::admin::{Admin, AskError, Form, TIMEOUT};
 use super::token;
 use crate::admin::command::Reloaded;
 use crate::admin::configuration::{Configuration, Rollback};
+use crate::figures::span;
 
 /// Which gateway, and what is asked or done.
 #[derive(Clone, Debug, Args)]
@@ -117,10 +117,6 @@ fn in_words(error: AskError) -> AskError {
     }
 }
 
-fn span(seconds: f64) -> String {
-    humantime::format_duration(Duration::from_secs(seconds.max(0.0).round() as u64)).to_string()
-}
-
 /// Bytes of an answer: six configurations of some MiB.
 const ANSWER_MAX: usize = 64 << 20;
 
@@ -154,6 +150,7 @@ mod tests {
         let expected = "3  rollback to 1, 1m 1s ago\n     backend users: 1 endpoint more (h:2)\n";
         assert_eq!(line(&configuration()), expected);
     }
+
     #[test]
     fn a_refusal_is_told_in_words() {
         let problems = ["generation 9 is not remembered", "and no other is"].map(str::to_owned).to_vec();

@@ -1,11 +1,11 @@
 //! `larder entries`: what a running gateway keeps in memory, by method.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::admin::{Admin, Form, TIMEOUT};
+use crate::figures::short_span;
 use crate::inventory::stock::{Asked, MethodStock, Stock};
 use crate::rule::pattern::Pattern;
 
@@ -63,11 +63,9 @@ fn method_told(stock: &MethodStock, text: &mut String) {
     let _ = writeln!(text, "  {}", told.join(", "));
 }
 
-/// An age with its two largest units.
+/// An age in one word.
 fn age(seconds: f64) -> String {
-    let whole = Duration::from_secs(seconds as u64);
-    let text = humantime::format_duration(whole).to_string();
-    text.split(' ').take(2).collect::<Vec<_>>().join("")
+    short_span(seconds).replace(' ', "")
 }
 
 /// What stands above the lines of the methods.

@@ -4,7 +4,6 @@ mod action;
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
@@ -12,6 +11,7 @@ use super::USAGE;
 use super::admin::{Admin, Form, TIMEOUT};
 use super::token;
 use crate::admin::command::Reason;
+use crate::figures::span;
 use crate::switch::Switch;
 use crate::switch::order::Order;
 use crate::switch::table::{Held, InForce};
@@ -86,10 +86,6 @@ fn line(InForce { held, age_seconds, left_seconds }: &InForce) -> String {
     }
     line.push('\n');
     line
-}
-
-fn span(seconds: f64) -> String {
-    humantime::format_duration(Duration::from_secs(seconds.max(0.0).round() as u64)).to_string()
 }
 
 const PATH: &str = "/v1/switches";

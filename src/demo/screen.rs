@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::phase::{Happened, Phase, Source};
+use crate::figures::grouped;
 
 /// Whether words may have colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,19 +192,6 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// A number with commas between its thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn phase_colour(phase: Phase) -> &'static str {
     match phase {
         Phase::Up => GREEN,
@@ -297,13 +285,5 @@ mod tests {
         }
         assert!(!table.contains("Redis"), "{table}");
         assert!(!table.contains('\x1b'), "{table}");
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(
-            ["0", "999", "1,000", "1,234,567"],
-            [0, 999, 1_000, 1_234_567].map(grouped).each_ref().map(|s| s.as_str())
-        );
     }
 }

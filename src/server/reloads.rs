@@ -203,6 +203,7 @@ mod tests {
         assert_eq!((all[0].generation, all[0].came), (11, Came::Rollback { to: 5 }));
         assert!(status.file_differs, "nobody has read this in the file");
     }
+
     #[tokio::test(start_paused = true)]
     async fn what_changes_nothing_has_no_earlier_one_forgotten() {
         let (reloads, config) = reloads();

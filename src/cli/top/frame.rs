@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::sample::{Keys, Sample};
 use crate::admin::status::{BackendStatus, EndpointStatus};
 use crate::admin::traffic::MethodTraffic;
+use crate::figures::short_span;
 use crate::outcome::Outcome;
 
 /// What changed from one moment to the other.
@@ -59,8 +59,7 @@ impl Frame<'_> {
         let sum = |count: fn(&Method<'_>) -> u64| methods.iter().map(count).sum::<u64>();
         let (calls, hits, failed) = (sum(|one| one.calls), sum(|one| one.hits), sum(|one| one.failed));
         let stale = sum(|one| one.stale);
-        let up = humantime::format_duration(Duration::from_secs(self.now.status.uptime_seconds as u64));
-        let up = up.to_string().split(' ').take(2).collect::<Vec<_>>().join("");
+        let up = short_span(self.now.status.uptime_seconds).replace(' ', "");
         let version = &self.now.status.version;
         if calls == 0 {
             return format!("larder {version}, up {up}: no calls\n");
