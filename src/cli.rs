@@ -16,11 +16,11 @@ mod explain;
 mod manual;
 pub mod nagios;
 mod purge;
+mod recipient;
 mod schema;
 mod serve;
 mod switch;
 mod tap;
-mod token;
 mod top;
 
 use std::io::{self, Write};

@@ -1,13 +1,11 @@
 //! `larder config`: which configuration a running gateway obeys, which it obeyed before, and the way back.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::USAGE;
-use super::admin::{Admin, AskError, Form, TIMEOUT};
-use super::token;
+use super::admin::{AskError, Form, TIMEOUT};
+use super::recipient::Recipient;
 use crate::admin::command::Reloaded;
 use crate::admin::configuration::{Configuration, Rollback};
 use crate::figures::span;
@@ -15,17 +13,10 @@ use crate::figures::span;
 /// Which gateway, and what is asked or done.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
-    #[arg(value_name = "ADDR")]
-    admin: Admin,
+    #[command(flatten)]
+    recipient: Recipient,
     #[command(subcommand)]
     action: Action,
-    /// The file whose first line is the gateway's token.
-    #[arg(long, value_name = "FILE", global = true)]
-    token_file: Option<PathBuf>,
-    /// Prints the gateway's answer as it is.
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 /// What is asked or done.
@@ -48,8 +39,8 @@ enum Action {
 
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
-    let Arguments { admin, action, token_file, json } = arguments;
-    let form = Form::of(*json);
+    let Arguments { recipient, action } = arguments;
+    let (admin, form) = (&recipient.admin, recipient.form());
     match action {
         Action::Show => admin.told(admin.get("/v1/config", ANSWER_MAX, TIMEOUT), form, |one| shown(&one)),
         Action::History => {
@@ -57,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
             admin.told(all, form, |all: Vec<Configuration>| all.iter().map(line).collect())
         }
         Action::Rollback { generation, why } => {
-            let token = token::read(token_file.as_deref()).map_err(|why| (why, USAGE))?;
+            let token = recipient.token()?;
             let order = Rollback { generation: *generation, why: why.clone() };
             let order = serde_json::to_vec(&order).map_err(|error| (error.to_string(), 1))?;
             let answer = admin.post("/v1/config/rollback", &order, token.as_deref(), ANSWER_MAX, TIMEOUT);
@@ -124,6 +115,7 @@ const ANSWER_MAX: usize = 64 << 20;
 mod tests {
     use super::*;
     use crate::admin::configuration::Came;
+    use crate::cli::admin::Admin;
 
     fn configuration() -> Configuration {
         Configuration {

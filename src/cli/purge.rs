@@ -1,13 +1,12 @@
 //! `larder purge`: tells a running gateway what is wrong of what it keeps.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
 use clap::Args;
 
 use super::USAGE;
-use super::admin::{Admin, Form, TIMEOUT};
-use super::token;
+use super::admin::TIMEOUT;
+use super::recipient::Recipient;
 use crate::mark::Kind;
 use crate::purge::Purged;
 use crate::purge::order::{Called, Order, Tags, Written};
@@ -16,9 +15,6 @@ use crate::purge::order::{Called, Order, Tags, Written};
 #[derive(Clone, Debug, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["tag", "method", "service", "call", "key", "all"])))]
 pub(super) struct Arguments {
-    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
-    #[arg(value_name = "ADDR")]
-    admin: Admin,
     /// The replies with this tag, as rules make them; may be given more than once.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
@@ -46,23 +42,20 @@ pub(super) struct Arguments {
     /// Why, for whoever reads the gateway's log.
     #[arg(long, value_name = "TEXT", default_value = "")]
     why: String,
-    /// The file whose first line is the gateway's token.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// Prints the gateway's answer as it is.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    recipient: Recipient,
 }
 
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let written = written(arguments).map_err(|why| (why, USAGE))?;
     Order::try_from(written.clone()).map_err(|error| (error.to_string(), USAGE))?;
-    let token = token::read(arguments.token_file.as_deref()).map_err(|why| (why, USAGE))?;
+    let Arguments { recipient, .. } = arguments;
+    let token = recipient.token()?;
     let body = serde_json::to_vec(&written).map_err(|error| (error.to_string(), 1))?;
-    let Arguments { admin, json, .. } = arguments;
+    let admin = &recipient.admin;
     let answer = admin.post("/v1/purge", &body, token.as_deref(), ANSWER_MAX, TIMEOUT);
-    admin.told(answer, Form::of(*json), |purged: Purged| told(&purged))
+    admin.told(answer, recipient.form(), |purged: Purged| told(&purged))
 }
 
 /// The order as the endpoint reads it.

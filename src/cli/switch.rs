@@ -3,13 +3,12 @@
 mod action;
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
 use clap::Args;
 
 use super::USAGE;
-use super::admin::{Admin, Form, TIMEOUT};
-use super::token;
+use super::admin::TIMEOUT;
+use super::recipient::Recipient;
 use crate::admin::command::Reason;
 use crate::figures::span;
 use crate::switch::Switch;
@@ -21,24 +20,17 @@ use action::{Action, Terms};
 /// Which gateway, and what is done.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
-    #[arg(value_name = "ADDR")]
-    admin: Admin,
+    #[command(flatten)]
+    recipient: Recipient,
     #[command(subcommand)]
     action: Action,
-    /// The file whose first line is the gateway's token.
-    #[arg(long, value_name = "FILE", global = true)]
-    token_file: Option<PathBuf>,
-    /// Prints the gateway's answer as it is.
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
-    let Arguments { admin, action, token_file, json } = arguments;
-    let token = token::read(token_file.as_deref()).map_err(|why| (why, USAGE))?;
-    let (token, form) = (token.as_deref(), Form::of(*json));
+    let Arguments { recipient, action } = arguments;
+    let (admin, token, form) = (&recipient.admin, recipient.token()?, recipient.form());
+    let token = token.as_deref();
     match action {
         Action::List => {
             admin.told(admin.get(PATH, ANSWER_MAX, TIMEOUT), form, |all: Vec<InForce>| table(&all))
