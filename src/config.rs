@@ -101,7 +101,7 @@ impl Config {
 
     /// In what `next` differs, and what of it a reload would change.
     pub(crate) fn changes(&self, next: &Self) -> Changes {
-        self.clone().reload(next.clone())
+        self.values.clone().reload(next.values.clone())
     }
 
     /// The config that ships inside the program: `config/larder.toml`, with the sample service's IDL.

@@ -26,7 +26,8 @@ impl Stock {
             pattern
                 .is_none_or(|pattern| names.is_some_and(|(service, method)| pattern.matches(service, method)))
         };
-        Self { methods: self.methods.iter().filter(is_asked_for).cloned().collect(), ..self.clone() }
+        let Self { whole, seen, took_seconds, ref methods } = *self;
+        Self { whole, seen, took_seconds, methods: methods.iter().filter(is_asked_for).cloned().collect() }
     }
 }
 
