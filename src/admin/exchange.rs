@@ -10,9 +10,10 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,11 +56,27 @@ pub(super) struct Ongoing {
     /// Told when it is to end.
     pub(super) stop: CancellationToken,
     taken: Arc<AtomicU64>,
+    places: Arc<Semaphore>,
 }
 
+/// No other response may go on.
+#[derive(Debug, Error)]
+#[error(
+    "{ONGOING_MOST} responses go on already, and no more may: the next one may when one of them has ended"
+)]
+pub(super) struct Crowded;
+
 impl Ongoing {
-    fn new(stop: CancellationToken) -> Self {
-        Self { stop, taken: Arc::default() }
+    fn new(stop: CancellationToken, places: Arc<Semaphore>) -> Self {
+        Self { stop, taken: Arc::default(), places }
+    }
+
+    /// Has the response go on for as long as what is returned is held.
+    ///
+    /// # Errors
+    /// If as many go on as may.
+    pub(super) fn begins(&self) -> Result<OwnedSemaphorePermit, Crowded> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Crowded)
     }
 
     /// The next part of it is taken: an exchange is hung up on in which that does not happen for [`EXCHANGE_MAX`].
@@ -77,7 +94,7 @@ impl Ongoing {
 /// Whoever comes while there are [`AT_ONCE`] waits for a place; each is given back within [`EXCHANGE_MAX`].
 pub(super) async fn serve(door: impl Door, routes: Router, stop: CancellationToken) {
     let (places, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), TaskTracker::new());
-    let lines = Lines::new(1);
+    let (lines, ongoing) = (Lines::new(1), Arc::new(Semaphore::new(ONGOING_MOST)));
     let accepted = async {
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
@@ -85,7 +102,7 @@ pub(super) async fn serve(door: impl Door, routes: Router, stop: CancellationTok
                 Ok((stream, asker)) => {
                     // Orders are logged with who gave them.
                     let routes = routes.clone().layer(Extension(asker));
-                    let exchange = exchange(stream, routes, stop.clone());
+                    let exchange = exchange(stream, routes, Ongoing::new(stop.clone(), Arc::clone(&ongoing)));
                     tasks.spawn(async move {
                         exchange.await;
                         drop(place);
@@ -108,8 +125,7 @@ pub(super) async fn serve(door: impl Door, routes: Router, stop: CancellationTok
 
 /// Reads a request and writes its response. Whoever sends or reads too slowly is hung up on; a request that has come is answered even
 /// when told to stop.
-async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, stop: CancellationToken) {
-    let ongoing = Ongoing::new(stop.clone());
+async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, ongoing: Ongoing) {
     let routes = routes.layer(Extension(ongoing.clone()));
     let connection = http1::Builder::new()
         .keep_alive(false)
@@ -121,7 +137,7 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, s
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
+            () = ongoing.stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -143,6 +159,8 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, s
 
 /// Connections at one time.
 pub(super) const AT_ONCE: usize = 32;
+/// Responses that go on at one time: the other connections are for probes, figures and orders.
+pub(super) const ONGOING_MOST: usize = 16;
 /// From a connection's beginning to its end, or between two parts of a response that goes on.
 pub(super) const EXCHANGE_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a request's line and headers.

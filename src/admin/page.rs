@@ -23,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::StreamExt;
 use futures_util::stream::{iter, unfold};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::exchange::Ongoing;
@@ -46,11 +47,22 @@ pub(super) async fn page<S: Subject>(
 pub(super) async fn live<S: Subject>(
     State(means): State<Arc<Means<S>>>,
     Extension(ongoing): Extension<Ongoing>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Response {
+    match ongoing.begins() {
+        Ok(place) => Sse::new(events(means, ongoing, place)).into_response(),
+        Err(crowded) => refused(StatusCode::TOO_MANY_REQUESTS, crowded),
+    }
+}
+
+fn events<S: Subject>(
+    means: Arc<Means<S>>,
+    ongoing: Ongoing,
+    place: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Event, Infallible>> {
     let mut ticks = interval(EACH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stop = ongoing.stop.clone();
-    let parts = unfold((ticks, Sections::default()), move |(mut ticks, shown)| {
+    let parts = unfold((ticks, Sections::default(), place), move |(mut ticks, shown, place)| {
         let (means, ongoing) = (Arc::clone(&means), ongoing.clone());
         async move {
             ticks.tick().await;
@@ -59,10 +71,10 @@ pub(super) async fn live<S: Subject>(
             let sections = section::sections(&look(&means)).unwrap_or_else(|_| shown.clone());
             let changed = sections.changed_since(&shown).chain([TICK]);
             let changed: Vec<_> = changed.map(|(name, html)| Ok(event(name, html))).collect();
-            Some((iter(changed), (ticks, sections)))
+            Some((iter(changed), (ticks, sections, place)))
         }
     });
-    Sse::new(parts.flatten().take_until(stop.cancelled_owned()))
+    parts.flatten().take_until(stop.cancelled_owned())
 }
 
 pub(super) async fn style() -> Response {

@@ -12,6 +12,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::exchange::Ongoing;
@@ -32,25 +33,35 @@ pub(super) async fn tap<S: Subject>(
         Ok(terms) => terms,
         Err(error) => return refused(StatusCode::UNPROCESSABLE_ENTITY, error),
     };
+    let place = match ongoing.begins() {
+        Ok(place) => place,
+        Err(crowded) => return refused(StatusCode::TOO_MANY_REQUESTS, crowded),
+    };
     match means.taps.watch(filter, per_second) {
-        Ok(watch) => Sse::new(events(watch, ongoing, Instant::now() + lasts)).into_response(),
+        Ok(watch) => Sse::new(events((watch, place), ongoing, Instant::now() + lasts)).into_response(),
         Err(crowded) => refused(StatusCode::TOO_MANY_REQUESTS, crowded),
     }
 }
 
 /// What a watcher sees until `end`. It is asked for the next event only when there is room for it.
-fn events(watch: Watch, ongoing: Ongoing, end: Instant) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(
+    watch: (Watch, OwnedSemaphorePermit),
+    ongoing: Ongoing,
+    end: Instant,
+) -> impl Stream<Item = Result<Event, Infallible>> {
     unfold(Some(watch), move |watch| {
         let ongoing = ongoing.clone();
         async move {
-            let mut watch = watch?;
+            let (mut watch, place) = watch?;
             ongoing.goes_on();
             let silence_ends = Instant::now() + SILENCE_MAX;
             let next = timeout_at(end.min(silence_ends), watch.next());
             let (event, watch) = match ongoing.stop.run_until_cancelled(next).await {
-                Some(Ok(Some(line))) => (Event::default().json_data(line).unwrap_or_default(), Some(watch)),
+                Some(Ok(Some(line))) => {
+                    (Event::default().json_data(line).unwrap_or_default(), Some((watch, place)))
+                }
                 // Whoever has gone is found out by what is written to him.
-                Some(Err(_)) if silence_ends < end => (Event::default().comment(""), Some(watch)),
+                Some(Err(_)) if silence_ends < end => (Event::default().comment(""), Some((watch, place))),
                 Some(Ok(None) | Err(_)) => (last("its time is up"), None),
                 None => (last("the gateway stops"), None),
             };

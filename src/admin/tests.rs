@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::command::Reloaded;
-use super::exchange::{AT_ONCE, EXCHANGE_MAX, HEAD_MAX};
+use super::exchange::{AT_ONCE, EXCHANGE_MAX, HEAD_MAX, ONGOING_MOST};
 use super::status::{ConfigStatus, LocalStatus, SharedStatus};
 use super::*;
 use futures_util::future::BoxFuture;

@@ -47,3 +47,20 @@ async fn a_web_page_of_somebody_else_gives_no_commands() {
     assert!(is(&served.answer("GET /v1/reload HTTP/1.1\r\nHost: localhost\r\n\r\n").await, 405));
     assert!(served.commands.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn open_pages_leave_room_for_probes_and_orders() {
+    let served = Served::start().await;
+    let look = "GET /page/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut open = Vec::new();
+    for _ in 0..ONGOING_MOST {
+        let mut stream = served.sends(look).await;
+        let mut head = [0; 15];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200 OK");
+        open.push(stream);
+    }
+    let crowded = served.answer(look).await;
+    assert!(is(&crowded, 429) && crowded.contains("16 responses go on already"), "{crowded}");
+    assert!(is(&served.asked_as("localhost").await, 200));
+}
