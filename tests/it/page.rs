@@ -1,7 +1,5 @@
 //! The page for people, in a real browser: in an outage, on a telephone, in the dark, by keyboard, and with its orders.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::harness::*;
@@ -9,13 +7,30 @@ use crate::harness::*;
 const KEPT: &str = "ttl = '100ms'\nstale_if_error = '60s'";
 const METHOD: &str = "UserService.getUser";
 const TOKEN: &str = "open sesame";
+const NONE: [serde_json::Value; 0] = [];
 
-/// A gateway that takes orders from who shows its token.
-fn steered(backend: &PythonBackend, folder: &Path) -> Gateway {
-    let file = folder.join("token");
-    std::fs::write(&file, TOKEN).unwrap();
-    let token = format!("token_file = {file:?}");
-    gateway().endpoint(backend.address()).get_user(KEPT).section("admin", &token).start()
+/// A page that is looked at: of a gateway that takes orders from who shows its token.
+struct Scene {
+    backend: PythonBackend,
+    gateway: Gateway,
+    browser: Browser,
+    _token: tempfile::TempDir,
+}
+
+impl Scene {
+    /// One call was answered, and is kept.
+    fn open() -> Self {
+        let backend = python_backend(Library::Thriftpy2, Wire::framed());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, TOKEN).unwrap();
+        let token = format!("token_file = {file:?}");
+        let gateway = gateway().endpoint(backend.address()).get_user(KEPT).section("admin", &token).start();
+        gateway.client().get_user(7);
+        let mut browser = Browser::start();
+        browser.open(gateway.admin(), 1100, "light");
+        Self { backend, gateway, browser, _token: folder }
+    }
 }
 
 #[test]
@@ -46,25 +61,21 @@ fn an_outage_is_seen_on_the_page_from_its_beginning_to_its_end() {
     browser.shows("#headline", "All backends answer.");
     browser.shows("#backends", "in rotation");
     assert!(!browser.text("#outages").contains("so far"));
-    assert_eq!(browser.flaws(), [] as [serde_json::Value; 0]);
+    assert_eq!(browser.flaws(), NONE);
 }
 
 #[test]
 fn it_fits_a_telephone_in_the_dark_and_misses_nothing_for_who_does_not_see() {
-    let backend = python_backend(Library::Thriftpy2, Wire::framed());
-    let folder = tempfile::tempdir().unwrap();
-    let gateway = steered(&backend, folder.path());
-    gateway.client().get_user(7);
-    let mut browser = Browser::start();
+    let Scene { gateway, browser, .. } = &mut Scene::open();
     for (width, scheme) in [(360, "dark"), (360, "light"), (1100, "dark"), (1100, "light")] {
         browser.open(gateway.admin(), width, scheme);
         browser.shows("#link", "live");
         browser.shows("#answers", METHOD);
         assert_eq!(browser.width(), u64::from(width), "{scheme}");
-        assert_eq!(browser.flaws(), [] as [serde_json::Value; 0], "{width} {scheme}");
+        assert_eq!(browser.flaws(), NONE, "{width} {scheme}");
         browser.pictured(&format!("{width}-{scheme}.png"));
         browser.click("#steer");
-        assert_eq!(browser.flaws(), [] as [serde_json::Value; 0], "{width} {scheme}, in the form");
+        assert_eq!(browser.flaws(), NONE, "{width} {scheme}, in the form");
     }
     let weight: usize = ["/", "/page.css", "/page.js", "/page.svg"]
         .map(|path| gateway.page(path).unwrap().1.len())
@@ -75,12 +86,7 @@ fn it_fits_a_telephone_in_the_dark_and_misses_nothing_for_who_does_not_see() {
 
 #[test]
 fn a_switch_is_set_and_undone_by_who_shows_the_token() {
-    let backend = python_backend(Library::Thriftpy2, Wire::framed());
-    let folder = tempfile::tempdir().unwrap();
-    let gateway = steered(&backend, folder.path());
-    gateway.client().get_user(7);
-    let mut browser = Browser::start();
-    browser.open(gateway.admin(), 1100, "light");
+    let Scene { backend, gateway, browser, .. } = &mut Scene::open();
     let drain = format!("button[data-action=drain][data-subject='users/{}']", backend.address());
     browser.click(&drain);
     browser.shows("#order-command", &format!("drain users/{} --for 1h", backend.address()));
@@ -106,12 +112,7 @@ fn a_switch_is_set_and_undone_by_who_shows_the_token() {
 
 #[test]
 fn each_action_of_the_form_is_an_order_that_is_understood() {
-    let backend = python_backend(Library::Thriftpy2, Wire::framed());
-    let folder = tempfile::tempdir().unwrap();
-    let gateway = steered(&backend, folder.path());
-    gateway.client().get_user(7);
-    let mut browser = Browser::start();
-    browser.open(gateway.admin(), 1100, "light");
+    let Scene { backend, browser, .. } = &mut Scene::open();
     let endpoint = format!("users/{}", backend.address());
     let actions = [
         ("hold-stale", METHOD, "2h", format!("hold stale 2h for method {METHOD}")),
@@ -143,12 +144,7 @@ fn each_action_of_the_form_is_an_order_that_is_understood() {
 
 #[test]
 fn what_is_wrong_is_purged_and_a_call_explained() {
-    let backend = python_backend(Library::Thriftpy2, Wire::framed());
-    let folder = tempfile::tempdir().unwrap();
-    let gateway = steered(&backend, folder.path());
-    gateway.client().get_user(7);
-    let mut browser = Browser::start();
-    browser.open(gateway.admin(), 1100, "light");
+    let Scene { gateway, browser, .. } = &mut Scene::open();
     browser.types("#explain-method", METHOD);
     browser.types("#explain-arguments", r#"{"id": 7}"#);
     browser.click("#explain button");
@@ -205,13 +201,9 @@ fn gives(browser: &mut Browser, why: &str) {
 
 #[test]
 fn a_night_is_got_through_with_the_page_alone() {
-    let mut backend = python_backend(Library::Thriftpy2, Wire::framed());
-    let folder = tempfile::tempdir().unwrap();
-    let gateway = steered(&backend, folder.path());
+    let Scene { backend, gateway, browser, .. } = &mut Scene::open();
     let mut client = gateway.client();
     let known = client.get_user(7).email();
-    let mut browser = Browser::start();
-    browser.open(gateway.admin(), 1100, "light");
     browser.shows("#headline", "All backends answer.");
     // Something hangs; the page says what, and old replies answer.
     backend.stop();
@@ -222,11 +214,11 @@ fn a_night_is_got_through_with_the_page_alone() {
     browser.shows("#answers", "stale ");
     // There is a clock to stop.
     browser.click("button[data-action=hold-stale][data-subject='backend users']");
-    gives(&mut browser, "the database hangs");
+    gives(browser, "the database hangs");
     browser.shows("#switches", "hold stale 6h for backend users");
     // Whoever mends the server wants no calls there.
     browser.click("button[data-action=drain]");
-    gives(&mut browser, "it is restarted");
+    gives(browser, "it is restarted");
     browser.shows("#backends", "out: drained");
     backend.kill();
     backend.revive();
@@ -235,13 +227,13 @@ fn a_night_is_got_through_with_the_page_alone() {
     browser.click("#steer");
     browser.chooses("#order-action", "purge");
     browser.types("#order-subject", METHOD);
-    gives(&mut browser, "the database was rolled back");
+    gives(browser, "the database was rolled back");
     assert_eq!(client.get_user(7).email(), known);
     browser.shows("#outages", "users");
     for left in [1, 0] {
         browser.click("button[data-undo]");
-        gives(&mut browser, "over");
-        eventually(|| in_force(&gateway) == left);
+        gives(browser, "over");
+        eventually(|| in_force(gateway) == left);
     }
     browser.shows("#headline", "All backends answer.");
     eventually(|| client.get_user(7).email() != known);
