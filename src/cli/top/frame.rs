@@ -74,13 +74,17 @@ impl Frame<'_> {
     }
 
     fn put_methods(self, methods: &[Method<'_>], text: &mut String) {
+        let called: Vec<_> = methods.iter().filter(|method| method.calls > 0).take(self.lines).collect();
+        if called.is_empty() {
+            return;
+        }
         let bounds = &self.now.traffic.bounds_seconds;
         let _ = writeln!(
             text,
             "\n{:<30}{:>9}{:>8}{:>8}{:>8}{:>8}{:>9}",
             "method", "calls/s", "hits", "stale", "p50 ms", "p99 ms", "failed/s"
         );
-        for method in methods.iter().filter(|method| method.calls > 0).take(self.lines) {
+        for method in called {
             let ms = |share| quantile(&method.waits, bounds, share);
             let _ = writeln!(
                 text,
@@ -101,6 +105,9 @@ impl Frame<'_> {
         let Keys { calls, seen, unseen } = self.keys;
         if let Some(why) = unseen {
             let _ = writeln!(text, "\nno keys: {}", cut(why, 70));
+            return;
+        }
+        if calls.is_empty() {
             return;
         }
         let mut all: Vec<_> = calls.iter().collect();
