@@ -9,7 +9,7 @@ const MIB: usize = 1 << 20;
 /// Local capacity and `limits.buffered`.
 const CONFIGURED: usize = 24 * MIB;
 /// What the process may have: a third more, and what it takes without any client.
-const MOST: usize = CONFIGURED * 13 / 10 + 64 * MIB;
+const MOST: usize = CONFIGURED * 13 / 10 + 39 * MIB;
 
 struct World {
     backend: Backend,
@@ -61,7 +61,7 @@ fn stays_in_bounds(world: &World, clients: Vec<Client>) {
     }
     assert!(most < MOST, "{} MiB of {} MiB", most / MIB, MOST / MIB);
     drop((clients, polite));
-    eventually(|| world.gateway.memory() < CONFIGURED + 40 * MIB);
+    eventually(|| world.gateway.memory() < CONFIGURED + 15 * MIB);
 }
 
 #[test]

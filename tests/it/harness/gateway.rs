@@ -235,7 +235,7 @@ impl Gateway {
         self.process.signal(Signal::HUP);
     }
 
-    /// Bytes of memory that it has.
+    /// Bytes of memory that it has, but for what is mapped of its program.
     pub(crate) fn memory(&self) -> usize {
         self.process.memory()
     }

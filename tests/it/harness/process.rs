@@ -67,10 +67,10 @@ impl Process {
         prlimit(process, Resource::Nofile, Rlimit { current, maximum }).unwrap();
     }
 
-    /// Bytes of memory that it has.
+    /// Bytes of memory that it has, but for what is mapped of its program: that grows with the program alone.
     pub(crate) fn memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         resident.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 
