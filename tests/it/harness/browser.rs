@@ -15,7 +15,8 @@ use super::{eventually, found};
 #[derive(Debug)]
 pub(crate) struct Browser {
     process: Process,
-    input: ChildStdin,
+    /// Its end is the end of the browser, which no signal to the process would be.
+    input: Option<ChildStdin>,
     read: usize,
 }
 
@@ -24,7 +25,7 @@ impl Browser {
         let mut process =
             Process::start(python("browser.py").args([binary("chromium"), binary("chromedriver")]));
         process.says(|line| (line == "ready").then_some(()));
-        let input = process.input();
+        let input = Some(process.input());
         Self { process, input, read: 1 }
     }
 
@@ -105,11 +106,18 @@ impl Browser {
 
     #[track_caller]
     fn asks(&mut self, order: Json) -> Json {
-        writeln!(self.input, "{order}").unwrap();
+        writeln!(self.input.as_mut().unwrap(), "{order}").unwrap();
         let (process, read) = (&self.process, self.read);
         let answer = found(|| process.lines().get(read).cloned());
         self.read += 1;
         serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{order}: {:?}", process.lines()))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        self.process.may_end();
     }
 }
 

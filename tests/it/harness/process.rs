@@ -7,7 +7,7 @@ use std::thread;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
-use super::{eventually, found};
+use super::{PATIENCE, eventually, found, holds_within};
 
 /// A child process.
 #[derive(Debug)]
@@ -90,6 +90,12 @@ impl Process {
     pub(crate) fn ends(&mut self) -> ExitStatus {
         eventually(|| self.has_ended());
         self.child.wait().unwrap()
+    }
+
+    /// Gives it the time to end by itself.
+    pub(crate) fn may_end(&mut self) {
+        // What is left of it then is killed.
+        let _ = holds_within(PATIENCE, || self.has_ended());
     }
 
     /// Ends it at once, as a power cut would.
