@@ -12,6 +12,7 @@ mod draft;
 pub(crate) mod fit;
 mod governed;
 mod held;
+mod idls;
 mod links;
 mod load;
 mod outside;
@@ -71,12 +72,13 @@ pub struct Config {
 impl Config {
     /// Reads and checks the file at `path`. Files that it names are read by `read_file`, relative to its own place;
     /// variables by `env`.
-    pub fn load(
+    pub fn load<T: Into<Vec<u8>>>(
         path: &Path,
-        read_file: &dyn Fn(&Path) -> io::Result<String>,
+        read_file: &dyn Fn(&Path) -> io::Result<T>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Loaded {
-        load::load(path, &outside::Outside { read_file, env })
+        let read_file = |path: &Path| read_file(path).map(Into::into);
+        load::load(path, &outside::Outside { read_file: &read_file, env })
     }
 
     /// Takes over from `next` what a reload changes.

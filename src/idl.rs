@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::setting::Nearest;
 
 mod cursor;
+mod includes;
 mod lexer;
 mod load;
 mod parser;
@@ -75,14 +76,36 @@ pub enum Mistake {
     /// A number that does not fit where it stands.
     #[error("number {0} does not fit")]
     NumberTooLarge(String),
-    /// A oneway method that promises an answer.
-    #[error("oneway method {method} cannot have {what}")]
-    OnewayAnswers {
-        /// The method.
-        method: String,
-        /// What it has: a result or exceptions.
-        what: &'static str,
+    /// A oneway method that declares exceptions, which nobody could be told.
+    #[error("oneway method {0} cannot have exceptions")]
+    OnewayThrows(String),
+    /// A oneway method that declares a result, which nobody gets.
+    #[error("oneway method {0} has a result that no client gets")]
+    OnewayReturns(String),
+    /// A file that is included twice by the same one.
+    #[error("{path} is already included in line {first}")]
+    IncludedTwice {
+        /// The file, as it is written.
+        path: String,
+        /// Where the first stands.
+        first: u32,
     },
+    /// A file that includes, by whatever way, the one that includes it.
+    #[error("{0} includes this file in turn, which not every compiler takes")]
+    IncludedInCircle(String),
+    /// A file that was found nowhere. Where nothing of it is used, that is no more than unwise.
+    #[error("cannot read {path}: {reason}; looked in {}", folders.join(", "))]
+    NotIncluded {
+        /// The file, as it is written.
+        path: String,
+        /// Why it cannot be read.
+        reason: String,
+        /// Where it was looked for.
+        folders: Vec<String>,
+    },
+    /// An annotation for this program where it means nothing.
+    #[error("{0} means nothing here: expected it behind a method or a field")]
+    Misplaced(String),
     /// A chain of typedefs or of extends that comes back to itself.
     #[error("{kind} {name} leads back to itself")]
     Circular {
@@ -100,8 +123,13 @@ pub enum Mistake {
         name: String,
     },
     /// Types in types, typedefs of typedefs or extends of extends beyond the bound.
-    #[error("{0} nested deeper than {limit}", limit = DEPTH)]
-    TooDeep(&'static str),
+    #[error("{what} nested deeper than {limit}")]
+    TooDeep {
+        /// What is nested.
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
     /// One file too many.
     #[error("more than {} files are included", FILES)]
     TooManyFiles,
@@ -145,8 +173,11 @@ pub enum Mistake {
     },
 }
 
-/// Levels of nesting in types, typedefs, extends and values: the limit of the Apache libraries.
+/// Levels of nesting in values: the limit of the Apache libraries. No chain of extends is longer either.
 const DEPTH: usize = 64;
+
+/// Levels of nesting in the types and typedefs of a file. No library reads a value of so many, but what is declared need not be sent.
+const TYPE_DEPTH: usize = 256;
 
 /// The longest file that is read, in bytes; the longest public ones are below 1 MiB.
 const FILE_BYTES: usize = 4 << 20;
@@ -158,4 +189,4 @@ const FILES: usize = 1000;
 const PROBLEMS: usize = 100;
 
 /// The most parts a type may have when written out: typedefs of maps of typedefs double at every step.
-const TYPE_PARTS: usize = 64;
+const TYPE_PARTS: usize = 256;

@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// The IDL that declares the method.
     #[arg(long, value_name = "FILE")]
     idl: PathBuf,
+    /// A folder in which files that the IDL includes are looked for; may be given several times.
+    #[arg(short = 'I', long = "idl-path", value_name = "DIR")]
+    idl_paths: Vec<PathBuf>,
     /// How messages are told apart. A gateway takes both; thriftpy2's servers are unframed unless told otherwise.
     #[arg(long, value_name = "TRANSPORT", default_value = "framed")]
     transport: Told<Transport>,
@@ -48,7 +51,7 @@ pub(super) struct Arguments {
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let usage = |why: String| (why, USAGE);
-    let schema = schema(&arguments.idl).map_err(usage)?;
+    let schema = schema(&arguments.idl, &arguments.idl_paths).map_err(usage)?;
     let Arguments { method, multiplexed, transport: Told(transport), protocol: Told(protocol), .. } =
         arguments;
     let (service, declared) = declared(&schema, method).map_err(usage)?;

@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// The IDL that names fields. Without it they are called by their ids and types.
     #[arg(long, value_name = "FILE")]
     idl: Option<PathBuf>,
+    /// A folder in which files that the IDL includes are looked for; may be given several times.
+    #[arg(short = 'I', long = "idl-path", value_name = "DIR", requires = "idl")]
+    idl_paths: Vec<PathBuf>,
     /// The service that methods without prefix belong to, where the IDL has several that do not agree.
     #[arg(long, value_name = "SERVICE", requires = "idl")]
     service: Option<String>,
@@ -49,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> (String, Result<String, (String, u8)
 
 /// What is to be read, and by which names.
 fn given(arguments: &Arguments) -> Result<(Bytes, Names), String> {
-    let idl = arguments.idl.as_deref().map(schema).transpose()?;
+    let idl = arguments.idl.as_deref().map(|idl| schema(idl, &arguments.idl_paths)).transpose()?;
     let names = Names::new(idl, arguments.service.clone()).map_err(|unknown| unknown.to_string())?;
     let bytes = match (&arguments.hex, &arguments.file) {
         (Some(digits), _) => digits_of(digits.as_bytes())

@@ -69,9 +69,7 @@ fn announce(config: &Config, file: Option<&Path>) {
 /// Reads the file, or what ships inside the program.
 pub(super) fn load(file: Option<&Path>) -> Loaded {
     match file {
-        Some(file) => {
-            Config::load(file, &|path| std::fs::read_to_string(path), &|name| std::env::var(name).ok())
-        }
+        Some(file) => Config::load(file, &|path| std::fs::read(path), &|name| std::env::var(name).ok()),
         None => Config::embedded(),
     }
 }

@@ -1,78 +1,29 @@
 //! The rules against the IDL of the listeners whose calls they govern.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use xxhash_rust::xxh3::Xxh3;
-
-use super::draft::{Draft, Placed, RuleDraft, State};
-use super::outside::{Outside, beside};
+use super::draft::{Draft, RuleDraft, State};
+use super::idls::Schemas;
 use super::problem::Problem;
 use super::unwise;
-use crate::backend::Sharing;
-use crate::idl::{self, Method, Schema, Service};
-use crate::listener::options::Options as Listener;
+use crate::idl::{Method, Schema, Service};
 use crate::rule::options::{Mode, Options};
 use crate::rule::pattern::Methods;
 use crate::rule::resolve::resolve;
-use crate::rule::sessions::makes_session;
 use crate::setting::{Finding, Nearest};
 
-/// The IDL of each listener that has one, by the listener's name.
-pub(super) type Schemas = BTreeMap<String, Idl>;
-
-/// An IDL that was read.
-#[derive(Debug)]
-pub(super) struct Idl {
-    pub(super) schema: Schema,
-    /// Of all its files.
-    pub(super) digest: u128,
-}
-
-fn read(path: &Path, outside: &Outside<'_>) -> Result<Idl, Vec<idl::Problem>> {
-    let mut digest = Xxh3::new();
-    let schema = Schema::load(path, |path| {
-        let text = (outside.read_file)(path)?;
-        digest.update(text.as_bytes());
-        Ok(text)
-    })?;
-    Ok(Idl { schema, digest: digest.digest128() })
-}
-
-/// What was found, and what was read on the way.
+/// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
-    pub(super) schemas: Schemas,
 }
 
-/// Reads the listeners' IDL and holds the rules against it.
-pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checked {
+/// Holds the rules against what the listeners' IDL declares.
+pub(super) fn check(draft: &Draft, file: &Path, schemas: &Schemas) -> Checked {
     let mut checked = Checked::default();
-    for (name, listener) in &draft.listeners {
-        let Some(idl) = &listener.options.idl else {
-            continue;
-        };
-        match read(&beside(file, idl), outside) {
-            Ok(read) => {
-                checked.problems.extend(
-                    service_fault(listener, &read.schema).map(|fault| listener.place.problem(file, fault)),
-                );
-                checked.warnings.extend(
-                    session_advice(draft, listener, &read.schema)
-                        .map(|advice| listener.place.problem(file, advice)),
-                );
-                checked.schemas.insert(name.clone(), read);
-            }
-            Err(problems) => {
-                let said = problems.into_iter().map(|problem| idl_problem(file, listener, problem));
-                checked.problems.extend(said);
-            }
-        }
-    }
     for rule in &draft.rules {
-        let found = match served(draft, rule, &checked.schemas) {
+        let found = match served(draft, rule, schemas) {
             Served::All => all(rule),
             Served::By(services) => found(rule, draft, &services),
             Served::Perhaps => Found::default(),
@@ -95,55 +46,7 @@ pub(super) fn check(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Checke
         checked.problems.extend(found.problems.into_iter().map(|finding| place.problem(file, finding)));
         checked.warnings.extend(found.warnings.into_iter().map(|finding| place.problem(file, finding)));
     }
-    checked.problems.sort();
-    checked.problems.dedup();
     checked
-}
-
-fn service_fault(listener: &Placed<Listener>, schema: &Schema) -> Option<Finding> {
-    let name = &listener.options.service;
-    if schema.service(name).is_some() || !listener.place.gives("service") {
-        return None;
-    }
-    let known = schema.services().map(|service| service.name.as_str());
-    Some(
-        Finding::new("service", format!("the idl declares no service {name}"))
-            .suggesting(Nearest::of(name, known)),
-    )
-}
-
-/// What to know of a listener that declares methods which make sessions, unless its file says what they mean.
-fn session_advice(draft: &Draft, listener: &Placed<Listener>, schema: &Schema) -> Option<Finding> {
-    let backend = draft.backends.get(&listener.options.backend);
-    let own = backend.is_some_and(|backend| backend.options.connections == Sharing::PerClient);
-    if own || listener.place.gives("sessions") {
-        return None;
-    }
-    let methods = schema.service(&listener.options.service)?.methods.keys();
-    let making: Vec<&str> = methods.map(String::as_str).filter(|method| makes_session(method)).collect();
-    let message = format!(
-        "the idl declares {}: a connection that calls it gets a backend connection of its own from then on, and nothing \
-        of it is cached; say \"own\" if that is meant, or \"shared\" if the service remembers nothing for a connection",
-        making.join(", ")
-    );
-    (!making.is_empty()).then(|| Finding::new("sessions", message))
-}
-
-/// A problem in an IDL file stands where that file says; one of the way to the file stands in the listener.
-fn idl_problem(file: &Path, listener: &Placed<Listener>, problem: idl::Problem) -> Problem {
-    let root = listener.options.idl.as_ref().map(|idl| beside(file, idl));
-    if let idl::Mistake::Unreadable { path, .. } = &problem.mistake
-        && Some(path) == root.as_ref()
-    {
-        return listener.place.problem(file, Finding::new("idl", problem.mistake.to_string()));
-    }
-    Problem {
-        message: problem.mistake.to_string(),
-        line: problem.line as usize,
-        file: problem.file,
-        path: String::new(),
-        suggestion: Nearest::default(),
-    }
 }
 
 /// Who answers the calls of a rule.

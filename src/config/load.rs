@@ -7,13 +7,13 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::draft::Draft;
-use super::governed::Schemas;
+use super::idls::Schemas;
 use super::outside::{Outside, beside};
 use super::problem::Location;
 use super::text::Text;
 use super::values::Values;
 use super::watch::{Contents, digest};
-use super::{Config, Listener, Loaded, Problem, governed, links, tags};
+use super::{Config, Listener, Loaded, Problem, governed, idls, links, tags};
 use crate::backend::options::flaw_of_list;
 use crate::cache::options::{Found, SharedSettings};
 use crate::rule::method::Governed;
@@ -34,7 +34,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
 
 /// Lists of endpoints are no part of it, and are read `beside`: a gateway that runs looks at them by itself.
 fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
-    let source = match (outside.read_file)(path) {
+    let source = match outside.read_text(path) {
         Ok(source) => source,
         Err(error) => {
             let problem = Problem::of_file(path, format!("cannot be read: {error}"));
@@ -45,10 +45,14 @@ fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
     let draft = Draft::read(&mut text, root);
     let broken = text.is_broken();
     let links::Checked { mut problems, mut warnings } = links::check(&draft, path);
-    let governed::Checked { schemas, problems: found, warnings: unwise } =
-        governed::check(&draft, path, outside);
+    let idls::Read { schemas, problems: found, warnings: unwise } = idls::read(&draft, path, outside);
     problems.extend(found);
     warnings.extend(unwise);
+    let governed::Checked { problems: found, warnings: unwise } = governed::check(&draft, path, &schemas);
+    problems.extend(found);
+    warnings.extend(unwise);
+    problems.sort();
+    problems.dedup();
     let shared = shared(&draft, path, outside).unwrap_or_else(|problem| {
         problems.push(problem);
         None
@@ -77,7 +81,7 @@ fn lists(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Vec<Problem> {
     for section in draft.backends.values() {
         let Some(list) = &section.options.endpoints_file else { continue };
         let list = beside(file, list);
-        let flaw = match (outside.read_file)(&list) {
+        let flaw = match outside.read_text(&list) {
             Ok(content) => flaw_of_list(&content),
             Err(error) => Some(error.to_string()),
         };

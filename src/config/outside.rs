@@ -9,7 +9,7 @@ use crate::setting::{Finding, Keeper, Secret};
 
 /// The outside world, as far as a configuration names it.
 pub(super) struct Outside<'a> {
-    pub(super) read_file: &'a dyn Fn(&Path) -> io::Result<String>,
+    pub(super) read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -19,6 +19,12 @@ pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
 }
 
 impl Outside<'_> {
+    /// What a file holds, which must be text.
+    pub(super) fn read_text(&self, path: &Path) -> io::Result<String> {
+        String::from_utf8((self.read_file)(path)?)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+    }
+
     /// What the shared section of `file` points to.
     pub(super) fn found(&self, shared: &SharedOptions, file: &Path) -> Result<Found, Finding> {
         let text = |option: &'static str, path: &Option<PathBuf>| {
@@ -60,6 +66,6 @@ impl Outside<'_> {
 
     fn text(&self, option: &'static str, path: &Path) -> Result<String, Finding> {
         let unread = |error| Finding::new(option, format!("{} cannot be read: {error}", path.display()));
-        (self.read_file)(path).map_err(unread)
+        self.read_text(path).map_err(unread)
     }
 }

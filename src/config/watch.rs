@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::files::Files;
 
-/// What files held, by a digest; those that could not be read as text held nothing.
+/// What files held, by a digest; those that could not be read held nothing.
 pub(super) type Contents = BTreeMap<PathBuf, Option<u128>>;
 
 /// The files of a configuration, which are looked at as a whole: a link that leads elsewhere, or a file in place of another, tells itself.
@@ -62,10 +62,9 @@ impl Watch {
     }
 }
 
-/// What a file holds, if that is text.
+/// What a file holds.
 pub(super) fn digest(content: &io::Result<impl AsRef<[u8]>>) -> Option<u128> {
-    let content = content.as_ref().ok()?.as_ref();
-    std::str::from_utf8(content).ok().map(|text| xxh3_128(text.as_bytes()))
+    content.as_ref().ok().map(|content| xxh3_128(content.as_ref()))
 }
 
 /// Between two looks.

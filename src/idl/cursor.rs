@@ -1,7 +1,7 @@
 //! Walks along the words of a `.thrift` file: looks at the one ahead, takes it or says what was expected instead.
 
 use super::lexer::{Lexeme, Lexer, Place, Slip, Token};
-use super::syntax::Name;
+use super::syntax::{AnnotationTree, Name};
 use super::{Mistake, PROBLEMS};
 
 /// A place between two words. It moves only by taking the word ahead.
@@ -75,25 +75,46 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Annotations and a separator, all of which may be missing.
+    /// Annotations that are for others and a separator, all of which may be missing.
     pub(super) fn ending(&mut self) -> Result<(), Slip> {
-        self.annotations()?;
-        let _ = self.eat(',') || self.eat(';');
+        self.annotations_of_others()?;
+        self.separator();
         Ok(())
     }
 
-    pub(super) fn annotations(&mut self) -> Result<(), Slip> {
-        if !self.eat('(') {
-            return Ok(());
-        }
-        while !self.eat(')') {
-            self.name("the name of an annotation or ')'")?;
-            if self.eat('=') {
-                self.value()?;
-            }
-            let _ = self.eat(',') || self.eat(';');
+    pub(super) fn separator(&mut self) {
+        let _ = self.eat(',') || self.eat(';');
+    }
+
+    /// Skips annotations where none can be for this program, and notes those that say they are.
+    pub(super) fn annotations_of_others(&mut self) -> Result<(), Slip> {
+        for AnnotationTree { name: Name { text, line }, .. } in self.annotations()? {
+            self.note(Slip { line, mistake: Mistake::Misplaced(format!("{OURS}{text}")) });
         }
         Ok(())
+    }
+
+    /// The annotations that are for this program; all may be missing.
+    pub(super) fn annotations(&mut self) -> Result<Vec<AnnotationTree>, Slip> {
+        let mut ours = Vec::new();
+        if !self.eat('(') {
+            return Ok(ours);
+        }
+        while !self.eat(')') {
+            let mut name = self.name("the name of an annotation or ')'")?;
+            let is_valued = self.eat('=');
+            match name.text.strip_prefix(OURS).map(str::to_owned) {
+                None if is_valued => self.value()?,
+                None => {}
+                Some(bare) => {
+                    name.text = bare;
+                    let value = is_valued.then(|| self.text("a value in quotes")).transpose()?;
+                    ours.push(AnnotationTree { name, value: value.map(|value| unescaped(&value.text)) });
+                }
+            }
+            self.separator();
+        }
+        Ok(ours)
     }
 
     /// Skips a value: one word, or everything between brackets.
@@ -201,6 +222,29 @@ impl<'a> Cursor<'a> {
         }
     }
 }
+
+/// What a quoted text means, its escapes being those of the Apache compiler.
+fn unescaped(text: &str) -> String {
+    let mut meant = String::with_capacity(text.len());
+    let mut escaped = false;
+    for c in text.chars() {
+        match (escaped, c) {
+            (false, '\\') => {
+                escaped = true;
+                continue;
+            }
+            (true, 'n') => meant.push('\n'),
+            (true, 'r') => meant.push('\r'),
+            (true, 't') => meant.push('\t'),
+            (true | false, other) => meant.push(other),
+        }
+        escaped = false;
+    }
+    meant
+}
+
+/// What the names of annotations begin with that are for this program.
+const OURS: &str = "larder.";
 
 /// The words a definition starts with.
 pub(super) const DEFINITIONS: [&str; 11] = [

@@ -6,7 +6,7 @@ use super::schema::{Requirement, StructureKind};
 use super::syntax::{
     AliasTree, Document, EnumTree, FieldTree, MethodTree, Name, ServiceTree, StructureTree, TypeTree,
 };
-use super::{DEPTH, Mistake};
+use super::{Mistake, TYPE_DEPTH};
 use crate::setting::Nearest;
 
 /// Parses the text of one file. The tree holds what could be understood; slips say what could not.
@@ -153,7 +153,7 @@ impl Parser<'_> {
     fn method(&mut self) -> Result<MethodTree, Slip> {
         let oneway = self.at.eat_word("oneway") || self.at.eat_word("async");
         let returns = if self.at.eat_word("void") {
-            self.at.annotations()?;
+            self.at.annotations_of_others()?;
             None
         } else {
             Some(self.ty(0)?)
@@ -167,8 +167,9 @@ impl Parser<'_> {
         } else {
             Vec::new()
         };
-        self.at.ending()?;
-        Ok(MethodTree { name, oneway, returns, arguments, throws })
+        let annotations = self.at.annotations()?;
+        self.at.separator();
+        Ok(MethodTree { name, oneway, returns, arguments, throws, annotations })
     }
 
     /// The items of a braced body up to its brace. A broken item is noted, and parsing goes on where the next seems to start.
@@ -220,10 +221,11 @@ impl Parser<'_> {
         if self.at.eat_word("xsd_attrs") {
             self.at.value()?;
         }
-        self.at.ending()?;
+        let annotations = self.at.annotations()?;
+        self.at.separator();
         let beyond = || Mistake::IdOutOfRange { id, name: name.text.clone() };
         let id = i16::try_from(id).map_err(|_| Slip { line, mistake: beyond() })?;
-        Ok(FieldTree { id, name, ty, requirement })
+        Ok(FieldTree { id, name, ty, requirement, annotations })
     }
 
     /// The Apache compiler counts fields without an id, and those with an id below 1, downwards from -1.
@@ -240,8 +242,9 @@ impl Parser<'_> {
     }
 
     fn ty(&mut self, depth: usize) -> Result<TypeTree, Slip> {
-        if depth >= DEPTH {
-            return Err(Slip { line: self.at.line(), mistake: Mistake::TooDeep("type") });
+        if depth >= TYPE_DEPTH {
+            let mistake = Mistake::TooDeep { what: "type", limit: TYPE_DEPTH };
+            return Err(Slip { line: self.at.line(), mistake });
         }
         let name = self.at.name("a type")?;
         let ty = match name.text.as_str() {
@@ -265,7 +268,7 @@ impl Parser<'_> {
             _ => TypeTree::Named(name),
         };
         self.cpp_type()?;
-        self.at.annotations()?;
+        self.at.annotations_of_others()?;
         Ok(ty)
     }
 

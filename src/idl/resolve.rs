@@ -1,35 +1,42 @@
 //! Gives every name in the parsed files its meaning.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::schema::{Enum, EnumId, Field, Method, Parts, Service, StructId, Structure, StructureKind, Type};
-use super::source::{Source, Wholeness};
-use super::syntax::{FieldTree, MethodTree, Name, ServiceTree, TypeTree};
-use super::{DEPTH, Mistake, PROBLEMS, Problem};
+use super::schema::{
+    Annotation, Enum, EnumId, Field, Method, Parts, Place, Schema, Service, StructId, Structure,
+    StructureKind, Type,
+};
+use super::source::{Included, Source, Sources, Wholeness};
+use super::syntax::{AnnotationTree, FieldTree, MethodTree, Name, ServiceTree, TypeTree};
+use super::{DEPTH, Mistake, PROBLEMS, Problem, includes};
 use crate::setting::Nearest;
 
 mod types;
 
-/// Resolves all files, the root file being the first, or says what is wrong in them besides the problems known before.
-pub(super) fn resolve(sources: &[Source], problems: Vec<Problem>) -> Result<Parts, Vec<Problem>> {
-    let (scopes, aliases) = (Vec::new(), BTreeMap::new());
-    let mut resolver = Resolver { sources, problems, scopes, aliases, parts: Parts::default() };
-    for (file, source) in sources.iter().enumerate() {
+/// Resolves all files, or says what is wrong in them besides the problems known before.
+pub(super) fn resolve(read: Sources) -> Result<Schema, Vec<Problem>> {
+    let Sources { files, problems } = read;
+    let (scopes, aliases, needed) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    let mut resolver =
+        Resolver { sources: &files, problems, scopes, aliases, needed, parts: Parts::default() };
+    for (file, source) in files.iter().enumerate() {
         let scope = resolver.scope(file, source);
         resolver.scopes.push(scope);
     }
-    for (file, source) in sources.iter().enumerate() {
+    for (file, source) in files.iter().enumerate() {
         resolver.structures(file, source);
     }
     resolver.services();
-    let Resolver { mut problems, parts, .. } = resolver;
-    if problems.is_empty() {
-        return Ok(parts);
-    }
-    let order = |problem: &Problem| sources.iter().position(|source| source.path == problem.file);
+    resolver.missing();
+    let Resolver { mut problems, mut parts, .. } = resolver;
+    parts.warnings.extend(includes::warnings(&files));
+    let order = |problem: &Problem| files.iter().position(|source| source.path == problem.file);
     problems.sort_by_key(|problem| (order(problem), problem.line));
-    Err(problems)
+    parts.warnings.sort_by_key(|problem| (order(problem), problem.line));
+    parts.warnings.truncate(PROBLEMS);
+    if problems.is_empty() { Ok(Schema::new(parts)) } else { Err(problems) }
 }
 
 struct Resolver<'a> {
@@ -38,6 +45,8 @@ struct Resolver<'a> {
     scopes: Vec<Scope<'a>>,
     /// Typedefs by file and name: being resolved, resolved, or wrong.
     aliases: BTreeMap<(usize, &'a str), Alias>,
+    /// Missing files of which something is used, by the file that includes them and their place there.
+    needed: BTreeSet<(usize, usize)>,
     parts: Parts,
 }
 
@@ -156,7 +165,8 @@ impl<'a> Resolver<'a> {
                 return methods;
             }
         }
-        self.problem(service.0, tree.name.line, Mistake::TooDeep("extends"));
+        let mistake = Mistake::TooDeep { what: "extends", limit: DEPTH };
+        self.problem(service.0, tree.name.line, mistake);
         methods
     }
 
@@ -171,15 +181,19 @@ impl<'a> Resolver<'a> {
                 self.problem(file, tree.name.line, mistake);
             }
         }
-        let answers = [(tree.returns.is_some(), "a result"), (!tree.throws.is_empty(), "exceptions")];
-        for (_, what) in answers.into_iter().filter(|(there, _)| *there && tree.oneway) {
-            self.problem(file, tree.name.line, Mistake::OnewayAnswers { method: name.clone(), what });
+        if tree.oneway && !tree.throws.is_empty() {
+            self.problem(file, tree.name.line, Mistake::OnewayThrows(name.clone()));
+        }
+        if tree.oneway && tree.returns.is_some() {
+            self.warning(file, tree.name.line, Mistake::OnewayReturns(name.clone()));
         }
         let returns = match &tree.returns {
             Some(ty) => Some(self.ty(file, ty, 0)?),
             None => None,
         };
-        Some(Method { name, oneway: tree.oneway, arguments, returns, throws })
+        let returns = returns.filter(|_| !tree.oneway);
+        let annotations = self.annotations(file, &tree.annotations);
+        Some(Method { name, oneway: tree.oneway, arguments, returns, throws, annotations })
     }
 
     fn fields(&mut self, file: usize, trees: &[FieldTree]) -> Vec<Field> {
@@ -197,10 +211,20 @@ impl<'a> Resolver<'a> {
                 );
             }
             if let Some(ty) = self.ty(file, &tree.ty, 0) {
-                fields.push(Field { id: tree.id, name, ty, requirement: tree.requirement });
+                let annotations = self.annotations(file, &tree.annotations);
+                fields.push(Field { id: tree.id, name, ty, requirement: tree.requirement, annotations });
             }
         }
         fields
+    }
+
+    fn annotations(&self, file: usize, trees: &[AnnotationTree]) -> Vec<Annotation> {
+        let annotation = |AnnotationTree { name, value }: &AnnotationTree| {
+            let file = Arc::from(self.sources.get(file)?.path.as_path());
+            let place = Place { file, line: name.line };
+            Some(Annotation { name: name.text.clone(), value: value.clone(), place })
+        };
+        trees.iter().filter_map(annotation).collect()
     }
 
     fn service(&mut self, file: usize, name: &Name) -> Option<ServiceKey> {
@@ -216,22 +240,45 @@ impl<'a> Resolver<'a> {
         None
     }
 
-    /// The files a name may be defined in, and the name without their prefix. Several included files may share a prefix.
+    /// The files a name may be defined in, and the name without their prefix. Several included files may share a prefix; one that
+    /// is missing may have the name, so nothing else is said of it then.
     fn home<'n>(&mut self, file: usize, kind: &'static str, name: &'n Name) -> Option<(Vec<usize>, &'n str)> {
         let Some((prefix, bare)) = name.text.rsplit_once('.') else {
             return Some((vec![file], name.text.as_str()));
         };
         let includes = self.sources.get(file).map_or(&[][..], |source| source.includes.as_slice());
-        let named: Vec<Option<usize>> =
-            includes.iter().filter(|(known, _)| known == prefix).map(|(_, file)| *file).collect();
-        if named.is_empty() {
-            let nearest = Nearest::of(prefix, includes.iter().map(|(known, _)| known.as_str()));
+        let named = includes.iter().enumerate().filter(|(_, include)| include.prefix == prefix);
+        let (mut files, mut is_known) = (Vec::new(), true);
+        for (place, include) in named {
+            match include.file {
+                Included::There(file) => files.push(file),
+                Included::Missing(_) => {
+                    self.needed.insert((file, place));
+                    is_known = false;
+                }
+                Included::Refused => is_known = false,
+            }
+        }
+        if files.is_empty() && is_known {
+            let nearest = Nearest::of(prefix, includes.iter().map(|include| include.prefix.as_str()));
             let nearest = Nearest(nearest.0.map(|prefix| format!("{prefix}.{bare}")));
             self.unknown(file, kind, name, nearest, &[file]);
             return None;
         }
-        let files: Option<Vec<usize>> = named.into_iter().collect();
-        files.map(|files| (files, bare))
+        is_known.then_some((files, bare))
+    }
+
+    /// Notes the includes that were found nowhere: what is used of them has no meaning, and the rest is no more than unwise.
+    fn missing(&mut self) {
+        for (file, source) in self.sources.iter().enumerate() {
+            for (place, include) in source.includes.iter().enumerate() {
+                let Included::Missing(mistake) = &include.file else { continue };
+                match self.needed.contains(&(file, place)) {
+                    true => self.problem(file, include.line, mistake.clone()),
+                    false => self.warning(file, include.line, mistake.clone()),
+                }
+            }
+        }
     }
 
     /// Notes a name that nothing has, unless the files it may be in were not understood in full.
@@ -259,11 +306,19 @@ impl<'a> Resolver<'a> {
     }
 
     fn problem(&mut self, file: usize, line: u32, mistake: Mistake) {
-        let Some(source) = self.sources.get(file) else {
-            return;
-        };
         if self.problems.len() < PROBLEMS {
-            self.problems.push(Problem { file: source.path.clone(), line, mistake });
+            self.problems.extend(self.found(file, line, mistake));
         }
+    }
+
+    fn warning(&mut self, file: usize, line: u32, mistake: Mistake) {
+        if self.parts.warnings.len() < PROBLEMS {
+            let found = self.found(file, line, mistake);
+            self.parts.warnings.extend(found);
+        }
+    }
+
+    fn found(&self, file: usize, line: u32, mistake: Mistake) -> Option<Problem> {
+        self.sources.get(file).map(|source| Problem { file: source.path.clone(), line, mistake })
     }
 }

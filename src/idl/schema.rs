@@ -3,8 +3,10 @@
 mod path;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::Problem;
 use crate::setting::Nearest;
 
 /// The services, structures and enums of a `.thrift` file and of all it includes. Cloning is cheap.
@@ -36,6 +38,11 @@ impl Schema {
             UnknownName::Service { name: name.to_owned(), nearest }
         };
         self.service(name).ok_or_else(unknown)
+    }
+
+    /// What is legal in its files, and unwise.
+    pub(crate) fn warnings(&self) -> &[Problem] {
+        &self.parts.warnings
     }
 
     /// All services, in the order of their names.
@@ -94,6 +101,7 @@ pub(super) struct Parts {
     pub(super) services: BTreeMap<String, Service>,
     pub(super) structures: Vec<Structure>,
     pub(super) enums: Vec<Enum>,
+    pub(super) warnings: Vec<Problem>,
 }
 
 /// A struct, union or exception of one [`Schema`].
@@ -141,6 +149,8 @@ pub(crate) struct Method {
     pub returns: Option<Type>,
     /// The other fields of a reply, each an exception.
     pub throws: Vec<Field>,
+    /// What its annotations say to this program.
+    pub annotations: Vec<Annotation>,
 }
 
 impl Method {
@@ -206,6 +216,28 @@ pub(crate) struct Field {
     pub ty: Type,
     /// Whether it may be left out.
     pub requirement: Requirement,
+    /// What its annotations say to this program.
+    pub annotations: Vec<Annotation>,
+}
+
+/// What an annotation says to this program: `larder.ttl = "30s"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Annotation {
+    /// Its name without `larder.`.
+    pub name: String,
+    /// None where it has no value.
+    pub value: Option<String>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A place in a `.thrift` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The file as the reader was asked for it.
+    pub file: Arc<Path>,
+    /// The line, counted from 1.
+    pub line: u32,
 }
 
 /// Whether a field may be left out.

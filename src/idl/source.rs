@@ -13,10 +13,31 @@ use super::{FILE_BYTES, FILES, Mistake, PROBLEMS, Problem, parser};
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) document: Document,
-    /// Prefixes and the files they stand for; no file if it could not be read, which is reported already.
-    pub(super) includes: Vec<(String, Option<usize>)>,
+    /// In the order in which they are written.
+    pub(super) includes: Vec<Include>,
     /// Whether all of it was understood; a name missing from a broken file is no further problem.
     pub(super) wholeness: Wholeness,
+}
+
+/// What one line of a file includes.
+#[derive(Debug)]
+pub(super) struct Include {
+    /// What names from it start with.
+    pub(super) prefix: String,
+    /// The line.
+    pub(super) line: u32,
+    /// The number of the file.
+    pub(super) file: Included,
+}
+
+#[derive(Debug)]
+pub(super) enum Included {
+    /// It was read.
+    There(usize),
+    /// It was found nowhere: a mistake as soon as something of it is used.
+    Missing(Mistake),
+    /// It cannot be part of the schema, which is reported already.
+    Refused,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,53 +46,77 @@ pub(super) enum Wholeness {
     Broken,
 }
 
-/// Reads the root file and all that is included from it. An include is looked for beside the file that names it, then beside
-/// the root file. Files may include each other in circles.
-pub(super) fn read<R>(root: &Path, read: R) -> (Vec<Source>, Vec<Problem>)
+/// The files that were read, the root being the first, and what is wrong in them.
+#[derive(Debug)]
+pub(super) struct Sources {
+    pub(super) files: Vec<Source>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Reads the root file and all that is included from it. An include is looked for beside the file that names it, then in `folders`,
+/// then beside the root file. Files may include each other in circles.
+pub(super) fn read<R>(root: &Path, folders: &[PathBuf], read: R) -> Sources
 where
-    R: FnMut(&Path) -> io::Result<String>,
+    R: FnMut(&Path) -> io::Result<Vec<u8>>,
 {
-    let folder = root.parent().map(Path::to_owned).unwrap_or_default();
-    let mut shelf = Shelf { read, folder, sources: Vec::new(), known: BTreeMap::new(), problems: Vec::new() };
+    let beside_root = root.parent().map(Path::to_owned).unwrap_or_default();
+    let folders = folders.iter().cloned().chain([beside_root]).collect();
+    let sources = Sources { files: Vec::new(), problems: Vec::new() };
+    let mut shelf = Shelf { read, folders, sources, known: BTreeMap::new() };
     if let Err(mistake) = shelf.open(root) {
         shelf.problem(root.to_owned(), 1, mistake);
     }
     let mut next = 0;
-    while let Some(source) = shelf.sources.get(next) {
+    while let Some(source) = shelf.sources.files.get(next) {
         let (path, names) = (source.path.clone(), source.document.includes.clone());
-        let includes = names.iter().map(|name| (prefix(&name.text), shelf.include(&path, name))).collect();
-        if let Some(source) = shelf.sources.get_mut(next) {
+        let includes = names.iter().map(|name| shelf.include(&path, name)).collect();
+        if let Some(source) = shelf.sources.files.get_mut(next) {
             source.includes = includes;
         }
         next += 1;
     }
-    (shelf.sources, shelf.problems)
+    shelf.sources
 }
 
 struct Shelf<R> {
     read: R,
-    folder: PathBuf,
-    sources: Vec<Source>,
+    /// Where an include is looked for that is not beside the file which names it.
+    folders: Vec<PathBuf>,
+    sources: Sources,
     known: BTreeMap<PathBuf, usize>,
-    problems: Vec<Problem>,
 }
 
-impl<R: FnMut(&Path) -> io::Result<String>> Shelf<R> {
-    /// The number of an included file.
-    fn include(&mut self, from: &Path, name: &Name) -> Option<usize> {
-        let beside = from.with_file_name(&name.text);
-        let beside_root = self.folder.join(&name.text);
-        let first = match self.open(&beside) {
-            Ok(number) => return Some(number),
-            Err(mistake) => mistake,
-        };
-        if tidy(&beside) != tidy(&beside_root)
-            && let Ok(number) = self.open(&beside_root)
-        {
-            return Some(number);
+impl<R: FnMut(&Path) -> io::Result<Vec<u8>>> Shelf<R> {
+    fn include(&mut self, from: &Path, name: &Name) -> Include {
+        let file = self.find(from, name).unwrap_or_else(|mistake| {
+            self.problem(from.to_owned(), name.line, mistake);
+            Included::Refused
+        });
+        Include { prefix: prefix(&name.text), line: name.line, file }
+    }
+
+    /// The file that is meant where `from` includes one.
+    fn find(&mut self, from: &Path, name: &Name) -> Result<Included, Mistake> {
+        let beside = from.parent().map(Path::to_owned).unwrap_or_default();
+        let mut folders: Vec<PathBuf> = Vec::new();
+        let mut why: Option<String> = None;
+        for folder in [beside].into_iter().chain(self.folders.clone()).map(|folder| tidy(&folder)) {
+            if folders.contains(&folder) {
+                continue;
+            }
+            match self.open(&folder.join(&name.text)) {
+                Ok(number) => return Ok(Included::There(number)),
+                Err(Mistake::Unreadable { reason, .. }) => drop(why.get_or_insert(reason)),
+                Err(other) => return Err(other),
+            }
+            folders.push(folder);
         }
-        self.problem(from.to_owned(), name.line, first);
-        None
+        let shown = |folder: &PathBuf| match folder.as_os_str().is_empty() {
+            true => ".".to_owned(),
+            false => folder.display().to_string(),
+        };
+        let (path, folders) = (name.text.clone(), folders.iter().map(shown).collect());
+        Ok(Included::Missing(Mistake::NotIncluded { path, reason: why.unwrap_or_default(), folders }))
     }
 
     /// The number of the file at a path, which is read unless it was before.
@@ -80,28 +125,30 @@ impl<R: FnMut(&Path) -> io::Result<String>> Shelf<R> {
         if let Some(number) = self.known.get(&path) {
             return Ok(*number);
         }
-        if self.sources.len() >= FILES {
+        if self.sources.files.len() >= FILES {
             return Err(Mistake::TooManyFiles);
         }
-        let text = (self.read)(&path)
+        let content = (self.read)(&path)
             .map_err(|error| Mistake::Unreadable { path: path.clone(), reason: error.to_string() })?;
-        if text.len() > FILE_BYTES {
-            return Err(Mistake::FileTooLong { length: text.len() });
+        if content.len() > FILE_BYTES {
+            return Err(Mistake::FileTooLong { length: content.len() });
         }
-        let (document, slips) = parser::parse(&text);
+        // Comments and texts may be in any encoding; where a name is not, the lexer says so.
+        let (document, slips) = parser::parse(&String::from_utf8_lossy(&content));
         let wholeness = if slips.is_empty() { Wholeness::Whole } else { Wholeness::Broken };
         for Slip { line, mistake } in slips {
             self.problem(path.clone(), line, mistake);
         }
-        let number = self.sources.len();
+        let number = self.sources.files.len();
         self.known.insert(path.clone(), number);
-        self.sources.push(Source { path, document, includes: Vec::new(), wholeness });
+        self.sources.files.push(Source { path, document, includes: Vec::new(), wholeness });
         Ok(number)
     }
 
     fn problem(&mut self, file: PathBuf, line: u32, mistake: Mistake) {
-        if self.problems.len() < PROBLEMS {
-            self.problems.push(Problem { file, line, mistake });
+        let problems = &mut self.sources.problems;
+        if problems.len() < PROBLEMS {
+            problems.push(Problem { file, line, mistake });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::schema::{Requirement, StructureKind};
 
-/// What one file defines. Namespaces, constants, annotations and default values do not reach it.
+/// What one file defines. Namespaces, constants, default values and the annotations that others read do not reach it.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     pub(super) includes: Vec<Name>,
@@ -17,6 +17,15 @@ pub(super) struct Document {
 pub(super) struct Name {
     pub(super) text: String,
     pub(super) line: u32,
+}
+
+/// An annotation for this program: `larder.ttl = "30s"`.
+#[derive(Debug, Clone)]
+pub(super) struct AnnotationTree {
+    /// Without `larder.`.
+    pub(super) name: Name,
+    /// None where it has no value.
+    pub(super) value: Option<String>,
 }
 
 /// `typedef type name`; `senum` too, which stands for a string.
@@ -45,6 +54,7 @@ pub(super) struct FieldTree {
     pub(super) name: Name,
     pub(super) ty: TypeTree,
     pub(super) requirement: Requirement,
+    pub(super) annotations: Vec<AnnotationTree>,
 }
 
 #[derive(Debug)]
@@ -61,6 +71,7 @@ pub(super) struct MethodTree {
     pub(super) returns: Option<TypeTree>,
     pub(super) arguments: Vec<FieldTree>,
     pub(super) throws: Vec<FieldTree>,
+    pub(super) annotations: Vec<AnnotationTree>,
 }
 
 /// A type as written.

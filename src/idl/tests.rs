@@ -3,18 +3,25 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::schema::{Field, Type};
+use super::schema::{Annotation, Field, Type};
 use super::*;
 
+mod including;
 mod mistakes;
 
 /// Loads `main.thrift` from files given by path and text.
 fn load(files: &[(&str, &str)]) -> Result<Schema, Vec<Problem>> {
-    Schema::load(Path::new("main.thrift"), |path| {
+    search(files, &[])
+}
+
+/// The same with folders in which includes are looked for.
+fn search(files: &[(&str, &str)], folders: &[&str]) -> Result<Schema, Vec<Problem>> {
+    let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+    Schema::search(Path::new("main.thrift"), &folders, |path| {
         let found = files.iter().find(|(name, _)| Path::new(name) == path);
         found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
     })
@@ -128,22 +135,19 @@ fn enums_count_on_from_the_last_number() {
 }
 
 #[test]
-fn includes_bring_types_and_services_under_a_prefix() {
-    let files = [
-        (
-            "main.thrift",
-            "include \"lib/shared.thrift\"\ninclude 'common.v2.thrift' service S extends shared.Base { shared.Id f(1: common.v2.Tag t) }",
-        ),
-        (
-            "lib/shared.thrift",
-            "include '../common.v2.thrift' include 'top.thrift' typedef common.v2.Number Id service Base { oneway void seen(1: Id id) }",
-        ),
-        ("common.v2.thrift", "include 'main.thrift' typedef i64 Number enum Tag { A }"),
-        ("top.thrift", "struct Found {}"),
-    ];
-    let loaded = load(&files).unwrap();
-    let expected = "oneway Base.seen(1:i64 id)\nS.f(1:enum Tag t) -> i64\noneway S.seen(1:i64 id)";
-    assert_eq!(outline(&loaded), expected);
+fn annotations_for_this_program_are_kept_where_they_stand() {
+    let loaded = schema(
+        "service S {\n  i64 get(1: i64 id (larder.tag = 'user', x = 'y')\n    2: string t (larder.ignore))\n\
+         throws (1: E e) (other = 'z', larder.ttl = \"3\\\"0s\")\n} exception E {} (e = '1')",
+    );
+    let method = &loaded.service("S").unwrap().methods["get"];
+    let shown = |annotations: &[Annotation]| {
+        let each = annotations.iter().map(|one| (one.place.line, one.name.clone(), one.value.clone()));
+        each.collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&method.annotations), [(4, "ttl".to_owned(), Some("3\"0s".to_owned()))]);
+    assert_eq!(shown(&method.arguments[0].annotations), [(2, "tag".to_owned(), Some("user".to_owned()))]);
+    assert_eq!(shown(&method.arguments[1].annotations), [(3, "ignore".to_owned(), None)]);
 }
 
 #[test]

@@ -237,7 +237,7 @@ impl Reading<'_> {
             }
         }
         let mut values = Vec::new();
-        for Field { id, name, ty, requirement } in fields {
+        for Field { id, name, ty, requirement, .. } in fields {
             let place = |problem: ValueProblem| problem.within(&format!(".{name}"));
             match object.get(name) {
                 Some(json) if !json.is_null() => {

@@ -27,6 +27,10 @@ pub(crate) struct Options {
     /// The `.thrift` file that declares the service, relative to this file. With it rules may name fields and
     /// exceptions and are checked against it; without it they use ids.
     pub idl: Option<PathBuf>,
+    /// Folders in which a file that the `idl` includes is looked for, in their order, if it is not beside the one that includes it; relative
+    /// to this file. Beside the `idl` itself it is looked for last.
+    #[schemars(length(max = 64))]
+    pub idl_paths: Vec<PathBuf>,
     /// How clients delimit messages; `detect` tells by a connection's first bytes.
     pub transport: Transport,
     /// How clients encode messages; `detect` tells by a connection's first bytes.
@@ -157,6 +161,7 @@ impl Default for Options {
             service: String::new(),
             backend: String::new(),
             idl: None,
+            idl_paths: Vec::new(),
             transport: Transport::Detect,
             protocol: Protocol::Detect,
             client_timeout: None,

@@ -3,7 +3,7 @@
 use super::{Alias, Meaning, Resolver};
 use crate::idl::schema::Type;
 use crate::idl::syntax::{Name, TypeTree};
-use crate::idl::{DEPTH, Mistake, TYPE_PARTS};
+use crate::idl::{Mistake, TYPE_DEPTH, TYPE_PARTS};
 use crate::setting::Nearest;
 
 impl<'a> Resolver<'a> {
@@ -60,7 +60,7 @@ impl<'a> Resolver<'a> {
             Some(Alias::Known(ty)) => return Some(ty.clone()),
             Some(Alias::Wrong) => return None,
             Some(Alias::Open) => Mistake::Circular { kind: "typedef", name: key.1.to_owned() },
-            None if depth >= DEPTH => Mistake::TooDeep("typedef"),
+            None if depth >= TYPE_DEPTH => Mistake::TooDeep { what: "typedef", limit: TYPE_DEPTH },
             None => {
                 self.aliases.insert(key, Alias::Open);
                 let ty = self.ty(key.0, tree, depth + 1).filter(|ty| self.fits(key.0, ty, line));

@@ -44,6 +44,7 @@ pub(crate) fn read_reply(
         name: RESULT.to_owned(),
         ty,
         requirement: Requirement::Default,
+        annotations: Vec::new(),
     });
     let declared: Vec<Field> = result.into_iter().chain(method.throws.iter().cloned()).collect();
     let mut fields = read_fields(schema, &declared, protocol, body)?;
