@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod annotated;
 mod changes;
 pub(crate) mod check;
 mod draft;
@@ -34,7 +35,8 @@ pub use problem::Problem;
 pub(crate) use watch::Watch;
 
 use crate::files::Files;
-use crate::rule::method::Governed;
+use crate::idl::Place;
+use crate::rule::method::{Governed, Stated};
 use crate::rule::options::Options;
 use crate::rule::pattern::Pattern;
 use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, runtime};
@@ -60,7 +62,7 @@ pub struct Config {
     pub(crate) cache: cache::options::Settings,
     /// `[flights]`
     pub(crate) flights: flight::Bounds,
-    /// `[rules."PATTERN"]`, the most specific of a service first.
+    /// `[rules."PATTERN"]` and those that the IDL states, the most specific of a service first.
     pub(crate) rules: Vec<Pattern>,
     /// The files that hold secrets, and the options that name them.
     secrets: Vec<(&'static str, PathBuf)>,
@@ -131,7 +133,25 @@ pub(crate) struct Listener {
     /// What the rules and its `idl` say of each method.
     pub(crate) methods: Governed,
     /// The rules that this was made of, the most specific of a service first.
-    pub(crate) rules: Arc<[(Pattern, Options)]>,
+    pub(crate) rules: Arc<[Rule]>,
+}
+
+/// A rule as it was stated.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    /// The methods that it is for.
+    pub(crate) pattern: Pattern,
+    /// What it says of them.
+    pub(crate) options: Options,
+    /// Where the IDL states it, if it is not the configuration's.
+    pub(crate) annotation: Option<Place>,
+}
+
+impl Rule {
+    /// What it says, with these options in place of its own.
+    pub(crate) fn saying<'a>(&'a self, options: &'a Options) -> Stated<'a> {
+        Stated { pattern: &self.pattern, options, annotation: self.annotation.as_ref() }
+    }
 }
 
 /// What became of a file: a config unless there are problems.

@@ -95,6 +95,7 @@ fn rule(served: &Served) -> RuleReport {
     let marked = ruled.rule.invalidation.iter().flat_map(|invalidation| invalidation.templates.iter());
     RuleReport {
         pattern: ruled.governing.as_ref().map(|(pattern, _)| pattern.to_string()),
+        annotation: ruled.annotation.as_ref().map(ToString::to_string),
         mode: ruled.governing.as_ref().map(|(_, mode)| mode.as_str().to_owned()),
         not_kept,
         windows: route.keyed().map(|keyed| windows(&keyed.caching)),

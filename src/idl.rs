@@ -22,7 +22,7 @@ mod tests;
 pub(crate) mod value;
 
 pub use schema::Schema;
-pub(crate) use schema::{Method, Service, StructId, UnknownName};
+pub(crate) use schema::{Annotation, Field, Method, Place, Service, StructId, Type, UnknownName};
 
 /// One thing wrong in a `.thrift` file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,10 +6,11 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::held::Held;
+use super::held::{Held, Origin};
 use super::problem::{Location, Problem, key};
 use super::section::{read, unknown};
 use super::text::Text;
+use crate::idl::Place;
 use crate::rule::pattern::Pattern;
 use crate::setting::{Nearest, Section};
 use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, rule, runtime};
@@ -35,8 +36,17 @@ pub(super) struct Draft {
 pub(super) struct RuleDraft {
     /// The methods it is for.
     pub(super) pattern: Pattern,
-    /// What the file says of them.
+    /// What is said of them.
     pub(super) section: Placed<rule::options::Options>,
+    /// Where the IDL states it, if it is not the configuration's.
+    pub(super) annotation: Option<Place>,
+}
+
+impl RuleDraft {
+    /// Its section, or what that would be called.
+    fn path(&self) -> String {
+        format!("rules.{:?}", self.pattern.to_string())
+    }
 }
 
 /// A section and where it stands.
@@ -84,18 +94,24 @@ impl Draft {
                 "listeners" => draft.listeners = named(text, known, table),
                 "backends" => draft.backends = named(text, known, table),
                 "cache" => tiers(text, &mut draft, table),
-                _ => draft.rules = rules(text, table),
+                _ => draft.state(rules(text, table)),
             }
         }
         draft
     }
 
+    /// Adds rules that are stated elsewhere.
+    pub(super) fn state(&mut self, rules: Vec<RuleDraft>) {
+        self.rules.extend(rules);
+        self.rules.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+    }
+
     /// All sections there are with their paths, whatever they hold.
-    pub(super) fn sections(&self) -> Vec<(&str, &dyn Spoken)> {
-        fn named<T: Section>(section: &Placed<T>) -> (&str, &dyn Spoken) {
-            (&section.place.path, section)
+    pub(super) fn sections(&self) -> Vec<(String, &dyn Spoken)> {
+        fn named<T: Section>(section: &Placed<T>) -> (String, &dyn Spoken) {
+            (section.place.path.clone(), section)
         }
-        let mut all: Vec<(&str, &dyn Spoken)> = vec![
+        let single: [(&str, &dyn Spoken); 6] = [
             ("runtime", &self.runtime),
             ("log", &self.log),
             ("admin", &self.admin),
@@ -103,11 +119,12 @@ impl Draft {
             ("flights", &self.flights),
             ("cache.local", &self.local),
         ];
+        let mut all: Vec<_> = single.map(|(path, section)| (path.to_owned(), section)).into();
         all.extend(self.invalidation.as_ref().map(named));
         all.extend(self.listeners.values().map(named));
         all.extend(self.backends.values().map(named));
         all.extend(self.shared.as_ref().map(named));
-        all.extend(self.rules.iter().map(|rule| named(&rule.section)));
+        all.extend(self.rules.iter().map(|rule| (rule.path(), &rule.section as &dyn Spoken)));
         all
     }
 }
@@ -136,11 +153,19 @@ impl<T: Section> Spoken for Placed<T> {
             Ok(serde_json::Value::Object(options)) => options.into_iter().collect(),
             Ok(_) | Err(_) => BTreeMap::new(),
         };
-        Held::new(options, self.place.lines.iter().map(|(option, _)| option.clone()).collect())
+        let given = self.place.lines.iter().map(|(option, _)| option.clone()).collect();
+        let origin = if self.place.file.is_none() { Origin::Configuration } else { Origin::Idl };
+        Held::new(options, given, origin)
     }
 }
 
-fn placed<'i, T: Section>(text: &mut Text<'i>, path: &str, offset: usize, table: DeTable<'i>) -> Placed<T> {
+/// Reads a section whose header is at `offset`, and whether anything is wrong in it.
+pub(super) fn placed<'i, T: Section>(
+    text: &mut Text<'i>,
+    path: &str,
+    offset: usize,
+    table: DeTable<'i>,
+) -> Placed<T> {
     let before = text.problems();
     let (options, place) = read(text, path, offset, table);
     let sound = text.problems() == before && !text.is_broken();
@@ -188,7 +213,6 @@ fn rules<'i>(text: &mut Text<'i>, table: DeTable<'i>) -> Vec<RuleDraft> {
     for (name, value) in table {
         rules.extend(rule(text, &name, value));
     }
-    rules.sort_by(|a, b| a.pattern.cmp(&b.pattern));
     rules
 }
 
@@ -209,7 +233,7 @@ fn rule<'i>(
     }
     let table = text.table(value, &path)?;
     let section = placed(text, &path, at, table);
-    pattern.ok().map(|pattern| RuleDraft { pattern, section })
+    pattern.ok().map(|pattern| RuleDraft { pattern, section, annotation: None })
 }
 
 /// The sections there are.

@@ -7,23 +7,34 @@ use serde_json::Value;
 /// The options of a section, by their names.
 pub(super) type Options = BTreeMap<String, Value>;
 
+/// Who says what a section holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The file.
+    #[default]
+    Configuration,
+    /// Annotations in the IDL that it names.
+    Idl,
+}
+
 /// What holds in a section.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Held {
     pub(super) options: Options,
+    pub(super) origin: Origin,
     /// What is found where options point.
     digests: BTreeMap<String, u128>,
-    /// The options that the file gives.
+    /// The options that are given.
     given: BTreeSet<String>,
 }
 
 impl Held {
-    /// All options, and which of them the file gives.
-    pub(super) fn new(options: Options, given: BTreeSet<String>) -> Self {
-        Self { options, given, digests: BTreeMap::new() }
+    /// All options, and which of them are given.
+    pub(super) fn new(options: Options, given: BTreeSet<String>, origin: Origin) -> Self {
+        Self { options, origin, given, digests: BTreeMap::new() }
     }
 
-    /// What the file gives.
+    /// What is given.
     pub(super) fn given(&self) -> impl Iterator<Item = (&str, &Value)> {
         let given = self.options.iter().filter(|(name, _)| self.given.contains(*name));
         given.map(|(name, value)| (name.as_str(), value))

@@ -13,7 +13,7 @@ use super::problem::Location;
 use super::text::Text;
 use super::values::Values;
 use super::watch::{Contents, digest};
-use super::{Config, Listener, Loaded, Problem, governed, idls, links, tags};
+use super::{Config, Listener, Loaded, Problem, Rule, annotated, governed, idls, links, tags};
 use crate::backend::options::flaw_of_list;
 use crate::cache::options::{Found, SharedSettings};
 use crate::rule::method::Governed;
@@ -42,10 +42,14 @@ fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
         }
     };
     let (mut text, root) = Text::parse(path, &source);
-    let draft = Draft::read(&mut text, root);
+    let mut draft = Draft::read(&mut text, root);
     let broken = text.is_broken();
-    let links::Checked { mut problems, mut warnings } = links::check(&draft, path);
-    let idls::Read { schemas, problems: found, warnings: unwise } = idls::read(&draft, path, outside);
+    let idls::Read { schemas, mut problems, mut warnings } = idls::read(&draft, path, outside);
+    let annotated::Found { rules, problems: found, warnings: unwise } = annotated::rules(&draft, &schemas);
+    draft.state(rules);
+    problems.extend(found);
+    warnings.extend(unwise);
+    let links::Checked { problems: found, warnings: unwise } = links::check(&draft, path);
     problems.extend(found);
     warnings.extend(unwise);
     let governed::Checked { problems: found, warnings: unwise } = governed::check(&draft, path, &schemas);
@@ -158,15 +162,19 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
     let values = values(&draft, schemas, &digests, &tokens);
     let secrets = secrets(&draft, file);
     let limits = draft.limits.options.settings();
-    let rules = draft.rules.iter().map(|rule| (rule.pattern.clone(), rule.section.options.clone()));
-    let rules: Arc<[_]> = rules.collect();
+    let rules = draft.rules.iter().map(|rule| Rule {
+        pattern: rule.pattern.clone(),
+        options: rule.section.options.clone(),
+        annotation: rule.annotation.clone(),
+    });
+    let rules: Arc<[Rule]> = rules.collect();
     let listeners = draft.listeners.into_iter().map(|(name, section)| {
         let options = section.options;
         let schema = schemas.get(&name).map(|read| &read.schema);
         let listener = Listener {
             bind: options.bind,
             settings: options.settings(&limits),
-            methods: Governed::new(rules.iter().map(|(pattern, options)| (pattern, options)), schema),
+            methods: Governed::new(rules.iter().map(|rule| rule.saying(&rule.options)), schema),
             rules: Arc::clone(&rules),
             service: options.service,
             backend: options.backend,

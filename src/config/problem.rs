@@ -43,6 +43,8 @@ impl fmt::Display for Problem {
 /// Where a section stands: its path in the file, its line, and those of its options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Location {
+    /// The file, if it is not the configuration's own.
+    pub file: Option<PathBuf>,
     /// Its path, such as `rules."UserService.getUser"`.
     pub path: String,
     /// The line of its header.
@@ -62,14 +64,14 @@ impl Location {
         self.lines.iter().find(|(name, _)| name == option).map_or(self.line, |(_, line)| *line)
     }
 
-    /// What a finding about this section is in its file.
+    /// What a finding about this section is in its file, which is `file` unless it says another.
     pub(crate) fn problem(&self, file: &Path, finding: Finding) -> Problem {
         let path = match finding.option {
             "" => self.path.clone(),
             option => format!("{}.{option}", self.path),
         };
         Problem {
-            file: file.to_owned(),
+            file: self.file.as_deref().unwrap_or(file).to_owned(),
             line: self.line_of(finding.option),
             path,
             message: finding.message,

@@ -77,6 +77,16 @@ impl<'a> OptionShape<'a> {
         }
     }
 
+    /// Whether it takes values of one of these types of JSON.
+    pub(super) fn takes(self, types: &[&str]) -> bool {
+        let one = |kind: &Value| kind.as_str().is_some_and(|kind| types.contains(&kind));
+        match self.0.get("type") {
+            Some(Value::Array(kinds)) => kinds.iter().any(one),
+            Some(kind) => one(kind),
+            None => false,
+        }
+    }
+
     /// `period`, `size`, `share`, or nothing in particular.
     pub(super) fn format(self) -> Option<&'a str> {
         text(self.0, "format")

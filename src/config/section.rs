@@ -19,7 +19,7 @@ pub(super) fn read<'i, T: Section>(
     table: DeTable<'i>,
 ) -> (T, Location) {
     let shape = Shape::of::<T>();
-    let place = Location { path: path.to_owned(), line: text.line(offset), lines: Vec::new() };
+    let place = Location { path: path.to_owned(), line: text.line(offset), ..Location::default() };
     let mut reading = Reading { text, path, place, section: PhantomData::<T> };
     let good = reading.table(shape.root(), &[], offset, table);
     let Reading { text, place, .. } = reading;

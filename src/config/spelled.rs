@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::held::Origin;
 use super::problem::key;
 use super::values::Values;
 
 /// The TOML of these values. Read again from the same place, it says the same.
 pub(super) fn toml(values: &Values) -> String {
     let mut text = String::new();
-    for (path, held) in values.sections() {
+    for (path, held) in values.sections().filter(|(_, held)| held.origin == Origin::Configuration) {
         if held.given().next().is_none() && !path.contains('.') {
             continue;
         }

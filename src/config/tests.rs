@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::{Change, Config, Loaded, Problem, check, reference};
 
+mod annotated;
 mod idls;
 mod reloads;
 mod rules;

@@ -64,6 +64,7 @@ impl Values {
 
 /// Takes over from `new` what a reload changes in a section that stays.
 fn within(changes: &mut Changes, section: &str, old: &mut Held, new: &Held) {
+    old.origin = new.origin;
     let names: BTreeSet<String> = old.options.keys().chain(new.options.keys()).cloned().collect();
     for option in names {
         if old.holds_as(new, &option) {

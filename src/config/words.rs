@@ -95,6 +95,7 @@ fn is_plain(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::held::Origin;
     use serde_json::json;
 
     #[track_caller]
@@ -143,7 +144,8 @@ mod tests {
     fn a_section_that_comes_says_what_is_given_in_it() {
         let held = |options: &Value, given: &[&str]| {
             let options = options.as_object().cloned().unwrap_or_default().into_iter().collect();
-            Held::new(options, given.iter().map(|option| (*option).to_owned()).collect())
+            let given = given.iter().map(|option| (*option).to_owned()).collect();
+            Held::new(options, given, Origin::Configuration)
         };
         let listener = held(&json!({ "bind": "127.0.0.1:9093", "backend": "users" }), &["bind", "backend"]);
         assert_eq!(new("listeners.two", &listener), "listener two: new at 127.0.0.1:9093 (backend users)");

@@ -51,6 +51,9 @@ pub(crate) struct RuleReport {
     /// For which methods it is; nothing without a rule.
     #[serde(default)]
     pub pattern: Option<String>,
+    /// Where the IDL states it, as `FILE:LINE`; nothing where the configuration does.
+    #[serde(default)]
+    pub annotation: Option<String>,
     /// `on`, `observe` or `off`.
     #[serde(default)]
     pub mode: Option<String>,

@@ -100,7 +100,7 @@ fn in_full(page: &mut Page, call: &CallReport) {
 }
 
 fn rule(rule: &RuleReport) -> String {
-    let RuleReport { pattern, mode, not_kept, windows, fallback, .. } = rule;
+    let RuleReport { pattern, annotation, mode, not_kept, windows, fallback, .. } = rule;
     let Some(pattern) = pattern else {
         return "none: its calls are passed to the backend, and nothing is kept".to_owned();
     };
@@ -112,7 +112,8 @@ fn rule(rule: &RuleReport) -> String {
         (_, why) => format!("nothing is kept, because {}", why.as_deref().unwrap_or("the rule says so")),
     };
     let fallback = if *fallback { "; has a fallback" } else { "" };
-    format!("{pattern} ({}): {kept}{fallback}", mode.as_deref().unwrap_or("on"))
+    let stated = annotation.as_ref().map(|place| format!(", stated in {place}")).unwrap_or_default();
+    format!("{pattern} ({}{stated}): {kept}{fallback}", mode.as_deref().unwrap_or("on"))
 }
 
 fn verification(found: &VerificationReport) -> String {

@@ -3,6 +3,7 @@
 mod path;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,6 +61,11 @@ impl Schema {
         self.parts.structures.get(id.0).expect("ids are only made for structures of their schema")
     }
 
+    /// All structs, unions and exceptions.
+    pub(crate) fn structures(&self) -> impl Iterator<Item = (StructId, &Structure)> {
+        self.parts.structures.iter().enumerate().map(|(number, structure)| (StructId(number), structure))
+    }
+
     /// The enum a type of this schema names.
     ///
     /// # Panics
@@ -105,7 +111,7 @@ pub(super) struct Parts {
 }
 
 /// A struct, union or exception of one [`Schema`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StructId(pub(super) usize);
 
 /// An enum of one [`Schema`].
@@ -240,6 +246,12 @@ pub(crate) struct Place {
     pub line: u32,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
 /// Whether a field may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Requirement {
@@ -294,6 +306,17 @@ pub(crate) enum Type {
 }
 
 impl Type {
+    /// The structures it is made of, at whatever depth.
+    pub(crate) fn structures(&self) -> Vec<StructId> {
+        match self {
+            Self::Struct(id) => vec![*id],
+            Self::List(element) | Self::Set(element) => element.structures(),
+            Self::Map(key, value) => [key.structures(), value.structures()].concat(),
+            Self::Bool | Self::Byte | Self::I16 | Self::I32 | Self::I64 | Self::Double => Vec::new(),
+            Self::String | Self::Binary | Self::Uuid | Self::Enum(_) => Vec::new(),
+        }
+    }
+
     /// The structure it is, if it is one.
     #[must_use]
     pub(crate) fn structure(&self) -> Option<StructId> {

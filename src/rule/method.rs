@@ -13,7 +13,7 @@ use super::tagging::template::Template;
 use super::tagging::{Invalidation, Tagging};
 use super::{Action, Backup, Caching, Declaration, Ramp, Rule, Tiers, Timeout};
 use crate::call::{Answering, Repeat, Returns, Terms};
-use crate::idl::{Method, Schema};
+use crate::idl::{Method, Place, Schema};
 use crate::key::Ignored;
 use crate::setting::Period;
 
@@ -24,8 +24,10 @@ pub(crate) struct Ruled {
     pub rule: Rule,
     /// The metric label: names that nobody wrote down share one, because they come from the network.
     pub label: Arc<str>,
-    /// The rule of the configuration that governs it, and whether that is in force.
+    /// The rule that governs it, and whether that is in force.
     pub governing: Option<(Pattern, Mode)>,
+    /// Where the IDL states that rule, if it is not the configuration's.
+    pub annotation: Option<Place>,
     /// Why none of its replies is kept, where that is so.
     pub not_kept: Option<NotKept>,
     /// What an operator says of it for a while, each in a line.
@@ -58,6 +60,24 @@ pub(crate) enum NotKept {
     Unmeant,
 }
 
+/// A rule as it was stated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stated<'a> {
+    /// The methods that it is for.
+    pub pattern: &'a Pattern,
+    /// What it says of them.
+    pub options: &'a Options,
+    /// Where the IDL states it, if it is not the configuration's.
+    pub annotation: Option<&'a Place>,
+}
+
+impl<'a> From<(&'a Pattern, &'a Options)> for Stated<'a> {
+    /// As the configuration states it.
+    fn from((pattern, options): (&'a Pattern, &'a Options)) -> Self {
+        Self { pattern, options, annotation: None }
+    }
+}
+
 /// What holds for each method that a listener may be asked for. Nothing is left to be found out when a call comes.
 #[derive(Clone, Debug)]
 pub(crate) struct Governed {
@@ -74,10 +94,10 @@ pub(crate) struct Governed {
 impl Governed {
     /// What `rules`, the most specific of a service first, and the listener's IDL say together.
     pub(crate) fn new<'a>(
-        rules: impl IntoIterator<Item = (&'a Pattern, &'a Options)>,
+        rules: impl IntoIterator<Item = impl Into<Stated<'a>>>,
         schema: Option<&Schema>,
     ) -> Self {
-        let rules: Vec<_> = rules.into_iter().collect();
+        let rules: Vec<Stated<'a>> = rules.into_iter().map(Into::into).collect();
         let declared = schema.into_iter().flat_map(|schema| {
             let services = schema.services();
             services.flat_map(move |service| {
@@ -86,14 +106,15 @@ impl Governed {
         });
         let mut named = BTreeMap::new();
         for (service, (schema, method)) in declared {
-            let governing = rules.iter().find(|(pattern, _)| pattern.matches(&service, &method.name));
+            let governing = rules.iter().find(|rule| rule.pattern.matches(&service, &method.name));
             let label = format!("{service}.{}", method.name);
             let ruled = ruled(governing.copied(), Some((schema, method)), label);
             named.insert((service, method.name.clone()), ruled);
         }
         let mut patterns = Vec::new();
-        for (pattern, options) in rules {
-            let ruled = || ruled(Some((pattern, options)), None, pattern.to_string());
+        for rule in rules {
+            let pattern = rule.pattern;
+            let ruled = || ruled(Some(rule), None, pattern.to_string());
             match pattern.methods() {
                 Methods::Exact(name) => {
                     let service = pattern.service().unwrap_or_default().to_owned();
@@ -154,15 +175,11 @@ impl Governed {
 }
 
 /// What `governing` says of a method, if the IDL declares it with that.
-fn ruled(
-    governing: Option<(&Pattern, &Options)>,
-    declared: Option<(&Schema, &Method)>,
-    label: String,
-) -> Arc<Ruled> {
+fn ruled(governing: Option<Stated<'_>>, declared: Option<(&Schema, &Method)>, label: String) -> Arc<Ruled> {
     let unruled = || Rule { studied: None, ..rule(None, &Options::default(), declared).0 };
     let (rule, not_kept) = match governing {
         None => (unruled(), Some(NotKept::Unruled)),
-        Some((pattern, options)) => {
+        Some(Stated { pattern, options, .. }) => {
             // Where a method is found is so whatever becomes of its replies.
             let unruled = || Rule { backend: backend(options), ..unruled() };
             let (rule, not_kept) = rule(Some(pattern.methods()), options, declared);
@@ -179,8 +196,9 @@ fn ruled(
             (rule, not_kept)
         }
     };
-    let governing = governing.map(|(pattern, options)| (pattern.clone(), options.mode));
-    Arc::new(Ruled { rule, label: label.into(), governing, not_kept, steered: Vec::new() })
+    let annotation = governing.and_then(|stated| stated.annotation.cloned());
+    let governing = governing.map(|stated| (stated.pattern.clone(), stated.options.mode));
+    Arc::new(Ruled { rule, label: label.into(), governing, annotation, not_kept, steered: Vec::new() })
 }
 
 /// What `options` say of a method while they are in force, and why nothing is kept of it, if nothing is; `methods` are those that their rule

@@ -101,9 +101,9 @@ impl Layers {
         let rules: Vec<_> = listener
             .rules
             .iter()
-            .map(|(pattern, options)| (pattern, self.table.options(pattern, options)))
+            .map(|rule| (rule, self.table.options(&rule.pattern, &rule.options)))
             .collect();
-        let rules = rules.iter().map(|(pattern, options)| (*pattern, &**options));
+        let rules = rules.iter().map(|(rule, options)| rule.saying(options));
         Governed::new(rules, listener.methods.schema()).steered(|method, ruled| {
             let backend = ruled.rule.backend.as_deref().unwrap_or(&listener.backend);
             self.table.ruled(Subject { method, backend }, ruled)

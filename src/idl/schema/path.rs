@@ -96,7 +96,7 @@ impl<'a> Step<'a> {
 
 impl Type {
     /// What the lists and sets in it hold.
-    fn innermost(&self) -> &Self {
+    pub(crate) fn innermost(&self) -> &Self {
         match self {
             Self::List(element) | Self::Set(element) => element.innermost(),
             Self::Bool | Self::Byte | Self::I16 | Self::I32 | Self::I64 | Self::Double => self,
