@@ -8,7 +8,8 @@ use crate::setting::{Finding, Period, Section, Share, Size};
 
 /// What may be done with the calls of a method. The name is `"Service.method"`, `"Service.prefix*"`, `"Service.*"` or `"*"`;
 /// the most specific one governs a method alone, nothing is inherited. Without `ttl` nothing is cached. One for many methods
-/// caches those of them that the listener's `idl` declares with a result.
+/// caches those of them that the listener's `idl` declares with a result. The options may stand behind a method in that `idl` instead, as
+/// annotations such as `larder.ttl = "30s"`; a rule here that names the service and is for the method wins over them whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Options {

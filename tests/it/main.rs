@@ -80,7 +80,8 @@ mod panics;
 // What no client may do, and what it gets for trying.
 mod limits;
 mod memory;
-// What a configuration may say, and what reloading does.
+// What a configuration may say, and the IDL, and what reloading does.
+mod annotations;
 mod rules;
 // Several backends behind one listener.
 mod routing;
@@ -109,5 +110,7 @@ mod codec;
 
 // Recorded messages, and whatever fuzzing found.
 mod corpus;
+// IDL of the world.
+mod compiler;
 // The rules of the house.
 mod tidy;
