@@ -19,7 +19,7 @@ impl Values {
     /// What the sections of a file hold.
     pub(super) fn of(draft: &Draft) -> Self {
         let sections = draft.sections().into_iter();
-        Self { sections: sections.map(|(path, section)| (path.to_owned(), section.held())).collect() }
+        Self { sections: sections.map(|(path, section)| (path, section.held())).collect() }
     }
 
     /// Notes what is found where an option points, if it is given: a change there is a change of the option.

@@ -64,8 +64,8 @@ impl Walk<'_> {
         } else if let Some(id) = field.ty.innermost().structure() {
             self.structure(id, path, if side == Side::Reply { side } else { Side::Listed });
         } else if let Type::Map(key, value) = field.ty.innermost() {
-            let held = [key, value].into_iter().filter_map(|ty| ty.innermost().structure());
-            self.unreachable(held.collect(), path);
+            let held: Vec<_> = [key, value].into_iter().filter_map(|ty| ty.innermost().structure()).collect();
+            self.unreachable(&held, path);
         }
     }
 
@@ -74,7 +74,7 @@ impl Walk<'_> {
             return;
         }
         if self.open.contains(&id) {
-            return self.unreachable(vec![id], path);
+            return self.unreachable(&[id], path);
         }
         self.open.push(id);
         let schema = self.schema;
@@ -85,7 +85,7 @@ impl Walk<'_> {
     }
 
     /// Notes that tags would have to be made of these structures, if any would.
-    fn unreachable(&mut self, structures: Vec<StructId>, path: &str) {
+    fn unreachable(&mut self, structures: &[StructId], path: &str) {
         let tagged = |id: &StructId| {
             let mut fields = self.schema.structure(*id).fields.iter().flat_map(|field| &field.annotations);
             fields.any(|annotation| matches!(Word::of(annotation), Ok(Word::Tag(_))))

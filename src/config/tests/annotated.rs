@@ -20,7 +20,7 @@ fn config(structures: &str, methods: &str, added: &str) -> Config {
 fn rules(config: &Config) -> Vec<String> {
     let rules = config.listeners["users"].rules.iter().map(|rule| {
         let ttl = rule.options.ttl.unwrap_or(Period::ZERO);
-        let place = rule.annotation.as_ref().map_or("the file".to_owned(), ToString::to_string);
+        let place = rule.annotation.as_ref().map_or_else(|| "the file".to_owned(), ToString::to_string);
         format!("{} {ttl} in {place}", rule.pattern)
     });
     rules.collect()
