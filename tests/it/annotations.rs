@@ -47,7 +47,7 @@ fn a_method_is_cached_by_its_annotations_until_the_configuration_says_otherwise(
     eventually(|| explained(&gateway).contains("UserService.getUser (off, stated in "));
     client.get_user(5);
     assert_eq!(backend.calls(), 2);
-    gateway.reload(&builder.clone().rule("UserService.get*", "ttl = '40s'\nstale_if_error = '1h'").text());
+    gateway.reload(&builder.rule("UserService.get*", "ttl = '40s'\nstale_if_error = '1h'").text());
     eventually(|| explained(&gateway).contains("UserService.get* (on): "));
     client.get_user(5);
     backend.kill();

@@ -3,6 +3,8 @@
 //! An option, for whoever has such a folder and the compiler (Debian's `thrift-compiler`):
 //! `LARDER_IDL_CORPUS=FOLDER cargo test --test it compiler -- --nocapture`.
 
+#![allow(clippy::print_stdout, reason = "it says what it found")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
