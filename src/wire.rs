@@ -6,6 +6,7 @@ pub(crate) mod exception;
 pub mod inbound;
 pub mod message;
 pub mod pick;
+pub mod translate;
 pub mod walk;
 
 use schemars::JsonSchema;
@@ -145,6 +146,24 @@ impl Type {
             13 => Self::Uuid,
             code => return Err(WireError::UnknownType { code }),
         })
+    }
+
+    /// Its code in the compact protocol, as an element's: a boolean has that of a true field, as all libraries write it.
+    pub fn compact_code(self) -> u8 {
+        match self {
+            Self::Bool => 1,
+            Self::Byte => 3,
+            Self::I16 => 4,
+            Self::I32 => 5,
+            Self::I64 => 6,
+            Self::Double => 7,
+            Self::String => 8,
+            Self::List => 9,
+            Self::Set => 10,
+            Self::Map => 11,
+            Self::Struct => 12,
+            Self::Uuid => 13,
+        }
     }
 
     /// Bytes of every value of this type, where that does not depend on the value.

@@ -11,7 +11,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::{Ignored, LeftOut};
-use crate::wire::cursor::{Cursor, Field, I64_VARINT, U32_VARINT, zigzag};
+use crate::wire::cursor::{Cursor, Field, I64_VARINT, U32_VARINT};
 use crate::wire::{Protocol, Type, WireError};
 
 /// Puts arguments into canonical form, call after call, without allocating in steady state.
@@ -168,13 +168,9 @@ impl Writing<'_> {
         let binary = self.at.protocol() == Protocol::Binary;
         match kind {
             Type::Bool => {
-                let value = match (self.at.byte()?, binary) {
-                    (value @ (0 | 1), true) => value,
-                    (1, false) => 1,
-                    (0 | 2, false) => 0,
-                    (value, _) => return Err(Unkeyable::Bool(value)),
-                };
-                self.bytes(&[value])
+                let value = self.at.boolean()?;
+                let value = value.ok_or_else(|| Unkeyable::Bool(self.at.previous().unwrap_or_default()))?;
+                self.bytes(&[u8::from(value)])
             }
             Type::Byte => self.copy(1),
             Type::Double if binary => self.copy(8),
@@ -187,15 +183,15 @@ impl Writing<'_> {
             Type::I32 if binary => self.copy(4),
             Type::I64 if binary => self.copy(8),
             Type::I16 => {
-                let value = i16::try_from(self.number(U32_VARINT)?).map_err(|_| Unkeyable::Number)?;
+                let value: i16 = self.at.signed(U32_VARINT)?.ok_or(Unkeyable::Number)?;
                 self.bytes(&value.to_be_bytes())
             }
             Type::I32 => {
-                let value = i32::try_from(self.number(U32_VARINT)?).map_err(|_| Unkeyable::Number)?;
+                let value: i32 = self.at.signed(U32_VARINT)?.ok_or(Unkeyable::Number)?;
                 self.bytes(&value.to_be_bytes())
             }
             Type::I64 => {
-                let value = self.number(I64_VARINT)?;
+                let value: i64 = self.at.signed(I64_VARINT)?.ok_or(Unkeyable::Number)?;
                 self.bytes(&value.to_be_bytes())
             }
             Type::String => {
@@ -295,14 +291,6 @@ impl Writing<'_> {
         }
         canonical.parts.truncate(first);
         Ok(())
-    }
-
-    fn number(&mut self, bytes_max: usize) -> Result<i64, Unkeyable> {
-        let start = self.at.pos();
-        let raw = self.at.varint(bytes_max)?;
-        // The tenth byte of a varint holds one bit; more would be cut off by some readers and refused by others.
-        let spilled = self.at.pos() - start == I64_VARINT && self.at.previous() != Some(1);
-        if spilled { Err(Unkeyable::Number) } else { Ok(zigzag(raw)) }
     }
 
     #[inline]

@@ -84,6 +84,26 @@ impl<'a> Cursor<'a> {
         Err(WireError::Varint { bound: bytes_max })
     }
 
+    /// A boolean that is an element, where the byte is one; the byte itself is [`previous`](Self::previous).
+    #[inline]
+    pub fn boolean(&mut self) -> Result<Option<bool>, WireError> {
+        Ok(match (self.byte()?, self.protocol) {
+            (1, _) => Some(true),
+            (0, _) | (2, Protocol::Compact) => Some(false),
+            _ => None,
+        })
+    }
+
+    /// A signed number as the compact protocol writes it, in at most `bytes_max` bytes; nothing where it does not fit its type.
+    #[inline]
+    pub fn signed<T: TryFrom<i64>>(&mut self, bytes_max: usize) -> Result<Option<T>, WireError> {
+        let start = self.pos;
+        let raw = self.varint(bytes_max)?;
+        // The tenth byte of a varint holds one bit; more would be cut off by some readers and refused by others.
+        let spilled = self.pos - start == I64_VARINT && self.previous() != Some(1);
+        Ok(if spilled { None } else { T::try_from(zigzag(raw)).ok() })
+    }
+
     /// A length or count.
     #[inline]
     pub fn size(&mut self) -> Result<usize, WireError> {
@@ -157,8 +177,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn zigzag_i16(&mut self) -> Result<i16, WireError> {
-        let raw = self.varint(U32_VARINT)?;
-        i16::try_from(zigzag(raw)).map_err(|_| WireError::FieldId)
+        self.signed(U32_VARINT)?.ok_or(WireError::FieldId)
     }
 }
 
