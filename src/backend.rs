@@ -52,6 +52,7 @@ mod run;
 mod session;
 mod share;
 mod sounding;
+mod spelled;
 mod standing;
 mod steer;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::wire::cursor::Cursor;
 use crate::wire::message::{Header, Kind};
-use crate::wire::{Protocol, WireError};
+use crate::wire::{Protocol, Struct, WireError};
 
 /// The client connection that a call came on, among those of one backend: they take turns where there is a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +23,7 @@ pub(crate) struct Call {
     pub name: Bytes,
     /// [`Kind::Call`] or [`Kind::Oneway`], as the client sent it.
     pub kind: Kind,
-    /// The struct of arguments, never re-encoded.
+    /// The struct of arguments.
     pub body: Bytes,
 }
 
@@ -116,8 +116,24 @@ impl Said {
 pub(crate) struct Answer {
     /// What it says.
     pub said: Said,
+    /// How `body` is spelled.
+    pub protocol: Protocol,
     /// The struct of the reply, as the backend sent it.
     pub body: Bytes,
+}
+
+impl Call {
+    /// Its arguments.
+    pub(crate) fn arguments(&self) -> Struct<'_> {
+        Struct { protocol: self.protocol, bytes: &self.body }
+    }
+}
+
+impl Answer {
+    /// The struct of the reply.
+    pub(crate) fn reply(&self) -> Struct<'_> {
+        Struct { protocol: self.protocol, bytes: &self.body }
+    }
 }
 
 impl CallRef<'_> {

@@ -1,12 +1,15 @@
 //! What lies under a key: one reply that is kept and when it was learnt, or when what lay there was proved wrong.
 
+mod translated;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::clock::Millis;
 use crate::mark::{Cover, Seal, Version};
-use crate::wire::Protocol;
+use crate::wire::{Protocol, Struct};
+use translated::Translated;
 
 /// A kept reply. It holds no durations: the rule in force judges its age.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Entry {
     pub version: Version,
     /// Which marks it was held against here.
     pub seal: Seal,
+    /// The same reply for clients of another protocol.
+    pub(crate) translated: Translated,
 }
 
 /// The tags of an entry.
@@ -70,7 +75,13 @@ impl Entry {
             tags: Tags::default(),
             version: Version::default(),
             seal: Seal::default(),
+            translated: Translated::default(),
         }
+    }
+
+    /// The reply as it is kept.
+    pub(crate) fn reply(&self) -> Struct<'_> {
+        Struct { protocol: self.protocol, bytes: &self.body }
     }
 
     /// The same entry as it is after a restart: [`detached`](Self::detached), and nobody knows what was declared wrong meanwhile.
@@ -138,6 +149,14 @@ impl Slot {
         }
     }
 
+    /// Bytes of the reply in another protocol, if it is kept in one.
+    fn translated(&self) -> usize {
+        match self {
+            Self::Entry(entry) => entry.translated.weight(),
+            Self::Tombstone(_) => 0,
+        }
+    }
+
     /// The heap bytes it takes in the local tier under a key of `key_len` bytes, bookkeeping included; at most
     /// [`u32::MAX`]. True of a [`detached`](Entry::detached) entry: another's body may hold a larger buffer alive.
     pub fn weight(&self, key_len: usize) -> u32 {
@@ -146,6 +165,7 @@ impl Slot {
             Self::Tombstone(_) => SLOT,
         };
         let own = key_len.saturating_add(self.body().len()).saturating_add(size_of_val(self.tags()));
+        let own = own.saturating_add(self.translated());
         let bytes = bookkeeping.saturating_add(own).saturating_add(own / ROUNDING);
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }

@@ -66,14 +66,12 @@ impl Explainer {
         let here = asked.iter().filter(|asked| Arc::ptr_eq(&asked.gateway, gateway));
         let calls = join_all(here.map(|asked| self.call(question, asked, served))).await;
         let asking = route.usually();
-        let spoken = asking.backend().settings().protocol.as_str();
         ListenerReport {
             listener: gateway.counts.listener().to_string(),
             rule: rule(served),
             backend: backend(asking, ruled),
             backup: asking.backup.as_ref().map(|backup| backend(&backup.asking, ruled)),
-            // A client of another protocol is refused, unless something is left of when the backend spoke it.
-            calls: calls.into_iter().filter(|call| call.protocol == spoken || call.is_held()).collect(),
+            calls,
         }
     }
 }

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use thrift::ApplicationErrorKind;
 
 use crate::dial::{End, Refusal};
+use crate::wire::Protocol;
+use crate::wire::translate::Untranslatable;
 
 /// Why there is no answer. Closed: each column of the fault table is one exhaustive match.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -88,6 +90,8 @@ pub enum Fault {
         backend: Arc<str>,
         /// The exception's kind.
         kind: ApplicationErrorKind,
+        /// How its struct is spelled.
+        protocol: Protocol,
         /// Its struct, as the backend sent it.
         body: Bytes,
     },
@@ -96,6 +100,8 @@ pub enum Fault {
     MissingResult {
         /// The backend's name.
         backend: Arc<str>,
+        /// How the empty struct is spelled.
+        protocol: Protocol,
         /// The empty struct, as the backend sent it.
         body: Bytes,
     },
@@ -106,6 +112,8 @@ pub enum Fault {
         backend: Arc<str>,
         /// The exception's field id.
         id: i16,
+        /// How the struct of the reply is spelled.
+        protocol: Protocol,
         /// The struct of the reply, as the backend sent it.
         body: Bytes,
     },
@@ -126,16 +134,46 @@ pub enum Fault {
     /// The gateway was stopped before it had an answer.
     #[error("the gateway was stopped before there was an answer")]
     Stopped,
-    /// The client's protocol is not its backend's.
-    #[error("backend {backend} speaks {theirs}, not {ours}; translation is not supported")]
-    Protocol {
+    /// The call has no spelling in its backend's protocol, or the reply none in the client's.
+    #[error("{message} has no spelling in {}, which {}: {why}", protocol.as_str(), message.reader(.backend))]
+    Untranslatable {
         /// The backend's name.
         backend: Arc<str>,
-        /// The backend's protocol.
-        theirs: &'static str,
-        /// The client's protocol.
-        ours: &'static str,
+        /// Which of the two it is.
+        message: Translated,
+        /// The protocol that has none for it.
+        protocol: Protocol,
+        /// What has none, and where.
+        why: Untranslatable,
     },
+}
+
+/// What is spelled in another protocol on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Translated {
+    /// A call: no byte of it was sent.
+    Call,
+    /// The reply to a call that has run.
+    Reply,
+}
+
+impl Translated {
+    /// Who was to read it.
+    fn reader(self, backend: &str) -> String {
+        match self {
+            Self::Call => format!("backend {backend} speaks"),
+            Self::Reply => format!("the client of backend {backend} speaks"),
+        }
+    }
+}
+
+impl std::fmt::Display for Translated {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Call => "the call",
+            Self::Reply => "the reply",
+        })
+    }
 }
 
 /// The bound on flights that a call met.
@@ -199,7 +237,7 @@ impl Fault {
             | Self::Quarantined { .. }
             | Self::Internal
             | Self::Stopped => true,
-            Self::Protocol { .. } => false,
+            Self::Untranslatable { .. } => false,
         }
     }
 
@@ -226,7 +264,7 @@ impl Fault {
             | Self::Quarantined { .. }
             | Self::Internal
             | Self::Stopped
-            | Self::Protocol { .. } => Blame::Nobody,
+            | Self::Untranslatable { .. } => Blame::Nobody,
         }
     }
 
@@ -245,7 +283,7 @@ impl Fault {
             | Self::Quarantined { .. }
             | Self::Internal
             | Self::Stopped
-            | Self::Protocol { .. } => Retry::Never,
+            | Self::Untranslatable { .. } => Retry::Never,
         }
     }
 
@@ -269,7 +307,8 @@ impl Fault {
             Self::Quarantined { .. } => "quarantined",
             Self::Internal => "internal",
             Self::Stopped => "stopped",
-            Self::Protocol { .. } => "protocol",
+            Self::Untranslatable { message: Translated::Call, .. } => "untranslatable_call",
+            Self::Untranslatable { message: Translated::Reply, .. } => "untranslatable_reply",
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::backend::{Place, Session};
 use crate::cache::Cache;
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
+use crate::entry::Entry;
 use crate::flight::Flights;
 use crate::log::Lines;
 use crate::metrics::ListenerCounts;
@@ -38,6 +39,7 @@ use crate::need::{Demand, Need};
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
 use crate::tap::Taps;
+use crate::wire::Protocol;
 
 use asking::Asking;
 use backup::Asked;
@@ -139,7 +141,8 @@ impl Gateway {
             return self.pass(call, asking, (session, *place), Outcome::PassedRamp);
         }
 
-        let spare = match self.cache.near(caching.tiers, key) {
+        let near = self.cache.near(caching.tiers, key);
+        let spare = match near.inspect(|entry| self.translate(entry, key, call.protocol)) {
             None => None,
             Some(entry) => match cached.keyed.judge(&entry, key, now, self.cache.marks()) {
                 // 2.
@@ -190,6 +193,7 @@ impl Gateway {
     async fn fly(self: &Arc<Self>, seeker: &Seeker) -> Result<Reply, Instead> {
         let (flight, outcome) = self.join(seeker).await?;
         let Found { entry, origin, spare, endpoint } = self.wait(seeker, flight).await?;
+        self.translate(&entry, &seeker.key, seeker.call.protocol);
         if origin == Origin::Shared {
             self.verify(|| seeker.call.clone(), &seeker.cached, &seeker.key, &entry);
         }
@@ -203,6 +207,14 @@ impl Gateway {
         }
         let tick = self.cache.marks().latest();
         self.flights.refresh(key, tick, |key, flight| self.flight(call.to_call(), cached, key, flight));
+    }
+
+    /// Has an entry that is to answer a client of another protocol kept in that too: so it is translated once, and not for each.
+    #[inline]
+    fn translate(&self, entry: &Arc<Entry>, key: &[u8], protocol: Protocol) {
+        if entry.protocol != protocol {
+            self.cache.local().translate(key, entry, protocol);
+        }
     }
 
     /// What an observed rule would have done with the call.
@@ -249,9 +261,9 @@ impl Gateway {
                 Box::pin(effect.ended(answer)).await;
             }
             let reply = match asked {
-                Ok(Asked { answer: Some(answer), fault: None }) => Reply::passed(answer.body, outcome),
+                Ok(Asked { answer: Some(answer), fault: None }) => Reply::passed(answer, outcome),
                 Ok(Asked { answer: Some(answer), fault: Some(fault) }) => {
-                    Reply::passed(answer.body, outcome).by_backup().because(fault)
+                    Reply::passed(answer, outcome).by_backup().because(fault)
                 }
                 Ok(Asked { answer: None, .. }) => Reply::silence(None),
                 Err(fault) if asking.is_silent() => Reply::silence(Some(fault)),

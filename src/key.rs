@@ -1,7 +1,7 @@
 //! Keys: equal calls have equal keys, and two different calls never share one.
 //!
-//! A key is compared in full, never by a hash alone. It is: backend, service, method and its spelling, the protocol of the reply, the recipe
-//! (the rule's revision and the argument fields left out), and the arguments in canonical form.
+//! A key is compared in full, never by a hash alone. It is: backend, service, method and its spelling, the protocol of the backend, the recipe
+//! (the rule's revision and the argument fields left out), and the arguments in canonical form. What the client speaks is no part of it.
 
 pub mod canonical;
 
@@ -140,7 +140,7 @@ pub struct Scope<'a> {
     pub method: &'a [u8],
     /// How its name is spelled on the wire: a backend may know one spelling alone, and its reply belongs to that.
     pub spelling: Spelling,
-    /// The protocol of the reply.
+    /// What the backend speaks.
     pub protocol: Protocol,
     /// The rule's revision.
     pub revision: u32,
@@ -185,7 +185,7 @@ pub struct Parts<'a> {
     pub service: &'a [u8],
     /// The method, without prefix.
     pub method: &'a [u8],
-    /// The protocol of the reply, if the key is one that tells it.
+    /// What the backend speaks, if the key is one that tells it.
     pub protocol: Option<Protocol>,
     /// The key but for the byte that tells the protocol: what lies before that, and behind.
     pub rest: [&'a [u8]; 2],
@@ -222,7 +222,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The hash by which people tell the keys of a method apart, as in Redis: of all but the protocol of the reply.
+/// The hash by which people tell the keys of a method apart, as in Redis: of all but the backend's protocol.
 pub fn hash(key: &[u8]) -> u128 {
     let mut hash = Xxh3::new();
     Parts::of(key).rest.iter().for_each(|part| hash.update(part));

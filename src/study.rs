@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::clock::Millis;
 use crate::key::Ignored;
 use crate::key::canonical::Canonical;
-use crate::wire::{Bounds, Protocol};
+use crate::wire::{Bounds, Struct};
 
 use fields::{Arguments, Fields};
 use hot::Hot;
@@ -41,7 +41,6 @@ pub(crate) struct Study {
 #[derive(Debug)]
 pub(crate) struct Lesson {
     study: Arc<Study>,
-    protocol: Protocol,
     arguments: Arguments,
     sent: Millis,
 }
@@ -50,9 +49,9 @@ pub(crate) struct Lesson {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End<'a> {
     /// A result, or an empty reply.
-    Reply(&'a [u8]),
+    Reply(Struct<'a>),
     /// An exception that the IDL declares.
-    Exception(&'a [u8]),
+    Exception(Struct<'a>),
     /// No answer, as was expected.
     Silence,
     /// No answer, or none that counts as one.
@@ -105,17 +104,16 @@ impl Study {
     /// A call with these arguments is sent at `now`.
     pub(crate) fn asked(
         self: &Arc<Self>,
-        protocol: Protocol,
-        arguments: &[u8],
+        Struct { protocol, bytes }: Struct<'_>,
         now: Millis,
     ) -> Option<Lesson> {
-        let mut canonical = Vec::with_capacity(arguments.len());
+        let mut canonical = Vec::with_capacity(bytes.len());
         let spelled =
-            Canonical::new(Bounds::default().depth).put(protocol, arguments, &self.ignored, &mut canonical);
+            Canonical::new(Bounds::default().depth).put(protocol, bytes, &self.ignored, &mut canonical);
         let arguments = spelled.ok().and_then(|()| Arguments::read(&canonical, self.seed).ok());
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.unkeyable.fetch_add(u64::from(arguments.is_none()), Ordering::Relaxed);
-        arguments.map(|arguments| Lesson { study: Arc::clone(self), protocol, arguments, sent: now })
+        arguments.map(|arguments| Lesson { study: Arc::clone(self), arguments, sent: now })
     }
 
     fn learnt(&self) -> MutexGuard<'_, Learnt> {
@@ -129,11 +127,12 @@ impl Study {
     }
 
     /// A reply by what it says and not by how: sets and maps have no order.
-    fn hash(&self, protocol: Protocol, body: &[u8]) -> u64 {
-        let mut spelled = Vec::with_capacity(body.len());
-        match Canonical::new(Bounds::default().depth).put(protocol, body, &Ignored::default(), &mut spelled) {
+    fn hash(&self, Struct { protocol, bytes }: Struct<'_>) -> u64 {
+        let mut spelled = Vec::with_capacity(bytes.len());
+        match Canonical::new(Bounds::default().depth).put(protocol, bytes, &Ignored::default(), &mut spelled)
+        {
             Ok(()) => xxh3_64_with_seed(&spelled, self.seed),
-            Err(_) => xxh3_64_with_seed(body, self.seed),
+            Err(_) => xxh3_64_with_seed(bytes, self.seed),
         }
     }
 }
@@ -141,18 +140,18 @@ impl Study {
 impl Lesson {
     /// The call has ended so.
     pub(crate) fn ended(&self, end: End<'_>) {
-        let (body, kept) = match end {
-            End::Reply(body) => (body, true),
-            End::Exception(body) => (body, false),
+        let (said, kept) = match end {
+            End::Reply(reply) => (reply, true),
+            End::Exception(reply) => (reply, false),
             End::Silence => return self.study.learnt().silent += 1,
             End::Fault => return self.study.learnt().faults += 1,
         };
-        let reply = self.study.hash(self.protocol, body);
+        let (reply, length) = (self.study.hash(said), said.bytes.len());
         let said = if kept { Said::Kept(reply) } else { Said::Removed };
         let mut learnt = self.study.learnt();
-        learnt.bytes += body.len() as u64;
+        learnt.bytes += length as u64;
         learnt.exceptions += u64::from(!kept);
-        learnt.empty += u64::from(kept && body.len() <= EMPTY);
+        learnt.empty += u64::from(kept && length <= EMPTY);
         let (key, Learnt { keys, hot, .. }) = (self.arguments.key(), &mut *learnt);
         for lifetimes in [keys.of(key), hot.of(key)].into_iter().flatten() {
             lifetimes.answered(self.sent, said);

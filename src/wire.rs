@@ -62,6 +62,15 @@ pub struct Speech {
     pub protocol: Protocol,
 }
 
+/// A struct where it lies, and how it is spelled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Struct<'a> {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Its bytes, stop byte included.
+    pub bytes: &'a [u8],
+}
+
 /// Bounds on what is read from the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {

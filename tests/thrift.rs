@@ -73,6 +73,8 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     Bool(bool),
+    /// A boolean of this byte, as no library writes it; it can only be an element.
+    OddBool(u8),
     I32(i32),
     I64(i64),
     String(String),
@@ -180,6 +182,7 @@ fn put_fields(out: &mut Vec<u8>, fields: &Fields, protocol: Protocol) {
 fn put_binary(out: &mut Vec<u8>, value: &Value, protocol: Protocol) {
     match value {
         Value::Bool(value) => out.push(u8::from(*value)),
+        Value::OddBool(byte) => out.push(*byte),
         Value::I32(value) => out.extend(value.to_be_bytes()),
         Value::I64(value) => out.extend(value.to_be_bytes()),
         Value::String(text) => put_binary_text(out, text),
@@ -221,6 +224,7 @@ fn put_compact_field(out: &mut Vec<u8>, last: i16, id: i16, value: &Value) {
 fn put_compact(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Bool(value) => out.push(2 - u8::from(*value)),
+        Value::OddBool(byte) => out.push(*byte),
         Value::I32(value) => put_zigzag(out, i64::from(*value)),
         Value::I64(value) => put_zigzag(out, *value),
         Value::String(text) => put_compact_text(out, text),
@@ -276,7 +280,7 @@ fn size(length: usize) -> i32 {
 
 fn binary_type(value: &Value) -> u8 {
     match value {
-        Value::Bool(_) => 2,
+        Value::Bool(_) | Value::OddBool(_) => 2,
         Value::I32(_) => 8,
         Value::I64(_) => 10,
         Value::String(_) => 11,
@@ -289,7 +293,7 @@ fn binary_type(value: &Value) -> u8 {
 
 fn compact_type(value: &Value) -> u8 {
     match value {
-        Value::Bool(_) => 1,
+        Value::Bool(_) | Value::OddBool(_) => 1,
         Value::I32(_) => 5,
         Value::I64(_) => 6,
         Value::String(_) => 8,

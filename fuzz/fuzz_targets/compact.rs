@@ -1,9 +1,9 @@
 //! A whole message of the compact protocol.
 #![no_main]
 
+use larder::wire::Protocol;
 use larder::wire::message::Message;
 use larder::wire::walk::Walk;
-use larder::wire::Protocol;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -8,7 +8,7 @@ use crate::clock::Millis;
 use crate::idl::Schema;
 use crate::key::Ignored;
 use crate::study::End;
-use crate::wire::Protocol;
+use crate::wire::{Protocol, Struct};
 
 use report::Verdict;
 
@@ -24,13 +24,18 @@ fn reply(value: u64) -> Vec<u8> {
     [&[10, 0, 0][..], &value.to_be_bytes(), &[0]].concat()
 }
 
+fn binary(bytes: &[u8]) -> Struct<'_> {
+    Struct { protocol: Protocol::Binary, bytes }
+}
+
 /// What is advised for a method after these calls: each its second, its id and trace, and what it is answered.
 fn advised(method: &str, ignored: Ignored, calls: impl Iterator<Item = (u64, (u64, u64), u64)>) -> Verdict {
     let study = Arc::new(Study::new(3, Arc::new(ignored), Millis(0)));
     let mut now = Millis(0);
     for (second, (id, trace), value) in calls {
         now = Millis(second * 1_000);
-        study.asked(Protocol::Binary, &arguments(id, trace), now).unwrap().ended(End::Reply(&reply(value)));
+        let lesson = study.asked(binary(&arguments(id, trace)), now).unwrap();
+        lesson.ended(End::Reply(binary(&reply(value))));
     }
     let schema = Schema::load(Path::new("s.thrift"), |_| Ok(IDL.to_owned())).unwrap();
     let declared = schema.service("S").unwrap().methods.get(method);

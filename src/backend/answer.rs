@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::connection::{Broken, Verified};
 use super::deadline::Deadline;
 use super::means::Means;
-use crate::call::{Answer, Call, Returns, Said, Terms};
+use crate::call::{Answer, Returns, Said, Terms};
 use crate::dial::{End, Refusal};
 use crate::fault::Fault;
 use crate::wire::message::Kind;
-use crate::wire::{Protocol, WireError, exception};
+use crate::wire::{WireError, exception};
 
 /// What ended a call on a connection without a reply.
 #[derive(Debug)]
@@ -29,32 +29,18 @@ impl Means {
         let backend = Arc::clone(self.name());
         if kind == Kind::Exception {
             let kind = exception::decode(protocol, &body).kind;
-            return Err(Fault::Exception { backend, kind, body });
+            return Err(Fault::Exception { backend, kind, protocol, body });
         }
         match Said::of(protocol, &body) {
             Err(error) => Err(Fault::Garbage { backend, why: error.to_string().into() }),
             Ok(Said::Nothing) if terms.returns == Returns::Value => {
-                Err(Fault::MissingResult { backend, body })
+                Err(Fault::MissingResult { backend, protocol, body })
             }
             Ok(Said::Declared(id)) if terms.failures.contains(&id) => {
-                Err(Fault::Failure { backend, id, body })
+                Err(Fault::Failure { backend, id, protocol, body })
             }
-            Ok(said) => Ok(Answer { said, body }),
+            Ok(said) => Ok(Answer { said, protocol, body }),
         }
-    }
-
-    /// Refuses a call in another protocol than the backend's.
-    pub(super) fn same_protocol(&self, call: &Call) -> Result<(), Fault> {
-        self.expects(self.settings().protocol, call)
-    }
-
-    /// Refuses a call in another protocol than `ours`.
-    pub(super) fn expects(&self, ours: Protocol, call: &Call) -> Result<(), Fault> {
-        if call.protocol == ours {
-            return Ok(());
-        }
-        let backend = Arc::clone(self.name());
-        Err(Fault::Protocol { backend, theirs: ours.as_str(), ours: call.protocol.as_str() })
     }
 
     pub(super) fn busy(&self, waiting: usize) -> Fault {

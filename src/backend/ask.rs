@@ -40,15 +40,15 @@ impl Backend {
         question: Question<'_>,
         deadline: Option<Deadline>,
     ) -> Result<Answer, Fault> {
-        let Question { call, terms, .. } = question;
-        self.means.same_protocol(call)?;
+        let call = self.means.spelled(question.call)?;
+        let question = Question { call: &call, ..question };
         self.admit(question)?;
         if question.is_miss() {
             self.means.tally.missed();
         }
         let mut tries = Tries::new(deadline);
         let mut attempt = self.first_attempt(question, tries.whole).await?;
-        let mut want = Want::of(terms.repeat);
+        let mut want = Want::of(question.terms.repeat);
         loop {
             let deadline = self.try_deadline(tries.whole);
             let endpoint = Arc::clone(&attempt.endpoint);
@@ -125,7 +125,7 @@ impl Backend {
                 | Fault::Quarantined { .. }
                 | Fault::Internal
                 | Fault::Stopped
-                | Fault::Protocol { .. },
+                | Fault::Untranslatable { .. },
             ) => {}
         }
     }

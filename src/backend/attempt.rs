@@ -306,7 +306,7 @@ impl Attempt {
             | Fault::Quarantined { .. }
             | Fault::Internal
             | Fault::Stopped
-            | Fault::Protocol { .. } => Effect::Unchanged,
+            | Fault::Untranslatable { .. } => Effect::Unchanged,
         };
         self.ends(effect, Some(fault));
     }

@@ -71,7 +71,7 @@ impl Measure {
             | Fault::Quarantined { .. }
             | Fault::Internal
             | Fault::Stopped
-            | Fault::Protocol { .. } => None,
+            | Fault::Untranslatable { .. } => None,
         }
     }
 }

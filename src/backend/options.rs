@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// the gateway starts.
     #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
     pub slow_start: Period,
-    /// How the service encodes messages. A client that speaks the other protocol is refused with an exception.
+    /// How the service encodes messages. Calls of clients that speak the other protocol are translated, and so are their replies.
     pub protocol: Protocol,
     /// How the service delimits messages; its clients may do otherwise.
     pub transport: Transport,

@@ -38,11 +38,12 @@ impl Private {
         question: Question<'_>,
         timeout: Option<Duration>,
     ) -> Result<Option<Answer>, Fault> {
+        let call = match self {
+            Self::Open(lane) => backend.means.spelled_in(lane.endpoint.speech.protocol, question.call)?,
+            Self::Unopened { .. } | Self::Lost => backend.means.spelled(question.call)?,
+        };
+        let question = Question { call: &call, ..question };
         let Question { call, terms, method, .. } = question;
-        match self {
-            Self::Open(lane) => backend.means.expects(lane.endpoint.speech.protocol, call)?,
-            Self::Unopened { .. } | Self::Lost => backend.means.same_protocol(call)?,
-        }
         let deadline = Deadline::after(timeout);
         // A call that is dropped halfway leaves the connection lost.
         let (lane, mut attempt) = match std::mem::replace(self, Self::Lost) {

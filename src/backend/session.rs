@@ -178,7 +178,8 @@ async fn send_down(
     deadline: Option<Deadline>,
 ) -> Result<(), Fault> {
     let means = &backend.means;
-    means.same_protocol(question.call)?;
+    let call = means.spelled(question.call)?;
+    let question = Question { call: &call, ..question };
     loop {
         let (current, mut attempt, past) = match admitted(lane.take(), question.method) {
             Some((current, mut attempt)) => {
@@ -221,11 +222,11 @@ async fn ask_behind(
     deadline: Option<Deadline>,
 ) -> Result<Answer, Fault> {
     let means = &backend.means;
-    means.same_protocol(question.call)?;
+    let call = means.spelled_in(lane.endpoint.speech.protocol, question.call)?;
     question.demand.goes_to(attempt.endpoint.address);
     attempt.sends(deadline);
     attempt.is_not_timed();
-    let asked = match lane.exchange(question.call, backend.try_deadline(deadline)).await {
+    let asked = match lane.exchange(&call, backend.try_deadline(deadline)).await {
         Ok(reply) => means.classify(reply, question.terms),
         Err(Cut::Broken(Broken::Unsent)) => {
             drop(attempt);
@@ -245,7 +246,8 @@ async fn follow(
     question: Question<'_>,
     (timeout, place): (Option<Duration>, Place),
 ) -> Result<Begun, Fault> {
-    backend.means.same_protocol(question.call)?;
+    let call = backend.means.spelled(question.call)?;
+    let question = Question { call: &call, ..question };
     let own = backend.means.settings().attempt_timeout;
     let longest = timeout.into_iter().chain(own).min();
     if let Some(current) = lane.take() {

@@ -22,5 +22,6 @@ mod running;
 mod scenes;
 mod sounding;
 mod steering;
+mod translating;
 mod verifying;
 mod world;

@@ -17,6 +17,7 @@ use prometheus_client::metrics::counter::Counter;
 use crate::clock::Millis;
 use crate::entry::{Entry, Slot};
 use crate::seed::{Hashing, Seed};
+use crate::wire::Protocol;
 
 /// An entry and its key.
 pub(crate) type Held = (Arc<[u8]>, Arc<Entry>);
@@ -88,6 +89,26 @@ impl Local {
             None => Op::Nop,
         });
         younger.unwrap_or(slot)
+    }
+
+    /// Has `entry` keep its reply as `protocol` spells it too, as long as it lies under `key` and there is room for both.
+    #[cold]
+    pub(crate) fn translate(&self, key: &[u8], entry: &Arc<Entry>, protocol: Protocol) {
+        let both =
+            |own: u32, other: usize| u64::from(own).saturating_add(2 * other as u64) <= self.capacity();
+        let own = Slot::Entry(Arc::clone(entry)).weight(key.len());
+        if entry.is_translated() || !both(own, entry.body.len()) {
+            return;
+        }
+        let Ok(reply) = entry.in_protocol(protocol) else { return };
+        self.slots.entry(Arc::from(key)).and_compute_with(|kept| match kept.map(moka::Entry::into_value) {
+            Some(Slot::Entry(kept)) if Arc::ptr_eq(&kept, entry) && both(own, reply.len()) => {
+                entry.keep_translated(protocol, reply);
+                // It is put there again for its weight.
+                Op::Put(Slot::Entry(kept))
+            }
+            Some(_) | None => Op::Nop,
+        });
     }
 
     /// Lets `is_useful` see every entry, drops those that it says are of no use any more, and returns how many that were. What is put
@@ -206,7 +227,6 @@ const SEEN_AT_ONCE: usize = 512;
 mod tests {
     use super::*;
     use crate::entry::Ending;
-    use crate::wire::Protocol;
     use bytes::Bytes;
 
     const KEY: &[u8] = b"key";
@@ -227,6 +247,40 @@ mod tests {
 
     fn birth(local: &Local) -> Option<Millis> {
         local.find(KEY).map(|entry| entry.born)
+    }
+
+    fn kept(born: u64, body: &'static [u8]) -> Arc<Entry> {
+        let body = Bytes::from_static(body);
+        Arc::new(Entry::new(Millis(born), Ending::Result, Protocol::Binary, body))
+    }
+
+    #[test]
+    fn a_reply_is_kept_in_both_protocols_where_it_lies_and_there_is_room() {
+        const SET: &[u8] = &[14, 0, 0, 3, 0, 0, 0, 3, 1, 2, 3, 0];
+        let (roomy, entry) = (local(1 << 20), kept(2, SET));
+        roomy.put(KEY, Slot::Entry(Arc::clone(&entry)));
+        let before = roomy.bytes();
+        for _ in 0..2 {
+            roomy.translate(KEY, &entry, Protocol::Compact);
+            assert!(entry.is_translated() && roomy.find(KEY).unwrap().is_translated());
+            assert_eq!(
+                (roomy.count(), roomy.bytes()),
+                (1, before + 53),
+                "7 bytes, their place and what is lost by rounding"
+            );
+        }
+        assert_eq!(roomy.evicted().get(), 0);
+        let gone = kept(1, SET);
+        roomy.translate(KEY, &gone, Protocol::Compact);
+        assert!(!gone.is_translated(), "another lies there");
+        let (tight, entry) = (local(before + 10), kept(2, SET));
+        tight.put(KEY, Slot::Entry(Arc::clone(&entry)));
+        tight.translate(KEY, &entry, Protocol::Compact);
+        assert_eq!((birth(&tight), entry.is_translated()), (Some(Millis(2)), false));
+        let (roomy, odd) = (local(1 << 20), kept(2, &[2, 0, 0, 7, 0]));
+        roomy.put(KEY, Slot::Entry(Arc::clone(&odd)));
+        roomy.translate(KEY, &odd, Protocol::Compact);
+        assert_eq!((birth(&roomy), odd.is_translated()), (Some(Millis(2)), false));
     }
 
     #[test]

@@ -252,9 +252,4 @@ fn backed_up(rule: &RuleDraft, usual: &str, draft: &Draft, sides: &mut Sides<'_>
             wrong(format!("what {} knows of a client's connection no other backend does", one.place.path));
         }
     }
-    let (ours, theirs) = (usual.options.protocol, backup.options.protocol);
-    if ours != theirs {
-        let (ours, theirs) = (ours.as_str(), theirs.as_str());
-        wrong(format!("it speaks {theirs}, and {} {ours}: translation is not supported", usual.place.path));
-    }
 }

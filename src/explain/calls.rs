@@ -29,7 +29,7 @@ pub(super) struct Question<'a> {
 impl Explainer {
     /// What is known of a call that is asked so.
     pub(super) async fn call(&self, question: Question<'_>, asked: &Asked, served: &Served) -> CallReport {
-        let Asked { protocol, name, route, key, .. } = asked;
+        let Asked { name, route, key, .. } = asked;
         let keyed = route.keyed().zip(key.as_ref().ok().and_then(Option::as_deref));
         let there = match (&route.decision, keyed) {
             (Decision::Cache(cached), Some((keyed, key))) => {
@@ -48,7 +48,7 @@ impl Explainer {
             judged.map_or(TierReport::Unused, |(judge, there)| judge.report(of(there)))
         };
         CallReport {
-            protocol: protocol.as_str().to_owned(),
+            protocol: route.backend().settings().protocol.as_str().to_owned(),
             name: name.clone(),
             key: keyed.map(|(keyed, key)| KeyReport { redis, ..key_report(question, served, keyed, key) }),
             unkeyable: key.as_ref().err().map(ToString::to_string),
@@ -107,8 +107,8 @@ fn means(asking: &Asking, name: &str) -> Means {
 /// The tags that the reply has, or would have.
 fn tags(keyed: &Keyed, asked: &Asked, judged: Option<(Judge<'_>, &Inspected)>) -> Vec<Named> {
     let held = judged.and_then(|(_, there)| reply(&there.local).or_else(|| reply(&there.shared)));
-    let held = held.filter(|entry| entry.ending == Ending::Result).map(|entry| &*entry.body);
-    keyed.caching.tagging.named(Said { protocol: asked.protocol, call: &asked.arguments, reply: held })
+    let held = held.filter(|entry| entry.ending == Ending::Result).map(|entry| entry.reply());
+    keyed.caching.tagging.named(Said { call: asked.arguments(), reply: held })
 }
 
 fn tag_report(Named { pattern, names, awaits_reply, .. }: Named) -> TagReport {

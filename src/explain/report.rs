@@ -122,7 +122,7 @@ pub(crate) struct BackendReport {
 /// One way in which a call may be asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct CallReport {
-    /// The protocol of client and backend.
+    /// The backend's protocol.
     pub protocol: String,
     /// The method's name on the wire.
     pub name: String,

@@ -80,7 +80,7 @@ impl Gateway {
         self.find_out(seeker);
         let whole = backup.asking.timeout.map(|whole| seeker.since + whole);
         let until = [whole, soft].into_iter().flatten().min();
-        let key = cached.keyed.key_like(&seeker.cached.keyed, &seeker.key, seeker.call.protocol);
+        let key = cached.keyed.key_like(&seeker.cached.keyed, &seeker.key);
         let near = self.cache.near(cached.keyed.caching.tiers, &key);
         let old = near.filter(|entry| self.freshness(cached, entry, &key) != Freshness::Expired);
         let mut there = Seeker::new(seeker.call.clone(), cached, &key, old);
@@ -95,10 +95,10 @@ impl Gateway {
 
     /// Removes what the backup has said until the usual backend was asked, which has answered: what is older must not come after that.
     /// Where the answer is kept, this is for what is here of the backup's: a tombstone for each answer would cost too much.
-    pub(super) fn supersede(&self, cached: &Cached, call: &Call, key: &[u8], born: Millis, keeping: Keeping) {
+    pub(super) fn supersede(&self, cached: &Cached, key: &[u8], born: Millis, keeping: Keeping) {
         let Some(backup) = &cached.backup else { return };
         let Keyed { caching, .. } = &backup.keyed;
-        let key = backup.keyed.key_like(&cached.keyed, key, call.protocol);
+        let key = backup.keyed.key_like(&cached.keyed, key);
         if keeping == Keeping::Remove || self.cache.near(caching.tiers, &key).is_some() {
             self.cache.remove(caching.tiers, &key, born, backup.asking.timeout);
         }

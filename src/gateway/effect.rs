@@ -44,12 +44,12 @@ impl Effect {
     /// know of it.
     pub(super) async fn ended(mut self, asked: Result<Option<&Answer>, &Fault>) {
         let ticket = match asked {
-            Ok(Some(Answer { said: Ending::Result | Ending::Nothing, body })) => {
-                self.mark(Some(body), Unfilled::Widens, Kind::Hard, Spread::Yes)
+            Ok(Some(answer @ Answer { said: Ending::Result | Ending::Nothing, .. })) => {
+                self.mark(Some(answer), Unfilled::Widens, Kind::Hard, Spread::Yes)
             }
             // A declared exception is an answer: it says that the call did not do what it was to do.
-            Ok(Some(Answer { said: Ending::Declared(_), body })) => {
-                self.mark(Some(body), Unfilled::Widens, Kind::Soft, Spread::Yes)
+            Ok(Some(answer @ Answer { said: Ending::Declared(_), .. })) => {
+                self.mark(Some(answer), Unfilled::Widens, Kind::Soft, Spread::Yes)
             }
             Err(fault) if fault.retry() == Retry::Unsent => None,
             // Nobody knows, also of a call that has no reply.
@@ -60,9 +60,15 @@ impl Effect {
         gateway.cache.reaches(ticket, invalidation.hold_until).await;
     }
 
-    fn mark(&self, reply: Option<&[u8]>, unfilled: Unfilled, kind: Kind, spread: Spread) -> Option<Ticket> {
+    fn mark(
+        &self,
+        answer: Option<&Answer>,
+        unfilled: Unfilled,
+        kind: Kind,
+        spread: Spread,
+    ) -> Option<Ticket> {
         let Self { gateway, invalidation, call, .. } = self;
-        let said = Said { protocol: call.protocol, call: &call.body, reply };
+        let said = Said { call: call.arguments(), reply: answer.map(Answer::reply) };
         let now = gateway.clock.now();
         let settle = match spread {
             Spread::Yes => invalidation.settle,

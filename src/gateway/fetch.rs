@@ -161,20 +161,20 @@ impl Gateway {
         let caching = &keyed.caching;
         let ending = ending(answer.said, asking.terms.returns);
         let body = answer.body.clone();
-        let said = Said { protocol: call.protocol, call: &call.body, reply: Some(&body) };
+        let said = Said { call: call.arguments(), reply: Some(answer.reply()) };
         let tags = caching.tagging.of(said);
         let entry = Entry {
             tags,
             version,
             seal: Seal::new(tick),
-            ..Entry::new(born, ending.unwrap_or(Ending::Empty), call.protocol, body)
+            ..Entry::new(born, ending.unwrap_or(Ending::Empty), answer.protocol, body)
         };
         let keeping = ending.map(|_| caching.keeping(&entry));
         let unkept = match keeping {
             // A write may have taken effect after it was asked.
             Some(Keeping::Keep) if !self.is_settled(keyed, &entry, key) => Unkept::Unsettled,
             Some(Keeping::Keep) => {
-                self.supersede(cached, call, key, born, Keeping::Keep);
+                self.supersede(cached, key, born, Keeping::Keep);
                 // A body cut out of a read buffer would hold all of it in memory for as long as the entry is kept.
                 let entry = Arc::new(entry.detached());
                 self.cache.put(caching.tiers, key, &entry, caching.longest(), lease);
@@ -182,7 +182,7 @@ impl Gateway {
                 return (entry, Ok(()));
             }
             Some(Keeping::Remove) => {
-                self.supersede(cached, call, key, born, Keeping::Remove);
+                self.supersede(cached, key, born, Keeping::Remove);
                 self.cache.remove(caching.tiers, key, born, asking.timeout);
                 if caching.lists(entry.ending) { Unkept::TooLarge } else { Unkept::Exception }
             }

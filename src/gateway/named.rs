@@ -14,7 +14,7 @@ use crate::idl::value::{self, ValueProblem};
 use crate::key::canonical::{Canonical, Unkeyable};
 use crate::rule::method::Ruled;
 use crate::setting::Nearest;
-use crate::wire::{Bounds, Protocol};
+use crate::wire::{Bounds, Protocol, Struct};
 
 /// What the listeners of this process serve.
 ///
@@ -53,10 +53,7 @@ pub(crate) struct Asked {
     pub gateway: Arc<Gateway>,
     /// The method's name on the wire.
     pub name: String,
-    /// What its clients speak.
-    pub protocol: Protocol,
-    /// The struct of arguments.
-    pub arguments: Vec<u8>,
+    arguments: Arc<[u8]>,
     /// What is decided of it.
     pub route: Arc<Route>,
     /// What it is kept under, where it is.
@@ -172,24 +169,31 @@ impl Directory {
         let declared = all.iter().find_map(|(_, routes)| routes.declaration(service, method));
         let undeclared = || Unknown::Undeclared(service.clone(), method.clone());
         let (schema, declared) = declared.ok_or_else(undeclared)?;
-        let mut asked = Vec::new();
-        for protocol in [Protocol::Binary, Protocol::Compact] {
-            let misfit = |problem| Unknown::Arguments(format!("{service}.{method}"), Box::new(problem));
-            let arguments = value::arguments(schema, declared, arguments, protocol).map_err(misfit)?;
-            for (gateway, routes) in &all {
-                for (name, route) in routes.spelled(service, method) {
-                    let key = key(route, protocol, &arguments);
-                    let (gateway, route) = (Arc::clone(gateway), Arc::clone(route));
-                    asked.push(Asked { gateway, name, protocol, arguments: arguments.clone(), route, key });
-                }
-            }
-        }
-        Ok(asked)
+        let misfit = |problem| Unknown::Arguments(format!("{service}.{method}"), Box::new(problem));
+        let arguments = value::arguments(schema, declared, arguments, SPELLED).map_err(misfit)?;
+        let arguments: Arc<[u8]> = arguments.into();
+        let asked = all.iter().flat_map(|(gateway, routes)| {
+            routes.spelled(service, method).into_iter().map(|(name, route)| {
+                let (key, arguments) = (key(route, &arguments), Arc::clone(&arguments));
+                Asked { gateway: Arc::clone(gateway), name, arguments, route: Arc::clone(route), key }
+            })
+        });
+        Ok(asked.collect())
+    }
+}
+
+impl Asked {
+    /// The struct of arguments.
+    pub(crate) fn arguments(&self) -> Struct<'_> {
+        Struct { protocol: SPELLED, bytes: &self.arguments }
     }
 }
 
 /// What a call is kept under, if it is kept.
-fn key(route: &Route, protocol: Protocol, arguments: &[u8]) -> Result<Option<Vec<u8>>, Unkeyable> {
+fn key(route: &Route, arguments: &[u8]) -> Result<Option<Vec<u8>>, Unkeyable> {
     let mut canonical = Canonical::new(Bounds::default().depth);
-    route.keyed().map(|keyed| keyed.key_of(protocol, arguments, &mut canonical)).transpose()
+    route.keyed().map(|keyed| keyed.key_of(SPELLED, arguments, &mut canonical)).transpose()
 }
+
+/// The protocol that calls are spelled in: in any they have the same keys.
+const SPELLED: Protocol = Protocol::Binary;

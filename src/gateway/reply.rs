@@ -8,13 +8,16 @@ use bytes::Bytes;
 use thrift::ApplicationErrorKind;
 
 use super::asking::Asking;
+use super::route::Route;
+use crate::call::Answer;
 use crate::clock::Millis;
 use crate::dial::End;
 use crate::entry::Entry;
-use crate::fault::Fault;
+use crate::fault::{Fault, Translated};
 use crate::outcome::Outcome;
 use crate::rule::Fallback;
 use crate::wire::message::Kind;
+use crate::wire::translate::{Untranslatable, translate};
 use crate::wire::{Protocol, exception};
 
 /// What a client gets, and how that came about.
@@ -50,10 +53,25 @@ pub(crate) enum By {
 pub(crate) enum Body {
     /// A kept reply.
     Kept(Arc<Entry>),
-    /// The struct of a message of this kind.
-    Struct(Kind, Bytes),
+    /// The struct of a message of this kind, as this protocol spells it.
+    Struct(Kind, Protocol, Bytes),
     /// Nothing: the call has no reply.
     Silence,
+}
+
+impl Body {
+    /// Its struct as `protocol` spells it.
+    ///
+    /// # Errors
+    /// If it has no spelling there.
+    #[cold]
+    pub(crate) fn in_protocol(&self, protocol: Protocol) -> Result<Bytes, Untranslatable> {
+        match self {
+            Self::Kept(entry) => entry.in_protocol(protocol),
+            Self::Struct(_, from, body) => translate(*from, protocol, body).map(Bytes::from),
+            Self::Silence => Ok(Bytes::new()),
+        }
+    }
 }
 
 impl Reply {
@@ -70,13 +88,13 @@ impl Reply {
     }
 
     /// A backend's reply that is not kept.
-    pub(crate) fn passed(body: Bytes, outcome: Outcome) -> Self {
-        Self::of(Body::Struct(Kind::Reply, body), outcome)
+    pub(crate) fn passed(answer: Answer, outcome: Outcome) -> Self {
+        Self::of(Body::Struct(Kind::Reply, answer.protocol, answer.body), outcome)
     }
 
     /// The rule's last answer.
-    pub(crate) fn fallback(body: Bytes) -> Self {
-        Self::of(Body::Struct(Kind::Reply, body), Outcome::Fallback)
+    pub(crate) fn fallback(fallback: &Fallback, protocol: Protocol) -> Self {
+        Self::of(Body::Struct(Kind::Reply, protocol, fallback.body(protocol)), Outcome::Fallback)
     }
 
     /// No reply, by the method's nature.
@@ -88,12 +106,12 @@ impl Reply {
     /// A fault as the client sees it: what the backend said where it said something, else an exception that says what happened.
     pub(crate) fn fault(fault: Fault, protocol: Protocol) -> Self {
         let body = match &fault {
-            Fault::Exception { body, .. } => Body::Struct(Kind::Exception, body.clone()),
-            Fault::MissingResult { body, .. } | Fault::Failure { body, .. } => {
-                Body::Struct(Kind::Reply, body.clone())
+            Fault::Exception { protocol, body, .. } => Body::Struct(Kind::Exception, *protocol, body.clone()),
+            Fault::MissingResult { protocol, body, .. } | Fault::Failure { protocol, body, .. } => {
+                Body::Struct(Kind::Reply, *protocol, body.clone())
             }
-            Fault::Protocol { .. } => {
-                said(protocol, ApplicationErrorKind::InvalidProtocol, &fault.to_string())
+            Fault::Untranslatable { .. } => {
+                said(protocol, ApplicationErrorKind::ProtocolError, &fault.to_string())
             }
             Fault::Unreachable { .. }
             | Fault::Down { .. }
@@ -114,9 +132,16 @@ impl Reply {
     /// What answers where nothing kept does: the rule's fallback where the fault allows it, else the fault.
     pub(crate) fn last(fault: Fault, fallback: Option<&Fallback>, protocol: Protocol) -> Self {
         match fallback.filter(|_| fault.allows_stale()) {
-            Some(fallback) => Self::fallback(fallback.body(protocol)).because(fault),
+            Some(fallback) => Self::fallback(fallback, protocol).because(fault),
             None => Self::fault(fault, protocol),
         }
+    }
+
+    /// The answer to a call whose reply has no spelling in its client's protocol.
+    pub(crate) fn untranslatable(&self, why: Untranslatable, protocol: Protocol, route: &Route) -> Self {
+        let backend = Arc::clone(route.backend().name());
+        let fault = Fault::Untranslatable { backend, message: Translated::Reply, protocol, why };
+        Self::fault(route.counts.met(fault), protocol).asked_at(self.endpoint)
     }
 
     /// The answer to a method that no backend may be asked.
@@ -183,5 +208,5 @@ impl Reply {
 
 fn said(protocol: Protocol, kind: ApplicationErrorKind, why: &str) -> Body {
     let message = format!("larder: {why}");
-    Body::Struct(Kind::Exception, Bytes::from(exception::encode(protocol, kind, &message)))
+    Body::Struct(Kind::Exception, protocol, Bytes::from(exception::encode(protocol, kind, &message)))
 }

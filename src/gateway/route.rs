@@ -22,7 +22,6 @@ use crate::rule::method::{Governed, Ruled};
 use crate::rule::pattern::Pattern;
 use crate::rule::sessions::{Leaves, Sessions};
 use crate::rule::{Action, Caching, Declaration, Freshness};
-use crate::wire::Protocol;
 use crate::wire::message::{Kind, split_name};
 
 /// All that is known of one method, or of all that share a rule and a name on the metrics.
@@ -72,8 +71,7 @@ pub(crate) struct Keyed {
     pub caching: Caching,
     /// What covers all entries of the method.
     covers: [Cover; 3],
-    binary: Prefix,
-    compact: Prefix,
+    prefix: Prefix,
 }
 
 /// The methods of one listener. What the IDL declares and what a rule names is in the table from the beginning; other names come from
@@ -223,7 +221,7 @@ impl Route {
             // Its answer is for its own connection, whatever its rule says.
             Action::Observe(_) | Action::Cache(_) if leaves == Leaves::Session => Decision::Pass,
             Action::Observe(caching) => {
-                Decision::Observe(Box::new(Keyed::new(named, asking.backend().name(), caching)))
+                Decision::Observe(Box::new(Keyed::new(named, asking.backend(), caching)))
             }
             Action::Cache(caching) => {
                 let rule = ruled.governing.as_ref().map(|(pattern, _)| pattern.to_string());
@@ -269,7 +267,7 @@ impl Cached {
         let unverified = Caching { verify: None, ..caching.clone() };
         let at = |asking: &Arc<Asking>| Self::new(named, Arc::clone(asking), (rule, &unverified));
         Self {
-            keyed: Keyed::new(named, asking.backend().name(), caching),
+            keyed: Keyed::new(named, asking.backend(), caching),
             backup: asking.backup.as_ref().map(|backup| Arc::new(at(&backup.asking))),
             rule: Arc::clone(rule),
             asking,
@@ -278,25 +276,18 @@ impl Cached {
 }
 
 impl Keyed {
-    fn new(named: Named<'_>, backend: &str, caching: &Caching) -> Self {
+    fn new(named: Named<'_>, backend: &Backend, caching: &Caching) -> Self {
         let Named { to: _, service, method, spelling } = named;
-        let prefix = |protocol| {
-            Prefix::new(&Scope {
-                backend,
-                service: service.as_bytes(),
-                method: method.as_bytes(),
-                spelling,
-                protocol,
-                revision: caching.revision,
-                ignored: &caching.ignored,
-            })
-        };
-        Self {
-            binary: prefix(Protocol::Binary),
-            compact: prefix(Protocol::Compact),
-            caching: caching.clone(),
-            covers: covering(service.as_bytes(), method.as_bytes()),
-        }
+        let prefix = Prefix::new(&Scope {
+            backend: backend.name(),
+            service: service.as_bytes(),
+            method: method.as_bytes(),
+            spelling,
+            protocol: backend.settings().protocol,
+            revision: caching.revision,
+            ignored: &caching.ignored,
+        });
+        Self { prefix, caching: caching.clone(), covers: covering(service.as_bytes(), method.as_bytes()) }
     }
 
     /// What covers all entries of the method.
@@ -307,7 +298,7 @@ impl Keyed {
 
     /// Whether `key` is one of those that calls have here.
     pub(crate) fn begins(&self, key: &[u8]) -> bool {
-        [&self.binary, &self.compact].iter().any(|prefix| key.starts_with(prefix.as_bytes()))
+        key.starts_with(self.prefix.as_bytes())
     }
 
     /// All that may cover what is kept under `key` with these tags.
@@ -341,27 +332,14 @@ impl Keyed {
     #[inline]
     pub(crate) fn key(&self, call: &CallRef<'_>, scratch: &mut Scratch) -> Result<(), Unkeyable> {
         scratch.key.clear();
-        scratch.key.extend_from_slice(self.prefix(call.protocol).as_bytes());
+        scratch.key.extend_from_slice(self.prefix.as_bytes());
         scratch.canonical.put(call.protocol, call.body, &self.caching.ignored, &mut scratch.key)
     }
 
-    /// What the keys of calls begin with whose replies are in this protocol.
-    #[inline]
-    fn prefix(&self, protocol: Protocol) -> &Prefix {
-        match protocol {
-            Protocol::Binary => &self.binary,
-            Protocol::Compact => &self.compact,
-        }
-    }
-
     /// The key of a call that has `key` where `usual` holds.
-    pub(crate) fn key_like(&self, usual: &Self, key: &[u8], protocol: Protocol) -> Arc<[u8]> {
-        let (theirs, ours) = match protocol {
-            Protocol::Binary => (&usual.binary, &self.binary),
-            Protocol::Compact => (&usual.compact, &self.compact),
-        };
-        let arguments = key.get(theirs.as_bytes().len()..).unwrap_or_default();
-        [ours.as_bytes(), arguments].concat().into()
+    pub(crate) fn key_like(&self, usual: &Self, key: &[u8]) -> Arc<[u8]> {
+        let arguments = key.get(usual.prefix.as_bytes().len()..).unwrap_or_default();
+        [self.prefix.as_bytes(), arguments].concat().into()
     }
 }
 

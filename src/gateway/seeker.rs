@@ -93,7 +93,7 @@ impl Seeker {
     /// The last mark that covers what it asks for, as far as the call tells.
     fn marked(&self, marks: &Marks) -> Tick {
         let Self { call, cached, key, .. } = self;
-        let said = Said { protocol: call.protocol, call: &call.body, reply: None };
+        let said = Said { call: call.arguments(), reply: None };
         let tags = cached.keyed.caching.tagging.of(said);
         marks.last(cached.keyed.covers(&tags.covers, key))
     }

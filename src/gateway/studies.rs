@@ -28,7 +28,7 @@ impl Studies {
     pub(super) fn begin(&self, asking: &Asking, call: &Call, clock: &Clock) -> Option<Box<Lesson>> {
         let ignored = asking.studied.as_ref()?;
         let now = clock.now();
-        self.study(&call.name, ignored, now)?.asked(call.protocol, &call.body, now).map(Box::new)
+        self.study(&call.name, ignored, now)?.asked(call.arguments(), now).map(Box::new)
     }
 
     /// The study of the method with this name. Names come from the network: of more than [`STUDIES`] nothing is learnt.
@@ -62,8 +62,8 @@ impl Studies {
 /// What became of a call, as studies see it.
 pub(super) fn end<'a>(asked: Result<Option<&'a Answer>, &Fault>) -> End<'a> {
     match asked {
-        Ok(Some(Answer { said: Said::Result | Said::Nothing, body })) => End::Reply(body),
-        Ok(Some(Answer { said: Said::Declared(_), body })) => End::Exception(body),
+        Ok(Some(answer @ Answer { said: Said::Result | Said::Nothing, .. })) => End::Reply(answer.reply()),
+        Ok(Some(answer @ Answer { said: Said::Declared(_), .. })) => End::Exception(answer.reply()),
         Ok(None) => End::Silence,
         Err(_) => End::Fault,
     }

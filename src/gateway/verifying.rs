@@ -108,7 +108,7 @@ impl Hit {
         let (asking, demand) = (&self.cached.asking, Demand::new(Need::Refresh));
         let question = Question { key: Some(&self.key), ..asking.question(call, &demand) };
         let answer = asking.shared(question).await.ok()?;
-        Spelled::of(call.protocol, &answer.body)
+        Spelled::of(answer.protocol, &answer.body)
     }
 
     fn is_at_ease(&self) -> bool {

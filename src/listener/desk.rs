@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::end::End;
 use super::fence::Fence;
-use super::line::{Line, Stage};
+use super::line::{Asked, Line, Stage};
 use super::outbox::{Echo, Outbox};
 use super::told::Told;
 use super::{DuplicateSeqid, Front, OnClose};
@@ -237,11 +237,11 @@ impl Desk {
         self.caller.place = place;
         let turn = gateway.answer(call, route, batch.now, &mut self.caller);
         match turn {
-            Turn::Now(reply) if self.line.is_empty() => {
+            Turn::Now(mut reply) if self.line.is_empty() => {
                 let CallRef { header, .. } = call;
                 let Header { seqid, form, .. } = *header;
                 let echo = Echo { speech: arrived.speech, method: header.method(), seqid, form };
-                self.outbox.put(&reply, &echo);
+                put(&mut self.outbox, &mut reply, &echo, route);
                 route.count(&reply, batch.now);
                 let Reply { outcome, age, .. } = reply;
                 self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
@@ -296,20 +296,33 @@ impl Desk {
             (Some(reply), _) | (None, Stage::Here(reply)) => (pending.asked, reply),
             (None, Stage::Sought | Stage::Postponed) => return Ok(true),
         };
-        let reply = aged(reply, time);
-        asked.route.count(&reply, time);
+        self.hand_out(&asked, aged(reply, time), (now, time), speech)?;
+        Ok(true)
+    }
+
+    /// Puts the reply to a call whose turn has come into the outbox, and counts and tells it.
+    fn hand_out(
+        &mut self,
+        asked: &Asked,
+        mut reply: Reply,
+        (now, time): (Instant, Millis),
+        speech: Speech,
+    ) -> Result<(), End> {
+        let route = &asked.route;
+        let ends = self.hands_on(&reply, route);
+        if !ends {
+            let echo = Echo { speech, method: asked.method(), seqid: asked.seqid, form: asked.form };
+            put(&mut self.outbox, &mut reply, &echo, route);
+        }
+        let gateway = &self.front.gateway;
+        route.count(&reply, time);
         let took = now.saturating_duration_since(asked.arrived);
-        asked.route.counts.waited(took);
+        route.counts.waited(took);
         gateway.counts.call(reply.outcome, took, reply.age);
-        let (route, name, arrived) = (&asked.route, asked.name(), asked.arrived);
+        let (name, arrived) = (asked.name(), asked.arrived);
         let (client, call) = (self.client, asked.again());
         Told { reply: &reply, route, name, arrived, client, call }.tell(gateway);
-        if self.hands_on(&reply, &asked.route) {
-            return Err(End::Backend);
-        }
-        let echo = Echo { speech, method: asked.method(), seqid: asked.seqid, form: asked.form };
-        self.outbox.put(&reply, &echo);
-        Ok(true)
+        if ends { Err(End::Backend) } else { Ok(()) }
     }
 
     /// Whether the client of a call has stopped waiting.
@@ -347,7 +360,18 @@ impl Desk {
     fn refuse(&mut self, speech: Speech, header: &Header<'_>, kind: ApplicationErrorKind, why: &str) {
         let reply = Reply::refusal(speech.protocol, kind, why);
         let echo = Echo { speech, method: header.method(), seqid: header.seqid, form: header.form };
-        self.outbox.put(&reply, &echo);
+        let put = self.outbox.put(&reply, &echo);
+        debug_assert!(put.is_ok(), "what the gateway says itself is spelled in its client's protocol");
+    }
+}
+
+/// Puts a reply into the outbox, or in its place what there is to say where it has no spelling in its client's protocol.
+#[inline]
+fn put(outbox: &mut Outbox, reply: &mut Reply, echo: &Echo<'_>, route: &Route) {
+    if let Err(why) = outbox.put(reply, echo) {
+        *reply = reply.untranslatable(why, echo.speech.protocol, route);
+        let put = outbox.put(reply, echo);
+        debug_assert!(put.is_ok(), "what the gateway says itself is spelled in its client's protocol");
     }
 }
 

@@ -277,7 +277,7 @@ fn weight(call: &Call, decision: &Decision) -> usize {
 fn length(reply: &Reply) -> usize {
     match &reply.body {
         Body::Kept(entry) => entry.body.len(),
-        Body::Struct(_, body) => body.len(),
+        Body::Struct(_, _, body) => body.len(),
         Body::Silence => 0,
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::gateway::reply::{Body, Reply};
 use crate::wire::Speech;
 use crate::wire::message::{Form, Header, Kind, put_header, put_message};
+use crate::wire::translate::Untranslatable;
 
 /// Bytes to be written, in order.
 #[derive(Debug, Default)]
@@ -43,14 +44,27 @@ pub(super) struct Echo<'a> {
 }
 
 impl Outbox {
-    /// Spells a reply behind the others.
+    /// Spells a reply behind the others, in the client's protocol.
+    ///
+    /// # Errors
+    /// If it has no spelling there. Then nothing is put here.
     #[inline]
-    pub(super) fn put(&mut self, reply: &Reply, echo: &Echo<'_>) {
-        let (kind, body) = match &reply.body {
-            Body::Kept(entry) => (Kind::Reply, &entry.body),
-            Body::Struct(kind, body) => (*kind, body),
-            Body::Silence => return,
+    pub(super) fn put(&mut self, reply: &Reply, echo: &Echo<'_>) -> Result<(), Untranslatable> {
+        let (kind, protocol, body) = match &reply.body {
+            Body::Kept(entry) => (Kind::Reply, entry.protocol, &entry.body),
+            Body::Struct(kind, protocol, body) => (*kind, *protocol, body),
+            Body::Silence => return Ok(()),
         };
+        if protocol == echo.speech.protocol {
+            self.put_struct(kind, body, echo);
+        } else {
+            self.put_struct(kind, &reply.body.in_protocol(echo.speech.protocol)?, echo);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn put_struct(&mut self, kind: Kind, body: &Bytes, echo: &Echo<'_>) {
         let Speech { transport, protocol } = echo.speech;
         let header = Header { kind, name: echo.method, seqid: echo.seqid, form: echo.form };
         self.last = echo.seqid;
@@ -165,12 +179,18 @@ const SLICES: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::{Answer, Said};
     use crate::outcome::Outcome;
     use crate::wire::{Protocol, Transport};
     use std::future::poll_fn;
     use tokio::io::AsyncReadExt;
 
     const SPEECH: Speech = Speech { transport: Transport::Framed, protocol: Protocol::Binary };
+
+    fn passed(body: &Bytes) -> Reply {
+        let answer = Answer { said: Said::Result, protocol: Protocol::Binary, body: body.clone() };
+        Reply::passed(answer, Outcome::Passed)
+    }
 
     #[tokio::test]
     async fn replies_leave_in_order_whatever_their_size_and_the_socket_takes() {
@@ -182,7 +202,7 @@ mod tests {
             let echo = Echo { speech: SPEECH, method: b"get", seqid, form: Form::Strict };
             let header = Header { kind: Kind::Reply, name: b"get", seqid, form: Form::Strict };
             put_message(&mut expected, SPEECH.transport, SPEECH.protocol, &header, &body);
-            outbox.put(&Reply::passed(body, Outcome::Passed), &echo);
+            outbox.put(&passed(&body), &echo).unwrap();
         }
         assert_eq!(outbox.len(), expected.len());
         let mut heard = vec![0; expected.len()];
@@ -198,7 +218,7 @@ mod tests {
     async fn a_large_body_is_not_copied() {
         let (body, mut outbox) = (Bytes::from(vec![0; 1 << 20]), Outbox::default());
         let echo = Echo { speech: SPEECH, method: b"get", seqid: 1, form: Form::Strict };
-        outbox.put(&Reply::passed(body.clone(), Outcome::Passed), &echo);
+        outbox.put(&passed(&body), &echo).unwrap();
         assert!(outbox.parts.iter().any(|part| part.as_ptr() == body.as_ptr()));
         assert!(outbox.is_full());
     }

@@ -7,19 +7,17 @@ use std::time::Duration;
 
 use crate::entry::{TAGS_MAX, Tags};
 use crate::mark::{Cover, Reach};
-use crate::wire::Protocol;
+use crate::wire::Struct;
 
 use template::{Filled, Template};
 
 /// What a template is filled from: a call, and its reply where it is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Said<'a> {
-    /// How both are written.
-    pub protocol: Protocol,
     /// The struct of arguments.
-    pub call: &'a [u8],
+    pub call: Struct<'a>,
     /// The struct of the reply.
-    pub reply: Option<&'a [u8]>,
+    pub reply: Option<Struct<'a>>,
 }
 
 /// The tags of what a rule keeps.

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use super::*;
+use crate::wire::Protocol;
 
 /// A struct with one field that holds this number.
 fn structure(id: i16, value: u64) -> Vec<u8> {
     let [high, low] = id.to_be_bytes();
     [&[10, high, low][..], &value.to_be_bytes(), &[0]].concat()
+}
+
+fn binary(bytes: &[u8]) -> Struct<'_> {
+    Struct { protocol: Protocol::Binary, bytes }
 }
 
 fn new() -> Arc<Study> {
@@ -20,8 +25,8 @@ fn study(calls: impl Iterator<Item = (u64, u64, u64)>) -> (Arc<Study>, Millis) {
     let mut last = Millis(0);
     for (at, argument, reply) in calls {
         last = Millis(at);
-        let lesson = study.asked(Protocol::Binary, &structure(1, argument), last).unwrap();
-        lesson.ended(End::Reply(&structure(0, reply)));
+        let lesson = study.asked(binary(&structure(1, argument)), last).unwrap();
+        lesson.ended(End::Reply(binary(&structure(0, reply))));
     }
     (study, last)
 }
@@ -75,12 +80,12 @@ fn one_key_that_all_ask_for_is_seen_though_it_is_not_in_the_sample() {
 fn what_is_not_answered_and_what_is_no_result_are_counted_apart() {
     let study = new();
     let ask = |end: End<'_>| {
-        study.asked(Protocol::Binary, &structure(1, 1), Millis(0)).unwrap().ended(end);
+        study.asked(binary(&structure(1, 1)), Millis(0)).unwrap().ended(end);
     };
     ask(End::Fault);
-    ask(End::Exception(&structure(1, 2)));
-    ask(End::Reply(&[0]));
-    assert!(study.asked(Protocol::Binary, b"?", Millis(0)).is_none());
+    ask(End::Exception(binary(&structure(1, 2))));
+    ask(End::Reply(binary(&[0])));
+    assert!(study.asked(binary(b"?"), Millis(0)).is_none());
     let summary = study.summary(Millis(0));
     assert_eq!(
         (summary.calls, summary.faults, summary.exceptions, summary.empty, summary.unkeyable),
@@ -93,7 +98,9 @@ fn the_same_reply_in_another_order_or_protocol_is_the_same() {
     let study = new();
     // {0: set<i64> [1, 2]} and [2, 1].
     let set = |a: u8, b: u8| [&[14, 0, 0, 3, 0, 0, 0, 2][..], &[a, b, 0]].concat();
-    let reply = |body: &[u8]| study.hash(Protocol::Binary, body);
+    let reply = |body: &[u8]| study.hash(binary(body));
     assert_eq!(reply(&set(1, 2)), reply(&set(2, 1)));
     assert_ne!(reply(&set(1, 2)), reply(&set(1, 3)));
+    let compact = Struct { protocol: Protocol::Compact, bytes: &[10, 0, 0x23, 1, 2, 0] };
+    assert_eq!(study.hash(compact), reply(&set(1, 2)));
 }

@@ -265,7 +265,6 @@ impl<'a> Translation<'a> {
         Ok(())
     }
 
-
     /// Room for `count` bytes more.
     #[inline]
     fn room(&self, count: usize) -> Result<(), Flaw> {

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use clap::Args;
 use larder::cli::nagios::Arguments;
 use larder::dial::{End, Refusal};
-use larder::fault::{Blame, Crowd, Fault, Retry};
+use larder::fault::{Blame, Crowd, Fault, Retry, Translated};
 use larder::outcome::Outcome;
+use larder::wire::Protocol;
+use larder::wire::translate::translate;
 use thrift::ApplicationErrorKind;
 
 fn readme() -> String {
@@ -29,9 +31,15 @@ fn rows(header: &str) -> Vec<Vec<String>> {
 fn faults() -> Vec<Fault> {
     let backend: Arc<str> = "users".into();
     let (why, body) = (Arc::<str>::from("why"), Bytes::new());
-    let exception = |kind| Fault::Exception { backend: backend.clone(), kind, body: Bytes::new() };
+    let protocol = Protocol::Compact;
+    let exception = |kind| Fault::Exception { backend: backend.clone(), kind, protocol, body: Bytes::new() };
     let unreachable = |refusal| Fault::Unreachable { backend: backend.clone(), refusal, why: why.clone() };
     let closed = |end| Fault::Closed { backend: backend.clone(), end };
+    let why_not = translate(Protocol::Binary, protocol, &[2, 0, 1, 7, 0]).unwrap_err();
+    let untranslatable = |message| {
+        let (backend, why) = (backend.clone(), why_not.clone());
+        Fault::Untranslatable { backend, message, protocol, why }
+    };
     vec![
         unreachable(Refusal::Refused),
         unreachable(Refusal::Ours),
@@ -43,15 +51,16 @@ fn faults() -> Vec<Fault> {
         closed(End::Lost),
         Fault::Garbage { backend: backend.clone(), why: why.clone() },
         Fault::Oversized { backend: backend.clone(), why: why.clone() },
-        Fault::Failure { backend: backend.clone(), id: 2, body: body.clone() },
+        Fault::Failure { backend: backend.clone(), id: 2, protocol, body: body.clone() },
         exception(ApplicationErrorKind::InternalError),
         exception(ApplicationErrorKind::UnknownMethod),
-        Fault::MissingResult { backend: backend.clone(), body },
+        Fault::MissingResult { backend: backend.clone(), protocol, body },
         Fault::Crowded(Crowd::Waiters(1)),
         Fault::Quarantined { backend: backend.clone(), left: Duration::ZERO },
         Fault::Internal,
         Fault::Stopped,
-        Fault::Protocol { backend, theirs: "binary", ours: "compact" },
+        untranslatable(Translated::Call),
+        untranslatable(Translated::Reply),
     ]
 }
 

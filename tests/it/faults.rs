@@ -326,11 +326,27 @@ fn crowded() {
 }
 
 #[test]
-fn protocol() {
+fn untranslatable_call() {
     let backend = backend();
     let gateway = impatient().endpoint(backend.address()).start();
     let mut client = gateway.client_speaking(Wire::of(Transport::Framed, Protocol::Compact));
+    client.get_user(7);
+    let odd = vec![(1, Value::I64(7)), (9, Value::List(vec![Value::OddBool(7)]))];
+    let text = client.call(Message::call("getUser", 0, odd)).exception_text();
+    assert!(
+        text.contains("call has no spelling in binary") && text.contains("field 9: a boolean is 7"),
+        "{text}"
+    );
+    assert_eq!((gateway.faults("untranslatable_call"), backend.calls()), (1, 1));
+}
+
+#[test]
+fn untranslatable_reply() {
+    let backend = backend();
+    let gateway = impatient().endpoint(backend.address()).start();
+    let mut client = gateway.client_speaking(Wire::of(Transport::Framed, Protocol::Compact));
+    backend.does("getUser", Act::Reply(vec![(0, Value::List(vec![Value::OddBool(7)]))]));
     let text = client.get_user(7).exception_text();
-    assert!(text.contains("binary") && text.contains("compact"), "{text}");
-    assert_eq!((gateway.faults("protocol"), backend.calls()), (1, 0));
+    assert!(text.contains("reply has no spelling in compact") && text.contains("a boolean is 7"), "{text}");
+    assert_eq!((gateway.faults("untranslatable_reply"), backend.calls()), (1, 1));
 }

@@ -39,6 +39,8 @@ mod page;
 mod steering;
 // Real clients and servers, and the exact bytes between them and the gateway.
 mod wires;
+// Clients of one protocol before a backend of another.
+mod translating;
 // Which calls share a reply.
 mod keys;
 // Replies that must not be.

@@ -35,14 +35,14 @@ fn a_day_at_work(client: &mut PythonClient) {
     );
 }
 
-/// Both libraries' clients in both transports, in front of one real server.
+/// Both libraries' clients in both transports and both protocols, in front of one real server.
 fn everyone_speaks_to(server: Library, wire: Wire) {
     let server = python_backend(server, wire);
     let caching = gateway().get_user(CACHED).rule("UserService.list*", CACHED);
     for client in [Library::Thriftpy2, Library::Apache] {
-        for transport in [Transport::Framed, Transport::Unframed] {
+        for spoken in Wire::ALL {
             let gateway = caching.clone().endpoint(server.address()).backend_speaks(wire).start();
-            a_day_at_work(&mut PythonClient::connect(gateway.address(), client, Wire { transport, ..wire }));
+            a_day_at_work(&mut PythonClient::connect(gateway.address(), client, spoken));
         }
     }
 }

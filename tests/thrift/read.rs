@@ -85,7 +85,10 @@ impl<R: Read> Reader<'_, R> {
 
     fn binary(&mut self, code: u8, protocol: Protocol) -> io::Result<Value> {
         Ok(match code {
-            2 => Value::Bool(self.byte()? != 0),
+            2 => match self.byte()? {
+                byte @ (0 | 1) => Value::Bool(byte == 1),
+                byte => Value::OddBool(byte),
+            },
             8 => Value::I32(i32::from_be_bytes(self.array()?)),
             10 => Value::I64(i64::from_be_bytes(self.array()?)),
             11 => Value::String(self.text(protocol)?),

@@ -120,16 +120,6 @@ async fn the_whole_time_bounds_all_tries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_protocol_is_refused() {
-    let mut world = World::of(1);
-    let backend = world.start();
-    let call = Call { protocol: Protocol::Compact, ..call() };
-    let fault = backend.answer(&call, &once(), None).await.unwrap_err();
-    assert_eq!(fault.as_str(), "protocol");
-    assert_eq!(world.opened(), 0);
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_less_busy_of_two_is_asked() {
     let mut world = World::of(2);
     let backend = world.start();

@@ -368,7 +368,6 @@ fn a_backup_is_another_backend_for_calls_that_may_be_repeated() {
         added_refused(&spare(options), &[(at, &format!("{path}backup: {message}"))]);
     };
     refused("connections = \"per_client\"\nmax_connections = 9", "what backends.spare knows of a client's");
-    refused("protocol = \"compact\"", "it speaks compact, and backends.users binary");
     added_refused(
         &format!("{}invalidates = [\"all\"]\n", spare("")),
         &[(5, &format!("{path}backup: a call that changes something does so at its own backend"))],

@@ -108,14 +108,14 @@ impl Keyed {
         marked.map(Restriction::Marked).into_iter().chain(retagged).chain(unheard).collect()
     }
 
-    /// The key of a call with these arguments, whose reply is in the same protocol.
+    /// The key of a call with these arguments, as `protocol` spells them.
     pub(crate) fn key_of(
         &self,
         protocol: Protocol,
         arguments: &[u8],
         canonical: &mut Canonical,
     ) -> Result<Vec<u8>, Unkeyable> {
-        let mut key = self.prefix(protocol).as_bytes().to_vec();
+        let mut key = self.prefix.as_bytes().to_vec();
         canonical.put(protocol, arguments, &self.caching.ignored, &mut key)?;
         Ok(key)
     }

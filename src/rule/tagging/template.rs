@@ -4,6 +4,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Said;
 use crate::mark::Cover;
+use crate::wire::Struct;
 use crate::wire::pick::{Scalar, pick};
 
 /// A template whose holes have paths of type `P`: a text as it is written, ids where it is resolved.
@@ -221,7 +222,7 @@ impl Template {
 
 /// The values of a hole; `None` where one cannot be told, or there are none, or more than `values_max`.
 fn values(hole: &Hole<Vec<i16>>, said: Said<'_>, values_max: usize) -> Option<Vec<Vec<u8>>> {
-    let body = match hole.side {
+    let Struct { protocol, bytes } = match hole.side {
         Side::Call => said.call,
         Side::Reply => said.reply?,
     };
@@ -235,7 +236,7 @@ fn values(hole: &Hole<Vec<i16>>, said: Said<'_>, values_max: usize) -> Option<Ve
         fits
     };
     // What cannot be read is a call that no backend understands either.
-    let told = pick(said.protocol, body, &hole.path, &mut found).unwrap_or(false);
+    let told = pick(protocol, bytes, &hole.path, &mut found).unwrap_or(false);
     (told && !values.is_empty()).then_some(values)
 }
 
@@ -294,7 +295,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, reply: Option<&[u8]>, names: &[&str]) {
-        let said = Said { protocol: Protocol::Binary, call: CALL, reply };
+        let binary = |bytes| Struct { protocol: Protocol::Binary, bytes };
+        let said = Said { call: binary(CALL), reply: reply.map(binary) };
         let expected = match names {
             [] => Filled::Untold,
             names => Filled::Names(names.iter().map(|name| name.as_bytes().to_vec()).collect()),

@@ -96,6 +96,14 @@ fn fields(depth: u32) -> impl Strategy<Value = BTreeMap<i16, Value>> {
     vec((id, any_value(depth)), 0..5).prop_map(|all| all.into_iter().collect())
 }
 
+/// What is left open in how a value is written.
+struct Manner {
+    /// Decides the order of fields, elements and entries, and the types of empty maps.
+    order: StdRng,
+    /// Those types, where they are not left to it.
+    empty_map: Option<(Kind, Kind)>,
+}
+
 impl Value {
     /// Its binary type code.
     pub(super) fn kind(&self) -> Kind {
@@ -116,19 +124,47 @@ impl Value {
         kind as Kind
     }
 
+    /// Whether two ids of a struct, or one and none, are so far apart.
+    pub(super) fn has_step(&self, step: i16) -> bool {
+        match self {
+            Self::Struct(fields) => {
+                let ids = || std::iter::once(0).chain(fields.keys().copied());
+                ids().any(|from| ids().any(|to| to - from == step))
+                    || fields.values().any(|value| value.has_step(step))
+            }
+            Self::List(_, all) => all.iter().any(|value| value.has_step(step)),
+            Self::Set(_, all) => all.iter().any(|value| value.has_step(step)),
+            Self::Map(_, all) => all.iter().any(|(key, value)| key.has_step(step) || value.has_step(step)),
+            Self::Bool(_) | Self::Byte(_) | Self::Double(_) | Self::I16(_) | Self::I32(_) | Self::I64(_) => {
+                false
+            }
+            Self::String(_) | Self::Uuid(_) => false,
+        }
+    }
+
     /// Its bytes as the official crate writes them; `seed` decides the order of fields, elements and entries.
     pub(super) fn written(&self, protocol: Protocol, seed: u64) -> Vec<u8> {
-        let mut order = StdRng::seed_from_u64(seed);
+        self.written_in(protocol, Manner { order: StdRng::seed_from_u64(seed), empty_map: None })
+    }
+
+    /// The same in binary, where the types of all empty maps are those of texts.
+    pub(super) fn with_empty_maps_of_texts(&self, seed: u64) -> Vec<u8> {
+        let text = Type::String as Kind;
+        let manner = Manner { order: StdRng::seed_from_u64(seed), empty_map: Some((text, text)) };
+        self.written_in(Protocol::Binary, manner)
+    }
+
+    fn written_in(&self, protocol: Protocol, mut manner: Manner) -> Vec<u8> {
         let mut bytes = Vec::new();
         match protocol {
-            Protocol::Binary => self.write(&mut TBinaryOutputProtocol::new(&mut bytes, true), &mut order),
-            Protocol::Compact => self.write(&mut TCompactOutputProtocol::new(&mut bytes), &mut order),
+            Protocol::Binary => self.write(&mut TBinaryOutputProtocol::new(&mut bytes, true), &mut manner),
+            Protocol::Compact => self.write(&mut TCompactOutputProtocol::new(&mut bytes), &mut manner),
         }
         .unwrap();
         bytes
     }
 
-    fn write(&self, out: &mut dyn TOutputProtocol, order: &mut StdRng) -> thrift::Result<()> {
+    fn write(&self, out: &mut dyn TOutputProtocol, manner: &mut Manner) -> thrift::Result<()> {
         match self {
             Self::Bool(value) => out.write_bool(*value),
             Self::Byte(value) => out.write_i8(*value),
@@ -143,9 +179,9 @@ impl Value {
             }
             Self::Struct(fields) => {
                 out.write_struct_begin(&TStructIdentifier::new("any"))?;
-                for (id, value) in shuffled(fields, order) {
+                for (id, value) in shuffled(fields, &mut manner.order) {
                     out.write_field_begin(&TFieldIdentifier::new("any", official(value.kind()), *id))?;
-                    value.write(out, order)?;
+                    value.write(out, manner)?;
                     out.write_field_end()?;
                 }
                 out.write_field_stop()?;
@@ -153,25 +189,25 @@ impl Value {
             }
             Self::List(kind, all) => {
                 out.write_list_begin(&TListIdentifier::new(official(*kind), all.len() as i32))?;
-                all.iter().try_for_each(|value| value.write(out, order))?;
+                all.iter().try_for_each(|value| value.write(out, manner))?;
                 out.write_list_end()
             }
             Self::Set(kind, all) => {
                 out.write_set_begin(&TSetIdentifier::new(official(*kind), all.len() as i32))?;
-                for value in shuffled(all, order) {
-                    value.write(out, order)?;
+                for value in shuffled(all, &mut manner.order) {
+                    value.write(out, manner)?;
                 }
                 out.write_set_end()
             }
             Self::Map(types, all) => {
                 // Any types will do for an empty map; what is drawn shows that they do not matter.
-                let any = shuffled([8, 11, 12, 2], order);
-                let (key, value) = types.unwrap_or((any[0], any[1]));
+                let any = shuffled([8, 11, 12, 2], &mut manner.order);
+                let (key, value) = types.or(manner.empty_map).unwrap_or((any[0], any[1]));
                 let size = all.len() as i32;
                 out.write_map_begin(&TMapIdentifier::new(official(key), official(value), size))?;
-                for (key, value) in shuffled(all, order) {
-                    key.write(out, order)?;
-                    value.write(out, order)?;
+                for (key, value) in shuffled(all, &mut manner.order) {
+                    key.write(out, manner)?;
+                    value.write(out, manner)?;
                 }
                 out.write_map_end()
             }

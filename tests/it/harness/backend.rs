@@ -120,6 +120,11 @@ enum Then {
 }
 
 impl Backend {
+    /// What it speaks.
+    pub(crate) fn wire(&self) -> Wire {
+        self.shared.wire
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

@@ -5,7 +5,7 @@ use super::{Complaint, Sentence};
 use crate::history::Moment;
 use crate::rules::{Mode, Rule};
 use crate::service::{Content, Method, Returns};
-use crate::thrift::{Kind, Protocol};
+use crate::thrift::Kind;
 
 pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
     for line in record.lines.values() {
@@ -181,14 +181,9 @@ fn groundless(
     reply: &Reply,
     text: &str,
 ) -> Option<&'static str> {
-    let ours = record.world.clients.iter().find(|client| client.number == line.client)?.wire.protocol;
-    let compact = |protocol| protocol == Protocol::Compact;
-    if compact(ours) != compact(record.world.wire.protocol) {
-        return None;
-    }
     let from = call.arrived.unwrap_or(call.at);
-    if text.contains("speaks") {
-        return Some("though it speaks the backend's protocol");
+    if text.contains("has no spelling") {
+        return Some("though all that is said has a spelling in either protocol");
     }
     let crowded = text.contains("is busy") || text.contains("did not answer within");
     let whose = record.manner(line).is_polite();
