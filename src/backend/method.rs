@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::median::Median;
 use super::pace::Pace;
@@ -106,6 +107,14 @@ impl Methods {
     }
 }
 
+impl Method {
+    /// How long an answer takes that takes far longer than usual: ten times the median, and a second at least. `None` while too few
+    /// answers have come to tell.
+    pub(crate) fn far_longer(&self) -> Option<Duration> {
+        self.median.get().map(|usual| (usual * FAR_TIMES).max(FAR_LEAST))
+    }
+}
+
 impl MethodOf {
     /// The method that a call with this name on the wire is of.
     #[inline]
@@ -123,6 +132,10 @@ impl MethodOf {
 
 /// Into how many the methods of one label are told apart that nobody wrote down.
 const UNNAMED: usize = 64;
+/// How many times the median takes far longer than usual: what a method's slowest calls take seldom is as much.
+const FAR_TIMES: u32 = 10;
+/// What far longer than usual is at least. Clients give up later: thriftpy2's after 3 s, if they are told nothing else.
+const FAR_LEAST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

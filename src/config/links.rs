@@ -8,7 +8,7 @@ use super::draft::{Draft, Placed, RuleDraft, State};
 use super::problem::{Location, Problem};
 use crate::backend::Sharing;
 use crate::listener;
-use crate::rule::options::Tier;
+use crate::rule::options::{SOFT_NEVER, Tier};
 use crate::setting::{Finding, Nearest};
 
 /// What was found.
@@ -219,6 +219,7 @@ fn between(
     let whole = rule.section.options.timeout.or(backend.options.timeout);
     if let (Some(soft), Some(whole)) = (rule.section.options.soft_timeout, whole)
         && soft >= whole
+        && soft < SOFT_NEVER
     {
         let message = format!("{soft} is never waited for: the whole call may take {whole}");
         sides.warning(&rule.section.place, Finding::new("soft_timeout", message));

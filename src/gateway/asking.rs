@@ -157,6 +157,15 @@ impl Asking {
         }
     }
 
+    /// How long a call with this name takes that takes far longer than others like it, so that an old entry answers where the rule does not say
+    /// when. `None` where nobody knows what others take, or where the backup comes before old entries.
+    pub(super) fn far_longer(&self, name: &[u8]) -> Option<Duration> {
+        match self.backup_before_stale() {
+            None => self.method_of(name).far_longer(),
+            Some(_) => None,
+        }
+    }
+
     /// Who is asked where that fails, before an old entry answers.
     fn backup_before_stale(&self) -> Option<&Self> {
         let before = self.backup.as_ref().filter(|backup| backup.when == BackupWhen::BeforeStale);

@@ -70,7 +70,7 @@ pub(super) struct Found {
 enum Early {
     /// Every endpoint is known to fail.
     Down,
-    /// It takes longer than the rule has its callers wait.
+    /// It takes longer than its callers are to wait.
     Slow,
 }
 
@@ -85,9 +85,15 @@ impl Seeker {
         self.spare.as_ref().is_some_and(|spare| !self.cached.keyed.caching.yields(spare))
     }
 
-    /// From when on an old entry answers.
+    /// From when on an old entry answers, where the rule says so itself.
     pub(super) fn soft(&self) -> Option<Instant> {
         self.cached.keyed.caching.soft_timeout.map(|soft| self.since + soft)
+    }
+
+    /// From when on an old entry answers: as the rule says, else once the call takes far longer than others like it.
+    fn patience(&self) -> Option<Instant> {
+        let Self { call, cached, since, .. } = self;
+        self.soft().or_else(|| cached.asking.far_longer(&call.name).map(|far| *since + far))
     }
 
     /// The last mark that covers what it asks for, as far as the call tells.
@@ -294,7 +300,7 @@ async fn cause(seeker: &Seeker) -> Early {
     tokio::select! {
         biased;
         () = asking.until_stale_is_next(&seeker.call.name) => Early::Down,
-        () = until(seeker.soft()) => Early::Slow,
+        () = until(seeker.patience()) => Early::Slow,
     }
 }
 

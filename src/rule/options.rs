@@ -28,8 +28,8 @@ pub(crate) struct Options {
     #[schemars(extend("x-least" = "0s", "x-most" = "87600h"))]
     pub stale_if_error: Period,
     /// How long a call waits for a backend before a reply that `stale_if_error` still allows answers. The call to the backend goes on,
-    /// and what it brings is kept.
-    #[schemars(extend("x-least" = "1ms", "x-most" = "1h", "x-default" = "none: it waits until the backend fails"))]
+    /// and what it brings is kept. With `1h` only a failure counts, however long it takes to be found out.
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1h", "x-default" = "ten times what the method's answers usually take, and 1s at least; with `backup_when = \"before_stale\"` until the backend fails"))]
     pub soft_timeout: Option<Period>,
     /// Argument fields that do not tell two calls apart, such as `["trace_id", "ctx.request_id", "3"]`: names (with
     /// the listener's `idl`) or ids, nested with dots. All others do.
@@ -101,7 +101,7 @@ pub(crate) struct Options {
     pub max_reply: Size,
     /// How long a whole call may take, further tries included. Not counted are the look into the shared tier before it, and the wait for
     /// another gateway that asks: half of this time, and a second, at most.
-    #[schemars(extend("x-least" = "1ms", "x-most" = "1h", "x-default" = "the backend's timeout, else 1s"))]
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1h", "x-default" = "the backend's timeout, else 30s"))]
     pub timeout: Option<Period>,
     /// Whether a call that may have run may be sent again, to another endpoint.
     #[schemars(extend("x-default" = "true with ttl, else false"))]
@@ -358,3 +358,5 @@ fn chosen<const N: usize>(checks: [(bool, &'static str, &'static str); N]) -> im
 
 /// What is kept of an exception: long enough to absorb a burst, short enough to be forgotten when it is repaired.
 const EXCEPTION_TTL: Period = Period::from_secs(5);
+/// The longest `soft_timeout`: no call is waited for so long.
+pub(crate) const SOFT_NEVER: Period = Period::from_secs(3600);

@@ -278,6 +278,8 @@ fn sections_that_work_against_each_other_are_warned_of() {
             "rules.\"UserService.getUser\".soft_timeout: 1s is never waited for: the whole call may take 1s",
         )],
     );
+    let never = "ttl = \"1s\"\nstale_if_error = \"1s\"\nsoft_timeout = \"1h\"\n";
+    added_warned(&format!("timeout = \"1s\"\n[rules.\"UserService.getUser\"]\n{never}"), &[]);
     added_warned(
         "[backends.spare]\nendpoints = [\"h:1\"]\n",
         &[(1, "backends.spare: no listener and no rule names this backend")],

@@ -118,6 +118,44 @@ async fn a_slow_backend_costs_no_more_than_the_soft_timeout_and_what_it_brings_i
     assert_eq!(world.metric("larder_faults_total"), 0.0, "slowness is no fault");
 }
 
+/// A rule that says nothing of slow backends, and whose calls are the same however long they wait.
+const SILENT: &str = "[rules.'S.wait']\nttl = '0s'\nstale_if_error = '60s'\nignore = ['1']\n";
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_far_longer_than_is_usual_gets_what_is_old_without_being_told_to() {
+    let world = World::new(Given { rules: SILENT, ..Given::default() }).await;
+    let mut client = world.client().await;
+    for (usual, slow) in [(1, 5_000), (200, 5_000)] {
+        for _ in 0..40 {
+            client.call(&[("wait", usual)]).await;
+            client.reply().await;
+        }
+        let began = Instant::now();
+        client.call(&[("wait", slow)]).await;
+        assert_eq!(client.reply().await.map(|reply| reply.1), Some(Kind::Reply));
+        let waited = began.elapsed().as_millis() as i32;
+        assert!((1_000.max(usual * 9)..=1_000.max(usual * 11)).contains(&waited), "{waited} ms");
+        pass(10_000).await;
+    }
+    assert_eq!(outcomes(&world, "S.wait", "stale_if_slow"), 2.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_knows_too_little_of_what_is_usual_waits() {
+    for (answers, more, waits) in [(7, "", true), (8, "soft_timeout = '1h'", true), (8, "", false)] {
+        let world = World::new(Given { rules: &format!("{SILENT}{more}"), ..Given::default() }).await;
+        let mut client = world.client().await;
+        for _ in 0..answers {
+            client.call(&[("wait", 1)]).await;
+            client.reply().await;
+        }
+        let began = Instant::now();
+        client.call(&[("wait", 5_000)]).await;
+        client.reply().await;
+        assert_eq!(began.elapsed() == Duration::from_secs(5), waits, "{answers} answers, {more}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_asks_again_meanwhile_starts_no_second_flight() {
     for ttl in ["0s", "50ms"] {

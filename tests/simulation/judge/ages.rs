@@ -100,7 +100,7 @@ fn aged(record: &Record<'_>, got: &Got<'_>) -> Option<(Sentence, String)> {
 /// Whether a call has waited as long as a rule has it wait while there is an old entry.
 pub(super) fn is_soft(got: &Got<'_>, rules: &[&Rule]) -> bool {
     let waited = got.line.full.answered(got.reply).saturating_sub(got.arrived);
-    rules.iter().filter_map(|rule| rule.soft).any(|soft| waited >= soft * 1000)
+    rules.iter().any(|rule| waited >= rule.soft.unwrap_or(FAR_LEAST) * 1000)
 }
 
 /// What a call got that should have been gone by then.
@@ -191,6 +191,8 @@ pub(super) fn led_at(record: &Record<'_>, attempt: &Attempt) -> Option<Moment> {
     calls.filter(|call| call.asked.call == attempt.asked.call).find_map(|call| call.arrived)
 }
 
+/// How long a call waits at least where its rule does not say how long.
+pub(super) const FAR_LEAST: Ms = 1_000;
 /// The gateway counts whole milliseconds.
 const ONE_MS: Moment = 1_000;
 /// Longer than any write to the shared tier takes.

@@ -1,11 +1,13 @@
 //! Whether who has an entry that may answer is answered by it when the backend takes too long.
 
+use super::ages::FAR_LEAST;
 use super::outage::{Known, Windows, known};
 use super::record::{Call, Line, Record, Reply};
 use super::replies::{alone, is_silent};
 use super::{Complaint, Sentence};
 use crate::history::Moment;
-use crate::rules::{Ms, Rule};
+use crate::rules::{Backup, Ms, Rule};
+use crate::service::Content;
 use crate::thrift::Kind;
 use crate::tier::{LOOK, TierState};
 
@@ -41,9 +43,27 @@ fn held_up(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply) -> Opti
             attempt.asked.call
         ))
     };
-    let soft = rules.iter().map(|rule| rule.soft).collect::<Option<Vec<_>>>();
-    let soft = soft.and_then(|soft| soft.into_iter().max());
+    let soft = rules.iter().map(|rule| rule.soft.or_else(|| far_longer(record, line.gateway, call, rule, arrived)));
+    let soft = soft.collect::<Option<Vec<_>>>().and_then(|soft| soft.into_iter().max());
     held_up(0, Windows::Well).or_else(|| held_up(soft?, Windows::Outage))
+}
+
+/// How long a call waits at most where its rule does not say how long: ten times what the method's slowest answer took, and a second at
+/// least, once there were enough. None where a backup comes before old entries.
+fn far_longer(record: &Record<'_>, gateway: usize, call: &Call, rule: &Rule, arrived: Moment) -> Option<Ms> {
+    if rule.backed_up() == Some(Backup::BeforeStale) {
+        return None;
+    }
+    let alike = record.attempts.values().filter(|attempt| {
+        attempt.gateway == gateway && attempt.asked.method == call.asked.method && !record.is_backup(attempt)
+    });
+    let took = alike.filter_map(|attempt| {
+        let answer = attempt.answer.as_ref().filter(|answer| matches!(answer.content, Content::Result { .. }))?;
+        answer.read.filter(|read| *read < arrived).map(|read| read - attempt.sent)
+    });
+    let took: Vec<Moment> = took.collect();
+    let slowest = took.iter().max().filter(|_| took.len() >= ANSWERS)?;
+    Some((slowest.div_ceil(1000) * 10 * 5 / 4).max(FAR_LEAST))
 }
 
 /// How long after its time an entry may answer.
@@ -56,5 +76,7 @@ fn slack(record: &Record<'_>) -> Moment {
     SLACK + looks.max().unwrap_or_default()
 }
 
+/// Answers of which a median is known. Some come at one moment, or tell what there is to do and not what is usual.
+const ANSWERS: usize = 16;
 /// How long after its time an old entry may answer.
 const SLACK: Moment = 5_000;
