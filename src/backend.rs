@@ -58,6 +58,7 @@ mod steer;
 #[cfg(test)]
 mod tests;
 mod told;
+mod turning;
 mod unread;
 mod vigil;
 mod wary;
@@ -207,7 +208,7 @@ impl Backend {
         if self.endpoints.is_empty() {
             return self.lookup.borrow().is_over();
         }
-        !self.endpoints.any_rotates()
+        !self.endpoints.any_is_back()
     }
 
     /// Waits until every endpoint is known to fail, or until one is back.

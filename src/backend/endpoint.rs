@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Settings;
-use super::cell::{self, Turned};
+use super::cell;
 use super::cells::Cells;
 use super::connection::{Connection, Open};
 use super::ends::Ends;
@@ -20,10 +20,9 @@ use super::pool::{Pool, Reaped};
 use super::position::{Pace, Position};
 use super::pulse::Pulse;
 use super::share::Share;
-use super::standing::{Effect, Standing, Why};
+use super::standing::Standing;
 use crate::bounded::Bounded;
 use crate::dial::Stream;
-use crate::fault::Fault;
 use crate::wire::Speech;
 
 /// An endpoint as an operator sees it.
@@ -299,50 +298,6 @@ impl Endpoint {
         parallel < 2 || self.cells.waiting().unknown >= parallel
     }
 
-    /// Tells what became of its standing, and of whose calls wait for it.
-    pub(super) fn note(&self, effect: Effect, fault: Option<&Fault>) {
-        let means = &self.means;
-        if self.is_retired() {
-            return;
-        }
-        match effect {
-            Effect::Unchanged => {}
-            Effect::Ejected(why) => {
-                means.tally.ejected(why);
-                means.left.notify_waiters();
-                means.turned.notify_waiters();
-                if why != Why::Drained {
-                    self.pool.permits.move_on();
-                }
-                self.tell_ejected(why, fault);
-            }
-            Effect::Returned(why, out) => {
-                self.cells.forget();
-                let now = Instant::now();
-                self.pool.permits.ramp(None, self.pulse.parallel(), now);
-                match why {
-                    // Another process may listen there now.
-                    Why::Refused | Why::Closed => {
-                        self.pulse.reset();
-                        self.pool.forget();
-                    }
-                    Why::Silent
-                    | Why::Unwell
-                    | Why::Failing
-                    | Why::Draining
-                    | Why::Drained
-                    | Why::Ordered => {}
-                }
-                self.share.begin_slowly(now);
-                means.turned.notify_waiters();
-                self.tell_returned(why, out);
-            }
-        }
-        if self.position.is_uneasy() {
-            means.alarm.notify_one();
-        }
-    }
-
     /// Takes into account how well it says it is: one that warns has half of its share.
     pub(super) fn warns(&self, finding: Finding) {
         let warns = match finding {
@@ -359,21 +314,6 @@ impl Endpoint {
             let (backend, endpoint) = (self.means.name(), self.address);
             tracing::info!(%backend, %endpoint, warns, "endpoint's status changed");
         }
-    }
-
-    /// Tells what became of one of its methods.
-    pub(super) fn note_method(&self, turned: Turned, method: &Method, fault: Option<&Fault>) {
-        match turned {
-            Turned::No => {}
-            Turned::Out { .. } | Turned::StillOut(_) => {
-                self.pool.permits.move_method_on(method.index);
-                self.means.left.notify_waiters();
-            }
-            Turned::Back(_) => {
-                self.pool.permits.ramp(Some(method.index), self.pulse.parallel(), Instant::now());
-            }
-        }
-        self.tell_method(turned, &method.name, fault);
     }
 
     /// When a method is out here and for how long.

@@ -87,9 +87,9 @@ impl Endpoints {
         all.iter().filter(|one| !one.position.is_rotating()).count() * 2 > all.len()
     }
 
-    /// Whether any is in rotation.
-    pub(super) fn any_rotates(&self) -> bool {
-        self.all.load().iter().any(|one| one.position.is_rotating())
+    /// Whether any is in rotation, and not only for a call to find out whether it is back.
+    pub(super) fn any_is_back(&self) -> bool {
+        self.all.load().iter().any(|one| one.position.is_back())
     }
 
     /// Whether any takes the calls of a method.

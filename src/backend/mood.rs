@@ -10,6 +10,8 @@ pub(super) enum Mood {
     Calm,
     /// It takes calls, and something was seen.
     Uneasy,
+    /// It takes calls for one to find out whether it is back.
+    Tried,
     /// It takes none, but those that find out and those that have nothing else to answer with.
     Out,
 }
@@ -30,6 +32,11 @@ impl AtomicMood {
     #[inline]
     pub(super) fn is_calm(&self) -> bool {
         self.0.load(Ordering::Acquire) == Mood::Calm as u8
+    }
+
+    /// Whether it takes calls, and not only for one to find out.
+    pub(super) fn is_in(&self) -> bool {
+        self.0.load(Ordering::Acquire) <= Mood::Uneasy as u8
     }
 
     #[inline]

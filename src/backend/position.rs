@@ -3,15 +3,18 @@
 //! ```text
 //!                two strikes: refused, silent, unwell        checks are answered, or a call is
 //!   Rotating --- two closes, the last one on a check ---> Ejected -----------------------------> Rotating, slowly
-//!                calls of two methods fail, none answers
-//!                it says that it is starting or stopping
+//!                calls of two methods fail, none answers   |     ^                               ^
+//!                it says that it is starting or stopping   |     | fails again                   | a call is answered
+//!                         checks can prove nothing more    +---> Tried --------------------------+
 //! ```
 //!
+//! What is tried takes calls as if it were in rotation, few at first, and is told to be out until one is answered.
 //! Whatever is suspicious has the endpoint checked at once, and again until the suspicion is gone: so one call a minute is enough to
 //! find out. Out of rotation it is checked at a fixed interval, however long that lasts.
 
 mod acquaintance;
 mod ejected;
+mod inner;
 mod schedule;
 mod seen;
 mod word;
@@ -22,15 +25,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use super::finding::{Finding, Kind};
-use super::mood::{AtomicMood, Mood};
+use super::finding::Finding;
+use super::mood::AtomicMood;
 use super::standing::{Effect, Standing, Why};
 use acquaintance::{Acquaintance, Habit};
 use ejected::Ejected;
+use inner::Inner;
+pub(super) use inner::UNPROBED;
 pub(super) use schedule::Pace;
-use schedule::{Need, Schedule};
 pub(super) use seen::Seen;
-use word::Word;
 
 /// An endpoint's standing. One lock decides; it is not taken by calls while nothing is wrong.
 #[derive(Debug)]
@@ -41,38 +44,9 @@ pub(super) struct Position {
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    /// What an operator says, whatever is seen, and since when.
-    ordered: Option<Word>,
-    ejected: Option<Ejected>,
-    /// Refusals and failed checks since it last gave a sign of life.
-    strikes: u32,
-    /// Connections that it ended without an answer, since it last answered.
-    closes: u32,
-    /// Times that its calls took it out, or that it closed, since one was answered.
-    times: u32,
-    checks: Schedule,
-    /// It says of itself that it is not quite well.
-    warns: bool,
-    /// It closes on checks, and answers calls.
-    closes_on_checks: Habit,
-    acquaintance: Acquaintance,
-}
-
 impl Position {
     pub(super) fn new(pace: Pace, now: Instant) -> Self {
-        let inner = Inner {
-            ordered: None,
-            ejected: None,
-            strikes: 0,
-            closes: 0,
-            times: 0,
-            checks: Schedule::new(pace, now),
-            warns: false,
-            closes_on_checks: Habit::Unknown,
-            acquaintance: Acquaintance::None,
-        };
+        let inner = Inner::new(pace, now);
         let mood = AtomicMood::new(inner.mood());
         Self { pace: ArcSwap::from_pointee(pace), mood, inner: Mutex::new(inner) }
     }
@@ -90,9 +64,9 @@ impl Position {
         self.lock().standing()
     }
 
-    /// Since when it takes no calls.
+    /// Since when it is out.
     pub(super) fn out_since(&self) -> Option<Instant> {
-        self.lock().out().map(|(_, since)| since)
+        self.lock().ejection().map(|(_, since)| since)
     }
 
     /// Whether it is out because nothing comes from it.
@@ -120,6 +94,11 @@ impl Position {
     #[inline]
     pub(super) fn is_rotating(&self) -> bool {
         !self.mood.is_out()
+    }
+
+    /// Whether it takes calls, and not only for one to find out whether it is back.
+    pub(super) fn is_back(&self) -> bool {
+        self.mood.is_in()
     }
 
     /// Whether it is out of rotation, and calls that have nothing else to answer with may go there all the same.
@@ -173,7 +152,7 @@ impl Position {
                 // It goes on answering, and wants no more.
                 Some(Ejected { why: Why::Draining, .. }) => Effect::Unchanged,
                 // It was sent before: that it is there is for the next to find out, at once.
-                Some(ejected) if sent < ejected.since => {
+                Some(ejected) if sent < ejected.left => {
                     ejected.probed = None;
                     inner.checks.hasten(self.pace(), now);
                     Effect::Unchanged
@@ -273,125 +252,6 @@ impl Position {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl Inner {
-    fn standing(&self) -> Standing {
-        self.out().map_or(Standing::Rotating, |(why, _)| Standing::Ejected(why))
-    }
-
-    /// Why it takes no calls, and since when.
-    fn out(&self) -> Option<(Why, Instant)> {
-        match self.ordered {
-            Some(word) => word.ordered.why().map(|why| (why, word.since)),
-            None => self.ejected.as_ref().map(|ejected| (ejected.why, ejected.since)),
-        }
-    }
-
-    fn mood(&self) -> Mood {
-        let is_calm = (self.strikes, self.closes, self.times) == (0, 0, 0)
-            && self.closes_on_checks != Habit::Likely
-            && self.acquaintance == Acquaintance::Made;
-        match self.standing() {
-            Standing::Ejected(_) => Mood::Out,
-            Standing::Rotating if is_calm && self.ejected.is_none() => Mood::Calm,
-            Standing::Rotating => Mood::Uneasy,
-        }
-    }
-
-    fn strike(&mut self, why: Why, now: Instant) -> Effect {
-        self.strikes += 1;
-        if let Some(ejected) = &mut self.ejected {
-            ejected.passed = 0;
-            // What is refused now lets nothing pass any more, and what fails has ended draining.
-            let replaces = why == Why::Refused || ejected.why == Why::Draining;
-            ejected.why = if replaces { why } else { ejected.why };
-            return Effect::Unchanged;
-        }
-        if self.strikes < FALL { Effect::Unchanged } else { self.eject(why, now, Duration::ZERO) }
-    }
-
-    /// It answers, and asks for no further calls. That is no fault, and its own word is proof enough.
-    fn drains(&mut self, now: Instant) -> Effect {
-        (self.strikes, self.closes) = (0, 0);
-        if let Some(ejected) = &mut self.ejected {
-            (ejected.passed, ejected.why) = (0, Why::Draining);
-        }
-        self.eject(Why::Draining, now, Duration::ZERO)
-    }
-
-    fn closed_on_check(&mut self, pace: Pace, now: Instant) -> Effect {
-        self.closes += 1;
-        match (&mut self.ejected, self.closes_on_checks) {
-            // It may be one that closes on checks and answers calls, which only a call can tell.
-            (Some(Ejected { why: Why::Closed, until, .. }), _) if *until <= now => {
-                self.return_to_rotation(pace, now)
-            }
-            (Some(ejected), _) => {
-                ejected.passed = 0;
-                Effect::Unchanged
-            }
-            (None, Habit::Proven) => Effect::Unchanged,
-            (None, Habit::Unknown | Habit::Likely) => {
-                self.closes_on_checks = Habit::Likely;
-                if self.closes < FALL {
-                    return Effect::Unchanged;
-                }
-                self.eject(Why::Closed, now, pace.rest.whole(self.times))
-            }
-        }
-    }
-
-    fn alive(&mut self, pace: Pace, now: Instant) -> Effect {
-        (self.strikes, self.closes) = (0, 0);
-        self.closes_on_checks = Habit::Unknown;
-        let Some(ejected) = &mut self.ejected else { return Effect::Unchanged };
-        ejected.passed += 1;
-        let proven = match (ejected.why, pace.kind) {
-            (Why::Refused, Kind::Call | Kind::Fb303 | Kind::Tcp)
-            | (Why::Closed | Why::Silent | Why::Unwell, Kind::Call | Kind::Fb303)
-            | (Why::Draining | Why::Drained | Why::Ordered, _) => true,
-            // That something accepts a connection says nothing of calls.
-            (Why::Refused, Kind::Off) | (Why::Closed | Why::Silent | Why::Unwell, Kind::Tcp | Kind::Off) => {
-                ejected.since + pace.rest.first <= now
-            }
-            // Nor do checks of what calls have found.
-            (Why::Failing, _) => {
-                let unprobed = ejected.probed.is_none_or(|probed| probed + UNPROBED <= now);
-                ejected.passed >= RISE_AFTER_CALLS && ejected.until <= now && unprobed
-            }
-        };
-        if proven { self.return_to_rotation(pace, now) } else { Effect::Unchanged }
-    }
-
-    fn eject(&mut self, why: Why, now: Instant, time: Duration) -> Effect {
-        if self.ejected.is_some() {
-            return Effect::Unchanged;
-        }
-        self.ejected = Some(Ejected { why, since: now, until: now + time, passed: 0, probed: None });
-        self.times = self.times.saturating_add(u32::from(matches!(why, Why::Failing | Why::Closed)));
-        Effect::Ejected(why)
-    }
-
-    fn return_to_rotation(&mut self, pace: Pace, now: Instant) -> Effect {
-        let Some(Ejected { why, since, .. }) = self.ejected.take() else { return Effect::Unchanged };
-        (self.strikes, self.closes) = (0, 0);
-        self.checks.relax(pace, now);
-        Effect::Returned(why, now.saturating_duration_since(since))
-    }
-
-    /// Whether checks are to find something out: that it is back, or well again, or gone.
-    fn need(&self) -> Need {
-        let sought = self.ejected.is_some() || self.strikes > 0 || self.warns;
-        if sought { Need::Sought } else { Need::Routine }
-    }
-}
-
-/// Refusals, silences or closes that take an endpoint out, HAProxy's `fall`.
-const FALL: u32 = 2;
-/// Time without a call that finds out, after which checks are believed, and any call finds out.
-pub(super) const UNPROBED: Duration = Duration::from_secs(2);
-/// Answered checks that bring back what calls took out.
-const RISE_AFTER_CALLS: u32 = 2;
 
 #[cfg(test)]
 mod tests;

@@ -94,6 +94,12 @@ pub(super) enum Effect {
     Unchanged,
     /// It left the rotation.
     Ejected(Why),
-    /// It is back: this kept it out, for so long.
+    /// It takes calls again, for one to find out whether this is over.
+    Tried(Why),
+    /// It was tried, and is out again, for this.
+    Failed(Why),
+    /// It was tried, and is back: this kept it out, for so long.
+    Proven(Why, Duration),
+    /// It takes calls again and is back: this kept it out, for so long.
     Returned(Why, Duration),
 }

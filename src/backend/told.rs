@@ -42,7 +42,18 @@ impl Endpoint {
         warn!(%backend, %endpoint, "every connection to this endpoint was closed without one reply ever: is its transport really {transport}?");
     }
 
-    /// Tells that it is in rotation again.
+    /// Tells that calls are to find out whether it is back.
+    pub(super) fn tell_tried(&self, why: Why) {
+        debug!(backend = %self.means.name(), endpoint = %self.address, why = why.as_str(), "endpoint is tried again");
+    }
+
+    /// Tells that they found that it is not. That is no news.
+    pub(super) fn tell_failed(&self, why: Why, fault: Option<&Fault>) {
+        let fault = fault.map(tracing::field::display);
+        debug!(backend = %self.means.name(), endpoint = %self.address, why = why.as_str(), fault, "endpoint stays out");
+    }
+
+    /// Tells that it is back.
     pub(super) fn tell_returned(&self, why: Why, out: Duration) {
         let (backend, endpoint) = (self.means.name(), self.address);
         info!(%backend, %endpoint, why = why.as_str(), out_ms = out.as_millis(), "endpoint is back");

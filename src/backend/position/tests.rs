@@ -3,6 +3,7 @@
 use super::super::doubling::Doubling;
 use super::super::steer::Ordered;
 use super::*;
+use crate::backend::finding::Kind;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -29,10 +30,10 @@ fn check(position: &Position, now: Instant, finding: Finding) -> (Instant, Effec
     (at, position.checked(finding, at, 0.5))
 }
 
-/// When checks that all find the same have brought it back.
+/// When checks that all find the same have it take calls again.
 fn back(position: &Position, out: Instant, finding: Finding) -> Instant {
     let mut now = out;
-    while position.standing() != Standing::Rotating {
+    while !position.is_rotating() {
         (now, _) = check(position, now, finding);
     }
     now
@@ -100,7 +101,8 @@ async fn what_closes_on_every_check_is_tried_again_more_and_more_rarely_and_know
     for seconds in [1, 2, 4, 4] {
         position.closed(now);
         let (out, effect) = check(&position, now, Finding::Closed);
-        assert_eq!(effect, Effect::Ejected(Why::Closed));
+        let left: fn(Why) -> Effect = if seconds == 1 { Effect::Ejected } else { Effect::Failed };
+        assert_eq!((effect, position.standing()), (left(Why::Closed), Standing::Ejected(Why::Closed)));
         now = back(&position, out, Finding::Closed);
         let took = now - out;
         assert!(took >= seconds * SECOND && took < seconds * SECOND + 500 * MS, "{took:?}");
@@ -111,6 +113,32 @@ async fn what_closes_on_every_check_is_tried_again_more_and_more_rarely_and_know
         (now, _) = check(&position, now, Finding::Closed);
     }
     assert_eq!(position.standing(), Standing::Rotating);
+}
+
+/// Otherwise one outage would be many: with each that is tried in it, all would be well for as long as that takes.
+#[tokio::test(start_paused = true)]
+async fn what_is_tried_is_told_to_be_out_until_a_call_is_answered() {
+    let (position, began) = position(Kind::Call);
+    position.failing(began, 1.0);
+    let mut now = back(&position, began, Finding::Alive);
+    assert_eq!((position.standing(), position.is_back()), (Standing::Ejected(Why::Failing), false));
+    assert_eq!(position.failing(now, 1.0), Effect::Failed(Why::Failing));
+    assert_eq!(position.out_since(), Some(began));
+    now = back(&position, now, Finding::Alive);
+    assert_eq!(position.answered(now, now), Effect::Proven(Why::Failing, now - began));
+    assert_eq!((position.standing(), position.is_back()), (Standing::Rotating, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_tried_and_gets_no_call_is_back_by_checks() {
+    let (position, began) = position(Kind::Call);
+    position.failing(began, 1.0);
+    let tried = back(&position, began, Finding::Alive);
+    let mut now = tried;
+    while !position.is_back() {
+        (now, _) = check(&position, now, Finding::Alive);
+    }
+    assert!(now >= tried + UNPROBED && now < tried + UNPROBED + SECOND, "{:?}", now - tried);
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,7 +43,8 @@ fn held_up(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply) -> Opti
             attempt.asked.call
         ))
     };
-    let soft = rules.iter().map(|rule| rule.soft.or_else(|| far_longer(record, line.gateway, call, rule, arrived)));
+    let soft =
+        rules.iter().map(|rule| rule.soft.or_else(|| far_longer(record, line.gateway, call, rule, arrived)));
     let soft = soft.collect::<Option<Vec<_>>>().and_then(|soft| soft.into_iter().max());
     held_up(0, Windows::Well).or_else(|| held_up(soft?, Windows::Outage))
 }
@@ -58,7 +59,8 @@ fn far_longer(record: &Record<'_>, gateway: usize, call: &Call, rule: &Rule, arr
         attempt.gateway == gateway && attempt.asked.method == call.asked.method && !record.is_backup(attempt)
     });
     let took = alike.filter_map(|attempt| {
-        let answer = attempt.answer.as_ref().filter(|answer| matches!(answer.content, Content::Result { .. }))?;
+        let answer =
+            attempt.answer.as_ref().filter(|answer| matches!(answer.content, Content::Result { .. }))?;
         answer.read.filter(|read| *read < arrived).map(|read| read - attempt.sent)
     });
     let took: Vec<Moment> = took.collect();
