@@ -44,13 +44,20 @@ fn a_backend_with_another_transport_than_is_configured_is_told_of_as_such() {
         (Wire::framed(), Wire::unframed(), "is its transport really unframed?"),
     ] {
         let server = python_backend(Library::Thriftpy2, spoken);
-        let gateway = gateway().endpoint(server.address()).backend_speaks(configured).start();
+        let gateway = gateway()
+            .endpoint(server.address())
+            .backend_speaks(configured)
+            .section("log", "level = 'debug'")
+            .start();
         let mut client = gateway.client_speaking(configured);
-        let told = |line: &String| line.contains(told);
+        let lines = |words: &str| gateway.log().iter().filter(|line| line.contains(words)).count();
+        // It is tried again from time to time, and that is no end of what is wrong.
         eventually(|| {
             client.call(get_user(7));
-            gateway.log().iter().any(told)
+            lines("endpoint stays out") == 2
         });
-        assert_eq!(gateway.log().iter().filter(|line| told(line)).count(), 1, "{:?}", gateway.log());
+        let counts =
+            [told, "endpoint is tried", "endpoint is back", "outage begins", "outage is over"].map(lines);
+        assert_eq!((counts, lines("endpoint ejected")), ([1, 2, 0, 1, 0], 1), "{:?}", gateway.log());
     }
 }

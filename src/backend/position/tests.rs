@@ -79,7 +79,8 @@ async fn silence_needs_a_proper_answer_where_only_connections_are_checked_it_nee
 
 #[tokio::test(start_paused = true)]
 async fn what_calls_took_out_comes_back_by_a_call_at_once_and_by_checks_when_its_time_is_over() {
-    let (position, mut now) = position(Kind::Call);
+    let (position, began) = position(Kind::Call);
+    let mut now = began;
     let fails_for = |now: &mut Instant, seconds: u32| {
         let out = *now;
         position.failing(out, 1.0);
@@ -91,7 +92,7 @@ async fn what_calls_took_out_comes_back_by_a_call_at_once_and_by_checks_when_its
     position.failing(now, 1.0);
     assert_eq!(position.answered(now - MS, now), Effect::Unchanged, "that was sent before");
     assert!(position.begin_probe(now) && !position.begin_probe(now + 499 * MS));
-    assert_eq!(position.answered(now, now + MS), Effect::Returned(Why::Failing, MS));
+    assert_eq!(position.answered(now, now + MS), Effect::Returned(Why::Failing, now + MS - began));
     fails_for(&mut now, 1);
 }
 
