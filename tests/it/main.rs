@@ -51,6 +51,8 @@ mod late;
 mod oneways;
 // One test for each line of the outage matrix.
 mod outage;
+// What a hung server costs who has an old entry.
+mod hanging;
 // What the gateway knows of outages, those to come too.
 mod knowing;
 // The tables of the README.
