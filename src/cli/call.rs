@@ -21,36 +21,56 @@ use crate::wire::{Protocol, Speech, Transport, exception};
 pub(super) struct Arguments {
     /// Who is asked: the host and port of a gateway's listener, or of a backend.
     #[arg(value_name = "ADDR")]
-    address: Endpoint,
+    pub(super) address: Endpoint,
     /// The method, such as `UserService.getUser`.
     #[arg(value_name = "SERVICE.METHOD")]
-    method: String,
+    pub(super) method: String,
     /// The arguments by name as JSON.
     #[arg(value_name = "JSON", default_value = "{}")]
-    arguments: String,
+    pub(super) arguments: String,
     /// The IDL that declares the method.
     #[arg(long, value_name = "FILE")]
-    idl: PathBuf,
+    pub(super) idl: PathBuf,
     /// A folder in which files that the IDL includes are looked for; may be given several times.
     #[arg(short = 'I', long = "idl-path", value_name = "DIR")]
-    idl_paths: Vec<PathBuf>,
+    pub(super) idl_paths: Vec<PathBuf>,
     /// How messages are told apart. A gateway takes both; thriftpy2's servers are unframed unless told otherwise.
     #[arg(long, value_name = "TRANSPORT", default_value = "framed")]
-    transport: Told<Transport>,
+    pub(super) transport: Told<Transport>,
     /// How values are spelled. A gateway's listener takes what its backend speaks.
     #[arg(long, value_name = "PROTOCOL", default_value = "binary")]
-    protocol: Told<Protocol>,
+    pub(super) protocol: Told<Protocol>,
     /// Puts the service before the method's name, as clients of a multiplexed server do.
     #[arg(long)]
-    multiplexed: bool,
+    pub(super) multiplexed: bool,
     /// How long to wait for the answer.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
-    timeout: Duration,
+    pub(super) timeout: Duration,
+}
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// It was asked wrongly.
+    Usage(String),
+    /// Whoever was asked did not answer, or by an exception.
+    Failed(String),
 }
 
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
-    let usage = |why: String| (why, USAGE);
+    ask(arguments).map_err(|unanswered| match unanswered {
+        Unanswered::Usage(why) => (why, USAGE),
+        Unanswered::Failed(why) => (why, 1),
+    })
+}
+
+/// The result, as JSON; nothing of a oneway method.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn ask(arguments: &Arguments) -> Result<String, Unanswered> {
+    let usage = Unanswered::Usage;
     let schema = schema(&arguments.idl, &arguments.idl_paths).map_err(usage)?;
     let Arguments { method, multiplexed, transport: Told(transport), protocol: Told(protocol), .. } =
         arguments;
@@ -66,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
         speech: Speech { transport: *transport, protocol: *protocol },
         timeout: arguments.timeout,
     };
-    let failed = |why: String| (why, 1);
+    let failed = Unanswered::Failed;
     let answer = exchange.run(&Tcp, &header, &body).map_err(|error| failed(error.to_string()))?;
     match answer {
         None => Ok(String::new()),
@@ -108,7 +128,7 @@ fn told(schema: &Schema, method: &Method, protocol: Protocol, reply: &Reply) -> 
 
 /// A word of the configuration as an option's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told<T>(T);
+pub(super) struct Told<T>(pub(super) T);
 
 impl ValueEnum for Told<Transport> {
     fn value_variants<'a>() -> &'a [Self] {

@@ -1,5 +1,6 @@
 //! `larder nagios`: the state of a running gateway as one line and an exit code for Nagios and its kin.
 
+mod calling;
 mod figure;
 mod judge;
 mod range;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use super::admin::{Admin, AskError};
 use crate::admin::status::Status;
 
+use calling::Calling;
 use judge::{judge, plain};
 use range::Range;
 
@@ -79,7 +81,9 @@ pub struct Arguments {
     /// Seconds since the configuration was read.
     #[arg(long, value_name = "RANGE")]
     pub config_age_critical: Option<Range>,
-    /// How long the gateway may take to answer.
+    #[command(flatten)]
+    calling: Calling,
+    /// How long the gateway may take to answer, and the call after it.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
 }
@@ -108,7 +112,10 @@ pub enum State {
 /// Asks the gateway. Returns the line to print and the exit code.
 pub fn run(arguments: &Arguments) -> (String, u8) {
     let (state, text) = match fetch(arguments) {
-        Ok(status) => judge(arguments, &status),
+        Ok(status) => match arguments.calling.run(arguments.timeout) {
+            Ok(called) => judge(arguments, &status, called.as_ref()),
+            Err(why) => (State::Unknown, plain(&why)),
+        },
         Err(error @ AskError::Silence { .. }) => (State::Critical, plain(&error.to_string())),
         Err(error @ (AskError::Stranger { .. } | AskError::Refused { .. })) => {
             (State::Unknown, plain(&error.to_string()))

@@ -35,6 +35,34 @@ fn nagios_asks_through_the_socket_too() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// A gateway may be well by its own word and answer nobody.
+#[test]
+fn nagios_makes_a_call_as_a_client_would() {
+    let mut backend = backend();
+    let gateway = gateway().endpoint(backend.address()).start();
+    let check = |method: &str| {
+        let mut command = larder();
+        command.arg("nagios").arg(gateway.door()).args(["--call", method, "--call-idl", "idl/users.thrift"]);
+        command.args(["--call-address", &gateway.address().to_string()]);
+        let output = command.args(["--call-arguments", r#"{"id": 7}"#]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, told) = check("UserService.getUser");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("UserService.getUser answered in 0."), "{told}");
+    assert!(told.contains("'call'=0."), "{told}");
+    let (code, told) = check("UserService.getUzer");
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("did you mean"), "{told}");
+    backend.kill();
+    let (code, told) = check("UserService.getUser");
+    assert_eq!(code, Some(2), "{told}");
+    assert!(
+        told.contains("UserService.getUser: TApplicationException") && told.contains("(critical)"),
+        "{told}"
+    );
+}
+
 /// What the description promises is there, and what is there is described.
 #[test]
 fn each_path_of_the_description_is_served() {

@@ -1,13 +1,14 @@
 //! The verdict on a gateway's status: each figure of the backend where it is worst.
 
+use super::calling::Called;
 use super::figure::{Figure, Unit};
 use super::{Arguments, State};
 use crate::admin::outage::Outage;
 use crate::admin::status::{BackendStatus, CoverageStatus, Status};
 use crate::outcome::Outcome;
 
-/// Judges what the gateway tells: the worst state, and a line with performance data behind a bar.
-pub(super) fn judge(arguments: &Arguments, status: &Status) -> (State, String) {
+/// Judges what the gateway tells, and what became of a call: the worst state, and a line with performance data behind a bar.
+pub(super) fn judge(arguments: &Arguments, status: &Status, called: Option<&Called>) -> (State, String) {
     let seen: Vec<&BackendStatus> = status
         .backends
         .iter()
@@ -16,10 +17,12 @@ pub(super) fn judge(arguments: &Arguments, status: &Status) -> (State, String) {
     if let (Some(name), true) = (&arguments.backend, seen.is_empty()) {
         return (State::Unknown, format!("the gateway has no backend {}", plain(name)));
     }
-    let figures = figures(arguments, status, &seen);
-    let complaints = complaints(status);
-    let state = figures.iter().map(Figure::state).chain(complaints.iter().map(|_| State::Warning)).max();
-    let texts: Vec<String> = figures.iter().map(Figure::text).chain(complaints).collect();
+    let call = called.and_then(|called| call(arguments, called));
+    let figures: Vec<Figure<'_>> = figures(arguments, status, &seen).into_iter().chain(call).collect();
+    let complaints: Vec<(State, String)> = complaints(status).chain(called.and_then(unanswered)).collect();
+    let state = figures.iter().map(Figure::state).chain(complaints.iter().map(|(state, _)| *state)).max();
+    let texts: Vec<String> =
+        figures.iter().map(Figure::text).chain(complaints.into_iter().map(|(_, text)| text)).collect();
     let measures: Vec<String> = figures.iter().map(Figure::measure).collect();
     (state.unwrap_or(State::Ok), format!("{} | {}", texts.join(", "), measures.join(" ")))
 }
@@ -158,14 +161,33 @@ fn healths(seen: &[&BackendStatus]) -> String {
     format!("{healthy_ones} of {total} endpoints healthy{lacking}")
 }
 
+/// How long a call took that was answered.
+fn call<'a>(arguments: &'a Arguments, called: &Called) -> Option<Figure<'a>> {
+    let seconds = called.ended.as_ref().ok()?.as_secs_f64();
+    Some(Figure {
+        label: "call",
+        says: format!("{} answered in {seconds:.3} s", plain(&called.method)),
+        value: seconds,
+        unit: Unit::Seconds,
+        warning: arguments.calling.call_warning.as_ref(),
+        critical: arguments.calling.call_critical.as_ref(),
+    })
+}
+
+/// That a call was not answered.
+fn unanswered(called: &Called) -> Option<(State, String)> {
+    let why = called.ended.as_ref().err()?;
+    Some((State::Critical, format!("{}: {} (critical)", plain(&called.method), plain(why))))
+}
+
 /// What is wrong whatever the ranges say.
-fn complaints(status: &Status) -> Vec<String> {
+fn complaints(status: &Status) -> impl Iterator<Item = (State, String)> {
     let last = &status.config.last_reload;
     let reload =
         (last != RELOADED).then(|| format!("the last reload changed nothing: {} (warning)", plain(last)));
     let shared = status.shared.configured && !status.shared.up;
     let shared = shared.then(|| "the shared tier is down (warning)".to_owned());
-    reload.into_iter().chain(shared).collect()
+    reload.into_iter().chain(shared).map(|text| (State::Warning, text))
 }
 
 fn health(backend: &BackendStatus) -> f64 {

@@ -165,7 +165,7 @@ fn the_worst_figure_decides() {
         (away, &[], State::Warning),
     ];
     for (status, words, expected) in table {
-        let (state, text) = judge(&asked(words), &status);
+        let (state, text) = judge(&asked(words), &status, None);
         assert_eq!(state, expected, "{text}");
         assert_eq!(text.matches('|').count(), 1, "{text}");
         assert!(!text.contains('\n'), "{text}");
@@ -177,7 +177,7 @@ fn a_minute_without_calls_is_fine() {
     let mut quiet = status(vec![backend("users", &["rotating"])]);
     quiet.backends[0].window =
         WindowStatus { seconds: 60, calls: 0, outcomes: BTreeMap::new(), oldest_age_seconds: 0.0 };
-    assert_eq!(judge(&asked(&[]), &quiet).0, State::Ok);
+    assert_eq!(judge(&asked(&[]), &quiet, None).0, State::Ok);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn calls_that_a_fault_spoilt_alert_and_routine_ones_do_not() {
         (Outcome::Passed, 100, State::Ok),
     ];
     for (outcome, count, expected) in table {
-        let (state, text) = judge(&asked(&[]), &served(&[(outcome, count)]));
+        let (state, text) = judge(&asked(&[]), &served(&[(outcome, count)]), None);
         assert_eq!(state, expected, "{text}");
         let told = text.contains(&format!("(users: {count} of 100 calls)"));
         assert_eq!(told, outcome != Outcome::Stale && outcome != Outcome::Passed, "{text}");
@@ -208,7 +208,7 @@ fn every_share_has_ranges_of_its_own() {
         (Outcome::Fallback, "fallback"),
         (Outcome::StaleIfError, "stale-if-error"),
     ] {
-        let judged = |words: &[&str]| judge(&asked(words), &served(&[(outcome, 40)])).0;
+        let judged = |words: &[&str]| judge(&asked(words), &served(&[(outcome, 40)]), None).0;
         let (warning, critical) = (format!("--{option}-warning"), format!("--{option}-critical"));
         assert_eq!(judged(&[&warning, "40", &critical, "40"]), State::Ok);
         assert_eq!(judged(&[&warning, "39", &critical, "40"]), State::Warning);
@@ -223,12 +223,12 @@ fn the_backend_that_is_worst_decides_and_is_named() {
         ..backend(name, &["rotating"])
     };
     let both = status(vec![failing("users", 0), failing("teams", 80), failing("orders", 30)]);
-    let (state, text) = judge(&asked(&[]), &both);
+    let (state, text) = judge(&asked(&[]), &both, None);
     assert_eq!(state, State::Critical);
     assert!(text.contains("80.0% failed (teams: 80 of 100 calls) (critical)"), "{text}");
     assert!(text.contains("'failed'=80%;1;10;0;100"), "{text}");
-    assert_eq!(judge(&asked(&["--backend", "users"]), &both).0, State::Ok);
-    let (_, text) = judge(&asked(&["--backend", "orders"]), &both);
+    assert_eq!(judge(&asked(&["--backend", "users"]), &both, None).0, State::Ok);
+    let (_, text) = judge(&asked(&["--backend", "orders"]), &both, None);
     assert!(text.contains("30.0% failed (orders: 30 of 100 calls)"), "{text}");
 }
 
@@ -246,11 +246,11 @@ fn coverage_is_that_of_the_backend_where_it_is_least_a_minute_into_an_outage() {
         covered("teams", 100, [90, 50], 5),
         covered("quiet", 0, [0, 0], 0),
     ];
-    let (state, text) = judge(&asked(&["--coverage-warning", "60:"]), &status(three.to_vec()));
+    let (state, text) = judge(&asked(&["--coverage-warning", "60:"]), &status(three.to_vec()), None);
     assert_eq!(state, State::Warning);
     assert!(text.contains("55.0% covered in an outage (teams: 55 of 100 calls) (warning)"), "{text}");
     assert!(text.contains("'coverage'=55%;60:;;0;100"), "{text}");
-    let (state, _) = judge(&asked(&["--coverage-critical", "60:"]), &status(three.to_vec()));
+    let (state, _) = judge(&asked(&["--coverage-critical", "60:"]), &status(three.to_vec()), None);
     assert_eq!(state, State::Critical);
 }
 
@@ -271,11 +271,11 @@ fn the_longest_outage_that_lasts_is_told_and_judged() {
         BackendStatus { outage: Some(outage), ..backend(name, &["rotating"]) }
     };
     let status = status(vec![backend("users", &["rotating"]), down("teams", 90.4), down("orders", 12.0)]);
-    let (state, text) = judge(&asked(&["--outage-warning", "60"]), &status);
+    let (state, text) = judge(&asked(&["--outage-warning", "60"]), &status, None);
     assert_eq!(state, State::Warning);
     assert!(text.contains("outage of teams for 90 s (warning)"), "{text}");
     assert!(text.contains("'outage'=90.4s;60;;0"), "{text}");
-    assert_eq!(judge(&asked(&["--outage-critical", "120"]), &status).0, State::Ok);
+    assert_eq!(judge(&asked(&["--outage-critical", "120"]), &status, None).0, State::Ok);
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn a_backend_that_lacks_endpoints_is_named() {
     down.down = true;
     let some =
         status(vec![backend("users", &["rotating"]), backend("orders", &["rotating", "ejected"]), down]);
-    let (_, text) = judge(&asked(&[]), &some);
+    let (_, text) = judge(&asked(&[]), &some, None);
     assert!(
         text.starts_with("2 of 5 endpoints healthy (orders: 1 of 2; teams is down) (critical)"),
         "{text}"
@@ -328,7 +328,7 @@ fn what_is_no_gateway_is_unknown() {
 #[test]
 fn a_backend_that_does_not_exist_is_unknown() {
     let (state, text) =
-        judge(&asked(&["--backend", "teams"]), &status(vec![backend("users", &["rotating"])]));
+        judge(&asked(&["--backend", "teams"]), &status(vec![backend("users", &["rotating"])]), None);
     assert_eq!((state, text.as_str()), (State::Unknown, "the gateway has no backend teams"));
 }
 
@@ -341,7 +341,7 @@ fn a_range_that_is_none_is_bad_usage() {
 fn an_idle_address_of_a_name_is_no_lack_of_health() {
     let mut name = backend("users", &["rotating", "ejected"]);
     name.endpoints[1].idle = true;
-    let (state, text) = judge(&asked(&[]), &status(vec![name]));
+    let (state, text) = judge(&asked(&[]), &status(vec![name]), None);
     assert_eq!(state, State::Ok, "{text}");
     assert!(text.starts_with("1 of 1 endpoints healthy"), "{text}");
 }
