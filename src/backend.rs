@@ -44,6 +44,7 @@ mod proof;
 mod pulse;
 mod quarantine;
 mod queue;
+mod replay;
 mod resting;
 mod retry;
 mod room;

@@ -1,5 +1,7 @@
 //! What is asked and what is answered, in the words that all others use.
 
+pub(crate) mod identity;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,6 +9,7 @@ use bytes::Bytes;
 use crate::wire::cursor::Cursor;
 use crate::wire::message::{Header, Kind};
 use crate::wire::{Protocol, Struct, WireError};
+use identity::Identity;
 
 /// The client connection that a call came on, among those of one backend: they take turns where there is a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +28,8 @@ pub(crate) struct Call {
     pub kind: Kind,
     /// The struct of arguments.
     pub body: Bytes,
+    /// As whom it is made, where its client has said who it is.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// One call where it lies in its client's buffer.
@@ -137,16 +142,17 @@ impl Answer {
 }
 
 impl CallRef<'_> {
-    /// The call as something to keep.
-    pub(crate) fn to_call(self) -> Call {
+    /// The call as something to keep, made as whom its client has said it is.
+    pub(crate) fn to_call(self, identity: Option<&Arc<Identity>>) -> Call {
         let Self { client, protocol, header: Header { kind, .. }, .. } = self;
+        let identity = identity.cloned();
         if let Some(shared) = self.shared {
             let (name, body) = (shared.slice_ref(self.header.name), shared.slice_ref(self.body));
-            return Call { client, protocol, name, kind, body };
+            return Call { client, protocol, name, kind, body, identity };
         }
         let whole = [self.header.name, self.body].concat();
         let mut name = Bytes::from(whole);
         let body = name.split_off(self.header.name.len());
-        Call { client, protocol, name, kind, body }
+        Call { client, protocol, name, kind, body, identity }
     }
 }

@@ -22,6 +22,7 @@ mod problem;
 mod reference;
 mod schema;
 mod section;
+mod sessions;
 mod spelled;
 mod tags;
 mod text;

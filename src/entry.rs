@@ -41,6 +41,15 @@ pub struct Tags {
     pub covers: Box<[Cover]>,
 }
 
+impl Tags {
+    /// These, and a cover that no template has made.
+    #[must_use]
+    pub(crate) fn and(self, cover: Cover) -> Self {
+        let covers = self.covers.into_iter().chain([cover]).collect();
+        Self { covers, ..self }
+    }
+}
+
 /// Tags of one entry. Where there are more, nobody knows which.
 pub const TAGS_MAX: usize = 256;
 

@@ -117,6 +117,16 @@ pub enum Fault {
         /// The struct of the reply, as the backend sent it.
         body: Bytes,
     },
+    /// A session call that was replayed for the caller was answered with a declared exception.
+    #[error(
+        "backend {backend} does not take the caller for who he said he is: replayed, {method} was answered with an exception"
+    )]
+    Session {
+        /// The backend's name.
+        backend: Arc<str>,
+        /// The session call's method.
+        method: Arc<str>,
+    },
     /// Too many calls wait for the same answer, or for any.
     #[error("{0}")]
     Crowded(Crowd),
@@ -237,7 +247,7 @@ impl Fault {
             | Self::Quarantined { .. }
             | Self::Internal
             | Self::Stopped => true,
-            Self::Untranslatable { .. } => false,
+            Self::Session { .. } | Self::Untranslatable { .. } => false,
         }
     }
 
@@ -260,6 +270,7 @@ impl Fault {
             | Self::Oversized { .. }
             | Self::Exception { .. }
             | Self::MissingResult { .. }
+            | Self::Session { .. }
             | Self::Crowded(_)
             | Self::Quarantined { .. }
             | Self::Internal
@@ -279,6 +290,7 @@ impl Fault {
             | Self::Oversized { .. }
             | Self::Exception { .. }
             | Self::MissingResult { .. }
+            | Self::Session { .. }
             | Self::Crowded(_)
             | Self::Quarantined { .. }
             | Self::Internal
@@ -303,6 +315,7 @@ impl Fault {
             Self::Exception { .. } => "exception",
             Self::MissingResult { .. } => "missing_result",
             Self::Failure { .. } => "failure",
+            Self::Session { .. } => "session",
             Self::Crowded(_) => "crowded",
             Self::Quarantined { .. } => "quarantined",
             Self::Internal => "internal",

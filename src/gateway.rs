@@ -9,8 +9,10 @@ pub(crate) mod destination;
 mod effect;
 mod fetch;
 mod guard;
+mod identifying;
 pub(crate) mod keepers;
 pub(crate) mod landed;
+mod leak;
 pub(crate) mod named;
 pub(crate) mod observed;
 pub(crate) mod reply;
@@ -29,6 +31,7 @@ use arc_swap::ArcSwap;
 
 use crate::backend::{Place, Session};
 use crate::cache::Cache;
+use crate::call::identity::{Identity, Secret};
 use crate::call::{Call, CallRef};
 use crate::clock::{Clock, Millis};
 use crate::entry::Entry;
@@ -78,6 +81,8 @@ pub(crate) struct Gateway {
     pub clients: Arc<AtomicU64>,
     /// Bounds what is logged of calls.
     pub lines: Lines,
+    /// Under which those are told apart who clients say they are.
+    pub secret: Secret,
     /// Who watches the calls of all gateways of the process.
     pub taps: Arc<Taps>,
     /// The rules in force, by the method's name on the wire.
@@ -92,6 +97,9 @@ pub(crate) struct Batch {
     /// The time.
     pub now: Millis,
 }
+
+/// A call, and as whom it is made where its client has said who it is.
+type Made<'a> = (&'a CallRef<'a>, Option<&'a Arc<Identity>>);
 
 /// An answer: at once, or later.
 pub(crate) enum Turn {
@@ -124,15 +132,17 @@ impl Gateway {
         let cached = match &route.decision {
             Decision::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
             Decision::Cache(cached) if !own_way => cached,
+            Decision::Identify(cached) if !own_way => return self.identify(call, route, cached, caller),
             Decision::Observe(keyed) if !own_way => {
-                let outcome = self.observe(call, keyed, now, scratch);
+                let outcome = self.observe((call, session.identity()), keyed, now, scratch);
                 return self.pass(call, asking, (session, *place), outcome);
             }
-            Decision::Pass | Decision::Cache(_) | Decision::Observe(_) => {
+            Decision::Pass | Decision::Cache(_) | Decision::Observe(_) | Decision::Identify(_) => {
                 return self.pass(call, asking, (session, *place), Outcome::Passed);
             }
         };
-        if cached.keyed.key(call, scratch).is_err() {
+        let identity = session.identity();
+        if cached.keyed.key(call, identity, scratch).is_err() {
             route.counts.unkeyable();
             return self.pass(call, asking, (session, *place), Outcome::PassedUnkeyable);
         }
@@ -147,26 +157,26 @@ impl Gateway {
             Some(entry) => match cached.keyed.judge(&entry, key, now, self.cache.marks()) {
                 // 2.
                 Freshness::Fresh => {
-                    self.verify(|| call.to_call(), cached, key, &entry);
+                    self.verify(|| call.to_call(identity), cached, key, &entry);
                     return Turn::Now(Reply::kept(entry, Outcome::HitLocal, now));
                 }
                 // 3. The refresh is a flight like any other, so a thousand callers start one.
                 Freshness::StaleWhileRevalidate => {
-                    self.refresh(call, cached, key);
+                    self.refresh((call, identity), cached, key);
                     return Turn::Now(Reply::kept(entry, Outcome::Stale, now));
                 }
                 // 5. Nobody waits for a backend that is known to be down; the refresh finds out when it is back.
                 Freshness::StaleIfError
                     if cached.asking.stale_is_next(call.header.name) && !caching.yields(&entry) =>
                 {
-                    self.refresh(call, cached, key);
+                    self.refresh((call, identity), cached, key);
                     return Turn::Now(Reply::for_the_outage(entry, &cached.asking, now));
                 }
                 Freshness::StaleIfError => Some(entry),
                 Freshness::Expired => None,
             },
         };
-        let seeker = Seeker::new(call.to_call(), cached, key, spare);
+        let seeker = Seeker::new(call.to_call(identity), cached, key, spare);
         Turn::Later(seeker.call.clone(), Box::pin(Arc::clone(self).seek(seeker)))
     }
 
@@ -201,12 +211,13 @@ impl Gateway {
     }
 
     /// Refreshes `key` unless that is under way, or no endpoint would be asked: an outage costs no flight per stale key.
-    fn refresh(self: &Arc<Self>, call: &CallRef<'_>, cached: &Arc<Cached>, key: &[u8]) {
+    fn refresh(self: &Arc<Self>, (call, identity): Made<'_>, cached: &Arc<Cached>, key: &[u8]) {
         if !cached.asking.is_worth_asking(call.header.name) {
             return;
         }
         let tick = self.cache.marks().latest();
-        self.flights.refresh(key, tick, |key, flight| self.flight(call.to_call(), cached, key, flight));
+        self.flights
+            .refresh(key, tick, |key, flight| self.flight(call.to_call(identity), cached, key, flight));
     }
 
     /// Has an entry that is to answer a client of another protocol kept in that too: so it is translated once, and not for each.
@@ -218,8 +229,14 @@ impl Gateway {
     }
 
     /// What an observed rule would have done with the call.
-    fn observe(&self, call: &CallRef<'_>, keyed: &Keyed, now: Millis, scratch: &mut Scratch) -> Outcome {
-        match keyed.key(call, scratch) {
+    fn observe(
+        &self,
+        (call, identity): Made<'_>,
+        keyed: &Keyed,
+        now: Millis,
+        scratch: &mut Scratch,
+    ) -> Outcome {
+        match keyed.key(call, identity, scratch) {
             Err(_) => Outcome::PassedUnkeyable,
             Ok(()) if self.observed.hit(&scratch.key, keyed.caching.ttl, now) => Outcome::ObservedHit,
             Ok(()) => Outcome::ObservedMiss,
@@ -240,7 +257,7 @@ impl Gateway {
         outcome: Outcome,
     ) -> Turn {
         let (asking, session) = (Arc::clone(asking), Arc::clone(session));
-        let call = call.to_call();
+        let call = call.to_call(session.identity());
         let taken = call.clone();
         let lesson = self.studies.begin(&asking, &call, &self.clock);
         let effects = asking.invalidation.is_some().then(|| Arc::clone(self));

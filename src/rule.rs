@@ -23,6 +23,7 @@ use crate::setting::Share;
 
 pub(crate) use fallback::{Backup, Fallback};
 pub(crate) use ramp::Ramp;
+use sessions::Session;
 use tagging::{Invalidation, Tagging};
 
 /// What holds for the calls of one method.
@@ -48,6 +49,8 @@ pub(crate) struct Rule {
     pub studied: Option<Arc<Ignored>>,
     /// Whether its backend is spared: it is not asked for what a rule keeps.
     pub spares: bool,
+    /// What its calls leave behind on their connection, where the rule says so.
+    pub session: Option<Session>,
 }
 
 /// Who says how long a whole call may take.

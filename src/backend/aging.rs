@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::method::Method;
 use super::patience::{Patience, Terms};
+use crate::call::identity::Identity;
 
 /// What is learnt of the age of an endpoint's connections.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) struct Fit<'a> {
     pub(super) method: &'a Method,
     /// Whether the call may be lost with it.
     pub(super) stake: Stake,
+    /// As whom the call is made: others' connections are none for it.
+    pub(super) identity: Option<&'a Identity>,
 }
 
 /// What is at stake when a connection ends under a call.

@@ -111,7 +111,8 @@ impl Backend {
                 Fault::Exception { .. }
                 | Fault::MissingResult { .. }
                 | Fault::Failure { .. }
-                | Fault::Oversized { .. },
+                | Fault::Oversized { .. }
+                | Fault::Session { .. },
             ) => quarantine.answered(key, Instant::now()),
             Err(
                 Fault::Unreachable { .. }
@@ -211,8 +212,12 @@ impl Backend {
             };
             match (exchanged, loan.past) {
                 (Ok(reply), _) => {
-                    loan.give_back(reply.after);
-                    return (means.classify(reply, question.terms), Again::Elsewhere);
+                    let after = reply.after;
+                    let answer = means.classify(reply, question.terms);
+                    if loan.is_settled(question.call, answer.as_ref()) {
+                        loan.give_back(after);
+                    }
+                    return (answer, Again::Elsewhere);
                 }
                 // Its peer has closed it at rest; nothing was sent, so nothing is tried twice.
                 (Err(Cut::Broken(Broken::Unsent)), Past::Used) => want = Want::Opened,

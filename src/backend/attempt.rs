@@ -294,9 +294,10 @@ impl Attempt {
                 self.method_failed(sent, now, fault);
                 self.endpoint_answered(sent, now)
             }
-            Fault::Oversized { .. } | Fault::Exception { .. } | Fault::MissingResult { .. } => {
-                self.method_answered(sent, now)
-            }
+            Fault::Oversized { .. }
+            | Fault::Exception { .. }
+            | Fault::MissingResult { .. }
+            | Fault::Session { .. } => self.method_answered(sent, now),
             Fault::Closed { end, .. } if end.blames_endpoint() => position.unreached(Why::Silent, now),
             Fault::Closed { .. } => position.closed(now),
             Fault::Down { .. }

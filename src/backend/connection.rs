@@ -23,6 +23,7 @@ use super::closing::Closing;
 use super::proof::Proof;
 use super::pulse::Pulse;
 use crate::call::Call;
+use crate::call::identity::Identity;
 use crate::dial::{End, Stream};
 use crate::wire::inbound::{Inbound, LARGE};
 use crate::wire::message::{Form, Header, Kind, put_header, put_message};
@@ -55,6 +56,8 @@ pub(super) struct Connection {
     pub(super) proof: Arc<Proof>,
     /// What came last.
     pub(super) last: Last,
+    /// Who it belongs to for good, as the session calls say that were made on it.
+    pub(super) identity: Option<Arc<Identity>>,
 }
 
 /// A verified reply.
@@ -171,6 +174,7 @@ impl Connection {
             pulse,
             proof,
             last: Last::Reply,
+            identity: None,
         }
     }
 

@@ -119,6 +119,7 @@ impl Asked {
             name,
             kind: Message::Call,
             body: Bytes::from_static(&[0]),
+            identity: None,
         }
     }
 

@@ -68,6 +68,7 @@ impl Measure {
             | Fault::Busy { .. }
             | Fault::Shed { .. }
             | Fault::Crowded { .. }
+            | Fault::Session { .. }
             | Fault::Quarantined { .. }
             | Fault::Internal
             | Fault::Stopped

@@ -117,8 +117,9 @@ impl Loan {
         };
         let permit = pool.permit(wish, patience).await.map_err(unserved)?;
         let method = question.method;
-        let any = Fit { rest: Duration::MAX, method, stake: Stake::Time };
-        let sure = Fit { rest: FRESH, method, stake: Stake::Call };
+        let identity = question.call.identity.as_deref();
+        let any = Fit { rest: Duration::MAX, method, stake: Stake::Time, identity };
+        let sure = Fit { rest: FRESH, method, stake: Stake::Call, identity };
         let slot = match want {
             Want::Any => pool.vacancy(any, &means.tally),
             Want::Fresh | Want::Lane => pool.vacancy(sure, &means.tally),
@@ -128,7 +129,12 @@ impl Loan {
             Vacancy::Used(connection) => Self { connection, lane: None, permit, endpoint, past: Past::Used },
             // In a box, so that the calls that need no other connection are small.
             Vacancy::Room(open) => {
-                Box::pin(Opening::begin(endpoint, permit, open).end(attempt, deadline)).await?
+                let opened = async {
+                    let mut loan = Opening::begin(endpoint, permit, open).end(attempt, deadline).await?;
+                    loan.identify(question.call, deadline).await?;
+                    Ok::<_, Fault>(loan)
+                };
+                Box::pin(opened).await?
             }
         };
         Ok(Self { lane, ..loan })

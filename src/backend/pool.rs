@@ -183,16 +183,18 @@ impl Pool {
         self.resting.begin(is_needed, needed_since, longest)
     }
 
-    /// What the holder of a permit uses: the connection used last, if it fits, or else room for one. A connection that does not fit is
+    /// What the holder of a permit uses: the connection of its caller's identity that was used last, if it fits, or else room for one. A connection that does not fit is
     /// closed, so that it takes no thread of a server from the one opened in its place.
     pub(super) fn vacancy(&self, fit: Fit<'_>, tally: &Tally) -> Vacancy {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
-            let Some(mut connection) = idle.all.pop() else {
+            let theirs = idle.all.iter().rposition(|one| one.identity.as_deref() == fit.identity);
+            let Some(at) = theirs else {
                 // Under the lock, so that nobody gives an idle one back meanwhile.
-                return Vacancy::Room(Open::count(&self.open));
+                return Vacancy::Room(self.room_among(&mut idle));
             };
+            let mut connection = idle.all.remove(at);
             let is_fit = idle.fits(&connection, fit, now);
             drop(idle);
             if is_fit && self.is_good(&mut connection, now, tally) {
@@ -203,7 +205,11 @@ impl Pool {
 
     /// Room for the holder of a permit to open a connection, at the cost of an idle one where the cap is reached.
     pub(super) fn room(&self) -> Open {
-        let mut idle = self.lock();
+        self.room_among(&mut self.lock())
+    }
+
+    /// The same, under the lock. Of the idle ones it is the longest at rest that goes: one of whom few calls are made as.
+    fn room_among(&self, idle: &mut Stock) -> Open {
         if self.connections() >= idle.keep.most && !idle.all.is_empty() {
             drop(idle.all.remove(0));
         }

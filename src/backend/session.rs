@@ -17,6 +17,7 @@ use super::loan::{Past, Want};
 use super::method::{Method, Question};
 use super::private::Private;
 use super::{Backend, Sharing};
+use crate::call::identity::Identity;
 use crate::call::{Answer, Answering, Repeat};
 use crate::dial::End;
 use crate::fault::Fault;
@@ -25,6 +26,10 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub(crate) struct Session {
     ways: Ways,
+    /// Who the client has said it is.
+    identity: Option<Arc<Identity>>,
+    /// Whether the session call that said so has failed: nobody knows who the client is.
+    has_failed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -87,7 +92,11 @@ impl Session {
             Sharing::Shared => Ways::Shared(Oneways::default()),
             Sharing::PerClient => Ways::Private(Mutex::new(Private::Unopened { behind: None })),
         };
-        Self { ways }
+        Self::of(ways, None)
+    }
+
+    fn of(ways: Ways, identity: Option<Arc<Identity>>) -> Self {
+        Self { ways, identity, has_failed: AtomicBool::new(false) }
     }
 
     /// A connection for all calls of the same client from here on, behind what it has sent without waiting. To be asked for
@@ -99,7 +108,42 @@ impl Session {
             Ways::Private(_) => None,
         };
         let ways = Ways::Private(Mutex::new(Private::Unopened { behind: behind.map(Lane::leave) }));
-        Self { ways }
+        Self::of(ways, self.identity.clone())
+    }
+
+    /// What the same client has once a session call has made this of it. To be asked for while no other of its calls is under way.
+    #[must_use]
+    pub(crate) fn identified(identity: Arc<Identity>) -> Self {
+        Self::of(Ways::Shared(Oneways::default()), Some(identity))
+    }
+
+    /// Whether the backend knows something of the client that no other does.
+    #[inline]
+    pub(crate) fn is_bound(&self) -> bool {
+        self.is_private() || self.identity.is_some()
+    }
+
+    /// Who the client has said it is.
+    #[inline]
+    pub(crate) fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
+
+    /// Notes that the session call has failed that said who the client is: the client's connection is to end.
+    pub(crate) fn fails(&self) {
+        self.has_failed.store(true, Ordering::Release);
+    }
+
+    /// Waits until all that the client has sent without waiting is handled.
+    pub(crate) async fn handled(&self, backend: &Backend, timeout: Option<Duration>) -> Result<(), Fault> {
+        let lane = match &self.ways {
+            Ways::Shared(oneways) => oneways.take().await,
+            Ways::Private(_) => None,
+        };
+        match lane {
+            Some(lane) => backend.means.wait(lane.leave(), Deadline::after(timeout)).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether the backend keeps state on this client's connection, so that no other call may answer for one of its calls.
@@ -160,10 +204,10 @@ impl Session {
         }
     }
 
-    /// Whether a connection that keeps state has ended, so that the client's own should end too.
+    /// Whether the client's connection should end: one that keeps state for it has ended, or nobody knows who it is.
     pub(crate) fn is_lost(&self) -> bool {
         match &self.ways {
-            Ways::Shared(_) => false,
+            Ways::Shared(_) => self.has_failed.load(Ordering::Acquire),
             // While it is locked, a call is on it, and will find out.
             Ways::Private(private) => private.try_lock().is_ok_and(|private| private.is_lost()),
         }

@@ -11,6 +11,7 @@ mod discovering;
 mod dying;
 mod ejecting;
 mod fb303;
+mod identities;
 mod idling;
 mod lanes;
 mod pooling;

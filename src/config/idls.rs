@@ -8,10 +8,8 @@ use xxhash_rust::xxh3::Xxh3;
 use super::draft::{Draft, Placed};
 use super::outside::{Outside, beside};
 use super::problem::Problem;
-use crate::backend::Sharing;
 use crate::idl::{self, Schema};
 use crate::listener::options::Options as Listener;
-use crate::rule::sessions::makes_session;
 use crate::setting::{Finding, Nearest};
 
 /// The IDL of each listener that has one, by the listener's name.
@@ -47,7 +45,6 @@ pub(super) fn read(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Read {
             Ok(idl) => {
                 let own = |finding| listener.place.problem(file, finding);
                 read.problems.extend(service_fault(listener, &idl.schema).map(own));
-                read.warnings.extend(session_advice(draft, listener, &idl.schema).map(own));
                 read.warnings.extend(idl.schema.warnings().iter().map(said));
                 read.schemas.insert(name.clone(), idl);
             }
@@ -77,23 +74,6 @@ fn service_fault(listener: &Placed<Listener>, schema: &Schema) -> Option<Finding
         Finding::new("service", format!("the idl declares no service {name}"))
             .suggesting(Nearest::of(name, known)),
     )
-}
-
-/// What to know of a listener that declares methods which make sessions, unless its file says what they mean.
-fn session_advice(draft: &Draft, listener: &Placed<Listener>, schema: &Schema) -> Option<Finding> {
-    let backend = draft.backends.get(&listener.options.backend);
-    let own = backend.is_some_and(|backend| backend.options.connections == Sharing::PerClient);
-    if own || listener.place.gives("sessions") {
-        return None;
-    }
-    let methods = schema.service(&listener.options.service)?.methods.keys();
-    let making: Vec<&str> = methods.map(String::as_str).filter(|method| makes_session(method)).collect();
-    let message = format!(
-        "the idl declares {}: a connection that calls it gets a backend connection of its own from then on, and nothing \
-        of it is cached; say \"own\" if that is meant, or \"shared\" if the service remembers nothing for a connection",
-        making.join(", ")
-    );
-    (!making.is_empty()).then(|| Finding::new("sessions", message))
 }
 
 /// A problem in an IDL file stands where that file says; one of the way to the file stands in the listener.

@@ -13,7 +13,7 @@ use super::problem::Location;
 use super::text::Text;
 use super::values::Values;
 use super::watch::{Contents, digest};
-use super::{Config, Listener, Loaded, Problem, Rule, annotated, governed, idls, links, tags};
+use super::{Config, Listener, Loaded, Problem, Rule, annotated, governed, idls, links, sessions, tags};
 use crate::backend::options::flaw_of_list;
 use crate::cache::options::{Found, SharedSettings};
 use crate::rule::method::Governed;
@@ -53,6 +53,9 @@ fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
     problems.extend(found);
     warnings.extend(unwise);
     let governed::Checked { problems: found, warnings: unwise } = governed::check(&draft, path, &schemas);
+    problems.extend(found);
+    warnings.extend(unwise);
+    let sessions::Checked { problems: found, warnings: unwise } = sessions::check(&draft, &schemas, path);
     problems.extend(found);
     warnings.extend(unwise);
     problems.sort();

@@ -11,6 +11,7 @@ mod annotated;
 mod idls;
 mod reloads;
 mod rules;
+mod sessions;
 
 /// A file that is right, to which each test adds its own.
 const BASE: &str = r#"[listeners.users]

@@ -32,7 +32,7 @@ impl Explainer {
         let Asked { name, route, key, .. } = asked;
         let keyed = route.keyed().zip(key.as_ref().ok().and_then(Option::as_deref));
         let there = match (&route.decision, keyed) {
-            (Decision::Cache(cached), Some((keyed, key))) => {
+            (Decision::Cache(cached) | Decision::Identify(cached), Some((keyed, key))) => {
                 Some((cached, key, self.cache.inspect(keyed.caching.tiers, key).await))
             }
             (_, _) => None,
@@ -76,7 +76,7 @@ fn outcomes(asked: &Asked, judged: Option<(Judge<'_>, &Inspected)>, now: Millis)
         (_, Decision::Cache(cached), Some((judge, _))) if !cached.keyed.caching.ramp.takes(judge.key) => {
             passed(Outcome::PassedRamp)
         }
-        (_, Decision::Cache(cached), Some((judge, there))) => {
+        (_, Decision::Cache(cached) | Decision::Identify(cached), Some((judge, there))) => {
             let local = reply(&there.local);
             let situation = |means| Situation {
                 local: judge.freshness(&there.local),
@@ -90,7 +90,9 @@ fn outcomes(asked: &Asked, judged: Option<(Judge<'_>, &Inspected)>, now: Millis)
             let is_fresh = gateway.observed.is_fresh(key, keyed.caching.ttl, now);
             passed(if is_fresh { Outcome::ObservedHit } else { Outcome::ObservedMiss })
         }
-        (Ok(_), Decision::Pass | Decision::Cache(_) | Decision::Observe(_), _) => passed(Outcome::Passed),
+        (Ok(_), Decision::Pass | Decision::Cache(_) | Decision::Observe(_) | Decision::Identify(_), _) => {
+            passed(Outcome::Passed)
+        }
     }
 }
 

@@ -43,8 +43,9 @@ impl Gateway {
             (By::Backup, Some(backup)) => &backup.keyed,
             (By::Usual, _) | (By::Backup, None) => &cached.keyed,
         };
+        let identity = caller.sessions.at(route.backend()).identity();
         now.since(entry.born) <= age
-            || keyed.key(call, &mut caller.scratch).is_ok()
+            || keyed.key(call, identity, &mut caller.scratch).is_ok()
                 && keyed.judge(entry, &caller.scratch.key, now, self.cache.marks()) <= oldest
                 && !self.cache.is_removed(&caller.scratch.key, entry.born)
     }

@@ -15,13 +15,13 @@ impl Route {
     pub(crate) fn count(&self, reply: &Reply, now: Millis) {
         self.counts.call(reply.outcome, reply.age, now);
         match (&self.decision, &reply.body) {
-            (Decision::Cache(cached), Body::Kept(entry)) => {
+            (Decision::Cache(cached) | Decision::Identify(cached), Body::Kept(entry)) => {
                 self.counts.backed(backing(reply, entry, cached, now), now);
             }
             // Nobody waits for a reply, or none is the backend's.
             (_, Body::Silence) | (Decision::Refuse, _) => {}
             (
-                Decision::Cache(_) | Decision::Pass | Decision::Observe(_),
+                Decision::Cache(_) | Decision::Identify(_) | Decision::Pass | Decision::Observe(_),
                 Body::Kept(_) | Body::Struct(..),
             ) => {
                 self.counts.backed(Backing::Nothing, now);

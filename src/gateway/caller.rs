@@ -71,7 +71,12 @@ impl Caller {
         *session = Arc::new(session.own());
     }
 
-    /// Whether a backend connection of its own has ended.
+    /// Its calls at this backend belong to another session from the next one on. To be asked for while no other of its calls is under way.
+    pub(super) fn identify_at(&mut self, backend: &Arc<Backend>, session: &Arc<Session>) {
+        *self.sessions.slot(backend) = Arc::clone(session);
+    }
+
+    /// Whether a backend connection of its own has ended, or nobody knows who it is.
     pub(crate) fn is_session_lost(&self) -> bool {
         self.sessions.0.iter().any(|held| held.session.is_lost())
     }
@@ -80,7 +85,7 @@ impl Caller {
     #[inline]
     pub(crate) fn is_stranded(&self, may_go_to: impl Fn(*const Backend) -> bool) -> bool {
         let mut held = self.sessions.0.iter();
-        held.any(|held| held.session.is_private() && !may_go_to(held.backend.as_ptr()))
+        held.any(|held| held.session.is_bound() && !may_go_to(held.backend.as_ptr()))
     }
 
     /// Gives back the memory that one long call took.

@@ -20,7 +20,6 @@ use crate::flight::Flight;
 use crate::mark::{Seal, Tick, Version};
 use crate::metrics::{MethodCounts, Unkept};
 use crate::need::Need;
-use crate::rule::tagging::Said;
 use crate::rule::{Freshness, Keeping, ending};
 
 /// When a call was sent to a backend: by the clock, and in the order of the marks.
@@ -161,8 +160,7 @@ impl Gateway {
         let caching = &keyed.caching;
         let ending = ending(answer.said, asking.terms.returns);
         let body = answer.body.clone();
-        let said = Said { call: call.arguments(), reply: Some(answer.reply()) };
-        let tags = caching.tagging.of(said);
+        let tags = keyed.tags(call, Some(answer.reply()), key);
         let entry = Entry {
             tags,
             version,

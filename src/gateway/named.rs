@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use thiserror::Error;
 
 use super::Gateway;
-use super::route::{Route, Routes};
+use super::route::{Decision, Route, Routes};
 use crate::backend::Backend;
 use crate::idl::value::{self, ValueProblem};
 use crate::key::canonical::{Canonical, Unkeyable};
@@ -174,8 +174,9 @@ impl Directory {
         let arguments: Arc<[u8]> = arguments.into();
         let asked = all.iter().flat_map(|(gateway, routes)| {
             routes.spelled(service, method).into_iter().map(|(name, route)| {
-                let (key, arguments) = (key(route, &arguments), Arc::clone(&arguments));
-                Asked { gateway: Arc::clone(gateway), name, arguments, route: Arc::clone(route), key }
+                let key = key(gateway, (&name, route), &arguments);
+                let (gateway, arguments) = (Arc::clone(gateway), Arc::clone(&arguments));
+                Asked { gateway, name, arguments, route: Arc::clone(route), key }
             })
         });
         Ok(asked.collect())
@@ -189,10 +190,20 @@ impl Asked {
     }
 }
 
-/// What a call is kept under, if it is kept.
-fn key(route: &Route, arguments: &[u8]) -> Result<Option<Vec<u8>>, Unkeyable> {
+/// What a call of this name is kept under, if it is kept, where nothing was said on its connection before.
+fn key(
+    gateway: &Gateway,
+    (name, route): (&str, &Route),
+    arguments: &[u8],
+) -> Result<Option<Vec<u8>>, Unkeyable> {
+    let Some(keyed) = route.keyed() else { return Ok(None) };
     let mut canonical = Canonical::new(Bounds::default().depth);
-    route.keyed().map(|keyed| keyed.key_of(SPELLED, arguments, &mut canonical)).transpose()
+    if !matches!(route.decision, Decision::Identify(_)) {
+        return keyed.key_of(SPELLED, arguments, &mut canonical).map(Some);
+    }
+    let mut said = Vec::new();
+    canonical.put(SPELLED, arguments, &keyed.caching.ignored, &mut said)?;
+    Ok(Some(keyed.session_key(&gateway.secret.first(name.as_bytes(), &said))))
 }
 
 /// The protocol that calls are spelled in: in any they have the same keys.

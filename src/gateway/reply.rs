@@ -121,6 +121,7 @@ impl Reply {
             | Fault::Closed { .. }
             | Fault::Garbage { .. }
             | Fault::Oversized { .. }
+            | Fault::Session { .. }
             | Fault::Crowded(_)
             | Fault::Quarantined { .. }
             | Fault::Internal

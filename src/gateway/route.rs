@@ -10,7 +10,9 @@ use foldhash::fast::RandomState;
 use super::asking::Asking;
 use super::caller::Scratch;
 use super::destination::{Destination, Destinations};
+use super::leak::Leak;
 use crate::backend::{Backend, Methods};
+use crate::call::identity::Identity;
 use crate::call::{Answering, CallRef, Repeat, Terms};
 use crate::clock::Millis;
 use crate::entry::Entry;
@@ -20,7 +22,7 @@ use crate::mark::{Cover, Covers, Marks, Standing};
 use crate::metrics::{FallsBack, ListenerCounts, MethodCounts};
 use crate::rule::method::{Governed, Ruled};
 use crate::rule::pattern::Pattern;
-use crate::rule::sessions::{Leaves, Sessions};
+use crate::rule::sessions::{Leaves, Session, makes_session};
 use crate::rule::{Action, Caching, Declaration, Freshness};
 use crate::wire::message::{Kind, split_name};
 
@@ -36,6 +38,8 @@ pub(crate) struct Route {
     unsure: Option<Arc<Asking>>,
     /// What its calls leave behind on the connection that they are sent on.
     pub leaves: Leaves,
+    /// What is to be told of the first of them.
+    pub leak: Option<Leak>,
 }
 
 /// What is done with a method's calls.
@@ -47,6 +51,8 @@ pub(crate) enum Decision {
     Cache(Arc<Cached>),
     /// They go to a backend, and what would have been a hit is counted.
     Observe(Box<Keyed>),
+    /// They say who their client is, and are answered from what is kept while a backend fails.
+    Identify(Arc<Cached>),
     /// They are no calls for a backend.
     Refuse,
 }
@@ -71,7 +77,7 @@ pub(crate) struct Keyed {
     pub caching: Caching,
     /// What covers all entries of the method.
     covers: [Cover; 3],
-    prefix: Prefix,
+    pub(super) prefix: Prefix,
 }
 
 /// The methods of one listener. What the IDL declares and what a rule names is in the table from the beginning; other names come from
@@ -83,7 +89,6 @@ pub(crate) struct Routes {
     patterns: Vec<(Pattern, Unnamed)>,
     other: Unnamed,
     refused: Arc<Route>,
-    sessions: Sessions,
     /// What holds for each method, as the configuration says it.
     governed: Governed,
     /// Where any of them lead.
@@ -121,9 +126,11 @@ impl Routes {
             let counts = counts(to, listener, ruled);
             let route = |leaves| {
                 let asking = Asking::new(to, ruled, Methods::unnamed, &counts);
-                Arc::new(Route::new(Decision::Pass, asking, ruled.rule.declaration, leaves))
+                Route::new(Decision::Pass, asking, ruled.rule.declaration, leaves)
             };
-            Unnamed { plain: route(Leaves::Nothing), session: route(Leaves::Session) }
+            let leaves = to.sessions.left_by_known();
+            let session = Route { leak: Leak::of_known(leaves), ..route(leaves) };
+            Unnamed { plain: Arc::new(route(Leaves::Nothing)), session: Arc::new(session) }
         };
         let other = methods.other();
         let traffic = &to.of(&other.rule).traffic;
@@ -140,7 +147,6 @@ impl Routes {
                 Declaration::Undeclared,
                 Leaves::Nothing,
             )),
-            sessions: to.sessions,
             governed: methods.clone(),
             destinations: to.among(methods),
         }
@@ -149,7 +155,7 @@ impl Routes {
     /// Whatever keeps replies of a method.
     pub(crate) fn cached(&self) -> impl Iterator<Item = &Arc<Cached>> {
         let cached = self.names.values().filter_map(|route| match &route.decision {
-            Decision::Cache(cached) => Some(cached),
+            Decision::Cache(cached) | Decision::Identify(cached) => Some(cached),
             Decision::Pass | Decision::Observe(_) | Decision::Refuse => None,
         });
         cached.flat_map(|cached| std::iter::once(cached).chain(&cached.backup))
@@ -181,10 +187,7 @@ impl Routes {
         };
         let pattern = self.patterns.iter().find(|(pattern, _)| pattern.matches(service, method));
         let unnamed = pattern.map_or(&self.other, |(_, unnamed)| unnamed);
-        match self.sessions.left_by(method) {
-            Leaves::Nothing => &unnamed.plain,
-            Leaves::Session => &unnamed.session,
-        }
+        if makes_session(method) { &unnamed.session } else { &unnamed.plain }
     }
 }
 
@@ -210,26 +213,37 @@ impl Route {
             (Answering::Reply, Declaration::Undeclared) => Some(Arc::new(asking.answered(Answering::Unsure))),
             (Answering::Reply | Answering::Oneway | Answering::Unsure, _) => None,
         };
-        Self { decision, counts: Arc::clone(&asking.counts), asking: Arc::new(asking), unsure, leaves }
+        Self {
+            decision,
+            counts: Arc::clone(&asking.counts),
+            asking: Arc::new(asking),
+            unsure,
+            leaves,
+            leak: None,
+        }
     }
 
     fn named(named: Named<'_>, ruled: &Ruled, counts: &Arc<MethodCounts>) -> Self {
         let asking = Asking::new(named.to, ruled, Methods::named, counts);
-        let leaves = named.to.sessions.left_by(named.method);
-        let decision = match &ruled.rule.action {
-            Action::Pass => Decision::Pass,
+        let leaves = named.to.sessions.left_by(named.method, ruled.rule.session.as_ref());
+        let governing = || {
+            let rule = ruled.governing.as_ref().map(|(pattern, _)| pattern.to_string());
+            Arc::<str>::from(rule.unwrap_or_default())
+        };
+        let cached =
+            |caching| Arc::new(Cached::new(named, Arc::new(asking.clone()), (&governing(), caching)));
+        let decision = match (&ruled.rule.session, &ruled.rule.action) {
+            (Some(Session::Identity(caching)), _) => Decision::Identify(cached(caching)),
+            (_, Action::Pass) => Decision::Pass,
             // Its answer is for its own connection, whatever its rule says.
-            Action::Observe(_) | Action::Cache(_) if leaves == Leaves::Session => Decision::Pass,
-            Action::Observe(caching) => {
+            (_, Action::Observe(_) | Action::Cache(_)) if leaves == Leaves::Session => Decision::Pass,
+            (_, Action::Observe(caching)) => {
                 Decision::Observe(Box::new(Keyed::new(named, asking.backend(), caching)))
             }
-            Action::Cache(caching) => {
-                let rule = ruled.governing.as_ref().map(|(pattern, _)| pattern.to_string());
-                let rule = rule.unwrap_or_default().into();
-                Decision::Cache(Arc::new(Cached::new(named, Arc::new(asking.clone()), (&rule, caching))))
-            }
+            (_, Action::Cache(caching)) => Decision::Cache(cached(caching)),
         };
-        Self::new(decision, asking, ruled.rule.declaration, leaves)
+        let leak = Leak::of(named.method, leaves);
+        Self { leak, ..Self::new(decision, asking, ruled.rule.declaration, leaves) }
     }
 
     /// The backend that is asked.
@@ -249,7 +263,7 @@ impl Route {
     /// Whether a call must keep its place among the others of its connection in effect too.
     #[inline]
     pub(crate) fn keeps_place(&self) -> bool {
-        self.asking.terms.repeat == Repeat::Once || self.leaves == Leaves::Session
+        self.asking.terms.repeat == Repeat::Once || self.leaves != Leaves::Nothing
     }
 
     /// Whether a call of this kind may follow others that keep their place, on the connection that they are sent on, before those are
@@ -330,10 +344,19 @@ impl Keyed {
 
     /// Leaves the key of `call` in `scratch`.
     #[inline]
-    pub(crate) fn key(&self, call: &CallRef<'_>, scratch: &mut Scratch) -> Result<(), Unkeyable> {
+    pub(crate) fn key(
+        &self,
+        call: &CallRef<'_>,
+        identity: Option<&Arc<Identity>>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Unkeyable> {
         scratch.key.clear();
         scratch.key.extend_from_slice(self.prefix.as_bytes());
-        scratch.canonical.put(call.protocol, call.body, &self.caching.ignored, &mut scratch.key)
+        scratch.canonical.put(call.protocol, call.body, &self.caching.ignored, &mut scratch.key)?;
+        if let Some(identity) = identity {
+            scratch.key.extend_from_slice(identity.digest());
+        }
+        Ok(())
     }
 
     /// The key of a call that has `key` where `usual` holds.

@@ -20,7 +20,6 @@ use crate::mark::{Marks, Standing, Tick};
 use crate::need::Need;
 use crate::outcome::Outcome;
 use crate::rule::Freshness;
-use crate::rule::tagging::Said;
 
 /// A call that no entry may answer at once.
 pub(super) struct Seeker {
@@ -99,8 +98,7 @@ impl Seeker {
     /// The last mark that covers what it asks for, as far as the call tells.
     fn marked(&self, marks: &Marks) -> Tick {
         let Self { call, cached, key, .. } = self;
-        let said = Said { call: call.arguments(), reply: None };
-        let tags = cached.keyed.caching.tagging.of(said);
+        let tags = cached.keyed.tags(call, None, key);
         marks.last(cached.keyed.covers(&tags.covers, key))
     }
 

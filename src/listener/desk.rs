@@ -249,7 +249,12 @@ impl Desk {
                 let call = Some(*call);
                 Told { reply: &reply, route, name, arrived: arrived.at, client, call }.tell(gateway);
             }
-            turn @ (Turn::Now(_) | Turn::Later(..)) => self.line.push(turn, call, (route, place), arrived.at),
+            turn @ (Turn::Now(_) | Turn::Later(..)) => {
+                if let Some(leak) = &route.leak {
+                    leak.tell(gateway, route);
+                }
+                self.line.push(turn, call, (route, place), arrived.at);
+            }
         }
         Ok(Step::Taken)
     }
@@ -322,7 +327,13 @@ impl Desk {
         let (name, arrived) = (asked.name(), asked.arrived);
         let (client, call) = (self.client, asked.again());
         Told { reply: &reply, route, name, arrived, client, call }.tell(gateway);
-        if ends { Err(End::Backend) } else { Ok(()) }
+        if ends {
+            return Err(End::Backend);
+        }
+        if route.leaves == Leaves::Identity && self.caller.is_session_lost() {
+            return Err(End::Session);
+        }
+        Ok(())
     }
 
     /// Whether the client of a call has stopped waiting.
@@ -336,7 +347,7 @@ impl Desk {
     fn hands_on(&self, reply: &Reply, route: &Route) -> bool {
         let passes = match &route.decision {
             Decision::Pass | Decision::Observe(_) => true,
-            Decision::Cache(_) | Decision::Refuse => false,
+            Decision::Cache(_) | Decision::Identify(_) | Decision::Refuse => false,
         };
         passes && self.front.settings.on_close == OnClose::Close && reply.stands_for_a_close()
     }

@@ -157,7 +157,7 @@ impl Line {
         let number = self.first + self.calls.len() as u64;
         let header = &call.header;
         let (stage, call) = match turn {
-            Turn::Now(_) => (Stage::Postponed, call.to_call()),
+            Turn::Now(_) => (Stage::Postponed, call.to_call(None)),
             Turn::Later(call, reply) => {
                 self.seek(Flying { number, reply });
                 (Stage::Sought, call)
@@ -269,7 +269,7 @@ impl Asked {
 fn weight(call: &Call, decision: &Decision) -> usize {
     let own = call.name.len() + call.body.len();
     match decision {
-        Decision::Cache(_) => OVERHEAD + 2 * own,
+        Decision::Cache(_) | Decision::Identify(_) => OVERHEAD + 2 * own,
         Decision::Pass | Decision::Observe(_) | Decision::Refuse => OVERHEAD + own,
     }
 }

@@ -6,6 +6,7 @@ mod ending;
 mod excepted;
 mod explaining;
 mod fence;
+mod identities;
 mod invalidation;
 mod knowing;
 mod memory;

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::options::{Mode, Options, Tier};
 use super::pattern::{Methods, Pattern};
 use super::resolve::{Replies, Resolved, resolve_known};
+use super::sessions::{Makes, Session};
 use super::tagging::template::Template;
 use super::tagging::{Invalidation, Tagging};
 use super::{Action, Backup, Caching, Declaration, Ramp, Rule, Tiers, Timeout};
@@ -58,6 +59,9 @@ pub(crate) enum NotKept {
     /// A rule for many methods does not mean this one.
     #[error("a rule for many methods keeps only what the idl declares with a result")]
     Unmeant,
+    /// It is for one connection.
+    #[error("what it leaves behind on its connection no other has")]
+    State,
 }
 
 /// A rule as it was stated.
@@ -210,12 +214,16 @@ fn rule(
 ) -> (Rule, Option<NotKept>) {
     // What a rule for many methods names and this one does not have was refused or warned of when the file was checked.
     let (resolved, _) = resolve_known(options, declared);
-    let (action, not_kept) = match (options.ttl, not_kept(methods, options, resolved.replies)) {
-        (Some(ttl), None) => (Action::Cache(caching(ttl.duration(), options, &resolved)), None),
-        (Some(_), not_kept) => (Action::Pass, not_kept),
-        (None, _) => (Action::Pass, Some(NotKept::Unlimited)),
+    let session = session(methods, options, &resolved);
+    let (action, not_kept) = match (options.ttl, not_kept(methods, options, resolved.replies), &session) {
+        (_, _, Some(Session::Identity(_))) => (Action::Pass, None),
+        (_, _, Some(Session::State)) => (Action::Pass, Some(NotKept::State)),
+        (Some(ttl), None, None) => (Action::Cache(caching(ttl.duration(), options, &resolved)), None),
+        (Some(_), not_kept, None) => (Action::Pass, not_kept),
+        (None, _, None) => (Action::Pass, Some(NotKept::Unlimited)),
     };
-    let kept = matches!(action, Action::Cache(_));
+    let is_identity = matches!(session, Some(Session::Identity(_)));
+    let kept = is_identity || matches!(action, Action::Cache(_));
     // That a method may be kept implies that it may be repeated; of one that is not, its rule must say so.
     let repeats = options.idempotent.unwrap_or(kept);
     let studied = studied(&resolved);
@@ -227,6 +235,8 @@ fn rule(
                 Replies::Unknown | Replies::Value | Replies::Void => Answering::Reply,
             },
             returns: match resolved.replies {
+                // Who named it as a session call says that an empty reply is one.
+                Replies::Unknown if is_identity => Returns::Void,
                 Replies::Unknown => Returns::Unknown,
                 Replies::Value => Returns::Value,
                 Replies::Void | Replies::Nothing => Returns::Void,
@@ -246,8 +256,25 @@ fn rule(
         studied,
         invalidation: invalidation(options, resolved.invalidates),
         spares: false,
+        session,
     };
     (rule, not_kept)
+}
+
+/// What the calls of a method leave behind on their connection, where its rule says so.
+fn session(methods: Option<&Methods>, options: &Options, resolved: &Resolved) -> Option<Session> {
+    let makes = options.session.filter(|_| matches!(methods, Some(Methods::Exact(_))))?;
+    Some(match makes {
+        Makes::State => Session::State,
+        Makes::Identity => {
+            let ttl = options.ttl.map(Period::duration).unwrap_or_default();
+            let mut caching = caching(ttl, options, resolved);
+            if caching.stale_if_error.is_zero() {
+                caching.stale_if_error = SESSION_STALE;
+            }
+            Session::Identity(Box::new(caching))
+        }
+    })
 }
 
 /// What keys of a method would leave out; of one that never answers there is nothing to learn.
@@ -317,6 +344,8 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
     }
 }
 
+/// For how long what a session call was answered opens a session while its backend fails, where its rule does not say.
+const SESSION_STALE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The label of methods that neither a rule nor the IDL names.
 pub(crate) const OTHER: &str = "_OTHER";
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::sessions::Makes;
 use crate::mark::{Reach, Standing};
 use crate::setting::{Finding, Period, Section, Share, Size};
 
@@ -96,6 +97,12 @@ pub(crate) struct Options {
     /// Declared exceptions that mean the service failed: taken like a dead connection. Names or ids as above.
     #[schemars(length(max = 256))]
     pub failure_exceptions: Vec<String>,
+    /// What the calls of the method leave behind on their connection. `identity`: their arguments are who it belongs to. Its further calls share
+    /// replies, and backend connections, with those who have said the same; on each new backend connection the call is replayed. While the
+    /// backend fails it is answered by what was answered last, for `stale_if_error` (30 days if that is not said). `state`: its
+    /// connection gets a backend connection of its own, and nothing of it is kept or shared. Only in a rule for one method.
+    #[schemars(extend("x-default" = "state for methods that are known to make a session, see listeners.NAME.sessions"))]
+    pub session: Option<Makes>,
     /// The longest reply that is kept, in bytes.
     #[schemars(extend("x-least" = "1", "x-most" = "1GiB"))]
     pub max_reply: Size,
@@ -198,7 +205,7 @@ impl Options {
 
     /// Whether a call that may have run may be sent again.
     pub(crate) fn repeats(&self) -> bool {
-        self.idempotent.unwrap_or_else(|| self.ttl.is_some())
+        self.idempotent.unwrap_or_else(|| self.ttl.is_some() || self.session == Some(Makes::Identity))
     }
 
     /// What is left of an entry while nobody knows what other gateways have invalidated.
@@ -245,6 +252,7 @@ impl Default for Options {
             exception_ttl: None,
             exception_stale_if_error: Period::ZERO,
             failure_exceptions: Vec::new(),
+            session: None,
             max_reply: Size::from_mib(1),
             timeout: None,
             idempotent: None,
@@ -257,6 +265,7 @@ impl Default for Options {
 impl Section for Options {
     fn problems(&self) -> Vec<Finding> {
         let cached = self.ttl.is_some();
+        let identity = self.session == Some(Makes::Identity);
         let twice = self.tiers.first() == self.tiers.get(1) && self.tiers.len() > 1;
         let checks = [
             (
@@ -272,6 +281,27 @@ impl Section for Options {
                 cached && !self.invalidates.is_empty(),
                 "invalidates",
                 "a call that changes something is not answered from what is kept: leave out this or ttl",
+            ),
+            (
+                identity && self.idempotent == Some(false),
+                "idempotent",
+                "a session call is replayed, so it is idempotent: leave this out",
+            ),
+            (
+                identity && !self.invalidates.is_empty(),
+                "invalidates",
+                "what is replayed changes nothing: leave out this or session",
+            ),
+            (
+                self.session.is_some() && self.oneway,
+                "session",
+                "a oneway method has no reply that says whether it was taken",
+            ),
+            (identity && self.fallback.is_some(), "fallback", "what is made up says of nobody who he is"),
+            (
+                self.session == Some(Makes::State) && cached,
+                "ttl",
+                "what is answered is for one connection: leave out this or session",
             ),
             (
                 self.backup.is_some() && !self.repeats(),
@@ -293,14 +323,15 @@ impl Section for Options {
     }
 
     fn warnings(&self) -> Vec<Finding> {
-        let cached = self.ttl.is_some();
+        let identity = self.session == Some(Makes::Identity);
+        let cached = self.ttl.is_some() || identity;
         let swr = !self.stale_while_revalidate.is_zero();
         let sie = !self.stale_if_error.is_zero();
         let soft = self.soft_timeout.is_some();
         let exceptions = !self.cache_exceptions.is_empty();
         let before = self.backup_when == BackupWhen::BeforeStale;
         chosen([
-            (cached && !sie, "ttl", "without stale_if_error nothing answers when backends are down"),
+            (cached && !identity && !sie, "ttl", "without stale_if_error nothing answers when backends are down"),
             (
                 !cached && swr,
                 "stale_while_revalidate",

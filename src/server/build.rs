@@ -23,6 +23,7 @@ use crate::cache::local::Local;
 use crate::cache::shared::redis::Redis;
 use crate::cache::shared::{self, Store};
 use crate::cache::snapshot::Snapshot;
+use crate::call::identity::Secret;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flight::Flights;
@@ -103,6 +104,7 @@ impl Parts {
             unkept_time: config.flights.unkept_time,
             seed,
             clock: surroundings.clock.clone(),
+            secret: secret(config),
         });
         gateways.adopt(config, &backends.all());
         let people = People::new(gateways.directory(), (&cache, &taps), &surroundings.clock, &mut registry);
@@ -173,6 +175,13 @@ fn cache(
     let (keep, lease) = shared.map_or((Duration::ZERO, LEASE), |shared| (shared.keep, shared.lease));
     let gateway = seed.of("fleet").number();
     Cache::new(local, store, keep).in_fleet(surroundings.clock.clone(), gateway, lease)
+}
+
+/// What tells identities apart: of the secret that signs what all gateways share, so that they tell them apart alike.
+fn secret(config: &Config) -> Secret {
+    let keyring = config.cache.shared.as_ref().and_then(|shared| shared.redis.codec.keyring.as_ref());
+    let derived = keyring.and_then(|keyring| keyring.derive(b"identity"));
+    derived.map_or_else(Secret::default, |derived| Secret::new(&derived))
 }
 
 fn commons(config: &Config, stops: &Stops) -> Commons {

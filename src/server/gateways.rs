@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::cache::Cache;
+use crate::call::identity::Secret;
 use crate::clock::Clock;
 use crate::config::{Config, Listener};
 use crate::flight::Flights;
@@ -48,6 +49,8 @@ pub(super) struct Common {
     pub(super) unkept_time: Duration,
     pub(super) seed: Seed,
     pub(super) clock: Clock,
+    /// Under which those are told apart who clients say they are.
+    pub(super) secret: Secret,
 }
 
 /// All backends, by their names.
@@ -87,7 +90,7 @@ impl Gateways {
     }
 
     fn build(&self, name: &str, listener: &Listener, backends: &Backends) -> Gateway {
-        let Common { cache, flights, metrics, trust, taps, unkept_time, seed, clock } = &self.common;
+        let Common { cache, flights, metrics, trust, taps, unkept_time, seed, clock, secret } = &self.common;
         let counts = metrics.listener(name.into());
         Gateway {
             routes: ArcSwap::from_pointee(routes(listener, backends, &counts)),
@@ -100,6 +103,7 @@ impl Gateways {
             verification: verification(seed.of("verification").of(name), trust),
             lines: Lines::new(0),
             taps: Arc::clone(taps),
+            secret: secret.clone(),
             clients: Arc::clone(&self.clients),
             clock: clock.clone(),
         }

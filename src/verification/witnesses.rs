@@ -79,6 +79,7 @@ mod tests {
             name: Bytes::from_static(b"get"),
             kind: Kind::Call,
             body: body.into(),
+            identity: None,
         }
     }
 

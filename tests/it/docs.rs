@@ -55,6 +55,7 @@ fn faults() -> Vec<Fault> {
         exception(ApplicationErrorKind::InternalError),
         exception(ApplicationErrorKind::UnknownMethod),
         Fault::MissingResult { backend: backend.clone(), protocol, body },
+        Fault::Session { backend: backend.clone(), method: "set_ugi".into() },
         Fault::Crowded(Crowd::Waiters(1)),
         Fault::Quarantined { backend: backend.clone(), left: Duration::ZERO },
         Fault::Internal,

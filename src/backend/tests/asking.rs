@@ -27,6 +27,7 @@ pub(super) fn call() -> Call {
         name: Bytes::from_static(b"Users:getUser"),
         kind: Kind::Call,
         body: Bytes::from_static(&[0]),
+        identity: None,
     }
 }
 

@@ -48,6 +48,12 @@ impl Keyring {
         Ok(Self { keys: keys.collect() })
     }
 
+    /// A secret for another purpose, which tells nothing of those in here. It is another when the one that signs is.
+    pub fn derive(&self, purpose: &[u8]) -> Option<[u8; 32]> {
+        let tag = hmac::sign(self.keys.first()?, purpose);
+        tag.as_ref().try_into().ok()
+    }
+
     /// The signature of `bytes`; at most [`SIGNATURE`] bytes.
     pub(super) fn sign(&self, bytes: &[u8]) -> Option<hmac::Tag> {
         self.keys.first().map(|key| hmac::sign(key, bytes))

@@ -328,18 +328,6 @@ fn sections_that_work_against_each_other_are_warned_of() {
 }
 
 #[test]
-fn methods_that_make_sessions_are_pointed_out() {
-    let login = BASE.replace("users.thrift", "login.thrift");
-    said(&load(&login).warnings, &["1: listeners.users.sessions: the idl declares login: a connection"]);
-    for word in ["own", "shared"] {
-        let said = login.replace("idl =", &format!("sessions = \"{word}\"\nidl ="));
-        assert_eq!(load(&said).warnings, [], "{word}");
-    }
-    let own = format!("{login}connections = \"per_client\"\nmax_connections = 64\n");
-    assert_eq!(load(&own).warnings, []);
-}
-
-#[test]
 fn the_most_specific_rule_comes_first() {
     let config = load(&format!(
         "{BASE}[rules.\"UserService.*\"]\n[rules.\"UserService.get*\"]\n[rules.\"UserService.getUser\"]\n"

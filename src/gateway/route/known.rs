@@ -67,7 +67,7 @@ impl Route {
     /// How its calls are kept, or would be.
     pub(crate) fn keyed(&self) -> Option<&Keyed> {
         match &self.decision {
-            Decision::Cache(cached) => Some(&cached.keyed),
+            Decision::Cache(cached) | Decision::Identify(cached) => Some(&cached.keyed),
             Decision::Observe(keyed) => Some(keyed),
             Decision::Pass | Decision::Refuse => None,
         }

@@ -13,6 +13,7 @@ use crate::files::Memory;
 use crate::idl::Schema;
 use crate::metrics::{Metrics, Traffic};
 use crate::rule::options::{Mode, Options};
+use crate::rule::sessions::Sessions;
 use crate::seed::Seed;
 use crate::setting::Period;
 use crate::state::State;
@@ -56,7 +57,7 @@ fn cached() -> Options {
 
 fn prefix(routes: &Routes, name: &str) -> Option<Vec<u8>> {
     match &routes.find(name.as_bytes()).decision {
-        Decision::Cache(cached) => Some(cached.keyed.prefix.as_bytes().to_vec()),
+        Decision::Cache(cached) | Decision::Identify(cached) => Some(cached.keyed.prefix.as_bytes().to_vec()),
         Decision::Pass | Decision::Observe(_) | Decision::Refuse => None,
     }
 }

@@ -196,6 +196,7 @@ fn number(body: &Bytes) -> i32 {
 }
 
 /// A service that counts its answers, and whose methods do what their names say:
+/// `ugi` takes its connection for that of its number, and of the one before it, but of 13, `mine` answers with what that is,
 /// `echo` its number, `second` the number of the second, `wait` so many milliseconds, `blob` of so many bytes, `hang` for ever, `once` for ever but
 /// for the first time, `close` without an answer, `lack` with the declared exception 1 for the first time.
 fn serve(network: &Simulated, address: &str, heard: &Heard, speech: Speech) {
@@ -224,6 +225,7 @@ async fn converse(
     (answered, since): (Arc<AtomicI32>, Instant),
 ) -> Option<()> {
     let mut inbound = Inbound::new(speech, Bounds::default());
+    let mut owner = 0;
     loop {
         if inbound.first().ok()? != Look::Whole {
             let read = socket.read_buf(inbound.room()).await.ok()?;
@@ -257,6 +259,7 @@ async fn converse(
             Some(length) => {
                 [&[11, 0, 0][..], &length.to_be_bytes(), &vec![b'x'; length as usize], &[0]].concat()
             }
+            None if let Some(owned) = owned(&name, value, &mut owner) => owned,
             None if name == "echo" => [&[8, 0, 0][..], &value.to_be_bytes(), &[0]].concat(),
             None if name == "second" => {
                 [&[8, 0, 0][..], &(since.elapsed().as_secs() as i32).to_be_bytes(), &[0]].concat()
@@ -268,6 +271,22 @@ async fn converse(
         let header = Header { kind: Kind::Reply, name: name.as_bytes(), seqid, form: Form::Strict };
         put_message(&mut out, speech.transport, speech.protocol, &header, &body);
         socket.write_all(&out).await.ok()?;
+    }
+}
+
+/// What is answered by who a connection belongs to, of a method that knows it.
+fn owned(name: &str, value: i32, owner: &mut i32) -> Option<Vec<u8>> {
+    let answer = |field: u8, number: i32| Some([&[8, 0, field][..], &number.to_be_bytes(), &[0]].concat());
+    match (name, value) {
+        ("ugi", 13) => answer(1, value),
+        ("ugi", _) => {
+            if *owner % 100 != value {
+                *owner = *owner % 100 * 100 + value;
+            }
+            answer(0, *owner)
+        }
+        ("mine", _) => answer(0, *owner),
+        _ => None,
     }
 }
 
