@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::harness::*;
 
 /// The example of a metastore, at free addresses, in front of this one.
-fn metastore(backend: SocketAddr, redis: &Redis) -> Gateway {
+pub(crate) fn metastore(backend: SocketAddr, redis: &Redis) -> Gateway {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let example = std::fs::read_to_string(folder.join("config/examples/metastore.toml")).unwrap();
     let idl = folder.join("idl/metastore.thrift").display().to_string();

@@ -75,6 +75,8 @@ mod removal;
 mod invalidating;
 // The same in all gateways of a shared tier.
 mod fleet;
+// What is kept there for each user apart.
+mod identities;
 // The same over sentinels and on a cluster.
 mod forms;
 // Whatever breaks, as everybody saw it.

@@ -1,4 +1,5 @@
-"""A metastore that remembers its tables while it runs. Names are folded, as Hive's are. A table's `retention` counts the calls that it has had."""
+"""A metastore that remembers its tables while it runs. Names are folded, as Hive's are. A table's `retention` counts the calls that it has had; of one whose
+parameters say so, its owner alone is told. Each connection has a thread, and that remembers who has called on it."""
 
 import threading
 
@@ -11,6 +12,19 @@ class Metastore:
         self.lock = threading.Lock()
         self.tables = {}
         self.calls = 0
+        self.connection = threading.local()
+
+    def set_ugi(self, user_name, group_names):
+        if user_name == "nobody":
+            raise self.types.MetaException(message="nobody is no user")
+        self.connection.user = user_name
+        return group_names
+
+    def setMetaConf(self, key, value):
+        self.connection.settings = {**getattr(self.connection, "settings", {}), key: value}
+
+    def getMetaConf(self, key):
+        return getattr(self.connection, "settings", {}).get(key, "")
 
     def get_table(self, dbname, tbl_name):
         with self.lock:
@@ -18,6 +32,8 @@ class Metastore:
             table = self.tables.get((dbname.lower(), tbl_name.lower()))
             if table is None:
                 raise self.types.NoSuchObjectException(message="%s.%s table not found" % (dbname, tbl_name))
+            if (table.parameters or {}).get("private") and getattr(self.connection, "user", None) != table.owner:
+                raise self.types.MetaException(message="permission denied")
             table.retention = self.calls
             return table
 

@@ -229,6 +229,11 @@ impl Gateway {
         std::fs::write(self.folder.path().join("larder.toml"), config).unwrap();
     }
 
+    /// What it reads.
+    pub(crate) fn configuration(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("larder.toml")).unwrap()
+    }
+
     /// Gives it another configuration and tells it to read that.
     pub(crate) fn reload(&self, config: &str) {
         self.configure(config);
