@@ -2,6 +2,7 @@
 
 mod asker;
 mod descriptors;
+mod encrypted;
 pub(crate) mod handover;
 mod inherited;
 mod local;

@@ -38,6 +38,7 @@ use crate::inventory::Inventory;
 use crate::purge::Purges;
 use crate::purge::authority::Authority;
 use crate::tap::Taps;
+use crate::tls::Server;
 
 use answers::Answers;
 use command::Command;
@@ -97,14 +98,15 @@ pub(crate) struct Means<S> {
     pub hosts: Hosts,
 }
 
-/// Serves the endpoint at one of its doors until told to stop. Whoever comes through it gives orders as `authority` allows.
+/// Serves the endpoint at one of its doors until told to stop, inside TLS where it has some. Whoever comes through it gives orders as
+/// `authority` allows.
 pub(crate) async fn serve<S: Subject>(
-    door: impl Door,
+    (door, tls): (impl Door, Option<Server>),
     means: Arc<Means<S>>,
     authority: Authority,
     stop: CancellationToken,
 ) {
-    exchange::serve(door, routes(means, authority), stop).await;
+    exchange::serve(door, tls, routes(means, authority), stop).await;
 }
 
 fn routes<S: Subject>(means: Arc<Means<S>>, authority: Authority) -> Router {

@@ -15,6 +15,7 @@ mod closing;
 mod connection;
 mod counts;
 mod deadline;
+mod dialling;
 mod discovery;
 mod doubling;
 mod endpoint;

@@ -22,6 +22,7 @@ mod serve;
 mod switch;
 mod tap;
 mod top;
+mod trust;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

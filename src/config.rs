@@ -10,6 +10,7 @@ mod annotated;
 mod changes;
 pub(crate) mod check;
 mod draft;
+mod encrypted;
 pub(crate) mod fit;
 mod governed;
 mod held;
@@ -40,6 +41,7 @@ use crate::idl::Place;
 use crate::rule::method::{Governed, Stated};
 use crate::rule::options::Options;
 use crate::rule::pattern::Pattern;
+use crate::tls::Renewable;
 use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, runtime};
 
 /// A configuration that was checked as a whole.
@@ -66,7 +68,7 @@ pub struct Config {
     /// `[rules."PATTERN"]` and those that the IDL states, the most specific of a service first.
     pub(crate) rules: Vec<Pattern>,
     /// The files that hold secrets, and the options that name them.
-    secrets: Vec<(&'static str, PathBuf)>,
+    secrets: Vec<(String, PathBuf)>,
     /// Where it was read.
     file: PathBuf,
     values: values::Values,
@@ -92,6 +94,20 @@ impl Config {
         (self.limits, self.file) = (limits, file);
         (self.log.filter, self.log.calls_per_second) = (log.filter, log.calls_per_second);
         self.values.reload(values)
+    }
+
+    /// What speaks TLS, by the sections that say so.
+    pub(crate) fn encrypted(&self) -> Vec<(String, Arc<dyn Renewable>)> {
+        let listeners = self.listeners.iter().filter_map(|(name, listener)| {
+            Some((format!("listeners.{name}"), listener.settings.tls.as_ref()?.renewable()))
+        });
+        let backends = self.backends.iter().filter_map(|(name, settings)| {
+            Some((format!("backends.{name}"), settings.tls.as_ref()?.renewable()))
+        });
+        let admin = self.admin.tls.iter().map(|tls| ("admin".to_owned(), tls.renewable()));
+        let shared = self.cache.shared.iter().flat_map(|shared| &shared.redis.tls);
+        let shared = shared.map(|tls| ("cache.shared".to_owned(), tls.renewable()));
+        listeners.chain(backends).chain(admin).chain(shared).collect()
     }
 
     /// The file that it was read from.

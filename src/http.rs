@@ -20,12 +20,15 @@ use tokio::time::timeout;
 pub(crate) use hyper::Method;
 
 use crate::dial::{self, Dial, Stream, Tcp};
+use crate::tls::{Client, Papers};
 
 /// Who is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
     /// A host and its port.
     Network(String),
+    /// A host and its port, inside TLS, and what is believed and shown there.
+    Encrypted(String, Papers),
     /// A socket in the file system.
     Local(PathBuf),
 }
@@ -57,7 +60,7 @@ pub(crate) enum Failure {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Network(authority) => f.write_str(authority),
+            Self::Network(authority) | Self::Encrypted(authority, _) => f.write_str(authority),
             Self::Local(path) => path.display().fmt(f),
         }
     }
@@ -184,12 +187,27 @@ fn spelled(request: &Request<'_>) -> hyper::Request<Full<Bytes>> {
 
 /// A connection to the first of the endpoint's addresses that takes one.
 async fn connect(server: &Server) -> io::Result<Box<dyn Stream>> {
-    let authority = match server {
-        Server::Local(path) => return Ok(Box::new(dial::local(path).await?)),
-        Server::Network(authority) => authority,
-    };
+    match server {
+        Server::Local(path) => Ok(Box::new(dial::local(path).await?)),
+        Server::Network(authority) => {
+            let (host, port) = parted(authority);
+            reach(host, port).await
+        }
+        Server::Encrypted(authority, papers) => {
+            let (host, port) = parted(authority);
+            let tls = Client::new(papers.clone(), None).map_err(io::Error::other)?;
+            let name = tls.proves(host).map_err(io::Error::other)?;
+            Ok(Box::new(tls.speak(name, reach(host, port).await?).await?))
+        }
+    }
+}
+
+fn parted(authority: &str) -> (&str, &str) {
     let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (host.trim_start_matches('[').trim_end_matches(']'), port)
+}
+
+async fn reach(host: &str, port: &str) -> io::Result<Box<dyn Stream>> {
     let addresses = Tcp.resolve(host, port.parse().unwrap_or_default()).await?;
     let mut failed = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses {

@@ -66,5 +66,6 @@ mod state;
 mod study;
 mod switch;
 mod tap;
+mod tls;
 mod verification;
 pub mod wire;

@@ -7,6 +7,7 @@ mod connection;
 mod desk;
 mod end;
 mod fence;
+mod handshake;
 pub(crate) mod held;
 mod line;
 pub(crate) mod options;
@@ -137,7 +138,11 @@ fn admit<A: Accept>(stream: A::Stream, peer: SocketAddr, listener: &Listener, co
         let _place = place;
         A::prepare(&stream);
         front.gateway.counts.open.inc();
-        let end = Connection::new(stream, peer, Arc::clone(&front), share).serve(&stop).await;
+        let end = match &front.settings.tls {
+            None => Connection::new(stream, peer, Arc::clone(&front), share).serve(&stop).await,
+            // In a box, so that connections without TLS need no memory for it.
+            Some(tls) => Box::pin(handshake::serve(tls, stream, (peer, &front, share), &stop)).await,
+        };
         front.gateway.counts.open.dec();
         end.count(&front.gateway.counts);
     });

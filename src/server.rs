@@ -5,6 +5,7 @@ mod attend;
 mod backends;
 mod bound;
 mod build;
+mod certificates;
 mod coverage;
 mod distrust;
 mod gateways;
@@ -186,7 +187,7 @@ pub async fn start<B: Bind>(config: Config, surroundings: Surroundings<B>) -> Re
     let parts = Arc::new(Parts::build(&config, &surroundings, &stops, tasks.clone()));
     parts.warm().await;
 
-    parts.start();
+    parts.start(Arc::clone(&surroundings.files));
     let overview = Arc::new(Overview::new(Arc::clone(&parts), surroundings.clock.clone()));
     let admin = bound.admin.network.0;
     let (orders, commands) = mpsc::channel(COMMANDS_MAX);

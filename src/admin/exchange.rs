@@ -14,11 +14,13 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::{Accept, Asker, Local};
 use crate::log::Lines;
+use crate::tls::{Failed, Server};
 
 /// Where connections to the endpoint come in.
 pub(crate) trait Door: Send + Sync + 'static {
@@ -89,10 +91,10 @@ impl Ongoing {
     }
 }
 
-/// Answers one request for each connection until told to stop, and ends when the last has ended.
+/// Answers one request for each connection, inside `tls` where there is some, until told to stop, and ends when the last has ended.
 ///
 /// Whoever comes while there are [`AT_ONCE`] waits for a place; each is given back within [`EXCHANGE_MAX`].
-pub(super) async fn serve(door: impl Door, routes: Router, stop: CancellationToken) {
+pub(super) async fn serve(door: impl Door, tls: Option<Server>, routes: Router, stop: CancellationToken) {
     let (places, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), TaskTracker::new());
     let (lines, ongoing) = (Lines::new(1), Arc::new(Semaphore::new(ONGOING_MOST)));
     let accepted = async {
@@ -102,9 +104,13 @@ pub(super) async fn serve(door: impl Door, routes: Router, stop: CancellationTok
                 Ok((stream, asker)) => {
                     // Orders are logged with who gave them.
                     let routes = routes.clone().layer(Extension(asker));
-                    let exchange = exchange(stream, routes, Ongoing::new(stop.clone(), Arc::clone(&ongoing)));
+                    let ongoing = Ongoing::new(stop.clone(), Arc::clone(&ongoing));
+                    let tls = tls.clone();
                     tasks.spawn(async move {
-                        exchange.await;
+                        match tls {
+                            None => exchange(stream, routes, ongoing).await,
+                            Some(tls) => encrypted(&tls, stream, asker, routes, ongoing).await,
+                        }
                         drop(place);
                     });
                 }
@@ -121,6 +127,24 @@ pub(super) async fn serve(door: impl Door, routes: Router, stop: CancellationTok
     stop.run_until_cancelled(accepted).await;
     tasks.close();
     tasks.wait().await;
+}
+
+/// The same inside TLS, whose handshake has as much time.
+async fn encrypted(
+    tls: &Server,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    asker: Asker,
+    routes: Router,
+    ongoing: Ongoing,
+) {
+    let greeted = ongoing.stop.run_until_cancelled(timeout(EXCHANGE_MAX, tls.accept(stream))).await;
+    let failed = match greeted {
+        None => return,
+        Some(Ok(Ok(stream))) => return exchange(stream, routes, ongoing).await,
+        Some(Ok(Err(error))) => Failed::of(&error),
+        Some(Err(_)) => Failed::Late,
+    };
+    tracing::debug!(%asker, error = %failed, "a tls handshake at the admin endpoint failed");
 }
 
 /// Reads a request and writes its response. Whoever sends or reads too slowly is hung up on; a request that has come is answered even
@@ -149,7 +173,7 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, o
     let mut bounded = pin!(bounded);
     loop {
         let before = ongoing.taken();
-        let ended = tokio::time::timeout(EXCHANGE_MAX, bounded.as_mut()).await;
+        let ended = timeout(EXCHANGE_MAX, bounded.as_mut()).await;
         // What is not done by then is dropped, and the connection with it.
         if ended.is_ok() || ongoing.taken() == before {
             return;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::hosts::{Hosts, is_name};
 use crate::setting::{Finding, Keeper, Secret, Section};
+use crate::tls::Server;
+use crate::tls::options::ServerOptions;
 
 /// The HTTP endpoint: `/metrics`, `/livez`, `/readyz` and what `/v1/openapi.json` describes. Everybody may ask who reaches it; what changes
 /// something takes a token, or comes through its socket.
@@ -30,6 +32,8 @@ pub(crate) struct Options {
     pub token_file: Option<PathBuf>,
     /// The environment variable that holds this token.
     pub token_env: Option<String>,
+    /// TLS at `bind`. Who comes through `socket` needs none.
+    pub tls: Option<ServerOptions>,
 }
 
 /// What the admin endpoint is told.
@@ -43,14 +47,20 @@ pub(crate) struct Settings {
     pub socket: Option<PathBuf>,
     /// What those show who give orders at the address.
     pub token: Option<Secret>,
+    /// How those speak TLS who ask at the address; without it they speak none.
+    pub tls: Option<Server>,
 }
 
 impl Options {
-    /// What the admin endpoint is told, with the token that was found where these options say. `beside` tells where a path is that stands
-    /// in the file.
-    pub(crate) fn settings(&self, token: Option<Secret>, beside: impl Fn(&Path) -> PathBuf) -> Settings {
+    /// What the admin endpoint is told, with the token and the TLS that were found where these options say. `beside` tells where a path is
+    /// that stands in the file.
+    pub(crate) fn settings(
+        &self,
+        (token, tls): (Option<Secret>, Option<Server>),
+        beside: impl Fn(&Path) -> PathBuf,
+    ) -> Settings {
         let socket = self.socket.as_deref().map(beside);
-        Settings { bind: self.bind, hosts: Hosts::new(&self.hosts), socket, token }
+        Settings { bind: self.bind, hosts: Hosts::new(&self.hosts), socket, token, tls }
     }
 
     /// Where the token is.
@@ -62,7 +72,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 9099));
-        Self { bind, hosts: Vec::new(), socket: None, token_file: None, token_env: None }
+        Self { bind, hosts: Vec::new(), socket: None, token_file: None, token_env: None, tls: None }
     }
 }
 

@@ -23,12 +23,31 @@ pub(crate) struct Status {
     pub local: LocalStatus,
     /// The shared tier.
     pub shared: SharedStatus,
+    /// The certificates in use.
+    #[serde(default)]
+    pub certificates: Vec<CertificateStatus>,
     /// What is done otherwise than configured, by an operator's word.
     #[serde(default)]
     pub switches: Vec<InForce>,
     /// What was found of the rules with `verify`.
     #[serde(default)]
     pub verification: Vec<VerificationStatus>,
+}
+
+/// A file of certificates that is in use.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct CertificateStatus {
+    /// The section that names the file.
+    pub section: String,
+    /// `shown`, by the gateway, or `believed`: those of authorities.
+    pub role: String,
+    /// The file.
+    pub file: String,
+    /// Seconds until the first of a chain expires, or the last of the authorities; less than 0 once that has happened.
+    pub seconds_left: f64,
+    /// Why what the section's files hold now is not in use, but what they held before.
+    #[serde(default)]
+    pub unusable: Option<String>,
 }
 
 /// What was found of the last hits of a rule that the backend was asked again, 64 at most.
@@ -159,10 +178,13 @@ pub(crate) struct EndpointStatus {
     pub address: String,
     /// `rotating` or `ejected`.
     pub state: String,
-    /// What took it out of rotation: `refused`, `closed`, `silent`, `unwell`, `failing` or `draining`; by an
+    /// What took it out of rotation: `refused`, `untrusted`, `closed`, `silent`, `unwell`, `failing` or `draining`; by an
     /// operator's word `drained` or `ordered`.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Why the last TLS handshake with it failed, if it did.
+    #[serde(default)]
+    pub untrusted: Option<String>,
     /// For how long it has been out of rotation.
     #[serde(default)]
     pub out_seconds: Option<f64>,

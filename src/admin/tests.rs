@@ -48,6 +48,7 @@ impl Subject for Nothing {
             backends: Vec::new(),
             local: LocalStatus { entries: 0, bytes: 0 },
             shared: SharedStatus { configured: false, up: false, servers: vec![] },
+            certificates: Vec::new(),
             switches: Vec::new(),
             verification: Vec::new(),
         }
@@ -148,7 +149,7 @@ impl Served {
             steering: Arc::new(Unsteered),
             hosts,
         };
-        let task = tokio::spawn(serve(listener, Arc::new(means), authority, stop.clone()));
+        let task = tokio::spawn(serve((listener, None), Arc::new(means), authority, stop.clone()));
         Self { address, commands, stop, task }
     }
 

@@ -43,7 +43,7 @@ impl Endpoint {
             Finding::Alive | Finding::Warning | Finding::Draining | Finding::Unwell => {
                 quarantine.lives(self.address, began);
             }
-            Finding::Closed | Finding::Late | Finding::Nothing => {}
+            Finding::Untrusted | Finding::Closed | Finding::Late | Finding::Nothing => {}
         }
     }
 
@@ -98,7 +98,7 @@ impl Endpoint {
     async fn connect(&self) -> Result<Box<Connection>, Refusal> {
         // Counted before it is there: who gets a permit meanwhile must find no room for one more.
         let open = self.pool.room();
-        let stream = self.means.dial.dial(self.address).await.map_err(|error| Refusal::of(&error))?;
+        let stream = self.dial().await.map_err(|error| Refusal::of(&error))?;
         Ok(self.connection(stream, open))
     }
 }

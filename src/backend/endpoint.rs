@@ -1,16 +1,20 @@
 //! One address of a backend: its connections, its standing, and what is learnt of it.
 
+mod status;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 
 use super::Settings;
 use super::cell;
 use super::cells::Cells;
 use super::connection::{Connection, Open};
+use super::dialling::Proves;
 use super::ends::Ends;
 use super::finding::Finding;
 use super::load::Load;
@@ -20,64 +24,11 @@ use super::pool::{Pool, Reaped};
 use super::position::{Pace, Position};
 use super::pulse::Pulse;
 use super::share::Share;
-use super::standing::Standing;
 use crate::bounded::Bounded;
 use crate::dial::Stream;
 use crate::wire::Speech;
 
-/// An endpoint as an operator sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndpointStatus {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Whether it takes calls.
-    pub standing: Standing,
-    /// For how long it has taken no calls.
-    pub out_for: Option<Duration>,
-    /// Whether it was ever heard.
-    pub heard: bool,
-    /// Whether it is gone with most of the others, and held while it answers checks.
-    pub held: bool,
-    /// Whether it is an address of a name at which nothing ever answered, beside one that does.
-    pub idle: bool,
-    /// Calls that wait for it.
-    pub in_flight: usize,
-    /// Those of them that wait for a connection.
-    pub waiting: usize,
-    /// The calls that it may get at once, while something limits them.
-    pub limit: Option<usize>,
-    /// The misses among them, while what was kept is lost.
-    pub miss_limit: Option<usize>,
-    /// The misses among those that wait for it.
-    pub misses: usize,
-    /// Tries that were answered.
-    pub answered: u64,
-    /// Tries that ended with a fault.
-    pub failed: u64,
-    /// Connections open to it.
-    pub connections: usize,
-    /// How it treats connections.
-    pub habits: Habits,
-}
-
-/// How an endpoint treats connections, as far as that was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Habits {
-    /// The most calls that it handled at once, at least 1.
-    pub parallel: usize,
-    /// The connections that it reads at once, where others were seen to wait.
-    pub reads: Option<usize>,
-    /// For how long connections are left idle, where it was seen to close them: four fifths of what it allows.
-    pub rest: Option<Duration>,
-    /// How old connections become, where it was seen to close them under calls: four fifths of what it allows.
-    pub age: Option<Duration>,
-    /// Whether it closes a connection on a check.
-    pub closes_on_checks: bool,
-    /// Whether it closes a connection after an exception of the protocol.
-    pub closes_after_exceptions: bool,
-    /// Whether it answers calls that expect no answer.
-    pub answers_oneways: bool,
-}
+pub(crate) use status::{EndpointStatus, Habits};
 
 /// One address of a backend.
 #[derive(Debug)]
@@ -85,6 +36,10 @@ pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
     /// What it speaks: at the same address, what speaks otherwise is another.
     pub(super) speech: Speech,
+    /// What it must prove to be.
+    pub(super) proves: Proves,
+    /// Why the last TLS handshake with it failed, if it did.
+    pub(super) untrusted: ArcSwapOption<String>,
     is_retired: AtomicBool,
     is_held: AtomicBool,
     /// Checks that found no sign of life, in a row.
@@ -104,11 +59,13 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(address: SocketAddr, means: &Arc<Means>) -> Self {
+    pub(super) fn new(address: SocketAddr, proves: Proves, means: &Arc<Means>) -> Self {
         let (now, settings) = (Instant::now(), means.settings());
         let new = Self {
             address,
             speech: settings.speech(),
+            proves,
+            untrusted: ArcSwapOption::empty(),
             is_retired: AtomicBool::new(false),
             is_held: AtomicBool::new(false),
             missed: AtomicU32::new(0),
@@ -181,7 +138,12 @@ impl Endpoint {
                 let lately = self.means.settings().check_interval * MISSES;
                 Instant::now().checked_sub(lately).is_some_and(|moment| self.pulse.was_heard_since(moment))
             }
-            Finding::Draining | Finding::Refused | Finding::Closed | Finding::Late | Finding::Unwell => false,
+            Finding::Draining
+            | Finding::Refused
+            | Finding::Untrusted
+            | Finding::Closed
+            | Finding::Late
+            | Finding::Unwell => false,
         }
     }
 
@@ -212,36 +174,6 @@ impl Endpoint {
 
     pub(super) fn in_flight(&self) -> usize {
         self.load.in_flight()
-    }
-
-    pub(super) fn status(&self) -> EndpointStatus {
-        let (miss_limit, misses) = self.pool.permits.misses();
-        let (answered, failed) = self.ends.counts();
-        EndpointStatus {
-            address: self.address,
-            standing: self.position.standing(),
-            heard: self.pulse.was_heard(),
-            out_for: self.position.out_since().map(|since| Instant::now().saturating_duration_since(since)),
-            held: self.is_held.load(Ordering::Acquire),
-            idle: false,
-            in_flight: self.in_flight(),
-            waiting: self.pool.permits.waiting(),
-            limit: self.pool.permits.limit(),
-            miss_limit,
-            misses,
-            answered,
-            failed,
-            connections: self.pool.connections(),
-            habits: Habits {
-                parallel: self.pulse.parallel(),
-                reads: self.pool.permits.stands(),
-                rest: self.pool.learnt_rest(),
-                age: self.pool.learnt_age(),
-                closes_on_checks: self.position.closes_on_checks(),
-                closes_after_exceptions: self.pool.closes_after_exceptions(),
-                answers_oneways: self.pulse.answers_oneways(),
-            },
-        }
     }
 
     /// Closes the connections that were idle for too long or whose peer has closed them; says when to come again. A close is looked into: it
@@ -305,6 +237,7 @@ impl Endpoint {
             Finding::Warning => true,
             Finding::Draining
             | Finding::Refused
+            | Finding::Untrusted
             | Finding::Closed
             | Finding::Late
             | Finding::Unwell

@@ -12,6 +12,7 @@ use super::candidates;
 use super::endpoint::{Endpoint, EndpointStatus};
 use super::means::Means;
 use super::method::{Method, Question};
+use super::roster::Member;
 
 /// The endpoints of a backend, replaced as a whole.
 #[derive(Debug)]
@@ -26,18 +27,23 @@ impl Endpoints {
         Self { means, all: ArcSwap::default() }
     }
 
-    /// Makes these addresses the endpoints, each with its weight. What is known of an address stays with it; what joins others
-    /// begins slowly.
-    pub(super) fn adopt(&self, addresses: impl Iterator<Item = (SocketAddr, u32)>) {
+    /// Makes these the endpoints. What is known of an address stays with it; what joins others begins slowly.
+    pub(super) fn adopt(&self, members: impl Iterator<Item = Member>) {
         let known = self.all.load();
         let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
-        let (now, speech) = (Instant::now(), self.means.settings().speech());
-        for (address, weight) in addresses {
+        let (now, settings) = (Instant::now(), self.means.settings().clone());
+        let speech = settings.speech();
+        for Member { address, weight, host } in members {
             if endpoints.iter().any(|one| one.address == address) {
                 continue;
             }
-            let old = known.iter().find(|one| one.address == address && one.speech == speech);
-            let endpoint = old.map_or_else(|| Arc::new(Endpoint::new(address, &self.means)), Arc::clone);
+            let proves = settings.proves(&host);
+            let is_it = |one: &&Arc<Endpoint>| {
+                one.address == address && one.speech == speech && one.proves == proves
+            };
+            let old = known.iter().find(is_it);
+            let new = || Arc::new(Endpoint::new(address, proves.clone(), &self.means));
+            let endpoint = old.map_or_else(new, Arc::clone);
             if old.is_none() && !known.is_empty() {
                 endpoint.share.begin_slowly(now);
             }

@@ -58,6 +58,8 @@ pub(super) enum Finding {
     Draining,
     /// No connection, or no way there.
     Refused,
+    /// It does not prove to be the endpoint, or does not take this gateway, or speaks no TLS.
+    Untrusted,
     /// The connection ended without an answer.
     Closed,
     /// Nothing in time, though there was nothing that could hold it up.
@@ -70,11 +72,12 @@ pub(super) enum Finding {
 
 impl Finding {
     /// All there are.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Alive,
         Self::Warning,
         Self::Draining,
         Self::Refused,
+        Self::Untrusted,
         Self::Closed,
         Self::Late,
         Self::Unwell,
@@ -88,6 +91,7 @@ impl Finding {
             Self::Warning => "warning",
             Self::Draining => "draining",
             Self::Refused => "refused",
+            Self::Untrusted => "untrusted",
             Self::Closed => "closed",
             Self::Late => "late",
             Self::Unwell => "unwell",
@@ -99,6 +103,7 @@ impl Finding {
     pub(super) fn unreached(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Refused | Refusal::NoRoute => Self::Refused,
+            Refusal::Untrusted => Self::Untrusted,
             Refusal::Cut => Self::Closed,
             Refusal::Silent => Self::Late,
             Refusal::Nameless | Refusal::Ours => Self::Nothing,

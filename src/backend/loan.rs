@@ -189,8 +189,8 @@ struct Opening {
 impl Opening {
     fn begin(endpoint: Arc<Endpoint>, permit: Permit, open: Open) -> Self {
         let bound = Instant::now() + endpoint.means.settings().connect_timeout;
-        let (dial, address) = (Arc::clone(&endpoint.means.dial), endpoint.address);
-        Self { endpoint, permit, open, bound, dialled: Box::pin(async move { dial.dial(address).await }) }
+        let dialling = Arc::clone(&endpoint);
+        Self { endpoint, permit, open, bound, dialled: Box::pin(async move { dialling.dial().await }) }
     }
 
     /// Opens it. A deadline that passes before the bound ends the call and not the opening: whether the endpoint can be
@@ -238,7 +238,12 @@ fn undialled(Endpoint { means, address, .. }: &Endpoint, error: &io::Error) -> F
     let refusal = Refusal::of(error);
     let why = match refusal {
         Refusal::Ours => format!("{address}: this gateway's host opened no connection: {error}"),
-        Refusal::Refused | Refusal::Cut | Refusal::NoRoute | Refusal::Silent | Refusal::Nameless => {
+        Refusal::Refused
+        | Refusal::Cut
+        | Refusal::NoRoute
+        | Refusal::Silent
+        | Refusal::Untrusted
+        | Refusal::Nameless => {
             format!("{address}: {error}")
         }
     };

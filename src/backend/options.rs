@@ -21,6 +21,8 @@ pub(crate) use endpoint::Endpoint;
 pub(super) use listing::Listing;
 
 use crate::setting::{Finding, Period, Section, Size};
+use crate::tls::Client;
+use crate::tls::options::ClientOptions;
 use crate::wire::{Bounds, Protocol, Speech, Transport};
 
 /// A service to ask: one or more endpoints that all give the same answers. The name is free.
@@ -126,6 +128,8 @@ pub(crate) struct Options {
     /// The longest that they do.
     #[schemars(extend("x-least" = "10ms", "x-most" = "24h"))]
     pub ejection_time_max: Period,
+    /// TLS to the endpoints.
+    pub tls: Option<ClientOptions>,
 }
 
 /// Who uses a connection to a backend.
@@ -155,6 +159,8 @@ pub(crate) struct Settings {
     pub protocol: Protocol,
     /// The transport its endpoints speak.
     pub transport: Transport,
+    /// How its endpoints speak TLS; without it they speak none.
+    pub tls: Option<Client>,
     /// Who uses a connection.
     pub connections: Sharing,
     /// The whole call, where its rule gives no time.
@@ -204,8 +210,14 @@ pub(crate) struct Settings {
 }
 
 impl Options {
-    /// What the backend called `name` is told. `beside` tells where a path is that stands in the file.
-    pub(crate) fn settings(&self, name: &str, beside: impl Fn(&Path) -> PathBuf) -> Settings {
+    /// What the backend called `name` is told, with the TLS that was made of what its options name. `beside` tells where a path is that
+    /// stands in the file.
+    pub(crate) fn settings(
+        &self,
+        name: &str,
+        beside: impl Fn(&Path) -> PathBuf,
+        tls: Option<Client>,
+    ) -> Settings {
         let (endpoints, weights) = listing::pairs(&self.endpoints, &self.weights);
         Settings {
             name: name.into(),
@@ -215,6 +227,7 @@ impl Options {
             slow_start: self.slow_start.duration(),
             protocol: self.protocol,
             transport: self.transport,
+            tls,
             connections: self.connections,
             timeout: self.timeout.map(Period::duration),
             connect_timeout: self.connect_timeout.duration(),
@@ -346,6 +359,7 @@ impl Default for Options {
             ejection_failures: 5,
             ejection_time: Period::from_secs(1),
             ejection_time_max: Period::from_secs(30),
+            tls: None,
         }
     }
 }
@@ -358,6 +372,7 @@ impl Section for Options {
                 format!("{} is less than ejection_time, {}", self.ejection_time_max, self.ejection_time);
             found.push(Finding::new("ejection_time_max", message));
         }
+        found.extend(self.tls.as_ref().and_then(ClientOptions::problem));
         found
     }
 

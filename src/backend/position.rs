@@ -225,6 +225,7 @@ impl Position {
                 }
                 Finding::Draining => inner.drains(now),
                 Finding::Refused => inner.strike(Why::Refused, now),
+                Finding::Untrusted => inner.strike(Why::Untrusted, now),
                 Finding::Late => inner.strike(Why::Silent, now),
                 Finding::Unwell => inner.strike(Why::Unwell, now),
                 Finding::Closed => inner.closed_on_check(self.pace(), now),

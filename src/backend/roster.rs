@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +16,13 @@ pub(super) struct Host {
     pub(super) addresses: Vec<SocketAddr>,
 }
 
-/// An address and its weight.
-pub(super) type Member = (SocketAddr, u32);
+/// An address, its weight, and the host that stands for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Member {
+    pub(super) address: SocketAddr,
+    pub(super) weight: u32,
+    pub(super) host: Arc<str>,
+}
 
 /// The hosts of a backend and what is known of them.
 #[derive(Debug, Default)]
@@ -51,13 +57,13 @@ impl Roster {
     /// All addresses with their weights. Some may stand there twice: the first counts.
     pub(super) fn members(&self) -> Vec<Member> {
         let mut members = self.named();
-        members.extend(&self.held);
+        members.extend(self.held.iter().cloned());
         members
     }
 
     /// The addresses that are held.
     pub(super) fn held(&self) -> impl Iterator<Item = SocketAddr> {
-        self.held.iter().map(|(address, _)| *address)
+        self.held.iter().map(|member| member.address)
     }
 
     /// Makes these the hosts. A name that stays is what it was.
@@ -93,19 +99,19 @@ impl Roster {
         let now = self.named();
         if now.len() * 2 < self.before.len() {
             self.whole = if self.held.is_empty() { self.before.len() } else { self.whole };
-            self.held.extend(&self.before);
+            self.held.extend(self.before.iter().cloned());
         } else if now.len() * 2 >= self.whole {
             self.held.clear();
         }
-        self.held.retain(|(held, _)| now.iter().all(|(address, _)| address != held));
+        self.held.retain(|held| now.iter().all(|member| member.address != held.address));
         self.held.sort_unstable();
-        self.held.dedup_by_key(|member| member.0);
+        self.held.dedup_by_key(|member| member.address);
     }
 
     /// Holds an address no more. Whether it was held.
     pub(super) fn release(&mut self, gone: SocketAddr) -> bool {
         let held = self.held.len();
-        self.held.retain(|(address, _)| *address != gone);
+        self.held.retain(|member| member.address != gone);
         self.held.len() < held
     }
 
@@ -149,9 +155,10 @@ impl Roster {
     fn named(&self) -> Vec<Member> {
         let mut named: Vec<Member> = Vec::new();
         for host in &self.hosts {
-            for address in &host.addresses {
-                if named.iter().all(|(one, _)| one != address) {
-                    named.push((*address, host.weight));
+            let name: Arc<str> = host.name.as_str().into();
+            for &address in &host.addresses {
+                if named.iter().all(|one| one.address != address) {
+                    named.push(Member { address, weight: host.weight, host: Arc::clone(&name) });
                 }
             }
         }

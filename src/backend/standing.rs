@@ -16,6 +16,8 @@ pub(crate) enum Standing {
 pub(crate) enum Why {
     /// It refuses connections, or there is no way to it.
     Refused,
+    /// It does not prove to be the endpoint, or does not take this gateway, or speaks no TLS.
+    Untrusted,
     /// It ends connections without an answer, a check's too.
     Closed,
     /// No byte comes from it although calls wait.
@@ -52,8 +54,9 @@ impl Standing {
 
 impl Why {
     /// All there are.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Refused,
+        Self::Untrusted,
         Self::Closed,
         Self::Silent,
         Self::Unwell,
@@ -67,6 +70,7 @@ impl Why {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",
+            Self::Untrusted => "untrusted",
             Self::Closed => "closed",
             Self::Silent => "silent",
             Self::Unwell => "unwell",
@@ -81,7 +85,7 @@ impl Why {
     /// would only wait for a fault.
     pub(super) fn lets_pass(self) -> bool {
         match self {
-            Self::Refused | Self::Closed | Self::Ordered => false,
+            Self::Refused | Self::Untrusted | Self::Closed | Self::Ordered => false,
             Self::Silent | Self::Unwell | Self::Failing | Self::Draining | Self::Drained => true,
         }
     }

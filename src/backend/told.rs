@@ -20,13 +20,21 @@ impl Endpoint {
             Why::Drained | Why::Ordered => {
                 info!(%backend, %endpoint, why = why.as_str(), "endpoint is taken out by an operator");
             }
-            Why::Refused | Why::Closed | Why::Silent | Why::Unwell | Why::Failing => {
+            Why::Refused
+            | Why::Untrusted
+            | Why::Closed
+            | Why::Silent
+            | Why::Unwell
+            | Why::Failing => {
                 let seen = self.position.seen();
                 let after = seen.evidence(why, self.pulse.silence(), self.cells.out().len());
                 let next_check = seen.next_check.map(|at| at.saturating_duration_since(Instant::now()));
                 let (next_check_ms, fault) =
                     (next_check.map(|time| time.as_millis()), fault.map(tracing::field::display));
-                warn!(%backend, %endpoint, why = why.as_str(), after, next_check_ms, fault, "endpoint ejected");
+                let untrusted = self.untrusted.load();
+                let untrusted = untrusted.as_ref().map(|why| why.as_str());
+                let why_word = why.as_str();
+                warn!(%backend, %endpoint, why = why_word, after, next_check_ms, fault, untrusted, "endpoint ejected");
                 self.hint(why);
             }
         }
@@ -39,7 +47,12 @@ impl Endpoint {
         }
         let (backend, endpoint, transport) =
             (self.means.name(), self.address, self.speech.transport.as_str());
-        warn!(%backend, %endpoint, "every connection to this endpoint was closed without one reply ever: is its transport really {transport}?");
+        let tls = match self.proves {
+            // With TLS 1.3 a certificate is refused when the handshake is over.
+            Some(_) => ", and does it take this gateway's certificate, or ask for one?",
+            None => "?",
+        };
+        warn!(%backend, %endpoint, "every connection to this endpoint was closed without one reply ever: is its transport really {transport}{tls}");
     }
 
     /// Tells that calls are to find out whether it is back.

@@ -60,7 +60,7 @@ impl Endpoint {
         self.pool.permits.ramp(None, self.pulse.parallel(), now);
         match why {
             // Another process may listen there now.
-            Why::Refused | Why::Closed => {
+            Why::Refused | Why::Untrusted | Why::Closed => {
                 self.pulse.reset();
                 self.pool.forget();
             }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Builder;
 
 use crate::http::{self, Failure, Followed, Method, Request, Server};
+use crate::tls::Papers;
 
 /// Where an admin endpoint is, as people write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +21,12 @@ pub(super) struct Admin(Server);
 /// Why a text names no admin endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AdminError {
-    /// The endpoint speaks plain HTTP.
-    #[error("the admin endpoint speaks http, not {0}")]
+    /// The endpoint speaks HTTP.
+    #[error("the admin endpoint speaks http or https, not {0}")]
     Scheme(String),
+    /// There is no TLS on the way to it.
+    #[error("{0} is not asked inside tls, so certificates are of no use there: write https:// before it")]
+    Plain(Admin),
     /// It is no host, nor one with a port.
     #[error(
         "{0:?} is no address; expected a host and a port, such as 127.0.0.1:9099 or gateway1:9099, or the path of a socket, such as ./admin.sock"
@@ -102,6 +106,17 @@ impl Admin {
         timeout: Duration,
     ) -> Result<Vec<u8>, AskError> {
         self.ask(&Request { method: Method::DELETE, path, token, body: reason }, limit, timeout)
+    }
+
+    /// The same endpoint, with these papers where it is asked inside TLS.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub(super) fn with(self, papers: Papers) -> Result<Self, AdminError> {
+        match self.0 {
+            Server::Encrypted(authority, _) => Ok(Self(Server::Encrypted(authority, papers))),
+            Server::Network(_) | Server::Local(_) => Err(AdminError::Plain(self)),
+        }
     }
 
     fn ask(&self, request: &Request<'_>, limit: usize, timeout: Duration) -> Result<Vec<u8>, AskError> {
@@ -195,14 +210,24 @@ impl FromStr for Admin {
         if is_path(text) {
             return Ok(Self(Server::Local(text.into())));
         }
-        let place = match text.split_once("://") {
-            None => text,
-            Some((scheme, place)) if scheme.eq_ignore_ascii_case("http") => place,
-            Some((scheme, _)) => return Err(AdminError::Scheme(scheme.to_owned())),
-        };
+        let server = |authority| Self(Server::Network(authority));
+        let encrypted = |authority| Self(Server::Encrypted(authority, Papers::default()));
+        match text.split_once("://") {
+            None => authority(text, text).map(server),
+            Some((scheme, place)) if scheme.eq_ignore_ascii_case("http") => authority(place, text).map(server),
+            Some((scheme, place)) if scheme.eq_ignore_ascii_case("https") => {
+                authority(place, text).map(encrypted)
+            }
+            Some((scheme, _)) => Err(AdminError::Scheme(scheme.to_owned())),
+        }
+    }
+}
+
+/// The host and port at `place`, as `text` has it.
+fn authority(place: &str, text: &str) -> Result<String, AdminError> {
         let place = place.strip_suffix('/').unwrap_or(place);
         if let Ok(address) = place.parse::<IpAddr>() {
-            return Ok(Self(Server::Network(SocketAddr::new(address, PORT).to_string())));
+            return Ok(SocketAddr::new(address, PORT).to_string());
         }
         let wrong = || AdminError::Address(text.to_owned());
         let authority: Authority = place.parse().map_err(|_| wrong())?;
@@ -212,12 +237,14 @@ impl FromStr for Admin {
             "" => PORT,
             after => after.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(wrong)?,
         };
-        Ok(Self(Server::Network(format!("{}:{port}", authority.host()))))
-    }
+        Ok(format!("{}:{port}", authority.host()))
 }
 
 impl fmt::Display for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Server::Encrypted(..) = self.0 {
+            f.write_str("https://")?;
+        }
         self.0.fmt(f)
     }
 }
@@ -253,6 +280,8 @@ mod tests {
             ("[::1]:9100", "[::1]:9100"),
             ("[::1]", "[::1]:9099"),
             ("localhost/", "localhost:9099"),
+            ("https://gateway1", "https://gateway1:9099"),
+            ("HTTPS://[::1]:9100/", "https://[::1]:9100"),
             ("./admin.sock", "./admin.sock"),
             ("config/admin.sock", "config/admin.sock"),
             ("/run/larder/admin.sock", "/run/larder/admin.sock"),
@@ -280,6 +309,6 @@ mod tests {
         for text in ["localhost:9099/status", "http://localhost/metrics"] {
             assert_eq!(text.parse::<Admin>(), Err(AdminError::Address(text.to_owned())), "{text}");
         }
-        assert_eq!("https://localhost".parse::<Admin>(), Err(AdminError::Scheme("https".to_owned())));
+        assert_eq!("ftp://localhost".parse::<Admin>(), Err(AdminError::Scheme("ftp".to_owned())));
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::USAGE;
 use super::admin::{Admin, Form, TIMEOUT};
+use super::trust::Trust;
 use crate::advice::report::{Advice, FieldReport, LifetimeReport, MethodReport, Question, UNIQUE, Verdict};
 use crate::figures::{grouped, span};
 
@@ -15,6 +16,8 @@ pub(super) struct Arguments {
     /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
     #[arg(value_name = "ADDR")]
     admin: Admin,
+    #[command(flatten)]
+    trust: Trust,
     /// The percentage of answers that may be others than the backend would give at that moment.
     #[arg(long, value_name = "PERCENT", default_value = "1")]
     tolerance: f64,
@@ -28,7 +31,8 @@ pub(super) struct Arguments {
 
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
-    let Arguments { admin, tolerance, toml, json } = arguments;
+    let Arguments { admin, trust, tolerance, toml, json } = arguments;
+    let admin = trust.lend(admin)?;
     if !(*tolerance > 0.0 && *tolerance <= 100.0) {
         return Err((format!("--tolerance: expected above 0 and at most 100, found {tolerance}"), USAGE));
     }

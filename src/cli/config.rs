@@ -40,7 +40,7 @@ enum Action {
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let Arguments { recipient, action } = arguments;
-    let (admin, form) = (&recipient.admin, recipient.form());
+    let (admin, form) = (&recipient.admin()?, recipient.form());
     match action {
         Action::Show => admin.told(admin.get("/v1/config", ANSWER_MAX, TIMEOUT), form, |one| shown(&one)),
         Action::History => {

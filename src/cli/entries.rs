@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::admin::{Admin, Form, TIMEOUT};
+use super::trust::Trust;
 use crate::figures::short_span;
 use crate::inventory::stock::{Asked, MethodStock, Stock};
 use crate::rule::pattern::Pattern;
@@ -15,6 +16,8 @@ pub(super) struct Arguments {
     /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
     #[arg(value_name = "ADDR")]
     admin: Admin,
+    #[command(flatten)]
+    trust: Trust,
     /// Those of these methods, as rules name them: Service.method, Service.prefix* or Service.*.
     #[arg(long, value_name = "PATTERN")]
     method: Option<Pattern>,
@@ -25,7 +28,8 @@ pub(super) struct Arguments {
 
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
-    let Arguments { admin, method, json } = arguments;
+    let Arguments { admin, trust, method, json } = arguments;
+    let admin = trust.lend(admin)?;
     let asked = Asked { method: method.as_ref().map(ToString::to_string) };
     let query = serde_urlencoded::to_string(asked).map_err(|error| (error.to_string(), 1))?;
     let answer = admin.get(&format!("/v1/entries?{query}"), ANSWER_MAX, TIMEOUT);

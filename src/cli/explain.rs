@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::USAGE;
 use super::admin::{Admin, Form, TIMEOUT};
+use super::trust::Trust;
 use crate::explain::report::Explanation;
 use crate::explain::told::told;
 use crate::purge::order::Called;
@@ -14,6 +15,8 @@ pub(super) struct Arguments {
     /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
     #[arg(value_name = "ADDR")]
     admin: Admin,
+    #[command(flatten)]
+    trust: Trust,
     /// The method, such as `UserService.getUser`.
     #[arg(value_name = "SERVICE.METHOD")]
     method: String,
@@ -31,6 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let given = super::arguments::arguments(method, &arguments.arguments).map_err(|why| (why, USAGE))?;
     let called = Called { method: method.clone(), arguments: given };
     let body = serde_json::to_vec(&called).map_err(|error| (error.to_string(), 1))?;
+    let admin = arguments.trust.lend(admin)?;
     let answer = admin.post("/v1/explain", &body, None, ANSWER_MAX, TIMEOUT);
     admin.told(answer, Form::of(*json), |explanation: Explanation| told(&explanation))
 }

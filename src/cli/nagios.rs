@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::admin::{Admin, AskError};
+use super::trust::Trust;
 use crate::admin::status::Status;
 
 use calling::Calling;
@@ -24,6 +25,8 @@ pub struct Arguments {
     /// The same.
     #[arg(long, value_name = "ADDR", conflicts_with = "address")]
     admin: Option<Admin>,
+    #[command(flatten)]
+    trust: Trust,
     /// Looks at this backend alone, and at the calls of the listeners before it.
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -75,6 +78,12 @@ pub struct Arguments {
     /// Percent of the last five minutes' calls that would be answered a minute into an outage, of the backend where it is least.
     #[arg(long, value_name = "RANGE")]
     pub coverage_critical: Option<Range>,
+    /// Days until a certificate in use expires, the one with the fewest.
+    #[arg(long, value_name = "RANGE", default_value = "14:")]
+    pub certificate_warning: Range,
+    /// Days until a certificate in use expires, the one with the fewest.
+    #[arg(long, value_name = "RANGE", default_value = "3:")]
+    pub certificate_critical: Range,
     /// Seconds since the configuration was read.
     #[arg(long, value_name = "RANGE")]
     pub config_age_warning: Option<Range>,
@@ -111,7 +120,11 @@ pub enum State {
 
 /// Asks the gateway. Returns the line to print and the exit code.
 pub fn run(arguments: &Arguments) -> (String, u8) {
-    let (state, text) = match fetch(arguments) {
+    let admin = match arguments.trust.lend(&arguments.asked()) {
+        Ok(admin) => admin,
+        Err((why, _)) => return (format!("LARDER {} - {}", State::Unknown, plain(&why)), State::Unknown as u8),
+    };
+    let (state, text) = match fetch(&admin, arguments.timeout) {
         Ok(status) => match arguments.calling.run(arguments.timeout) {
             Ok(called) => judge(arguments, &status, called.as_ref()),
             Err(why) => (State::Unknown, plain(&why)),
@@ -135,9 +148,8 @@ impl fmt::Display for State {
     }
 }
 
-fn fetch(arguments: &Arguments) -> Result<Status, AskError> {
-    let admin = arguments.asked();
-    let body = admin.get("/v1/status", STATUS_MAX, arguments.timeout)?;
+fn fetch(admin: &Admin, timeout: Duration) -> Result<Status, AskError> {
+    let body = admin.get("/v1/status", STATUS_MAX, timeout)?;
     serde_json::from_slice(&body).map_err(|error| admin.stranger(error.to_string()))
 }
 

@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let Arguments { recipient, .. } = arguments;
     let token = recipient.token()?;
     let body = serde_json::to_vec(&written).map_err(|error| (error.to_string(), 1))?;
-    let admin = &recipient.admin;
+    let admin = recipient.admin()?;
     let answer = admin.post("/v1/purge", &body, token.as_deref(), ANSWER_MAX, TIMEOUT);
     admin.told(answer, recipient.form(), |purged: Purged| told(&purged))
 }

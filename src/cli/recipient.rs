@@ -6,13 +6,16 @@ use clap::Args;
 
 use super::USAGE;
 use super::admin::{Admin, Form};
+use super::trust::Trust;
 
 /// Who is given orders, by whose leave, and how the answer is shown.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Recipient {
     /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
     #[arg(value_name = "ADDR")]
-    pub(super) admin: Admin,
+    admin: Admin,
+    #[command(flatten)]
+    trust: Trust,
     /// The file whose first line is the gateway's token.
     #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
@@ -22,6 +25,14 @@ pub(super) struct Recipient {
 }
 
 impl Recipient {
+    /// Who is given orders.
+    ///
+    /// # Errors
+    /// What is wrong with the files that are named for it, and the exit code.
+    pub(super) fn admin(&self) -> Result<Admin, (String, u8)> {
+        self.trust.lend(&self.admin)
+    }
+
     /// The token, if a file is named.
     ///
     /// # Errors

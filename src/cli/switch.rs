@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 /// What is said, and the exit code.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let Arguments { recipient, action } = arguments;
-    let (admin, token, form) = (&recipient.admin, recipient.token()?, recipient.form());
+    let (admin, token, form) = (&recipient.admin()?, recipient.token()?, recipient.form());
     let token = token.as_deref();
     match action {
         Action::List => {

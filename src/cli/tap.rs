@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use clap::Args;
 
 use super::admin::Admin;
+use super::trust::Trust;
 use super::events::{Event, Events};
 use crate::setting::Period;
 use crate::tap::line::Line;
@@ -17,6 +18,8 @@ pub(super) struct Arguments {
     /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
     #[arg(value_name = "ADDR")]
     admin: Admin,
+    #[command(flatten)]
+    trust: Trust,
     /// Calls of these methods, as rules name them: Service.method, Service.prefix* or Service.*.
     #[arg(long, value_name = "PATTERN")]
     method: Option<String>,
@@ -50,12 +53,13 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     let failed = |why: String| (why, 1);
     let query = serde_urlencoded::to_string(wanted(arguments)).map_err(|error| failed(error.to_string()))?;
+    let admin = arguments.trust.lend(&arguments.admin)?;
     let (mut events, mut out) = (Events::default(), io::stdout().lock());
     if !arguments.json {
         // Whoever reads no more is noticed at the first call.
         let _ = writeln!(out, "{HEAD}");
     }
-    let followed = arguments.admin.follow(&format!("/v1/tap?{query}"), |part| {
+    let followed = admin.follow(&format!("/v1/tap?{query}"), |part| {
         for event in events.take(part) {
             match event {
                 Event::Call(data) if print(&mut out, &data, arguments.json).is_ok() => {}
@@ -68,7 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
     match followed {
         Ok(Some(why)) if why.is_empty() || why == TIME_IS_UP => Ok(String::new()),
         Ok(Some(why)) => Err(failed(why)),
-        Ok(None) => Err(failed(format!("{} hung up", arguments.admin))),
+        Ok(None) => Err(failed(format!("{admin} hung up"))),
         Err(error) => Err(failed(error.to_string())),
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::admin::Admin;
+use super::trust::Trust;
 
 use frame::Frame;
 use sample::{Keys, Sample};
@@ -19,6 +20,8 @@ pub(super) struct Arguments {
     /// The gateway's admin endpoint: a host name or address, and its port unless that is 9099; or the path of its socket.
     #[arg(value_name = "ADDR")]
     admin: Admin,
+    #[command(flatten)]
+    trust: Trust,
     /// Shows one second and ends.
     #[arg(long)]
     once: bool,
@@ -29,7 +32,8 @@ pub(super) struct Arguments {
 
 /// Shows one second after the other, until nobody reads them or the gateway does not answer.
 pub(super) fn run(arguments: &Arguments) -> Result<String, (String, u8)> {
-    let Arguments { admin, once, lines } = arguments;
+    let Arguments { admin, trust, once, lines } = arguments;
+    let admin = &trust.lend(admin)?;
     let failed = |why: super::admin::AskError| (why.to_string(), 1);
     let mut out = io::stdout().lock();
     let redraws = out.is_terminal() && !once;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::Config;
+use crate::clock::{Clock, Millis};
 use crate::runtime::{descriptors, memory};
 
 /// What the system gives the process. What it does not tell is nothing.
@@ -16,6 +17,8 @@ pub(crate) struct System {
     pub(crate) memory: Option<u64>,
     /// Who may do what with a file, as its mode says.
     pub(crate) mode: fn(&Path) -> Option<u32>,
+    /// The time.
+    pub(crate) now: Millis,
 }
 
 /// What a configuration asks for and does not get.
@@ -30,7 +33,8 @@ pub(crate) struct Fit {
 impl System {
     /// What it gives this process, once it was asked for all there is.
     pub(crate) fn ask() -> Self {
-        Self { descriptors: descriptors::raise(), memory: memory::available(), mode }
+        let now = Clock::system().now();
+        Self { descriptors: descriptors::raise(), memory: memory::available(), mode, now }
     }
 }
 
@@ -45,6 +49,7 @@ impl Config {
         self.fit_descriptors(system.descriptors, &mut fit);
         self.fit_memory(system.memory, &mut fit);
         self.fit_secrets(system.mode, &mut fit);
+        self.fit_certificates(system.now, &mut fit);
         fit
     }
 
@@ -97,8 +102,28 @@ impl Config {
             format!("{option}: every user of this host may read {path}: take that from them (chmod o-r)")
         }));
     }
+
+    /// What expires soon, or has: whoever renews it may have been forgotten.
+    fn fit_certificates(&self, now: Millis, fit: &mut Fit) {
+        for (section, end) in self.encrypted() {
+            let expiries = end.expiries();
+            fit.warnings.extend(expiries.iter().filter_map(|expiry| {
+                let days = expiry.left(now) / DAY;
+                let path = expiry.path.display();
+                match days {
+                    ..0.0 => Some(format!("{section}.tls: {path} has expired, {:.1} days ago", -days)),
+                    ..SOON => Some(format!("{section}.tls: {path} expires in {days:.1} days")),
+                    _ => None,
+                }
+            }));
+        }
+    }
 }
 
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+/// Days before the end of a certificate from which on it is warned of: those that are renewed by machines are renewed before.
+const SOON: f64 = 14.0;
 /// The bit of a file's mode by which those may read it who neither own it nor are of its group.
 const READ_BY_OTHERS: u32 = 0o004;
 /// Memory of a gateway that holds nothing.
@@ -108,7 +133,7 @@ const PROGRAM: u64 = 15 << 20;
 mod tests {
     use super::*;
 
-    const ALL: System = System { descriptors: None, memory: None, mode: |_| None };
+    const ALL: System = System { descriptors: None, memory: None, mode: |_| None, now: Millis(0) };
 
     /// The embedded configuration: 10,000 client connections, one backend of 64 connections to each of its endpoints.
     fn config() -> Config {
@@ -162,7 +187,7 @@ mod tests {
     fn a_secret_that_every_user_may_read_is_warned_of() {
         let mut config = config();
         let secrets = [("cache.shared.secret_file", "open"), ("admin.token_file", "shut")];
-        config.secrets = secrets.map(|(option, path)| (option, path.into())).into();
+        config.secrets = secrets.map(|(option, path)| (option.to_owned(), path.into())).into();
         let mode = |path: &Path| Some(if path.ends_with("open") { 0o100_604 } else { 0o100_640 });
         let fit = config.fit(System { mode, ..ALL });
         let [warning] = &fit.warnings[..] else { panic!("{fit:?}") };

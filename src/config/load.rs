@@ -7,6 +7,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::draft::Draft;
+use super::encrypted::{self, Encrypted};
 use super::idls::Schemas;
 use super::outside::{Outside, beside};
 use super::problem::Location;
@@ -15,7 +16,7 @@ use super::values::Values;
 use super::watch::{Contents, digest};
 use super::{Config, Listener, Loaded, Problem, Rule, annotated, governed, idls, links, sessions, tags};
 use crate::backend::options::flaw_of_list;
-use crate::cache::options::{Found, SharedSettings};
+use crate::cache::options::{self, SharedSettings};
 use crate::rule::method::Governed;
 use crate::setting::{Finding, Secret, Section};
 
@@ -32,7 +33,7 @@ pub(super) fn load(path: &Path, outside: &Outside<'_>) -> Loaded {
     Loaded { files: files.into_inner(), ..loaded }
 }
 
-/// Lists of endpoints are no part of it, and are read `beside`: a gateway that runs looks at them by itself.
+/// Lists of endpoints, certificates and their keys are no part of it, and are read `beside`: a gateway that runs looks at them by itself.
 fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
     let source = match outside.read_text(path) {
         Ok(source) => source,
@@ -60,11 +61,12 @@ fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
     warnings.extend(unwise);
     problems.sort();
     problems.dedup();
-    let shared = shared(&draft, path, outside).unwrap_or_else(|problem| {
+    let shared = shared(&draft, path, (outside, beside)).unwrap_or_else(|problem| {
         problems.push(problem);
         None
     });
     let tokens = tokens(&draft, path, outside, &mut problems);
+    let encrypted = encrypted::read(&draft, path, beside, &mut problems);
     for problem in problems {
         let absence = problem.line == 0;
         if !(broken && absence) {
@@ -78,7 +80,7 @@ fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
     warnings.sort();
     warnings.dedup();
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, shared, tokens));
+    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, Found { shared, tokens, encrypted }));
     Loaded { config, problems, warnings, files: Contents::new() }
 }
 
@@ -105,7 +107,11 @@ struct Shared {
     digests: Vec<(&'static str, u128)>,
 }
 
-fn shared(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<Shared>, Problem> {
+fn shared(
+    draft: &Draft,
+    file: &Path,
+    (outside, beside): (&Outside<'_>, &Outside<'_>),
+) -> Result<Option<Shared>, Problem> {
     let Some(section) = &draft.shared else {
         return Ok(None);
     };
@@ -113,7 +119,8 @@ fn shared(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Result<Option<Sh
     if !section.options.problems().is_empty() {
         return Ok(None);
     }
-    let found = outside.found(&section.options, file);
+    let papers = beside.papers(&section.options, file);
+    let found = papers.and_then(|papers| outside.found(&section.options, file, papers));
     let digests = found.as_ref().map(digests).unwrap_or_default();
     let settings = found.and_then(|found| section.options.settings(found));
     match settings {
@@ -141,25 +148,29 @@ fn tokens(draft: &Draft, file: &Path, outside: &Outside<'_>, problems: &mut Vec<
     Tokens { admin, invalidation }
 }
 
-fn digests(found: &Found) -> Vec<(&'static str, u128)> {
+fn digests(found: &options::Found) -> Vec<(&'static str, u128)> {
     let password = found.password.as_ref().map(Secret::reveal);
     let theirs = found.sentinel_password.as_ref().map(Secret::reveal);
-    let identity = found.papers.identity.as_ref();
     let all = [
         ("password_file", password),
         ("password_env", password),
         ("sentinel_password_file", theirs),
         ("sentinel_password_env", theirs),
         ("secret_file", found.secret.as_ref().map(Secret::reveal)),
-        ("tls_ca", found.papers.ca.as_deref()),
-        ("tls_cert", identity.map(|(certificate, _)| certificate.as_str())),
-        ("tls_key", identity.map(|(_, key)| key.reveal())),
     ];
     let given = all.into_iter().filter_map(|(option, text)| Some((option, text?)));
     given.map(|(option, text)| (option, xxh3_128(text.as_bytes()))).collect()
 }
 
-fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>, tokens: Tokens) -> Config {
+/// What was found where the sections point.
+struct Found {
+    shared: Option<Shared>,
+    tokens: Tokens,
+    encrypted: Encrypted,
+}
+
+fn assemble(draft: Draft, file: &Path, schemas: &Schemas, found: Found) -> Config {
+    let Found { shared, tokens, mut encrypted } = found;
     let (shared, digests) =
         shared.map_or((None, Vec::new()), |shared| (Some(shared.settings), shared.digests));
     let values = values(&draft, schemas, &digests, &tokens);
@@ -176,7 +187,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
         let schema = schemas.get(&name).map(|read| &read.schema);
         let listener = Listener {
             bind: options.bind,
-            settings: options.settings(&limits),
+            settings: options.settings(&limits, encrypted.listeners.remove(&name)),
             methods: Governed::new(rules.iter().map(|rule| rule.saying(&rule.options)), schema),
             rules: Arc::clone(&rules),
             service: options.service,
@@ -185,13 +196,14 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
         (name, listener)
     });
     let backends = draft.backends.into_iter().map(|(name, section)| {
-        let settings = section.options.settings(&name, |path| beside(file, path));
+        let tls = encrypted.backends.remove(&name);
+        let settings = section.options.settings(&name, |path| beside(file, path), tls);
         (name, settings)
     });
     Config {
         runtime: draft.runtime.options.settings(|path| beside(file, path)),
         log: draft.log.options.settings(|path| beside(file, path)),
-        admin: draft.admin.options.settings(tokens.admin, |path| beside(file, path)),
+        admin: draft.admin.options.settings((tokens.admin, encrypted.admin), |path| beside(file, path)),
         invalidation: draft.invalidation.map(|section| section.options.settings(tokens.invalidation)),
         rules: draft.rules.iter().map(|rule| rule.pattern.clone()).collect(),
         listeners: listeners.collect(),
@@ -206,7 +218,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, shared: Option<Shared>
 }
 
 /// The files that hold secrets, and the options that name them.
-fn secrets(draft: &Draft, file: &Path) -> Vec<(&'static str, PathBuf)> {
+fn secrets(draft: &Draft, file: &Path) -> Vec<(String, PathBuf)> {
     let shared = draft.shared.iter().flat_map(|section| {
         let options = &section.options;
         [
@@ -220,7 +232,20 @@ fn secrets(draft: &Draft, file: &Path) -> Vec<(&'static str, PathBuf)> {
     let tokens = invalidation.map(|section| ("invalidation.token_file", section.options.token().file.1));
     let admin = ("admin.token_file", draft.admin.options.token().file.1);
     let all = shared.chain(tokens).chain([admin]);
+    let all = all.map(|(option, path)| (option.to_owned(), path)).chain(keys(draft));
     all.filter_map(|(option, path)| Some((option, beside(file, path?)))).collect()
+}
+
+/// The files that hold the keys of certificates, but that for Redis.
+fn keys(draft: &Draft) -> impl Iterator<Item = (String, Option<&Path>)> {
+    let listeners = draft.listeners.values().map(|section| (&section.place, section.options.tls.as_ref()));
+    let servers = listeners.chain([(&draft.admin.place, draft.admin.options.tls.as_ref())]);
+    let servers = servers.map(|(place, tls)| (place, tls.map(|tls| tls.key.as_path())));
+    let clients = draft.backends.values().map(|section| {
+        let tls = section.options.tls.as_ref();
+        (&section.place, tls.and_then(|tls| tls.key.as_deref()))
+    });
+    servers.chain(clients).map(|(place, key)| (format!("{}.tls.key", place.path), key))
 }
 
 /// What the file says, and what the files hold that it names.

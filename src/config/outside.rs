@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::cache::options::{Found, SharedOptions};
-use crate::cache::shared::redis::Papers;
 use crate::setting::{Finding, Keeper, Secret};
+use crate::tls::{Papers, Pem};
 
 /// The outside world, as far as a configuration names it.
 pub(super) struct Outside<'a> {
@@ -25,19 +25,37 @@ impl Outside<'_> {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
     }
 
-    /// What the shared section of `file` points to.
-    pub(super) fn found(&self, shared: &SharedOptions, file: &Path) -> Result<Found, Finding> {
-        let text = |option: &'static str, path: &Option<PathBuf>| {
-            path.as_ref().map(|path| self.text(option, &beside(file, path))).transpose()
-        };
-        let certificate = text("tls_cert", &shared.tls_cert)?;
-        let key = text("tls_key", &shared.tls_key)?.map(Secret::new);
-        let (ca, name) = (text("tls_ca", &shared.tls_ca)?, shared.tls_name.clone());
-        let papers = Papers { ca, identity: certificate.zip(key), name };
-        let secret = text("secret_file", &shared.secret_file)?.map(Secret::new);
+    /// What the shared section of `file` points to, with its `papers`.
+    pub(super) fn found(
+        &self,
+        shared: &SharedOptions,
+        file: &Path,
+        papers: Papers,
+    ) -> Result<Found, Finding> {
+        let secret = shared.secret_file.as_ref().map(|path| self.text("secret_file", &beside(file, path)));
+        let secret = secret.transpose()?.map(Secret::new);
         let password = self.secret(shared.password(), file)?;
         let sentinel_password = self.secret(shared.sentinel_password(), file)?;
         Ok(Found { password, sentinel_password, secret, papers })
+    }
+
+    /// The certificates and the key that the shared section of `file` points to.
+    pub(super) fn papers(&self, shared: &SharedOptions, file: &Path) -> Result<Papers, Finding> {
+        let pem = |option: &'static str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| self.pem(option, path, file)).transpose()
+        };
+        Ok(Papers {
+            authority: pem("tls_ca", &shared.tls_ca)?,
+            certificate: pem("tls_cert", &shared.tls_cert)?,
+            key: pem("tls_key", &shared.tls_key)?,
+        })
+    }
+
+    /// A PEM file that an option of `file` names.
+    pub(super) fn pem(&self, option: &'static str, path: &Path, file: &Path) -> Result<Pem, Finding> {
+        let path = beside(file, path);
+        let text = Secret::new(self.text(option, &path)?);
+        Ok(Pem { path, text })
     }
 
     /// The secret that is where a section of `file` says.

@@ -89,7 +89,7 @@ fn files_of_secrets_are_known_by_their_options() {
     let text = format!("{BASE}[admin]\ntoken_file = 'other'\n{shared}\n");
     let config = load(&text).config.unwrap();
     let named = [("cache.shared.password_file", "secret"), ("admin.token_file", "other")];
-    assert_eq!(config.secrets, named.map(|(option, path)| (option, path.into())));
+    assert_eq!(config.secrets, named.map(|(option, path): (&str, &str)| (option.to_owned(), path.into())));
 }
 
 #[test]

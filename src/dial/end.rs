@@ -20,7 +20,9 @@ impl End {
     pub fn of(error: &io::Error) -> Self {
         match Refusal::of(error) {
             Refusal::Silent | Refusal::NoRoute => Self::Lost,
-            Refusal::Refused | Refusal::Cut | Refusal::Nameless | Refusal::Ours => Self::Cut,
+            Refusal::Refused | Refusal::Cut | Refusal::Untrusted | Refusal::Nameless | Refusal::Ours => {
+                Self::Cut
+            }
         }
     }
 

@@ -17,6 +17,8 @@ pub enum Refusal {
     Silent,
     /// No address is known: no endpoint was asked.
     Nameless,
+    /// Whoever is there does not prove to be the endpoint, or does not take this gateway, or speaks no TLS.
+    Untrusted,
     /// The gateway's own host gives none: it has no descriptor, port, memory, permission or network for it. Whatever is not
     /// known to prove anything of the endpoint counts as this.
     Ours,
@@ -28,6 +30,9 @@ impl Refusal {
         if error.raw_os_error() == Some(Errno::HOSTDOWN.raw_os_error()) {
             return Self::NoRoute;
         }
+        if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return Self::Untrusted;
+        }
         let proven = PROOFS.iter().find(|(kind, _)| *kind == error.kind());
         proven.map_or(Self::Ours, |(_, refusal)| *refusal)
     }
@@ -35,18 +40,20 @@ impl Refusal {
     /// Whether it is the endpoint's failure.
     pub fn blames_endpoint(self) -> bool {
         match self {
-            Self::Refused | Self::Cut | Self::NoRoute | Self::Silent => true,
+            Self::Refused | Self::Cut | Self::NoRoute | Self::Silent | Self::Untrusted => true,
             Self::Nameless | Self::Ours => false,
         }
     }
 }
 
 /// What proves something of the endpoint. A network that is unreachable is not among them: this host has no route to it.
-const PROOFS: [(io::ErrorKind, Refusal); 6] = [
+const PROOFS: [(io::ErrorKind, Refusal); 7] = [
     (io::ErrorKind::ConnectionRefused, Refusal::Refused),
     (io::ErrorKind::ConnectionReset, Refusal::Cut),
     (io::ErrorKind::ConnectionAborted, Refusal::Cut),
     (io::ErrorKind::BrokenPipe, Refusal::Cut),
+    // In the middle of a handshake.
+    (io::ErrorKind::UnexpectedEof, Refusal::Cut),
     (io::ErrorKind::HostUnreachable, Refusal::NoRoute),
     (io::ErrorKind::TimedOut, Refusal::Silent),
 ];
@@ -72,5 +79,13 @@ mod tests {
         let forbidden = [Errno::NETUNREACH, Errno::NETDOWN, Errno::PERM, Errno::ACCESS, Errno::AGAIN];
         check(Refusal::Ours, &forbidden);
         check(Refusal::Ours, &[Errno::INVAL]);
+    }
+
+    #[test]
+    fn what_tls_says_is_of_the_endpoint() {
+        let unproven = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        let refusal = Refusal::of(&io::Error::new(io::ErrorKind::InvalidData, unproven));
+        assert_eq!((refusal, refusal.blames_endpoint()), (Refusal::Untrusted, true));
+        assert_eq!(Refusal::of(&io::ErrorKind::UnexpectedEof.into()), Refusal::Cut);
     }
 }

@@ -1,6 +1,7 @@
 //! Why a connection ended.
 
 use crate::metrics::ListenerCounts;
+use crate::tls::Failed;
 use crate::wire::WireError;
 
 /// Why a connection ended.
@@ -14,6 +15,8 @@ pub(super) enum End {
     Broken,
     /// What the client sent is not Thrift, or exceeds a limit after which its messages cannot be told apart.
     Wire(WireError),
+    /// The client was to speak TLS, and its handshake came to nothing.
+    Handshake(Failed),
     /// The client sent a call with the sequence id of one still unanswered.
     DuplicateSeqid,
     /// A reply came later than the client waits.
@@ -42,6 +45,7 @@ impl End {
             Self::Drained => "drained",
             Self::Broken => "broken",
             Self::Wire(error) => error.reason(),
+            Self::Handshake(failed) => failed.reason(),
             Self::DuplicateSeqid => "duplicate_seqid",
             Self::LateReply => "late_reply",
             Self::MessageTime => "message_time",
@@ -53,7 +57,7 @@ impl End {
             Self::Backend => "backend",
         });
         let limit = match self {
-            Self::MessageTime => "message_time",
+            Self::MessageTime | Self::Handshake(Failed::Late) => "message_time",
             Self::WriteTime => "write_time",
             Self::HalfClosed => "half_closed_time",
             Self::Idle => "idle_time",
@@ -65,6 +69,7 @@ impl End {
             Self::Client
             | Self::Drained
             | Self::Broken
+            | Self::Handshake(_)
             | Self::DuplicateSeqid
             | Self::LateReply
             | Self::Session

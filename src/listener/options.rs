@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::limits;
 use crate::rule::sessions::Sessions;
 use crate::setting::{Finding, Period, Section};
+use crate::tls::Server;
+use crate::tls::options::ServerOptions;
 use crate::wire::{self, Bounds};
 
 /// An address that clients call, and the backend behind it; rules may name others. The name is free; logs and metrics use it.
@@ -51,6 +53,8 @@ pub(crate) struct Options {
     /// `authenticate`. `own`: its connection gets a backend connection of its own from then on, and nothing of it is
     /// answered from the cache, kept or shared. `shared`: nothing; for services that remember nothing for a connection.
     pub sessions: Sessions,
+    /// TLS to clients.
+    pub tls: Option<ServerOptions>,
 }
 
 /// How clients delimit messages.
@@ -112,6 +116,8 @@ pub(crate) struct Settings {
     pub on_close: OnClose,
     /// What a call of a method means that is known to make a session.
     pub sessions: Sessions,
+    /// How clients speak TLS; without it they speak none.
+    pub tls: Option<Server>,
     /// Bounds on messages.
     pub bounds: Bounds,
     /// Calls of one connection that are answered at a time; further ones are not read.
@@ -127,8 +133,8 @@ pub(crate) struct Settings {
 }
 
 impl Options {
-    /// What the listener is told, within the bounds that hold for all of them.
-    pub(crate) fn settings(&self, limits: &limits::Settings) -> Settings {
+    /// What the listener is told, within the bounds that hold for all of them, with the TLS that was made of what its options name.
+    pub(crate) fn settings(&self, limits: &limits::Settings, tls: Option<Server>) -> Settings {
         Settings {
             transport: match self.transport {
                 Transport::Detect => None,
@@ -144,6 +150,7 @@ impl Options {
             duplicate_seqid: self.duplicate_seqid,
             on_close: self.on_close,
             sessions: self.sessions,
+            tls,
             bounds: limits.bounds,
             calls_max: limits.calls_per_connection,
             message_time: limits.message_time,
@@ -168,6 +175,7 @@ impl Default for Options {
             duplicate_seqid: DuplicateSeqid::Close,
             on_close: OnClose::Exception,
             sessions: Sessions::Own,
+            tls: None,
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Outbox {
     /// The number of the last reply that was put here.
     last: i32,
     blocked: Option<Instant>,
+    /// The stream may hold back what it has taken.
+    unflushed: bool,
 }
 
 /// What a reply must repeat of its call.
@@ -88,8 +90,12 @@ impl Outbox {
         self.len() + self.written
     }
 
-    /// Whether all is written.
+    /// Whether all is written, and on its way.
     pub(super) fn is_empty(&self) -> bool {
+        self.is_taken() && !self.unflushed
+    }
+
+    fn is_taken(&self) -> bool {
         self.tail.is_empty() && self.parts.is_empty()
     }
 
@@ -117,7 +123,7 @@ impl Outbox {
         cx: &mut Context<'_>,
         stream: &mut S,
     ) -> Poll<io::Result<()>> {
-        while !self.is_empty() {
+        while !self.is_taken() {
             let stream = Pin::new(&mut *stream);
             // A plain write where it will do: the kernel makes more work of a vectored one, even of a single part.
             let written = if self.parts.is_empty() {
@@ -136,11 +142,20 @@ impl Outbox {
                 count => self.written(count),
             }
         }
+        if self.unflushed {
+            // One that enciphers has a buffer of its own; a plain socket has none, and this comes to nothing.
+            let flushed = Pin::new(&mut *stream).poll_flush(cx);
+            if flushed.is_pending() {
+                self.blocked.get_or_insert_with(Instant::now);
+            }
+            ready!(flushed)?;
+            (self.unflushed, self.blocked) = (false, None);
+        }
         Poll::Ready(Ok(()))
     }
 
     fn written(&mut self, mut count: usize) {
-        self.blocked = None;
+        (self.unflushed, self.blocked) = (true, None);
         while let Some(part) = self.parts.front_mut() {
             let taken = count.min(part.len());
             part.advance(taken);

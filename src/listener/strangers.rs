@@ -1,4 +1,4 @@
-//! Clients whose bytes cannot be read: the log names each kind once in a while, and counts the others.
+//! Clients whose bytes cannot be read, or who speak no TLS where they should: the log names each kind once in a while, and counts the others.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::tls::Failed;
 use crate::wire::WireError;
 use crate::wire::detect::Foreign;
 
@@ -35,6 +36,17 @@ impl Strangers {
         }
     }
 
+    /// Tells of a client whose TLS handshake came to nothing, in the same way. One that leaves in it is most often a probe.
+    pub(super) fn tell_failed(&self, listener: &str, client: SocketAddr, failed: &Failed) {
+        let hint = failed.hint();
+        match self.admit(failed.reason()).filter(|_| *failed != Failed::Left) {
+            Some(dropped) => {
+                tracing::warn!(listener, %client, error = %failed, hint, dropped, "a client's tls handshake failed");
+            }
+            None => tracing::debug!(listener, %client, error = %failed, hint, "a client's tls handshake failed"),
+        }
+    }
+
     /// Whether one of this kind is to be told of, and how many were not since the last that was.
     fn admit(&self, kind: &'static str) -> Option<u64> {
         let (now, mut kinds) = (Instant::now(), self.kinds.lock().unwrap_or_else(PoisonError::into_inner));
@@ -59,7 +71,7 @@ fn hint(error: &WireError) -> Option<&'static str> {
         Foreign::Http => Some(
             "probes of a balancer have /livez and /readyz at the admin endpoint, or open a connection and no more",
         ),
-        Foreign::Tls => Some("tls is not spoken: end it in a proxy before the gateway"),
+        Foreign::Tls => Some("this listener speaks no tls: give it a table tls, or have the client speak none"),
         Foreign::HeaderTransport => Some("have the client speak framed"),
         Foreign::Json => Some("have the client speak binary or compact"),
         Foreign::Other(..) => {
@@ -89,7 +101,7 @@ mod tests {
         strangers.tell("users", client, &WireError::Foreign(Foreign::Tls));
         let [first, redis, again] = &captured.lines()[..] else { panic!("{:?}", captured.lines()) };
         assert!(
-            first.contains("client=10.0.0.7:5000 error=\"tls instead of thrift\" hint=\"tls is not"),
+            first.contains("client=10.0.0.7:5000 error=\"tls instead of thrift\" hint=\"this listener speaks no tls"),
             "{first}"
         );
         assert!(first.ends_with("dropped=0") && redis.contains("redis") && again.ends_with("dropped=2"));

@@ -6,11 +6,12 @@ use super::build::Parts;
 use super::outages::Watch;
 use super::tiers::TierWatch;
 use crate::config::Config;
+use crate::files::Files;
 use crate::gateway::destination::Destination;
 
 impl Parts {
-    /// Attends to all backends and to the cache.
-    pub(super) fn start(self: &Arc<Self>) {
+    /// Attends to all backends, to the cache, and to what `files` hold of certificates.
+    pub(super) fn start(self: &Arc<Self>, files: Arc<dyn Files>) {
         self.backends.all().values().for_each(|destination| self.attend(destination));
         let (cache, stop) = (Arc::clone(&self.cache), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(cache.attend()).await });
@@ -22,6 +23,8 @@ impl Parts {
         self.tasks.spawn(async move { stop.run_until_cancelled(parts.distrust()).await });
         let (parts, stop) = (Arc::clone(self), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(parts.watch_answers()).await });
+        let (parts, stop) = (Arc::clone(self), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(parts.renew_certificates(files)).await });
         // Who drains may have a successor, whose files they are then.
         let (parts, stop) = (Arc::clone(self), self.commons.stop.clone());
         self.tasks

@@ -29,7 +29,8 @@ impl<A: Accept> Bound<A> {
         let network = bind(network, "the admin endpoint", ADMIN, config.admin.bind)?;
         // Last: what another gateway has put there is replaced, and is not to be while a port is taken.
         let local = config.admin.socket.as_deref().map(local).transpose()?;
-        Ok(Self { admin: Doors { network, local }, invalidation })
+        let tls = config.admin.tls.clone();
+        Ok(Self { admin: Doors { network, tls, local }, invalidation })
     }
 }
 

@@ -58,6 +58,7 @@ impl Overview {
             address: endpoint.address.to_string(),
             state: endpoint.standing.as_str().to_owned(),
             reason: endpoint.standing.why().map(|why| why.as_str().to_owned()),
+            untrusted: endpoint.untrusted.map(|why| why.to_string()),
             out_seconds: endpoint.out_for.map(|out| out.as_secs_f64()),
             held: endpoint.held,
             idle: endpoint.idle,
@@ -124,6 +125,7 @@ impl Subject for Overview {
                 up: redis.is_some_and(|redis| redis.is_up()),
                 servers: redis.map(|redis| servers(redis)).unwrap_or_default(),
             },
+            certificates: self.parts.certificate_statuses(self.clock.now()),
             switches: self.parts.rudder.in_force(),
             verification: self.parts.trust.tallies().into_iter().map(verified).collect(),
         }

@@ -14,6 +14,7 @@ use super::{StartError, Watch};
 use crate::accept::{Accept, Local};
 use crate::admin::{self, Means, Subject};
 use crate::purge::authority::Authority;
+use crate::tls::Server;
 
 /// What the admin endpoint runs on; nothing of its own where it runs beside all else.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Runtime(Option<runtime::Runtime>);
 /// Where the admin endpoint is asked.
 pub(super) struct Doors<A> {
     pub(super) network: (SocketAddr, A),
+    /// What is spoken there.
+    pub(super) tls: Option<Server>,
     /// In the file system.
     pub(super) local: Option<Local>,
 }
@@ -45,17 +48,17 @@ impl Runtime {
     /// Serves the endpoint until told to stop. Who comes through the file system is known by that, all others show what `authority` asks for.
     pub(super) fn serve<S: Subject>(
         mut self,
-        Doors { network: (address, network), local }: Doors<impl Accept>,
+        Doors { network: (address, network), tls, local }: Doors<impl Accept>,
         means: Arc<Means<S>>,
         authority: Authority,
         (tasks, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<(), StartError> {
-        info!(%address, "admin listening");
-        let network = admin::serve(network, Arc::clone(&means), authority, stop.clone());
+        info!(%address, tls = tls.is_some(), "admin listening");
+        let network = admin::serve((network, tls), Arc::clone(&means), authority, stop.clone());
         let stop = stop.clone();
         let local = async move {
             if let Some(local) = local {
-                admin::serve(local, means, Authority::Anybody, stop).await;
+                admin::serve((local, None), means, Authority::Anybody, stop).await;
             }
         };
         let serving = async {

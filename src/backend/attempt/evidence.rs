@@ -45,6 +45,7 @@ impl Attempt {
                 means.refused(self.endpoint.address, now);
                 position.unreached(Why::Refused, now)
             }
+            Refusal::Untrusted => position.unreached(Why::Untrusted, now),
             Refusal::Cut => position.closed(now),
             // While others are answered it is full, and not gone.
             Refusal::Silent if pulse.was_heard_since(now - means.settings().connect_timeout) => {

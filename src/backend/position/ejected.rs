@@ -36,7 +36,7 @@ impl Ejected {
 
     /// Whether a call may find out now whether it is back.
     pub(super) fn is_probe_due(&self, now: Instant, interval: Duration) -> bool {
-        !matches!(self.why, Why::Refused | Why::Draining)
+        !matches!(self.why, Why::Refused | Why::Untrusted | Why::Draining)
             && self.probed.is_none_or(|probed| probed + interval <= now)
     }
 }

@@ -87,7 +87,7 @@ impl Inner {
         if let Some(ejected) = self.ejected.as_mut().filter(|ejected| ejected.is_out()) {
             ejected.passed = 0;
             // What is refused now lets nothing pass any more, and what fails has ended draining.
-            let replaces = why == Why::Refused || ejected.why == Why::Draining;
+            let replaces = matches!(why, Why::Refused | Why::Untrusted) || ejected.why == Why::Draining;
             ejected.why = if replaces { why } else { ejected.why };
             return Effect::Unchanged;
         }
@@ -129,11 +129,11 @@ impl Inner {
         let Some(ejected) = &mut self.ejected else { return Effect::Unchanged };
         ejected.passed += 1;
         let may_be_tried = match (ejected.why, pace.kind) {
-            (Why::Refused, Kind::Call | Kind::Fb303 | Kind::Tcp)
+            (Why::Refused | Why::Untrusted, Kind::Call | Kind::Fb303 | Kind::Tcp)
             | (Why::Closed | Why::Silent | Why::Unwell, Kind::Call | Kind::Fb303)
             | (Why::Draining | Why::Drained | Why::Ordered, _) => return self.return_to_rotation(pace, now),
             // That something accepts a connection says nothing of calls.
-            (Why::Refused, Kind::Off) | (Why::Closed | Why::Silent | Why::Unwell, Kind::Tcp | Kind::Off) => {
+            (Why::Refused | Why::Untrusted, Kind::Off) | (Why::Closed | Why::Silent | Why::Unwell, Kind::Tcp | Kind::Off) => {
                 ejected.left + pace.rest.first <= now
             }
             // Nor do checks of what calls have found.

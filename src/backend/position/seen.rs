@@ -23,6 +23,7 @@ impl Seen {
         let Self { strikes, closes, .. } = self;
         match why {
             Why::Refused => format!("{strikes} tries in a row without a connection"),
+            Why::Untrusted => format!("{strikes} tls handshakes in a row that failed"),
             Why::Closed => format!("{closes} connections in a row closed without an answer"),
             Why::Silent if silence > Duration::ZERO => {
                 format!("{} ms without a byte while calls wait", silence.as_millis())

@@ -244,6 +244,7 @@ impl World {
             weights: [].into(),
             slow_start: Duration::from_secs(10),
             protocol: Protocol::Binary,
+            tls: None,
             transport: Transport::Framed,
             connections: Sharing::Shared,
             timeout: None,

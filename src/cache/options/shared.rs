@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::envelope::{Codec, Format, Keyring};
-use crate::cache::shared::redis::{self, Flaw, Form, Login, Papers, Place, Tls, TlsError, Url, Watched};
+use crate::cache::shared::redis::{self, Flaw, Form, Login, Place, Url, Watched};
 use crate::setting::{Finding, Keeper, Period, Secret, Section, Size};
+use crate::tls::{self, Client, Papers, Part};
 
 /// The tier in Redis that all gateways share. Without this section there is none. One of `url`, `sentinels` and `cluster` says where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -150,7 +151,8 @@ impl SharedOptions {
         if let Form::Sentinel(watched) = &mut form {
             watched.login.password = found.sentinel_password;
         }
-        let tls = if tls { Some(Tls::new(&found.papers).map_err(|flaw| finding(&flaw))?) } else { None };
+        let tls = tls.then(|| Client::new(found.papers, self.tls_name.as_deref()));
+        let tls = tls.transpose().map_err(|flaw| finding(&flaw))?;
         let redis = redis::Settings {
             form,
             login: Login { username: self.username.clone(), password: found.password },
@@ -291,12 +293,12 @@ fn places(
     texts.iter().map(place).collect()
 }
 
-fn finding(flaw: &TlsError) -> Finding {
-    let option = match flaw {
-        TlsError::Authority(_) => "tls_ca",
-        TlsError::Certificate(_) => "tls_cert",
-        TlsError::Key(_) => "tls_key",
-        TlsError::Name(_) => "tls_name",
+fn finding(flaw: &tls::Flaw) -> Finding {
+    let option = match flaw.part {
+        Part::Authority => "tls_ca",
+        Part::Certificate => "tls_cert",
+        Part::Key => "tls_key",
+        Part::Name => "tls_name",
     };
     Finding::new(option, flaw.to_string())
 }

@@ -36,7 +36,6 @@ mod sentinel;
 mod settings;
 mod slots;
 mod supervisor;
-mod tls;
 mod topology;
 mod url;
 mod values;
@@ -76,7 +75,6 @@ pub(crate) use place::{Flaw, Place};
 pub(crate) use probe::probe;
 pub(crate) use script::Lua;
 pub(crate) use settings::{Form, Settings, Watched};
-pub(crate) use tls::{Papers, Tls, TlsError};
 pub(crate) use url::Url;
 
 /// The shared tier in Redis. Dropping it closes its connections.

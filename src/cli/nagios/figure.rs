@@ -21,6 +21,7 @@ pub(super) enum Unit {
     /// 0 to 100.
     Percent,
     Seconds,
+    Days,
 }
 
 impl Figure<'_> {
@@ -51,6 +52,8 @@ impl Figure<'_> {
         let (unit, bounds) = match self.unit {
             Unit::Percent => ("%", "0;100"),
             Unit::Seconds => ("s", "0"),
+            // Nagios has no unit for them, and they go below 0.
+            Unit::Days => ("", ""),
         };
         format!("'{}'={value}{unit};{};{};{bounds}", self.label, range(self.warning), range(self.critical))
     }

@@ -18,7 +18,8 @@ pub(super) fn judge(arguments: &Arguments, status: &Status, called: Option<&Call
         return (State::Unknown, format!("the gateway has no backend {}", plain(name)));
     }
     let call = called.and_then(|called| call(arguments, called));
-    let figures: Vec<Figure<'_>> = figures(arguments, status, &seen).into_iter().chain(call).collect();
+    let figures = figures(arguments, status, &seen).into_iter();
+    let figures: Vec<Figure<'_>> = figures.chain(certificate(arguments, status)).chain(call).collect();
     let complaints: Vec<(State, String)> = complaints(status).chain(called.and_then(unanswered)).collect();
     let state = figures.iter().map(Figure::state).chain(complaints.iter().map(|(state, _)| *state)).max();
     let texts: Vec<String> =
@@ -144,16 +145,31 @@ fn coverage<'a>(seen: &[&BackendStatus]) -> Figure<'a> {
     Figure { label: "coverage", says, value, unit: Unit::Percent, warning: None, critical: None }
 }
 
+/// The certificate that expires first, where there is one.
+fn certificate<'a>(arguments: &'a Arguments, status: &Status) -> Option<Figure<'a>> {
+    let all = status.certificates.iter();
+    let first = all.min_by(|one, other| one.seconds_left.total_cmp(&other.seconds_left))?;
+    let (days, section) = (first.seconds_left / DAY, plain(&first.section));
+    let says = match days {
+        ..0.0 => format!("a certificate of {section} has expired"),
+        _ => format!("a certificate of {section} expires in {days:.0} days"),
+    };
+    let (warning, critical) = (Some(&arguments.certificate_warning), Some(&arguments.certificate_critical));
+    Some(Figure { label: "certificate", says, value: days, unit: Unit::Days, warning, critical })
+}
+
 /// How many endpoints are healthy, and which backends lack some.
 fn healths(seen: &[&BackendStatus]) -> String {
     let total: usize = seen.iter().map(|backend| counted(backend)).sum();
     let healthy_ones: usize = seen.iter().map(|backend| healthy(backend)).sum();
     let lacking = seen.iter().filter(|backend| health(backend) < 100.0).map(|backend| {
         let name = plain(&backend.name);
+        let untrusted = backend.endpoints.iter().find_map(|one| one.untrusted.as_deref());
+        let untrusted = untrusted.map(|why| format!(", {}", plain(why))).unwrap_or_default();
         if backend.down {
-            format!("{name} is down")
+            format!("{name} is down{untrusted}")
         } else {
-            format!("{name}: {} of {}", healthy(backend), counted(backend))
+            format!("{name}: {} of {}{untrusted}", healthy(backend), counted(backend))
         }
     });
     let lacking: Vec<String> = lacking.collect();
@@ -187,7 +203,11 @@ fn complaints(status: &Status) -> impl Iterator<Item = (State, String)> {
         (last != RELOADED).then(|| format!("the last reload changed nothing: {} (warning)", plain(last)));
     let shared = status.shared.configured && !status.shared.up;
     let shared = shared.then(|| "the shared tier is down (warning)".to_owned());
-    reload.into_iter().chain(shared).map(|text| (State::Warning, text))
+    let mut unusable = status.certificates.iter().filter_map(|one| Some((&one.section, one.unusable.as_ref()?)));
+    let unusable = unusable.next().map(|(section, why)| {
+        format!("the certificates of {} are not renewed: {} (warning)", plain(section), plain(why))
+    });
+    reload.into_iter().chain(shared).chain(unusable).map(|text| (State::Warning, text))
 }
 
 fn health(backend: &BackendStatus) -> f64 {
@@ -211,6 +231,8 @@ fn percent(part: u64, whole: u64) -> f64 {
 
 /// How long an outage lasts, in seconds, when its coverage is judged.
 const COVERED_FOR: u64 = 60;
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
 /// The state of an endpoint that gets calls.
 const ROTATING: &str = "rotating";
 /// What the status says of a reload that took effect.

@@ -38,6 +38,7 @@ fn backend(name: &str, states: &[&str]) -> BackendStatus {
         address: "127.0.0.1:9191".to_owned(),
         state: (*state).to_owned(),
         reason: None,
+        untrusted: None,
         out_seconds: None,
         held: false,
         idle: false,
@@ -94,6 +95,7 @@ fn status(backends: Vec<BackendStatus>) -> Status {
         backends,
         local: LocalStatus { entries: 10, bytes: 1000 },
         shared: SharedStatus { configured: true, up: true, servers: vec![] },
+        certificates: Vec::new(),
         switches: Vec::new(),
         verification: Vec::new(),
     }

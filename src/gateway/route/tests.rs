@@ -45,7 +45,7 @@ fn destination(name: &str) -> Destination {
         files,
     };
     let options = backend::options::Options { timeout: TIMEOUT.map(Period::from), ..Default::default() };
-    let settings = options.settings(name, Path::to_path_buf);
+    let settings = options.settings(name, Path::to_path_buf, None);
     let backend = Backend::new(settings, outside, Seed::new(1), &backend::Counts::default());
     let traffic = Arc::new(Traffic::new(name.into()));
     Destination { backend, traffic, allowance: Allowance::default(), stop: CancellationToken::new() }

@@ -96,7 +96,10 @@ impl Door {
             Way::Address { host, address } => {
                 let stream = self.dial.dial(*address).await?;
                 match &self.settings.tls {
-                    Some(tls) => tls.speak(host, stream).await,
+                    Some(tls) => {
+                        let name = tls.proves(host).map_err(io::Error::other)?;
+                        Ok(Box::new(tls.speak(name, stream).await?))
+                    }
                     None => Ok(stream),
                 }
             }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::login::Login;
 use super::place::Place;
-use super::tls::Tls;
 use crate::cache::envelope::Codec;
+use crate::tls::Client;
 
 /// Everything the shared tier needs to know of its Redis.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub(crate) struct Settings {
     /// How to log in to those that keep replies.
     pub login: Login,
     /// How to speak TLS, if at all.
-    pub tls: Option<Tls>,
+    pub tls: Option<Client>,
     /// Database number.
     pub database: u32,
     /// What connections are called in Redis' `CLIENT LIST`.

@@ -1,0 +1,45 @@
+//! How a connection to an endpoint is opened: dialled, and inside TLS where its backend speaks that.
+
+use std::io;
+use std::sync::Arc;
+
+use super::Settings;
+use super::endpoint::Endpoint;
+use crate::dial::{Refusal, Stream};
+use crate::tls::{Flaw, Name};
+
+/// What an endpoint must prove to be, or why nothing can prove it; nothing where TLS is not spoken. An endpoint that must prove something else
+/// is another.
+pub(super) type Proves = Option<Result<Name, Flaw>>;
+
+impl Settings {
+    /// What an endpoint must prove to be that was found as `host`.
+    pub(super) fn proves(&self, host: &str) -> Proves {
+        self.tls.as_ref().map(|tls| tls.proves(host))
+    }
+}
+
+impl Endpoint {
+    /// Opens a connection. It is not bounded in time: the caller brings the deadline.
+    pub(super) async fn dial(&self) -> io::Result<Box<dyn Stream>> {
+        let stream = self.means.dial.dial(self.address).await?;
+        match &self.proves {
+            None => Ok(stream),
+            Some(name) => self.encrypt(name.clone(), stream).await,
+        }
+    }
+
+    async fn encrypt(
+        &self,
+        name: Result<Name, Flaw>,
+        stream: Box<dyn Stream>,
+    ) -> io::Result<Box<dyn Stream>> {
+        let tls = self.means.settings().tls.clone();
+        // A reload may have taken it away, and the endpoint with it.
+        let tls = tls.ok_or_else(|| io::Error::other("its backend speaks no tls any more"))?;
+        let spoken = tls.speak(name.map_err(io::Error::other)?, stream).await;
+        let untrusted = spoken.as_ref().err().filter(|error| Refusal::of(error) == Refusal::Untrusted);
+        self.untrusted.store(untrusted.map(|error| Arc::new(error.to_string())));
+        Ok(Box::new(spoken?))
+    }
+}

@@ -1,0 +1,51 @@
+//! Whom a command believes that asks an admin endpoint inside TLS, and what it shows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::USAGE;
+use super::admin::Admin;
+use crate::setting::Secret;
+use crate::tls::{Papers, Pem};
+
+/// Files for an admin endpoint that is named as `https://ADDR`.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Trust {
+    /// Who signs the certificate of an endpoint that is named as https://ADDR: a PEM file. Without it, whom the system trusts.
+    #[arg(long, value_name = "FILE", global = true)]
+    ca: Option<PathBuf>,
+    /// The certificate that such an endpoint is shown, if it asks for one: a PEM file.
+    #[arg(long, value_name = "FILE", global = true, requires = "key")]
+    cert: Option<PathBuf>,
+    /// Its private key: a PEM file.
+    #[arg(long, value_name = "FILE", global = true, requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl Trust {
+    /// The endpoint, with what these files hold.
+    ///
+    /// # Errors
+    /// What is wrong with the files, or that they are of no use there, and the exit code.
+    pub(super) fn lend(&self, admin: &Admin) -> Result<Admin, (String, u8)> {
+        let admin = admin.clone();
+        if self.ca.is_none() && self.cert.is_none() {
+            return Ok(admin);
+        }
+        let papers = self.papers().map_err(|why| (why, USAGE))?;
+        admin.with(papers).map_err(|error| (error.to_string(), USAGE))
+    }
+
+    fn papers(&self) -> Result<Papers, String> {
+        let pem = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
+        Ok(Papers { authority: pem(&self.ca)?, certificate: pem(&self.cert)?, key: pem(&self.key)? })
+    }
+}
+
+fn read(path: &Path) -> Result<Pem, String> {
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    Ok(Pem { path: path.to_owned(), text: Secret::new(text) })
+}

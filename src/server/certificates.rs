@@ -1,0 +1,58 @@
+//! Certificates: renewed when their files hold others, and until when they are good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::build::Parts;
+use crate::admin::status::CertificateStatus;
+use crate::clock::Millis;
+use crate::files::Files;
+use crate::tls::{Expiry, Renewals};
+
+impl Parts {
+    /// Has whatever speaks TLS by the configuration in force renewed, again and again.
+    pub(super) async fn renew_certificates(&self, files: Arc<dyn Files>) {
+        let mut renewals = Renewals::new(files);
+        loop {
+            sleep(LOOKED_AT_EACH).await;
+            let ends = self.rudder.lock().config.encrypted();
+            renewals.look(ends).await;
+        }
+    }
+
+    /// What is in use, by the sections that name its files.
+    pub(super) fn certificates(&self) -> Vec<(String, Expiry)> {
+        let ends = self.rudder.lock().config.encrypted().into_iter();
+        let all = ends.flat_map(|(section, end)| {
+            end.expiries().into_iter().map(move |expiry| (section.clone(), expiry))
+        });
+        all.collect()
+    }
+
+    /// The sections whose files cannot be used as they are now, and why.
+    pub(super) fn unrenewed(&self) -> Vec<(String, Option<Arc<String>>)> {
+        let ends = self.rudder.lock().config.encrypted().into_iter();
+        ends.map(|(section, end)| (section, end.refused())).collect()
+    }
+
+    /// How they stand.
+    pub(super) fn certificate_statuses(&self, now: Millis) -> Vec<CertificateStatus> {
+        let unrenewed = self.unrenewed();
+        let all = self.certificates().into_iter().map(|(section, expiry)| {
+            let refused = unrenewed.iter().find(|(other, _)| *other == section);
+            CertificateStatus {
+                role: expiry.role.as_str().to_owned(),
+                file: expiry.path.display().to_string(),
+                seconds_left: expiry.left(now),
+                unusable: refused.and_then(|(_, why)| why.as_ref()).map(|why| why.to_string()),
+                section,
+            }
+        });
+        all.collect()
+    }
+}
+
+/// How often their files are read: as those of endpoints are.
+const LOOKED_AT_EACH: Duration = Duration::from_secs(1);
