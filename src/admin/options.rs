@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub token_file: Option<PathBuf>,
     /// The environment variable that holds this token.
     pub token_env: Option<String>,
-    /// TLS at `bind`. Who comes through `socket` needs none.
+    /// TLS 1.2 or 1.3 at `bind`, and nothing else there; who comes through `socket` needs none. Its files are looked at each second.
     pub tls: Option<ServerOptions>,
 }
 

@@ -128,7 +128,7 @@ pub(crate) struct Options {
     /// The longest that they do.
     #[schemars(extend("x-least" = "10ms", "x-most" = "24h"))]
     pub ejection_time_max: Period,
-    /// TLS to the endpoints.
+    /// TLS 1.2 or 1.3 to the endpoints, which are always verified. Its files are looked at each second: later connections have what they hold then.
     pub tls: Option<ClientOptions>,
 }
 

@@ -17,11 +17,11 @@ pub(super) struct Trust {
     #[arg(long, value_name = "FILE", global = true)]
     ca: Option<PathBuf>,
     /// The certificate that such an endpoint is shown, if it asks for one: a PEM file.
-    #[arg(long, value_name = "FILE", global = true, requires = "key")]
-    cert: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", global = true, requires = "client_key")]
+    client_cert: Option<PathBuf>,
     /// Its private key: a PEM file.
-    #[arg(long, value_name = "FILE", global = true, requires = "cert")]
-    key: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", global = true, requires = "client_cert")]
+    client_key: Option<PathBuf>,
 }
 
 impl Trust {
@@ -31,7 +31,7 @@ impl Trust {
     /// What is wrong with the files, or that they are of no use there, and the exit code.
     pub(super) fn lend(&self, admin: &Admin) -> Result<Admin, (String, u8)> {
         let admin = admin.clone();
-        if self.ca.is_none() && self.cert.is_none() {
+        if self.ca.is_none() && self.client_cert.is_none() {
             return Ok(admin);
         }
         let papers = self.papers().map_err(|why| (why, USAGE))?;
@@ -40,7 +40,8 @@ impl Trust {
 
     fn papers(&self) -> Result<Papers, String> {
         let pem = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
-        Ok(Papers { authority: pem(&self.ca)?, certificate: pem(&self.cert)?, key: pem(&self.key)? })
+        let (certificate, key) = (pem(&self.client_cert)?, pem(&self.client_key)?);
+        Ok(Papers { authority: pem(&self.ca)?, certificate, key })
     }
 }
 

@@ -53,7 +53,8 @@ pub(crate) struct Options {
     /// `authenticate`. `own`: its connection gets a backend connection of its own from then on, and nothing of it is
     /// answered from the cache, kept or shared. `shared`: nothing; for services that remember nothing for a connection.
     pub sessions: Sessions,
-    /// TLS to clients.
+    /// TLS 1.2 or 1.3 to clients, and nothing else there. Its files are looked at each second: connections that begin later have what they hold
+    /// then.
     pub tls: Option<ServerOptions>,
 }
 

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Client, Flaw, Papers, Part, Pem, Server};
 use crate::setting::Finding;
 
-/// TLS 1.2 or 1.3 to those who connect here, and nothing else. Its files are looked at each second: connections that begin later have what
-/// they hold then.
+/// TLS to those who connect here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["certificate", "key"]))]
@@ -23,8 +22,7 @@ pub(crate) struct ServerOptions {
     pub client_ca: Option<PathBuf>,
 }
 
-/// TLS 1.2 or 1.3 to those who are asked, who are always verified. Its files are looked at each second: connections that are opened later
-/// have what they hold then.
+/// TLS to those who are asked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClientOptions {

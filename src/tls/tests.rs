@@ -88,11 +88,15 @@ async fn an_end_without_a_farewell_is_an_end() {
     let (near, far) = duplex(64 << 10);
     let client = client(&authority, None);
     let speaking = async {
-        let stream = client.speak(client.proves("users.example").unwrap(), Box::new(near)).await.unwrap();
-        drop(stream);
+        let name = client.proves("users.example").unwrap();
+        client.speak(name, Box::new(near)).await.unwrap().read_u8().await.unwrap();
     };
-    let heard = async { server.accept(far).await.unwrap().read(&mut [0]).await };
-    assert_eq!(tokio::join!(speaking, heard).1.unwrap(), 0);
+    let heard = async {
+        let mut stream = server.accept(far).await.unwrap();
+        stream.write_all(b"!").await.unwrap();
+        stream.read(&mut [0]).await.unwrap()
+    };
+    assert_eq!(tokio::join!(speaking, heard).1, 0);
 }
 
 #[test]
