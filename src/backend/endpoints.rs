@@ -38,9 +38,8 @@ impl Endpoints {
                 continue;
             }
             let proves = settings.proves(&host);
-            let is_it = |one: &&Arc<Endpoint>| {
-                one.address == address && one.speech == speech && one.proves == proves
-            };
+            let is_it =
+                |one: &&Arc<Endpoint>| one.address == address && one.speech == speech && one.proves == proves;
             let old = known.iter().find(is_it);
             let new = || Arc::new(Endpoint::new(address, proves.clone(), &self.means));
             let endpoint = old.map_or_else(new, Arc::clone);

@@ -20,12 +20,7 @@ impl Endpoint {
             Why::Drained | Why::Ordered => {
                 info!(%backend, %endpoint, why = why.as_str(), "endpoint is taken out by an operator");
             }
-            Why::Refused
-            | Why::Untrusted
-            | Why::Closed
-            | Why::Silent
-            | Why::Unwell
-            | Why::Failing => {
+            Why::Refused | Why::Untrusted | Why::Closed | Why::Silent | Why::Unwell | Why::Failing => {
                 let seen = self.position.seen();
                 let after = seen.evidence(why, self.pulse.silence(), self.cells.out().len());
                 let next_check = seen.next_check.map(|at| at.saturating_duration_since(Instant::now()));

@@ -214,7 +214,9 @@ impl FromStr for Admin {
         let encrypted = |authority| Self(Server::Encrypted(authority, Papers::default()));
         match text.split_once("://") {
             None => authority(text, text).map(server),
-            Some((scheme, place)) if scheme.eq_ignore_ascii_case("http") => authority(place, text).map(server),
+            Some((scheme, place)) if scheme.eq_ignore_ascii_case("http") => {
+                authority(place, text).map(server)
+            }
             Some((scheme, place)) if scheme.eq_ignore_ascii_case("https") => {
                 authority(place, text).map(encrypted)
             }
@@ -225,19 +227,19 @@ impl FromStr for Admin {
 
 /// The host and port at `place`, as `text` has it.
 fn authority(place: &str, text: &str) -> Result<String, AdminError> {
-        let place = place.strip_suffix('/').unwrap_or(place);
-        if let Ok(address) = place.parse::<IpAddr>() {
-            return Ok(SocketAddr::new(address, PORT).to_string());
-        }
-        let wrong = || AdminError::Address(text.to_owned());
-        let authority: Authority = place.parse().map_err(|_| wrong())?;
-        let named = authority.host().starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');
-        let after = authority.as_str().strip_prefix(authority.host()).filter(|_| named);
-        let port = match after.ok_or_else(wrong)? {
-            "" => PORT,
-            after => after.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(wrong)?,
-        };
-        Ok(format!("{}:{port}", authority.host()))
+    let place = place.strip_suffix('/').unwrap_or(place);
+    if let Ok(address) = place.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, PORT).to_string());
+    }
+    let wrong = || AdminError::Address(text.to_owned());
+    let authority: Authority = place.parse().map_err(|_| wrong())?;
+    let named = authority.host().starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');
+    let after = authority.as_str().strip_prefix(authority.host()).filter(|_| named);
+    let port = match after.ok_or_else(wrong)? {
+        "" => PORT,
+        after => after.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(wrong)?,
+    };
+    Ok(format!("{}:{port}", authority.host()))
 }
 
 impl fmt::Display for Admin {

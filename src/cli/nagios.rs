@@ -122,7 +122,9 @@ pub enum State {
 pub fn run(arguments: &Arguments) -> (String, u8) {
     let admin = match arguments.trust.lend(&arguments.asked()) {
         Ok(admin) => admin,
-        Err((why, _)) => return (format!("LARDER {} - {}", State::Unknown, plain(&why)), State::Unknown as u8),
+        Err((why, _)) => {
+            return (format!("LARDER {} - {}", State::Unknown, plain(&why)), State::Unknown as u8);
+        }
     };
     let (state, text) = match fetch(&admin, arguments.timeout) {
         Ok(status) => match arguments.calling.run(arguments.timeout) {

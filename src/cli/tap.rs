@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use clap::Args;
 
 use super::admin::Admin;
-use super::trust::Trust;
 use super::events::{Event, Events};
+use super::trust::Trust;
 use crate::setting::Period;
 use crate::tap::line::Line;
 use crate::tap::wanted::Wanted;

@@ -80,7 +80,8 @@ fn read(path: &Path, outside: &Outside<'_>, beside: &Outside<'_>) -> Loaded {
     warnings.sort();
     warnings.dedup();
     let problems = text.into_problems();
-    let config = problems.is_empty().then(|| assemble(draft, path, &schemas, Found { shared, tokens, encrypted }));
+    let config =
+        problems.is_empty().then(|| assemble(draft, path, &schemas, Found { shared, tokens, encrypted }));
     Loaded { config, problems, warnings, files: Contents::new() }
 }
 

@@ -43,7 +43,9 @@ impl Strangers {
             Some(dropped) => {
                 tracing::warn!(listener, %client, error = %failed, hint, dropped, "a client's tls handshake failed");
             }
-            None => tracing::debug!(listener, %client, error = %failed, hint, "a client's tls handshake failed"),
+            None => {
+                tracing::debug!(listener, %client, error = %failed, hint, "a client's tls handshake failed")
+            }
         }
     }
 
@@ -71,7 +73,9 @@ fn hint(error: &WireError) -> Option<&'static str> {
         Foreign::Http => Some(
             "probes of a balancer have /livez and /readyz at the admin endpoint, or open a connection and no more",
         ),
-        Foreign::Tls => Some("this listener speaks no tls: give it a table tls, or have the client speak none"),
+        Foreign::Tls => {
+            Some("this listener speaks no tls: give it a table tls, or have the client speak none")
+        }
         Foreign::HeaderTransport => Some("have the client speak framed"),
         Foreign::Json => Some("have the client speak binary or compact"),
         Foreign::Other(..) => {
@@ -101,7 +105,9 @@ mod tests {
         strangers.tell("users", client, &WireError::Foreign(Foreign::Tls));
         let [first, redis, again] = &captured.lines()[..] else { panic!("{:?}", captured.lines()) };
         assert!(
-            first.contains("client=10.0.0.7:5000 error=\"tls instead of thrift\" hint=\"this listener speaks no tls"),
+            first.contains(
+                "client=10.0.0.7:5000 error=\"tls instead of thrift\" hint=\"this listener speaks no tls"
+            ),
             "{first}"
         );
         assert!(first.ends_with("dropped=0") && redis.contains("redis") && again.ends_with("dropped=2"));

@@ -146,13 +146,15 @@ impl Gauges {
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
         let switches = "What an operator has done otherwise than configured, for a while";
         registry.register("larder_switches", switches, gauges.switches.clone());
-        let certificates = "When the certificates expire that are shown, and the last authority that is believed";
+        let certificates =
+            "When the certificates expire that are shown, and the last authority that is believed";
         registry.register(
             "larder_certificate_expiry_timestamp_seconds",
             certificates,
             gauges.certificates.clone(),
         );
-        let unusable = "Whether the files of certificates hold what cannot be used, and what they held before is in use";
+        let unusable =
+            "Whether the files of certificates hold what cannot be used, and what they held before is in use";
         registry.register("larder_certificate_unusable", unusable, gauges.certificates_unusable.clone());
         let undiscovered = "Whether its file of endpoints is not obeyed, or a name could not be looked up";
         registry.register("larder_backend_undiscovered", undiscovered, gauges.undiscovered.clone());

@@ -127,7 +127,8 @@ impl Papers {
         let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
         let chain = certificates(certificate, Part::Certificate)?;
         let read = PrivateKeyDer::from_pem_slice(key.text.reveal().as_bytes());
-        let read = read.map_err(|error| Flaw::of(Part::Key, key, format!("holds no private key: {error}")))?;
+        let read =
+            read.map_err(|error| Flaw::of(Part::Key, key, format!("holds no private key: {error}")))?;
         Ok(Some(Identity { chain, key: read, file: key.path.clone() }))
     }
 

@@ -44,7 +44,10 @@ impl Server {
     /// # Errors
     /// The client speaks no TLS, or none of ours, or has no certificate where one is asked for, or does not believe ours; or the
     /// connection ends.
-    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<Accepted<S>> {
+    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<Accepted<S>> {
         TlsAcceptor::from(self.ours.config()).accept(stream).await.map(Encrypted::new)
     }
 

@@ -110,13 +110,20 @@ fn what_is_wrong_with_papers_is_said_with_the_file() {
     };
     let no_authority = flaw(Papers { authority: pem("ca.pem", "text"), ..Papers::default() });
     assert_eq!(no_authority, (Part::Authority, "ca.pem: holds no certificate".to_owned()));
-    let with = |certificate, key| flaw(Papers { authority: pem("ca.pem", &authority.pem()), certificate, key });
+    let with =
+        |certificate, key| flaw(Papers { authority: pem("ca.pem", &authority.pem()), certificate, key });
     assert_eq!(with(pem("c.pem", "text"), key.clone()).0, Part::Certificate);
     let no_key = with(certificate.clone(), pem("key.pem", "text"));
     assert!(no_key.1.starts_with("key.pem: holds no private key"), "{no_key:?}");
     let other = with(certificate, pem("other.pem", &authority.sign("a").key));
-    assert!(other.0 == Part::Key && other.1.starts_with("other.pem: is no key of the certificate"), "{other:?}");
-    let name = Client::new(Papers { authority: pem("ca.pem", &authority.pem()), ..Papers::default() }, Some("no name"));
+    assert!(
+        other.0 == Part::Key && other.1.starts_with("other.pem: is no key of the certificate"),
+        "{other:?}"
+    );
+    let name = Client::new(
+        Papers { authority: pem("ca.pem", &authority.pem()), ..Papers::default() },
+        Some("no name"),
+    );
     assert_eq!(name.unwrap_err().part, Part::Name);
 }
 
@@ -125,7 +132,8 @@ fn a_chain_ends_with_its_first_certificate_and_belief_with_its_last_authority() 
     let authority = Authority::new();
     let (soon, late) = (authority.sign_until("a", 2030), authority.sign_until("b", 2040));
     let chain = format!("{}{}", late.certificate, soon.certificate);
-    let papers = |signed: &Signed| Papers { certificate: pem("chain.pem", &chain), ..signed.papers(Some(&authority)) };
+    let papers =
+        |signed: &Signed| Papers { certificate: pem("chain.pem", &chain), ..signed.papers(Some(&authority)) };
     let expiries = papers(&late).expiries();
     let new_year = Millis(1_893_456_000_000);
     assert_eq!((expiries[0].at, expiries[0].left(new_year)), (new_year, 0.0));

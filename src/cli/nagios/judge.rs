@@ -203,7 +203,8 @@ fn complaints(status: &Status) -> impl Iterator<Item = (State, String)> {
         (last != RELOADED).then(|| format!("the last reload changed nothing: {} (warning)", plain(last)));
     let shared = status.shared.configured && !status.shared.up;
     let shared = shared.then(|| "the shared tier is down (warning)".to_owned());
-    let mut unusable = status.certificates.iter().filter_map(|one| Some((&one.section, one.unusable.as_ref()?)));
+    let mut unusable =
+        status.certificates.iter().filter_map(|one| Some((&one.section, one.unusable.as_ref()?)));
     let unusable = unusable.next().map(|(section, why)| {
         format!("the certificates of {} are not renewed: {} (warning)", plain(section), plain(why))
     });

@@ -27,8 +27,11 @@ fn serve(papers: &Papers, folder: &Path, mutual: bool) -> (Server, Place) {
         fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let (ca, certificate, key) =
-        (file("ca", &papers.authority.pem()), file("certificate", &papers.signed.certificate), file("key", &papers.signed.key));
+    let (ca, certificate, key) = (
+        file("ca", &papers.authority.pem()),
+        file("certificate", &papers.signed.certificate),
+        file("key", &papers.signed.key),
+    );
     let port = server::free_port();
     let mutual = if mutual { "yes" } else { "no" };
     let server = Server::start_with(&[
@@ -65,7 +68,10 @@ async fn a_server_is_believed_that_our_authority_signed_for_its_name() {
     let papers = sign("127.0.0.1");
     let (_server, place) = serve(&papers, folder.path(), false);
     assert!(reaches(&place, &papers.authority, None, None).await);
-    assert!(!reaches(&place, &papers.authority, None, Some("redis.internal")).await, "signed for another name");
+    assert!(
+        !reaches(&place, &papers.authority, None, Some("redis.internal")).await,
+        "signed for another name"
+    );
     assert!(!reaches(&place, &Authority::new(), None, None).await, "signed by another");
 }
 
