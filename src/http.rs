@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,7 +29,7 @@ pub(crate) enum Server {
     /// A host and its port.
     Network(String),
     /// A host and its port, inside TLS, and what is believed and shown there.
-    Encrypted(String, Papers),
+    Encrypted(String, Arc<Papers>),
     /// A socket in the file system.
     Local(PathBuf),
 }
@@ -195,7 +196,7 @@ async fn connect(server: &Server) -> io::Result<Box<dyn Stream>> {
         }
         Server::Encrypted(authority, papers) => {
             let (host, port) = parted(authority);
-            let tls = Client::new(papers.clone(), None).map_err(io::Error::other)?;
+            let tls = Client::new(Papers::clone(papers), None).map_err(io::Error::other)?;
             let name = tls.proves(host).map_err(io::Error::other)?;
             Ok(Box::new(tls.speak(name, reach(host, port).await?).await?))
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -114,7 +115,7 @@ impl Admin {
     /// If it is not.
     pub(super) fn with(self, papers: Papers) -> Result<Self, AdminError> {
         match self.0 {
-            Server::Encrypted(authority, _) => Ok(Self(Server::Encrypted(authority, papers))),
+            Server::Encrypted(authority, _) => Ok(Self(Server::Encrypted(authority, Arc::new(papers)))),
             Server::Network(_) | Server::Local(_) => Err(AdminError::Plain(self)),
         }
     }
@@ -211,7 +212,7 @@ impl FromStr for Admin {
             return Ok(Self(Server::Local(text.into())));
         }
         let server = |authority| Self(Server::Network(authority));
-        let encrypted = |authority| Self(Server::Encrypted(authority, Papers::default()));
+        let encrypted = |authority| Self(Server::Encrypted(authority, Arc::default()));
         match text.split_once("://") {
             None => authority(text, text).map(server),
             Some((scheme, place)) if scheme.eq_ignore_ascii_case("http") => {

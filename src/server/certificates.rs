@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use tokio::time::sleep;
 
 use super::build::Parts;
@@ -10,6 +14,51 @@ use crate::admin::status::CertificateStatus;
 use crate::clock::Millis;
 use crate::files::Files;
 use crate::tls::{Expiry, Renewals};
+
+/// What is set when the page of metrics is made.
+#[derive(Debug, Default)]
+pub(super) struct CertificateGauges {
+    expiries: Family<Certificate, Gauge>,
+    unusable: Family<Section, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Certificate {
+    section: String,
+    /// `shown` or `believed`.
+    role: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Section {
+    section: String,
+}
+
+impl CertificateGauges {
+    /// Has `registry` show them.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        let help =
+            "When the first certificate expires that is shown, and the last authority that is believed";
+        registry.register("larder_certificate_expiry_timestamp_seconds", help, self.expiries.clone());
+        let help = "Whether the files of certificates hold what cannot be used, and what they held before is";
+        registry.register("larder_certificate_unusable", help, self.unusable.clone());
+    }
+
+    /// Sets them to what is.
+    pub(super) fn read(&self, parts: &Parts) {
+        // What a reload took away must not be left behind.
+        self.expiries.clear();
+        self.unusable.clear();
+        for (section, expiry) in parts.certificates() {
+            let labels = Certificate { section, role: expiry.role.as_str() };
+            let at = i64::try_from(expiry.at.0 / 1_000).unwrap_or(i64::MAX);
+            self.expiries.get_or_create(&labels).set(at);
+        }
+        for (section, why) in parts.unrenewed() {
+            self.unusable.get_or_create(&Section { section }).set(why.is_some().into());
+        }
+    }
+}
 
 impl Parts {
     /// Has whatever speaks TLS by the configuration in force renewed, again and again.

@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::build::Parts;
+use super::certificates::CertificateGauges;
 use super::coverage;
 use super::reloads::Reloads;
 use crate::backend::Why;
@@ -43,8 +44,7 @@ pub(super) struct Gauges {
     retries: Family<Named, Gauge<f64, AtomicU64>>,
     outages: Family<Named, Gauge<f64, AtomicU64>>,
     switches: Family<Switched, Gauge>,
-    certificates: Family<Certificate, Gauge>,
-    certificates_unusable: Family<Section, Gauge>,
+    certificates: CertificateGauges,
     coverage: Family<Method, Gauge<f64, AtomicU64>>,
     backend_coverage: Family<Whole, Gauge<f64, AtomicU64>>,
 }
@@ -66,18 +66,6 @@ struct Named {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Switched {
     kind: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Certificate {
-    section: String,
-    /// `shown` or `believed`.
-    role: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Section {
-    section: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -146,16 +134,7 @@ impl Gauges {
         registry.register("larder_backend_down", "Whether every endpoint fails", gauges.down.clone());
         let switches = "What an operator has done otherwise than configured, for a while";
         registry.register("larder_switches", switches, gauges.switches.clone());
-        let certificates =
-            "When the certificates expire that are shown, and the last authority that is believed";
-        registry.register(
-            "larder_certificate_expiry_timestamp_seconds",
-            certificates,
-            gauges.certificates.clone(),
-        );
-        let unusable =
-            "Whether the files of certificates hold what cannot be used, and what they held before is in use";
-        registry.register("larder_certificate_unusable", unusable, gauges.certificates_unusable.clone());
+        gauges.certificates.register(registry);
         let undiscovered = "Whether its file of endpoints is not obeyed, or a name could not be looked up";
         registry.register("larder_backend_undiscovered", undiscovered, gauges.undiscovered.clone());
         let waiting = "Calls that wait for a connection to an endpoint, or for fewer calls under way there";
@@ -190,7 +169,7 @@ impl Gauges {
         self.generation.set(signed(config.generation));
         self.config_differs.set(config.file_differs.into());
         self.read_switches(parts);
-        self.read_certificates(parts);
+        self.certificates.read(parts);
         parts.note_outages(now);
         // What changed its state, or is gone, must not be left behind.
         self.endpoints.clear();
@@ -231,18 +210,6 @@ impl Gauges {
         for kind in Switch::KINDS {
             let count = in_force.iter().filter(|one| one.held.switch.kind() == kind).count();
             self.switches.get_or_create(&Switched { kind }).set(signed(count as u64));
-        }
-    }
-
-    fn read_certificates(&self, parts: &Parts) {
-        self.certificates.clear();
-        self.certificates_unusable.clear();
-        for (section, expiry) in parts.certificates() {
-            let labels = Certificate { section, role: expiry.role.as_str() };
-            self.certificates.get_or_create(&labels).set(signed(expiry.at.0 / 1_000));
-        }
-        for (section, why) in parts.unrenewed() {
-            self.certificates_unusable.get_or_create(&Section { section }).set(why.is_some().into());
         }
     }
 

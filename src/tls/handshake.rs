@@ -35,12 +35,12 @@ impl Failed {
     pub(crate) fn of(error: &io::Error) -> Self {
         let said = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         let Some(said) = said else { return Self::Left };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the library's list is open")]
         match said {
             rustls::Error::InvalidMessage(_) => Self::Plain,
             rustls::Error::NoCertificatesPresented => Self::Nameless,
             rustls::Error::InvalidCertificate(why) => Self::Unbelieved(why.to_string()),
             rustls::Error::AlertReceived(why) => Self::Refused(format!("{why:?}")),
-            // The library's list is open.
             other => Self::Unlike(other.to_string()),
         }
     }

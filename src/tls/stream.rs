@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -30,10 +30,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Encrypted<T> {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.0).poll_read(context, into) {
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-            read => read,
-        }
+        let read = ready!(Pin::new(&mut self.0).poll_read(context, into));
+        Poll::Ready(read.or_else(|error| match error.kind() == io::ErrorKind::UnexpectedEof {
+            true => Ok(()),
+            false => Err(error),
+        }))
     }
 }
 

@@ -112,7 +112,7 @@ fn what_is_wrong_with_papers_is_said_with_the_file() {
     assert_eq!(no_authority, (Part::Authority, "ca.pem: holds no certificate".to_owned()));
     let with =
         |certificate, key| flaw(Papers { authority: pem("ca.pem", &authority.pem()), certificate, key });
-    assert_eq!(with(pem("c.pem", "text"), key.clone()).0, Part::Certificate);
+    assert_eq!(with(pem("c.pem", "text"), key).0, Part::Certificate);
     let no_key = with(certificate.clone(), pem("key.pem", "text"));
     assert!(no_key.1.starts_with("key.pem: holds no private key"), "{no_key:?}");
     let other = with(certificate, pem("other.pem", &authority.sign("a").key));
