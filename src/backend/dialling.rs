@@ -3,21 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Settings;
 use super::endpoint::Endpoint;
 use crate::dial::{Refusal, Stream};
 use crate::tls::{Flaw, Name};
-
-/// What an endpoint must prove to be, or why nothing can prove it; nothing where TLS is not spoken. An endpoint that must prove something else
-/// is another.
-pub(super) type Proves = Option<Result<Name, Flaw>>;
-
-impl Settings {
-    /// What an endpoint must prove to be that was found as `host`.
-    pub(super) fn proves(&self, host: &str) -> Proves {
-        self.tls.as_ref().map(|tls| tls.proves(host))
-    }
-}
 
 impl Endpoint {
     /// Opens a connection. It is not bounded in time: the caller brings the deadline.

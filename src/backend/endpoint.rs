@@ -14,7 +14,6 @@ use super::Settings;
 use super::cell;
 use super::cells::Cells;
 use super::connection::{Connection, Open};
-use super::dialling::Proves;
 use super::ends::Ends;
 use super::finding::Finding;
 use super::load::Load;
@@ -26,9 +25,14 @@ use super::pulse::Pulse;
 use super::share::Share;
 use crate::bounded::Bounded;
 use crate::dial::Stream;
+use crate::tls::{Flaw, Name};
 use crate::wire::Speech;
 
 pub(crate) use status::{EndpointStatus, Habits};
+
+/// What an endpoint must prove to be, or why nothing can prove it; nothing where TLS is not spoken. What must prove something else is another
+/// endpoint.
+pub(super) type Proves = Option<Result<Name, Flaw>>;
 
 /// One address of a backend.
 #[derive(Debug)]

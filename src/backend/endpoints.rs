@@ -37,7 +37,7 @@ impl Endpoints {
             if endpoints.iter().any(|one| one.address == address) {
                 continue;
             }
-            let proves = settings.proves(&host);
+            let proves = settings.tls.as_ref().map(|tls| tls.proves(&host));
             let is_it =
                 |one: &&Arc<Endpoint>| one.address == address && one.speech == speech && one.proves == proves;
             let old = known.iter().find(is_it);
