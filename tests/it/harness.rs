@@ -15,6 +15,7 @@ mod http;
 mod link;
 mod metrics;
 mod operator;
+mod papers;
 mod process;
 mod python;
 mod redis;
@@ -36,9 +37,11 @@ pub(crate) use front::{Front, balancer};
 pub(crate) use gateway::{Builder, Gateway, check, check_by, gateway, idl, larder, larder_within};
 pub(crate) use link::{Line, Link, link};
 pub(crate) use operator::{metrics_at, purge_at, readiness, readiness_through};
+pub(crate) use papers::Papers;
 pub(crate) use python::{
-    Library, PythonBackend, PythonClient, RestlessClient, asyncio_python_backend, late_replies,
-    multiplexed_python_backend, python_backend, python_backend_of, python_metastore, single_python_backend,
+    Library, PythonBackend, PythonClient, RestlessClient, asyncio_python_backend, encrypted_python_backend,
+    late_replies, multiplexed_python_backend, python_backend, python_backend_of, python_metastore,
+    single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
 pub(crate) use sentinel::{MASTER, Watch};

@@ -41,6 +41,8 @@ mod steering;
 mod wires;
 // Clients of one protocol before a backend of another.
 mod translating;
+// The same inside TLS.
+mod tls;
 // Which calls share a reply.
 mod keys;
 // Replies that must not be.

@@ -20,9 +20,13 @@ import wire
 def thriftpy2_client(options, library):
     from thriftpy2.protocol.multiplex import TMultiplexedProtocol
     from thriftpy2.thrift import TClient
-    from thriftpy2.transport import TSocket
+    from thriftpy2.transport import TSocket, TSSLSocket
 
-    socket = TSocket(options.host, options.port, socket_timeout=options.timeout_ms)
+    if options.tls_ca:
+        papers = {"cafile": options.tls_ca, "certfile": options.tls_certificate}
+        socket = TSSLSocket(options.host, options.port, socket_timeout=options.timeout_ms, **papers)
+    else:
+        socket = TSocket(options.host, options.port, socket_timeout=options.timeout_ms)
     transport = library.transports.get_transport(socket)
     protocol = library.protocols.get_protocol(transport)
     transport.open()
@@ -45,9 +49,14 @@ def tracked_client(service, protocol):
 
 def apache_client(options, library):
     from thrift.protocol.TMultiplexedProtocol import TMultiplexedProtocol
+    from thrift.transport.TSSLSocket import TSSLSocket
     from thrift.transport.TSocket import TSocket
 
-    socket = TSocket(options.host, options.port)
+    if options.tls_ca:
+        papers = {"ca_certs": options.tls_ca, "certfile": options.tls_certificate}
+        socket = TSSLSocket(options.host, options.port, **papers)
+    else:
+        socket = TSocket(options.host, options.port)
     socket.setTimeout(options.timeout_ms)
     transport = library.transports.getTransport(socket)
     protocol = library.protocols.getProtocol(transport)

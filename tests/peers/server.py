@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 import os
+import ssl
 import sys
 import threading
 import time
@@ -77,13 +78,16 @@ class Users:
 def thriftpy2_server(options, library, users):
     from thriftpy2.server import TThreadedServer
     from thriftpy2.thrift import TMultiplexedProcessor, TProcessor
-    from thriftpy2.transport import TServerSocket
+    from thriftpy2.transport import TServerSocket, TSSLServerSocket
 
     processor = TProcessor(library.service, users)
     if options.multiplexed:
         plain, processor = processor, TMultiplexedProcessor()
         processor.register_processor(options.service, plain)
-    socket = TServerSocket(host=options.host, port=options.port)
+    if options.tls_certificate:
+        socket = TSSLServerSocket(host=options.host, port=options.port, certfile=options.tls_certificate)
+    else:
+        socket = TServerSocket(host=options.host, port=options.port)
     bind_now(socket)
     server = TThreadedServer(
         processor, socket, iprot_factory=library.protocols, itrans_factory=library.transports, daemon=True
@@ -129,13 +133,19 @@ def asyncio_server(options, library, users):
 def apache_server(options, library, users):
     from thrift.TMultiplexedProcessor import TMultiplexedProcessor
     from thrift.server.TServer import TSimpleServer, TThreadedServer
+    from thrift.transport.TSSLSocket import TSSLServerSocket
     from thrift.transport.TSocket import TServerSocket
 
     processor = library.service.Processor(users)
     if options.multiplexed:
         plain, processor = processor, TMultiplexedProcessor()
         processor.registerProcessor(options.service, plain)
-    socket = TServerSocket(host=options.host, port=options.port)
+    if options.tls_certificate:
+        asks = {"cert_reqs": ssl.CERT_REQUIRED, "validate_callback": lambda *_: None} if options.tls_ca else {}
+        papers = {"certfile": options.tls_certificate, "ca_certs": options.tls_ca}
+        socket = TSSLServerSocket(host=options.host, port=options.port, **papers, **asks)
+    else:
+        socket = TServerSocket(host=options.host, port=options.port)
     bind_now(socket)
     if options.single:
         server = TSimpleServer(processor, socket, library.transports, library.protocols)

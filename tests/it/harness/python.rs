@@ -28,6 +28,11 @@ pub(crate) fn multiplexed_python_backend(library: Library, wire: Wire) -> Python
     PythonBackend::start(library, wire, &["--multiplexed"])
 }
 
+/// A server that speaks TLS, with further options such as `--tls-certificate`.
+pub(crate) fn encrypted_python_backend(library: Library, wire: Wire, more: &[&str]) -> PythonBackend {
+    PythonBackend::start(library, wire, more)
+}
+
 /// A server in which so many calls may take their time at once.
 pub(crate) fn python_backend_of(workers: usize, library: Library, wire: Wire) -> PythonBackend {
     PythonBackend::start(library, wire, &["--workers", &workers.to_string()])
