@@ -142,7 +142,8 @@ def apache_server(options, library, users):
         processor.registerProcessor(options.service, plain)
     if options.tls_certificate:
         asks = {"cert_reqs": ssl.CERT_REQUIRED, "validate_callback": lambda *_: None} if options.tls_ca else {}
-        papers = {"certfile": options.tls_certificate, "ca_certs": options.tls_ca}
+        # The library's default is a version for clients alone.
+        papers = {"certfile": options.tls_certificate, "ca_certs": options.tls_ca, "ssl_version": ssl.PROTOCOL_TLS_SERVER}
         socket = TSSLServerSocket(host=options.host, port=options.port, **papers, **asks)
     else:
         socket = TServerSocket(host=options.host, port=options.port)
