@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::USAGE;
 use super::exchange::{Exchange, Reply};
 use super::schema::schema;
+use super::trust::Trust;
 use crate::backend::options::Endpoint;
 use crate::dial::Tcp;
 use crate::idl::value::{self, Said};
@@ -43,6 +44,11 @@ pub(super) struct Arguments {
     /// Puts the service before the method's name, as clients of a multiplexed server do.
     #[arg(long)]
     pub(super) multiplexed: bool,
+    /// Calls inside TLS.
+    #[arg(long)]
+    pub(super) tls: bool,
+    #[command(flatten)]
+    pub(super) trust: Trust,
     /// How long to wait for the answer.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub(super) timeout: Duration,
@@ -84,6 +90,7 @@ pub(super) fn ask(arguments: &Arguments) -> Result<String, Unanswered> {
     let exchange = Exchange {
         endpoint: &arguments.address,
         speech: Speech { transport: *transport, protocol: *protocol },
+        tls: arguments.tls.then(|| arguments.trust.client()).transpose().map_err(|(why, _)| usage(why))?,
         timeout: arguments.timeout,
     };
     let failed = Unanswered::Failed;

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::backend::options::Endpoint;
 use crate::dial::{Dial, Stream};
+use crate::tls::Client;
 use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Header, Kind, put_message};
 use crate::wire::{Bounds, Speech, Transport, WireError};
@@ -21,6 +22,8 @@ pub(super) struct Exchange<'a> {
     pub endpoint: &'a Endpoint,
     /// What is spoken.
     pub speech: Speech,
+    /// How TLS is spoken around it; none is without.
+    pub tls: Option<Client>,
     /// For everything together.
     pub timeout: Duration,
 }
@@ -139,11 +142,17 @@ impl Exchange<'_> {
         let mut refused = io::ErrorKind::NotFound.into();
         for address in dial.resolve(host, *port).await.map_err(unreachable)? {
             match dial.dial(address).await {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => return self.encrypted(stream).await.map_err(unreachable),
                 Err(why) => refused = why,
             }
         }
         Err(unreachable(refused))
+    }
+
+    async fn encrypted(&self, stream: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
+        let Some(tls) = &self.tls else { return Ok(stream) };
+        let name = tls.proves(&self.endpoint.host).map_err(io::Error::other)?;
+        Ok(Box::new(tls.speak(name, stream).await?))
     }
 
     async fn reply(&self, stream: &mut dyn Stream, seqid: i32) -> Result<Reply, ExchangeError> {

@@ -127,7 +127,7 @@ pub fn run(arguments: &Arguments) -> (String, u8) {
         }
     };
     let (state, text) = match fetch(&admin, arguments.timeout) {
-        Ok(status) => match arguments.calling.run(arguments.timeout) {
+        Ok(status) => match arguments.calling.run(&arguments.trust, arguments.timeout) {
             Ok(called) => judge(arguments, &status, called.as_ref()),
             Err(why) => (State::Unknown, plain(&why)),
         },

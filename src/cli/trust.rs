@@ -1,4 +1,4 @@
-//! Whom a command believes that asks an admin endpoint inside TLS, and what it shows.
+//! Whom a command believes that asks inside TLS, and what it shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,16 @@ use clap::Args;
 use super::USAGE;
 use super::admin::Admin;
 use crate::setting::Secret;
-use crate::tls::{Papers, Pem};
+use crate::tls::{Client, Papers, Pem};
 
-/// Files for an admin endpoint that is named as `https://ADDR`.
+/// Files of certificates and a key.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Trust {
-    /// Who signs the certificate of an endpoint that is named as https://ADDR: a PEM file. Without it, whom the system trusts.
+    /// Who signs the certificate of whoever is asked inside TLS, such as an admin endpoint named as https://ADDR: a PEM file. Without it, whom
+    /// the system trusts.
     #[arg(long, value_name = "FILE", global = true)]
     ca: Option<PathBuf>,
-    /// The certificate that such an endpoint is shown, if it asks for one: a PEM file.
+    /// The certificate that is shown there, if one is asked for: a PEM file.
     #[arg(long, value_name = "FILE", global = true, requires = "client_key")]
     client_cert: Option<PathBuf>,
     /// Its private key: a PEM file.
@@ -36,6 +37,16 @@ impl Trust {
         }
         let papers = self.papers().map_err(|why| (why, USAGE))?;
         admin.with(papers).map_err(|error| (error.to_string(), USAGE))
+    }
+
+    /// How TLS is spoken by them.
+    ///
+    /// # Errors
+    /// What is wrong with the files, and the exit code.
+    pub(super) fn client(&self) -> Result<Client, (String, u8)> {
+        let client =
+            self.papers().and_then(|papers| Client::new(papers, None).map_err(|flaw| flaw.to_string()));
+        client.map_err(|why| (why, USAGE))
     }
 
     fn papers(&self) -> Result<Papers, String> {

@@ -50,6 +50,23 @@ fn clients_and_servers_of_both_libraries_are_encrypted_and_calls_are_hits_all_th
 }
 
 #[test]
+fn a_call_from_a_shell_and_a_look_at_endpoints_are_encrypted_too() {
+    let papers = Papers::new();
+    ["gateway", "backend"].iter().for_each(|name| papers.issue(name));
+    let backend = encrypted_backend(Library::Thriftpy2, &papers, "backend");
+    let config =
+        gateway().endpoint(backend.address()).listener(&papers.shown("gateway")).backend(&papers.believed());
+    let looked = check_by(&config.text(), &["--connect"]);
+    assert!(looked.status.success() && said(&looked).contains("answers framed binary"), "{}", said(&looked));
+    let gateway = config.start();
+    let (address, idl, ca) =
+        (gateway.address().to_string(), idl().display().to_string(), papers.path("ca.pem"));
+    let words = ["call", &address, "UserService.getUser", "{\"id\": 7}", "--idl", &idl, "--tls", "--ca", &ca];
+    let called = run(&words);
+    assert!(called.status.success() && said(&called).contains("user-7"), "{}", said(&called));
+}
+
+#[test]
 fn both_sides_may_have_to_show_certificates() {
     let papers = Papers::new();
     ["gateway", "backend", "client"].iter().for_each(|name| papers.issue(name));

@@ -119,7 +119,7 @@ impl Probe<'_> {
 
     fn exchange(&self, speech: Speech) -> Exchange<'_> {
         let timeout = self.settings.connect_timeout + self.settings.check_timeout;
-        Exchange { endpoint: self.endpoint, speech, timeout }
+        Exchange { endpoint: self.endpoint, speech, tls: self.settings.tls.clone(), timeout }
     }
 }
 

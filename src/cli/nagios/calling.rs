@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::range::Range;
 use crate::backend::options::Endpoint;
 use crate::cli::call::{self, Told, Unanswered, ask};
+use crate::cli::trust::Trust;
 use crate::wire::{Protocol, Transport};
 
 /// The call, and how soon it is to be answered.
@@ -29,6 +30,9 @@ pub(super) struct Calling {
     /// How values are spelled there.
     #[arg(long, value_name = "PROTOCOL", default_value = "binary")]
     call_protocol: Told<Protocol>,
+    /// Calls inside TLS.
+    #[arg(long)]
+    call_tls: bool,
     /// Seconds that the call took.
     #[arg(long, value_name = "RANGE")]
     pub(super) call_warning: Option<Range>,
@@ -47,11 +51,11 @@ pub(super) struct Called {
 }
 
 impl Calling {
-    /// Makes the call, if one is wanted. It may take so long.
+    /// Makes the call, if one is wanted, trusting whom the gateway's own certificate is trusted by. It may take so long.
     ///
     /// # Errors
     /// If it was asked wrongly.
-    pub(super) fn run(&self, timeout: Duration) -> Result<Option<Called>, String> {
+    pub(super) fn run(&self, trust: &Trust, timeout: Duration) -> Result<Option<Called>, String> {
         let (Some(method), Some(address), Some(idl)) = (&self.call, &self.call_address, &self.call_idl)
         else {
             return Ok(None);
@@ -65,6 +69,8 @@ impl Calling {
             transport: self.call_transport,
             protocol: self.call_protocol,
             multiplexed: false,
+            tls: self.call_tls,
+            trust: trust.clone(),
             timeout,
         };
         let began = Instant::now();
