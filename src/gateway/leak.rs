@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::warn;
 
 use super::Gateway;
-use super::route::Route;
+use crate::backend::Backend;
 use crate::rule::sessions::{Leaves, makes_session};
 
 /// A method whose calls may let one client read what is for another.
@@ -26,16 +26,15 @@ impl Leak {
         (leaves == Leaves::Nothing).then(Self::default)
     }
 
-    /// Tells of the first call of `route`, if what is kept of its backend is shared by all clients.
+    /// Tells of the first call of `method`, if what is kept of its backend is shared by all clients.
     #[cold]
-    pub(crate) fn tell(&self, gateway: &Gateway, route: &Route) {
+    pub(crate) fn tell(&self, gateway: &Gateway, method: &str, backend: &Arc<Backend>) {
         if self.was_told.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (routes, backend) = (gateway.routes.load(), route.backend());
+        let routes = gateway.routes.load();
         if routes.cached().any(|cached| Arc::ptr_eq(cached.asking.backend(), backend)) {
-            let (listener, method, backend) =
-                (gateway.counts.listener(), route.counts.method(), backend.name());
+            let (listener, backend) = (gateway.counts.listener(), backend.name());
             warn!(
                 %listener, %method, %backend,
                 "a call that is known to make a session makes none here, and all clients share what is kept: if the service \

@@ -251,7 +251,7 @@ impl Desk {
             }
             turn @ (Turn::Now(_) | Turn::Later(..)) => {
                 if let Some(leak) = &route.leak {
-                    leak.tell(gateway, route);
+                    leak.tell(gateway, route.counts.method(), route.backend());
                 }
                 self.line.push(turn, call, (route, place), arrived.at);
             }

@@ -133,7 +133,8 @@ impl Inner {
             | (Why::Closed | Why::Silent | Why::Unwell, Kind::Call | Kind::Fb303)
             | (Why::Draining | Why::Drained | Why::Ordered, _) => return self.return_to_rotation(pace, now),
             // That something accepts a connection says nothing of calls.
-            (Why::Refused | Why::Untrusted, Kind::Off) | (Why::Closed | Why::Silent | Why::Unwell, Kind::Tcp | Kind::Off) => {
+            (Why::Refused | Why::Untrusted, Kind::Off)
+            | (Why::Closed | Why::Silent | Why::Unwell, Kind::Tcp | Kind::Off) => {
                 ejected.left + pace.rest.first <= now
             }
             // Nor do checks of what calls have found.

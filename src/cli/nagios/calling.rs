@@ -1,7 +1,9 @@
 //! A call that the check makes itself, as a client would: whether it is answered, and how soon.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::range::Range;
 use crate::backend::options::Endpoint;
