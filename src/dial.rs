@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use end::End;
 pub(crate) use local::local;
 pub use refusal::Refusal;
+pub(crate) use refusal::Unproven;
 pub use simulated::Simulated;
 pub use tcp::Tcp;
 

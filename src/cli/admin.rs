@@ -109,6 +109,11 @@ impl Admin {
         self.ask(&Request { method: Method::DELETE, path, token, body: reason }, limit, timeout)
     }
 
+    /// Whether it is asked inside TLS.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.0, Server::Encrypted(..))
+    }
+
     /// The same endpoint, with these papers where it is asked inside TLS.
     ///
     /// # Errors

@@ -102,6 +102,15 @@ impl Arguments {
     fn asked(&self) -> Admin {
         self.address.as_ref().or(self.admin.as_ref()).cloned().unwrap_or_default()
     }
+
+    /// The same, with the certificates that are given, unless they are for the call alone.
+    fn admin(&self) -> Result<Admin, String> {
+        let asked = self.asked();
+        if self.calling.is_encrypted() && !asked.is_encrypted() {
+            return Ok(asked);
+        }
+        self.trust.lend(&asked).map_err(|(why, _)| why)
+    }
 }
 
 /// A plugin's verdict. The numbers are the exit codes that Nagios reads.
@@ -120,23 +129,23 @@ pub enum State {
 
 /// Asks the gateway. Returns the line to print and the exit code.
 pub fn run(arguments: &Arguments) -> (String, u8) {
-    let admin = match arguments.trust.lend(&arguments.asked()) {
-        Ok(admin) => admin,
-        Err((why, _)) => {
-            return (format!("LARDER {} - {}", State::Unknown, plain(&why)), State::Unknown as u8);
-        }
-    };
-    let (state, text) = match fetch(&admin, arguments.timeout) {
-        Ok(status) => match arguments.calling.run(&arguments.trust, arguments.timeout) {
-            Ok(called) => judge(arguments, &status, called.as_ref()),
-            Err(why) => (State::Unknown, plain(&why)),
-        },
-        Err(error @ AskError::Silence { .. }) => (State::Critical, plain(&error.to_string())),
-        Err(error @ (AskError::Stranger { .. } | AskError::Refused { .. })) => {
-            (State::Unknown, plain(&error.to_string()))
-        }
-    };
+    let (state, text) = check(arguments).unwrap_or_else(|why| (State::Unknown, plain(&why)));
     (format!("LARDER {state} - {text}"), state as u8)
+}
+
+/// The verdict.
+///
+/// # Errors
+/// Why nothing can be said.
+fn check(arguments: &Arguments) -> Result<(State, String), String> {
+    match fetch(&arguments.admin()?, arguments.timeout) {
+        Ok(status) => {
+            let called = arguments.calling.run(&arguments.trust, arguments.timeout)?;
+            Ok(judge(arguments, &status, called.as_ref()))
+        }
+        Err(error @ AskError::Silence { .. }) => Ok((State::Critical, plain(&error.to_string()))),
+        Err(error @ (AskError::Stranger { .. } | AskError::Refused { .. })) => Err(error.to_string()),
+    }
 }
 
 impl fmt::Display for State {

@@ -3,6 +3,7 @@
 use std::io;
 
 use rustix::io::Errno;
+use thiserror::Error;
 
 /// Why no connection could be opened. What the system says of it is more; this is what it proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +25,18 @@ pub enum Refusal {
     Ours,
 }
 
+/// What is wrong with whoever is there: why that proves not to be the endpoint, or does not take this gateway.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct Unproven(pub(crate) String);
+
 impl Refusal {
     /// What the system's error proves.
     pub fn of(error: &io::Error) -> Self {
         if error.raw_os_error() == Some(Errno::HOSTDOWN.raw_os_error()) {
             return Self::NoRoute;
         }
-        if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if error.get_ref().is_some_and(|inner| inner.is::<Unproven>()) {
             return Self::Untrusted;
         }
         let proven = PROOFS.iter().find(|(kind, _)| *kind == error.kind());
@@ -83,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_tls_says_is_of_the_endpoint() {
-        let unproven = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        let unproven = Unproven("its certificate has expired".to_owned());
         let refusal = Refusal::of(&io::Error::new(io::ErrorKind::InvalidData, unproven));
         assert_eq!((refusal, refusal.blames_endpoint()), (Refusal::Untrusted, true));
         assert_eq!(Refusal::of(&io::ErrorKind::UnexpectedEof.into()), Refusal::Cut);

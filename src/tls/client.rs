@@ -11,7 +11,7 @@ use super::papers::{Flaw, Identity, Papers, Part};
 use super::provider;
 use super::renewing::{Renewable, Renewing};
 use super::stream::Encrypted;
-use crate::dial::Stream;
+use crate::dial::{Stream, Unproven};
 
 /// The name of a host, or its address.
 pub(crate) type Name = ServerName<'static>;
@@ -53,13 +53,22 @@ impl Client {
         stream: Box<dyn Stream>,
     ) -> io::Result<Encrypted<client::TlsStream<Box<dyn Stream>>>> {
         let connector = TlsConnector::from(self.ours.config());
-        connector.connect(name, stream).await.map(Encrypted::new)
+        let spoken = connector.connect(name, stream).await;
+        spoken.map(Encrypted::new).map_err(unproven)
     }
 
     /// By which it is made anew when its files hold others.
     pub(crate) fn renewable(&self) -> Arc<dyn Renewable> {
         Arc::clone(&self.ours) as Arc<dyn Renewable>
     }
+}
+
+/// What the library says of whoever is there, and what to do where it says that in no words of an operator's.
+fn unproven(error: io::Error) -> io::Error {
+    let said = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(why) = said.map(ToString::to_string) else { return error };
+    let hint = if why.contains(AUTHORITY_ITSELF) { AUTHORITY_HINT } else { "" };
+    io::Error::new(error.kind(), Unproven(format!("{why}{hint}")))
 }
 
 fn host(name: &str) -> Result<Name, Flaw> {
@@ -88,3 +97,8 @@ fn trusted() -> Result<RootCertStore, Flaw> {
     }
     Ok(roots)
 }
+
+/// What the library says of a certificate that may sign others and is shown as a server's own.
+const AUTHORITY_ITSELF: &str = "CaUsedAsEndEntity";
+/// Such as `openssl req -x509` makes, which other libraries take.
+const AUTHORITY_HINT: &str = ": it is the certificate of an authority and no server's; sign one by it, or make it anew with basicConstraints=CA:FALSE";

@@ -34,6 +34,11 @@ impl Authority {
         self.0.pem()
     }
 
+    /// Its own certificate and key, as a server shows them that has made both itself.
+    pub(crate) fn shown(&self) -> Signed {
+        Signed { certificate: self.0.pem(), key: self.0.key().serialize_pem() }
+    }
+
     /// What it signs for `name`.
     pub(crate) fn sign(&self, name: &str) -> Signed {
         self.sign_until(name, 4000)

@@ -58,6 +58,15 @@ async fn what_has_expired_is_refused_by_name() {
     assert!(told.unwrap_err().contains("expired"));
 }
 
+/// What `openssl req -x509` makes is an authority's certificate, and a server's to other libraries.
+#[tokio::test]
+async fn who_shows_an_authoritys_own_certificate_is_told_what_to_do() {
+    let authority = Authority::new();
+    let (told, _) = meet(&client(&authority, None), &server(&authority.shown(), None), "users.example").await;
+    let told = told.unwrap_err();
+    assert!(told.contains("make it anew with basicConstraints=CA:FALSE"), "{told}");
+}
+
 #[tokio::test]
 async fn where_clients_need_certificates_nobody_else_is_let_in() {
     let authority = Authority::new();

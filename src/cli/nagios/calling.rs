@@ -53,6 +53,11 @@ pub(super) struct Called {
 }
 
 impl Calling {
+    /// Whether the call is made inside TLS.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.call.is_some() && self.call_tls
+    }
+
     /// Makes the call, if one is wanted, trusting whom the gateway's own certificate is trusted by. It may take so long.
     ///
     /// # Errors
