@@ -58,7 +58,7 @@ impl Page {
 fn calls(page: &mut Page, listener: &ListenerReport) {
     let nobody = !listener.calls.iter().any(CallReport::is_held);
     for (index, call) in listener.calls.iter().enumerate() {
-        let name = format!("{}, as {}", call.protocol, call.name);
+        let name = format!("as {}", call.name);
         if !call.is_held() && (index > 0 || !nobody) {
             let key = call
                 .key
