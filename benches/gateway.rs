@@ -23,6 +23,8 @@ use crate::report::Report;
 mod call;
 #[path = "gateway/cell.rs"]
 mod cell;
+#[path = "gateway/compact.rs"]
+mod compact;
 #[path = "gateway/echo.rs"]
 mod echo;
 #[path = "gateway/fetching.rs"]
@@ -58,7 +60,7 @@ struct Options {
     /// Comma separated: CONNECTIONSxDEPTHxBYTES, memory, pending, python, default, all.
     #[arg(long, default_value = "default")]
     cells: Cells,
-    /// Comma separated servers to measure: echo, hit, marked, million, passed, observed, haproxy, envoy, redis, shared, fetch. Default: all of them.
+    /// Comma separated servers to measure: echo, hit, translated, marked, million, passed, translated-passed, observed, haproxy, envoy, redis, shared, fetch. Default: all of them.
     #[arg(long, value_delimiter = ',')]
     servers: Vec<servers::Name>,
     /// Seconds measured of each server in each round.

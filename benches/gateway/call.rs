@@ -1,8 +1,8 @@
-//! The calls the benchmark makes and the replies it accepts: framed strict-binary Thrift, and Redis' GET.
+//! The calls the benchmark makes and the replies it accepts: framed Thrift, strict binary or compact, and Redis' GET.
 
 use std::fmt::Write as _;
 
-use crate::Fallible;
+use crate::{Fallible, compact};
 
 /// The method a rule caches.
 pub(crate) const CACHED: &str = "getUser";
@@ -18,6 +18,8 @@ pub(crate) const STALLED: &str = "stallUser";
 pub(crate) enum Speech {
     /// Calls of this method.
     Thrift(&'static str),
+    /// The same in compact.
+    Compact(&'static str),
     Redis,
 }
 
@@ -46,6 +48,7 @@ impl Speech {
     pub(crate) fn write(self, call: Call, out: &mut Vec<u8>) {
         match self {
             Self::Thrift(method) => write_thrift(method, call, out),
+            Self::Compact(method) => compact::write_call(method, call, out),
             Self::Redis => {
                 let key = redis_key(call.id, call.size);
                 out.extend_from_slice(format!("*2\r\n$3\r\nGET\r\n${}\r\n{key}\r\n", key.len()).as_bytes());
@@ -59,14 +62,8 @@ impl Speech {
     /// When the bytes are no reply to a call of this speech.
     pub(crate) fn read(self, bytes: &[u8]) -> Fallible<Option<Reply>> {
         match self {
-            Self::Thrift(method) => {
-                let Some(frame) = frame(bytes) else {
-                    return Ok(None);
-                };
-                let (seqid, id, size) = read_thrift(method, frame)
-                    .ok_or_else(|| format!("no reply to {method}: {:?}", String::from_utf8_lossy(frame)))?;
-                Ok(Some(Reply { length: frame.len() + 4, seqid: Some(seqid), id, size }))
-            }
+            Self::Thrift(method) => read_framed(bytes, method, read_thrift),
+            Self::Compact(method) => read_framed(bytes, method, compact::read_reply),
             Self::Redis => read_redis(bytes),
         }
     }
@@ -155,6 +152,20 @@ fn read_header<'a>(frame: &mut &'a [u8], kind: u32) -> Option<(&'a [u8], u32)> {
     Some((method, u32::from_be_bytes(take(frame)?)))
 }
 
+/// The reply to `method` that fills the frame at the head of `bytes`, None while that is incomplete.
+fn read_framed(
+    bytes: &[u8],
+    method: &str,
+    read: fn(&str, &[u8]) -> Option<(u32, u64, usize)>,
+) -> Fallible<Option<Reply>> {
+    let Some(frame) = frame(bytes) else {
+        return Ok(None);
+    };
+    let (seqid, id, size) = read(method, frame)
+        .ok_or_else(|| format!("no reply to {method}: {:?}", String::from_utf8_lossy(frame)))?;
+    Ok(Some(Reply { length: frame.len() + 4, seqid: Some(seqid), id, size }))
+}
+
 /// Seqid, id and size of a reply whose every part is as it must be.
 fn read_thrift(method: &str, mut frame: &[u8]) -> Option<(u32, u64, usize)> {
     let (answered, seqid) = read_header(&mut frame, REPLY)?;
@@ -166,7 +177,8 @@ fn read_thrift(method: &str, mut frame: &[u8]) -> Option<(u32, u64, usize)> {
     Some((seqid, read_body(body)?, size))
 }
 
-fn read_body(mut body: &[u8]) -> Option<u64> {
+/// The id at the head of a value.
+pub(crate) fn read_body(mut body: &[u8]) -> Option<u64> {
     let id = u64::from_be_bytes(take(&mut body)?);
     body.last().is_none_or(|last| *last == FILLER).then_some(id)
 }

@@ -194,7 +194,7 @@ const fn target(server: Name, against: Name, cell: Cell, limit: f64) -> Target {
     Target { server, against, cell, limit }
 }
 
-const TARGETS: [Target; 17] = [
+const TARGETS: [Target; 21] = [
     target(Name::Hit, Name::Echo, Cell::USUAL, 1.2),
     target(Name::Hit, Name::Echo, Cell::PIPELINED, 3.0),
     target(Name::Hit, Name::Redis, Cell::USUAL, 1.1),
@@ -206,8 +206,12 @@ const TARGETS: [Target; 17] = [
     target(Name::Shared, Name::Fetch, Cell::PIPELINED, 1.3),
     target(Name::Hit, Name::HitBefore, Cell::USUAL, 1.02),
     target(Name::Hit, Name::HitBefore, Cell::PIPELINED, 1.02),
+    target(Name::Translated, Name::Hit, Cell::USUAL, 1.5),
+    target(Name::Translated, Name::Hit, Cell::PIPELINED, 1.5),
     target(Name::Marked, Name::Hit, Cell::USUAL, 1.05),
     target(Name::Marked, Name::Hit, Cell::PIPELINED, 1.05),
+    target(Name::TranslatedPassed, Name::Passed, Cell::USUAL, 1.3),
+    target(Name::TranslatedPassed, Name::Passed, Cell::PIPELINED, 1.3),
     target(Name::Observed, Name::Passed, Cell::USUAL, 1.15),
     target(Name::Observed, Name::Passed, Cell::PIPELINED, 1.15),
     target(Name::Passed, Name::PassedBefore, Cell::USUAL, 1.02),

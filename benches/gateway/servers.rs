@@ -23,10 +23,12 @@ pub(crate) enum Name {
     Echo,
     Hit,
     HitBefore,
+    Translated,
     Marked,
     Million,
     Passed,
     PassedBefore,
+    TranslatedPassed,
     Observed,
     Haproxy,
     Envoy,
@@ -72,10 +74,12 @@ impl Name {
             Self::Echo => "bare tokio echo",
             Self::Hit => "Larder hit, 10,000 keys",
             Self::HitBefore => "Larder hit, the build before",
+            Self::Translated => "Larder hit, translated",
             Self::Marked => "Larder hit, 10,000 marks in force",
             Self::Million => "Larder hit, 1 million keys",
             Self::Passed => "Larder passed call",
             Self::PassedBefore => "Larder passed call, the build before",
+            Self::TranslatedPassed => "Larder passed call, translated",
             Self::Observed => "Larder passed call, observed",
             Self::Haproxy => "HAProxy, TCP mode",
             Self::Envoy => "Envoy thrift_proxy",
@@ -92,6 +96,8 @@ impl Name {
     fn speech(self) -> Speech {
         match self {
             Self::Redis => Speech::Redis,
+            Self::Translated => Speech::Compact(call::CACHED),
+            Self::TranslatedPassed => Speech::Compact(call::PASSED),
             Self::Hit | Self::HitBefore | Self::Marked | Self::Million | Self::Shared | Self::Fetch => {
                 Speech::Thrift(call::CACHED)
             }
@@ -239,7 +245,9 @@ impl Field {
             }
             let started = match name {
                 Name::Echo => place.echo(Core::Server),
-                Name::Hit | Name::Passed => place.larder(behind, "1GiB"),
+                Name::Hit | Name::Translated | Name::Passed | Name::TranslatedPassed => {
+                    place.larder(behind, "1GiB")
+                }
                 Name::HitBefore | Name::PassedBefore => place.before(behind),
                 Name::Marked => place.marked(behind),
                 Name::Observed => place.observing(behind),
@@ -294,12 +302,16 @@ impl Contestant {
                 self.call_each(Speech::Thrift(call::MARKING), size)?;
                 self.call_each(self.name.speech(), size)
             }
-            Name::Hit | Name::HitBefore | Name::Million | Name::Shared => {
+            Name::Hit | Name::HitBefore | Name::Translated | Name::Million | Name::Shared => {
                 self.call_each(self.name.speech(), size)
             }
-            Name::Echo | Name::Passed | Name::PassedBefore | Name::Observed | Name::Haproxy | Name::Envoy => {
-                Ok(())
-            }
+            Name::Echo
+            | Name::Passed
+            | Name::PassedBefore
+            | Name::TranslatedPassed
+            | Name::Observed
+            | Name::Haproxy
+            | Name::Envoy => Ok(()),
         }
     }
 
