@@ -223,7 +223,7 @@ impl Gateway {
     /// Has an entry that is to answer a client of another protocol kept in that too: so it is translated once, and not for each.
     #[inline]
     fn translate(&self, entry: &Arc<Entry>, key: &[u8], protocol: Protocol) {
-        if entry.protocol != protocol {
+        if entry.protocol != protocol && !entry.is_translated() {
             self.cache.local().translate(key, entry, protocol);
         }
     }

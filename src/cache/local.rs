@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
@@ -91,18 +92,17 @@ impl Local {
         younger.unwrap_or(slot)
     }
 
-    /// Has `entry` keep its reply as `protocol` spells it too, as long as it lies under `key` and there is room for both.
+    /// Has `entry`, if it lies under `key`, keep its reply as `protocol` spells it too, where there is room for both.
     #[cold]
     pub(crate) fn translate(&self, key: &[u8], entry: &Arc<Entry>, protocol: Protocol) {
-        let both =
-            |own: u32, other: usize| u64::from(own).saturating_add(2 * other as u64) <= self.capacity();
-        let own = Slot::Entry(Arc::clone(entry)).weight(key.len());
-        if entry.is_translated() || !both(own, entry.body.len()) {
-            return;
-        }
-        let Ok(reply) = entry.in_protocol(protocol) else { return };
+        let own = u64::from(Slot::Entry(Arc::clone(entry)).weight(key.len()));
+        // Twice, because an allocation takes more than was asked for.
+        let fits = |other: &Bytes| own.saturating_add(2 * other.len() as u64) <= self.capacity();
+        // What is as long and has no room need not be translated to see that.
+        let reply = Some(entry).filter(|entry| fits(&entry.body)).map(|entry| entry.in_protocol(protocol));
+        let Some(Ok(reply)) = reply else { return };
         self.slots.entry(Arc::from(key)).and_compute_with(|kept| match kept.map(moka::Entry::into_value) {
-            Some(Slot::Entry(kept)) if Arc::ptr_eq(&kept, entry) && both(own, reply.len()) => {
+            Some(Slot::Entry(kept)) if Arc::ptr_eq(&kept, entry) && fits(&reply) => {
                 entry.keep_translated(protocol, reply);
                 // It is put there again for its weight.
                 Op::Put(Slot::Entry(kept))
@@ -227,7 +227,6 @@ const SEEN_AT_ONCE: usize = 512;
 mod tests {
     use super::*;
     use crate::entry::Ending;
-    use bytes::Bytes;
 
     const KEY: &[u8] = b"key";
 
