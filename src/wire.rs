@@ -291,6 +291,13 @@ impl WireError {
         }
     }
 
+    /// Whether it is a type code as a later Thrift may have it, next to those that there are: in a frame, the message ends all the same. Any other
+    /// is a sign of bytes that are no message.
+    pub fn is_future_type(&self) -> bool {
+        // The compact protocol has two codes left, the binary one counts on.
+        matches!(self, Self::UnknownType { code: 14 | 15 | 17..=31 })
+    }
+
     /// The limit that was exceeded, if it was one: its name in the configuration.
     pub fn limit(&self) -> Option<&'static str> {
         match self {

@@ -75,6 +75,8 @@ pub(crate) enum Value {
     Bool(bool),
     /// A boolean of this byte, as no library writes it; it can only be an element.
     OddBool(u8),
+    /// A byte of a type that Thrift does not have yet.
+    Future(u8),
     I32(i32),
     I64(i64),
     String(String),
@@ -182,7 +184,7 @@ fn put_fields(out: &mut Vec<u8>, fields: &Fields, protocol: Protocol) {
 fn put_binary(out: &mut Vec<u8>, value: &Value, protocol: Protocol) {
     match value {
         Value::Bool(value) => out.push(u8::from(*value)),
-        Value::OddBool(byte) => out.push(*byte),
+        Value::OddBool(byte) | Value::Future(byte) => out.push(*byte),
         Value::I32(value) => out.extend(value.to_be_bytes()),
         Value::I64(value) => out.extend(value.to_be_bytes()),
         Value::String(text) => put_binary_text(out, text),
@@ -224,7 +226,7 @@ fn put_compact_field(out: &mut Vec<u8>, last: i16, id: i16, value: &Value) {
 fn put_compact(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Bool(value) => out.push(2 - u8::from(*value)),
-        Value::OddBool(byte) => out.push(*byte),
+        Value::OddBool(byte) | Value::Future(byte) => out.push(*byte),
         Value::I32(value) => put_zigzag(out, i64::from(*value)),
         Value::I64(value) => put_zigzag(out, *value),
         Value::String(text) => put_compact_text(out, text),
@@ -288,6 +290,7 @@ fn binary_type(value: &Value) -> u8 {
         Value::Map(_) => 13,
         Value::Set(_) => 14,
         Value::List(_) => 15,
+        Value::Future(_) => 17,
     }
 }
 
@@ -301,5 +304,6 @@ fn compact_type(value: &Value) -> u8 {
         Value::Set(_) => 10,
         Value::Map(_) => 11,
         Value::Struct(_) => 12,
+        Value::Future(_) => 14,
     }
 }

@@ -118,6 +118,7 @@ impl Desk {
             return Ok(Step::Full);
         }
         let Whole { message: Message { header, body }, flaw, shared } = arrived.whole;
+        let flaw = flaw.filter(|flaw| !flaw.is_future_type());
         match (flaw, header.kind) {
             (None, Kind::Call | Kind::Oneway) => {
                 if !self.line.is_empty() || self.outbox.blocked().is_some() {
@@ -228,9 +229,13 @@ impl Desk {
         if arrived.at != now && self.is_late(arrived.at, now) && !route.asking(call.header.kind).is_silent() {
             return Err(End::LateReply);
         }
-        if route.leaves == Leaves::Session && !self.caller.is_private_at(route.backend()) {
+        // Nobody knows where a struct with a type of the future ends, so what a server reads behind it is its own client's affair.
+        let may_leave_something = route.leaves == Leaves::Session || arrived.whole.flaw.is_some();
+        if may_leave_something && !self.caller.is_private_at(route.backend()) {
+            if !self.line.is_empty() {
+                return Ok(Step::Waits);
+            }
             gateway.counts.session();
-            // The call that makes it is alone on its connection.
             self.caller.become_private_at(route.backend());
         }
         let place = self.place(runs, arrived.followed);
@@ -241,7 +246,7 @@ impl Desk {
                 let CallRef { header, .. } = call;
                 let Header { seqid, form, .. } = *header;
                 let echo = Echo { speech: arrived.speech, method: header.method(), seqid, form };
-                put(&mut self.outbox, &mut reply, &echo, route);
+                self.outbox.answer(&mut reply, &echo, route);
                 route.count(&reply, batch.now);
                 let Reply { outcome, age, .. } = reply;
                 self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
@@ -317,7 +322,7 @@ impl Desk {
         let ends = self.hands_on(&reply, route);
         if !ends {
             let echo = Echo { speech, method: asked.method(), seqid: asked.seqid, form: asked.form };
-            put(&mut self.outbox, &mut reply, &echo, route);
+            self.outbox.answer(&mut reply, &echo, route);
         }
         let gateway = &self.front.gateway;
         route.count(&reply, time);
@@ -371,18 +376,7 @@ impl Desk {
     fn refuse(&mut self, speech: Speech, header: &Header<'_>, kind: ApplicationErrorKind, why: &str) {
         let reply = Reply::refusal(speech.protocol, kind, why);
         let echo = Echo { speech, method: header.method(), seqid: header.seqid, form: header.form };
-        let put = self.outbox.put(&reply, &echo);
-        debug_assert!(put.is_ok(), "what the gateway says itself is spelled in its client's protocol");
-    }
-}
-
-/// Puts a reply into the outbox, or in its place what there is to say where it has no spelling in its client's protocol.
-#[inline]
-fn put(outbox: &mut Outbox, reply: &mut Reply, echo: &Echo<'_>, route: &Route) {
-    if let Err(why) = outbox.put(reply, echo) {
-        *reply = reply.untranslatable(why, echo.speech.protocol, route);
-        let put = outbox.put(reply, echo);
-        debug_assert!(put.is_ok(), "what the gateway says itself is spelled in its client's protocol");
+        self.outbox.say(&reply, &echo);
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use crate::gateway::reply::{Body, Reply};
+use crate::gateway::route::Route;
 use crate::wire::Speech;
 use crate::wire::message::{Form, Header, Kind, put_header, put_message};
 use crate::wire::translate::Untranslatable;
@@ -46,12 +47,27 @@ pub(super) struct Echo<'a> {
 }
 
 impl Outbox {
-    /// Spells a reply behind the others, in the client's protocol.
+    /// Spells a call's reply behind the others, or in its place what there is to say where it has no spelling in its client's protocol.
+    #[inline]
+    pub(super) fn answer(&mut self, reply: &mut Reply, echo: &Echo<'_>, route: &Route) {
+        if let Err(why) = self.put(reply, echo) {
+            *reply = reply.untranslatable(why, echo.speech.protocol, route);
+            self.say(reply, echo);
+        }
+    }
+
+    /// Spells a reply behind the others that the gateway itself gives, in its client's protocol.
+    pub(super) fn say(&mut self, reply: &Reply, echo: &Echo<'_>) {
+        let put = self.put(reply, echo);
+        debug_assert!(put.is_ok(), "it is spelled in that already");
+    }
+
+    /// Spells a reply behind the others, in its client's protocol.
     ///
     /// # Errors
     /// If it has no spelling there. Then nothing is put here.
     #[inline]
-    pub(super) fn put(&mut self, reply: &Reply, echo: &Echo<'_>) -> Result<(), Untranslatable> {
+    fn put(&mut self, reply: &Reply, echo: &Echo<'_>) -> Result<(), Untranslatable> {
         let (kind, protocol, body) = match &reply.body {
             Body::Kept(entry) => (Kind::Reply, entry.protocol, &entry.body),
             Body::Struct(kind, protocol, body) => (*kind, *protocol, body),

@@ -125,6 +125,21 @@ fn a_truncated_message_goes_nowhere() {
     }
 }
 
+/// A code far from all that there are is no type of the future.
+#[test]
+fn a_type_that_no_thrift_will_have_is_refused() {
+    let backend = backend();
+    let gateway = gateway().endpoint(backend.address()).start();
+    let mut body = Message::call("getUser", 1, vec![]).body(Protocol::Binary);
+    body.pop();
+    for code in [1, 5, 32, 99, 255] {
+        let mut client = gateway.client();
+        client.send_bytes(&frame(&[&body[..], &[code, 0, 9, 0, 0]].concat()));
+        assert!(client.receive().exception_text().contains("is not one of thrift's"), "{code}");
+    }
+    assert_eq!(backend.calls(), 0);
+}
+
 #[test]
 fn a_message_must_fill_its_frame() {
     for protocol in [Protocol::Binary, Protocol::Compact] {

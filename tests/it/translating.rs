@@ -171,3 +171,34 @@ fn a_reply_without_a_spelling_reaches_those_who_can_read_it() {
         assert_eq!(gateway.outcomes("failed"), 2);
     }
 }
+
+/// A call with a field of a type that Thrift does not have yet.
+fn of_the_future() -> Message {
+    Message::call("getUser", 0, vec![(1, Value::I64(7)), (9, Value::Future(3))])
+}
+
+/// Calls and replies pass in frames of either protocol. Nothing is kept of the call, and nobody else's calls go down its connection.
+#[test]
+fn a_type_of_the_future_passes_where_a_frame_tells_the_end() {
+    each(&gateway().get_user(KEPT), |backend, gateway| {
+        let mut others = gateway.client_speaking(backend.wire());
+        let kept = others.get_user(7).email();
+        backend.does("getUser", Act::by(|call| vec![(0, Value::Struct(call.fields.clone()))]));
+        let mut client = gateway.client_speaking(backend.wire());
+        for _ in 0..2 {
+            let said = client.call(of_the_future());
+            assert_eq!(said.fields, vec![(0, Value::Struct(of_the_future().fields))]);
+        }
+        assert_eq!((backend.calls(), backend.connections(), others.get_user(7).email()), (3, 2, kept));
+    });
+}
+
+#[test]
+fn a_type_of_the_future_has_no_translation() {
+    each(&gateway().get_user(KEPT), |backend, gateway| {
+        let other = PROTOCOLS.into_iter().find(|protocol| *protocol != backend.wire().protocol).unwrap();
+        let text = gateway.client_speaking(wire(other)).call(of_the_future()).exception_text();
+        assert!(text.contains("is not one of thrift's"), "{text}");
+        assert_eq!((gateway.faults("untranslatable_call"), backend.calls()), (1, 0));
+    });
+}

@@ -105,6 +105,7 @@ impl<R: Read> Reader<'_, R> {
                 let values = (0..count).map(|_| self.binary(element, protocol)).collect::<io::Result<_>>()?;
                 if code == 14 { Value::Set(values) } else { Value::List(values) }
             }
+            17 => Value::Future(self.byte()?),
             _ => return Err(unreadable("a type that no test speaks of")),
         })
     }
@@ -128,6 +129,7 @@ impl<R: Read> Reader<'_, R> {
                 Value::Map((0..count).map(pair).collect::<io::Result<_>>()?)
             }
             12 => Value::Struct(self.fields(Protocol::Compact)?),
+            14 => Value::Future(self.byte()?),
             _ => return Err(unreadable("a type that no test speaks of")),
         })
     }

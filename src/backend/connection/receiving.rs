@@ -35,7 +35,7 @@ impl Connection {
                 continue;
             }
             verify(&header, name)?;
-            if let Some(error) = message.flaw.clone() {
+            if let Some(error) = message.flaw.clone().filter(|flaw| !flaw.is_future_type()) {
                 return Err(Broken::Oversized(error));
             }
             self.unfinished.clear();
@@ -102,7 +102,9 @@ impl Connection {
     fn taken(&mut self) -> Result<Taken, Broken> {
         let taken = self.inbound.take().ok_or_else(|| garbage("nothing".to_owned()))?;
         match &taken.flaw {
-            Some(error) if error.limit().is_none() => Err(garbage(error.to_string())),
+            Some(error) if error.limit().is_none() && !error.is_future_type() => {
+                Err(garbage(error.to_string()))
+            }
             Some(_) | None => Ok(taken),
         }
     }
