@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::method::Method;
 use super::patience::{Patience, Terms};
-use crate::call::identity::Identity;
+use crate::call::identity::Digest;
 
 /// What is learnt of the age of an endpoint's connections.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub(super) struct Fit<'a> {
     pub(super) method: &'a Method,
     /// Whether the call may be lost with it.
     pub(super) stake: Stake,
-    /// As whom the call is made: others' connections are none for it.
-    pub(super) identity: Option<&'a Identity>,
+    /// Whose it is.
+    pub(super) owner: &'a Digest,
 }
 
 /// What is at stake when a connection ends under a call.

@@ -23,7 +23,7 @@ use super::closing::Closing;
 use super::proof::Proof;
 use super::pulse::Pulse;
 use crate::call::Call;
-use crate::call::identity::Identity;
+use crate::call::identity::{Digest, NOBODY};
 use crate::dial::{End, Stream};
 use crate::wire::inbound::{Inbound, LARGE};
 use crate::wire::message::{Form, Header, Kind, put_header, put_message};
@@ -56,8 +56,8 @@ pub(super) struct Connection {
     pub(super) proof: Arc<Proof>,
     /// What came last.
     pub(super) last: Last,
-    /// Who it belongs to for good, as the session calls say that were made on it.
-    pub(super) identity: Option<Arc<Identity>>,
+    /// Whose it is, by the session calls that were made on it.
+    pub(super) owner: Digest,
 }
 
 /// A verified reply.
@@ -174,7 +174,7 @@ impl Connection {
             pulse,
             proof,
             last: Last::Reply,
-            identity: None,
+            owner: NOBODY,
         }
     }
 

@@ -117,9 +117,9 @@ impl Loan {
         };
         let permit = pool.permit(wish, patience).await.map_err(unserved)?;
         let method = question.method;
-        let identity = question.call.identity.as_deref();
-        let any = Fit { rest: Duration::MAX, method, stake: Stake::Time, identity };
-        let sure = Fit { rest: FRESH, method, stake: Stake::Call, identity };
+        let owner = question.call.owner();
+        let any = Fit { rest: Duration::MAX, method, stake: Stake::Time, owner };
+        let sure = Fit { rest: FRESH, method, stake: Stake::Call, owner };
         let slot = match want {
             Want::Any => pool.vacancy(any, &means.tally),
             Want::Fresh | Want::Lane => pool.vacancy(sure, &means.tally),

@@ -189,7 +189,7 @@ impl Pool {
         let now = Instant::now();
         loop {
             let mut idle = self.lock();
-            let theirs = idle.all.iter().rposition(|one| one.identity.as_deref() == fit.identity);
+            let theirs = idle.all.iter().rposition(|one| one.owner == *fit.owner);
             let Some(at) = theirs else {
                 // Under the lock, so that nobody gives an idle one back meanwhile.
                 return Vacancy::Room(self.room_among(&mut idle));

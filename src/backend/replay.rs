@@ -17,25 +17,18 @@ impl Loan {
     /// As of any call, and what a replayed call was answered where that is an exception. No byte of `call` was sent.
     pub(super) async fn identify(&mut self, call: &Call, deadline: Option<Deadline>) -> Result<(), Fault> {
         let Some(identity) = &call.identity else { return Ok(()) };
-        for made in identity.before(call) {
+        for made in identity.replayed_before(call) {
             self.replay(made, deadline).await?;
         }
-        if !identity.is_made_by(call) {
-            self.connection.identity = Some(identity.clone());
-        }
+        self.connection.owner = *call.owner();
         Ok(())
     }
 
-    /// Whether the connection may be given back after `answer` to `call`: one whose session call has failed is nobody's.
+    /// Whether the connection may be given back after `answer` to `call`: one on which a session call has failed is nobody's.
     pub(super) fn is_settled(&mut self, call: &Call, answer: Result<&Answer, &Fault>) -> bool {
-        let Some(identity) = call.identity.as_ref().filter(|identity| identity.is_made_by(call)) else {
-            return true;
-        };
-        let succeeded = answer.is_ok_and(is_success);
-        if succeeded {
-            self.connection.identity = Some(identity.clone());
-        }
-        succeeded
+        let Some(owner) = call.makes() else { return true };
+        self.connection.owner = *owner;
+        answer.is_ok_and(is_success)
     }
 
     async fn replay(&mut self, made: &SessionCall, deadline: Option<Deadline>) -> Result<(), Fault> {

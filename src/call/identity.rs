@@ -12,7 +12,7 @@ use crate::wire::translate::translate;
 /// Who a client connection belongs to at a backend: the session calls that were made on it, in their order.
 ///
 /// A further session call makes another identity of all of them, for nobody knows whether it takes the place of one. The last one over
-/// again makes none.
+/// again makes none. No connection hears one of them twice: services refuse that.
 #[derive(Debug)]
 pub(crate) struct Identity {
     digest: Digest,
@@ -104,14 +104,14 @@ impl Identity {
         secret: &Secret,
     ) -> Option<Arc<Self>> {
         let name = made.call.name.clone();
-        if let Some(prior) = prior
-            && secret.digest(&prior.before, &name, arguments) == prior.digest
-        {
-            return Some(Arc::clone(prior));
-        }
-        let (before, earlier) = match prior {
-            Some(prior) => (prior.digest, prior.calls.as_slice()),
+        let (before, earlier) = match prior.map(|prior| (prior, prior.calls.split_last())) {
             None => (NOBODY, &[][..]),
+            Some((prior, Some((_, earlier))))
+                if secret.digest(&prior.before, &name, arguments) == prior.digest =>
+            {
+                (prior.before, earlier)
+            }
+            Some((prior, _)) => (prior.digest, prior.calls.as_slice()),
         };
         let calls: Vec<_> = earlier.iter().cloned().chain([Arc::new(made)]).collect();
         let bytes: usize = calls.iter().map(|made| made.len()).sum();
@@ -126,16 +126,34 @@ impl Identity {
     }
 
     /// Whether `call` is the last of those that make it.
-    pub(crate) fn is_made_by(&self, call: &Call) -> bool {
+    fn is_made_by(&self, call: &Call) -> bool {
         self.calls.last().is_some_and(|last| last.is(call))
     }
 
     /// What is replayed on a new connection before `call`.
-    pub(crate) fn before(&self, call: &Call) -> &[Arc<SessionCall>] {
+    pub(crate) fn replayed_before(&self, call: &Call) -> &[Arc<SessionCall>] {
         match self.calls.split_last() {
             Some((_, earlier)) if self.is_made_by(call) => earlier,
             Some(_) | None => &self.calls,
         }
+    }
+}
+
+impl Call {
+    /// Whose the connections are that it may be sent on.
+    #[inline]
+    pub(crate) fn owner(&self) -> &Digest {
+        match &self.identity {
+            None => &NOBODY,
+            Some(identity) if identity.is_made_by(self) => &identity.before,
+            Some(identity) => &identity.digest,
+        }
+    }
+
+    /// Whose the connection is from then on that it was sent on, if it is a session call and has succeeded.
+    pub(crate) fn makes(&self) -> Option<&Digest> {
+        let identity = self.identity.as_ref().filter(|identity| identity.is_made_by(self))?;
+        Some(&identity.digest)
     }
 }
 
@@ -154,7 +172,7 @@ const CALLS_MAX: usize = 16;
 /// Bytes of all of them.
 const BYTES_MAX: usize = 64 << 10;
 /// What stands for who has not said anything.
-const NOBODY: Digest = [0; DIGEST];
+pub(crate) const NOBODY: Digest = [0; DIGEST];
 
 #[cfg(test)]
 mod tests {
@@ -222,7 +240,7 @@ mod tests {
     fn what_is_replayed_before_a_session_call_are_those_before_it() {
         let identity = of(&[("set_ugi", b"ann"), ("use", b"sales")], &Secret::default()).unwrap();
         let replayed =
-            |call: &Call| identity.before(call).iter().map(|made| made.call.name.clone()).collect();
+            |call: &Call| identity.replayed_before(call).iter().map(|made| made.call.name.clone()).collect();
         let names: Vec<Bytes> = replayed(&session("use", b"sales").call);
         assert_eq!(names, ["set_ugi"]);
         let names: Vec<Bytes> = replayed(&session("use", b"other").call);

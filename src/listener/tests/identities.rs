@@ -58,7 +58,6 @@ async fn what_is_not_kept_goes_over_his_connections_too() {
             assert_eq!(asks(client, "mine", 0).await, who);
         }
     }
-    // The second who said the same, said it again over a connection that was his already.
     assert_eq!(heard(&world, "ugi"), 3);
     assert_eq!(world.metric("larder_sessions_total"), 0.0);
 }

@@ -280,9 +280,7 @@ fn owned(name: &str, value: i32, owner: &mut i32) -> Option<Vec<u8>> {
     match (name, value) {
         ("ugi", 13) => answer(1, value),
         ("ugi", _) => {
-            if *owner % 100 != value {
-                *owner = *owner % 100 * 100 + value;
-            }
+            *owner = *owner % 100 * 100 + value;
             answer(0, *owner)
         }
         ("mine", _) => answer(0, *owner),
