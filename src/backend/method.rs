@@ -67,9 +67,9 @@ pub(crate) struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// Whether it comes because nothing is kept which answers it.
+    /// Whether it comes because nothing is kept which answers it. A session call comes with its client, whatever is kept.
     pub(super) fn is_miss(&self) -> bool {
-        self.key.is_some()
+        self.key.is_some() && self.call.makes().is_none()
     }
 }
 

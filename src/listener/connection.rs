@@ -98,7 +98,8 @@ impl<S: Client> Connection<S> {
         };
         // What was answered before leaves, if the socket takes it at once.
         poll_fn(|cx| Poll::Ready(self.desk.outbox.poll_write(cx, &mut self.stream).is_ready())).await;
-        if end == End::Drained {
+        // What was answered last must not be lost over calls that are not answered any more.
+        if matches!(end, End::Drained | End::Session) {
             parting::part(&mut self.stream).await;
         }
         end

@@ -31,7 +31,7 @@ pub(super) enum End {
     Idle,
     /// All connections together hold too many bytes, and this one was to give way.
     Buffered,
-    /// The backend connection that belongs to this client was lost.
+    /// The backend connection that belongs to this client was lost, or nobody knows who the client is.
     Session,
     /// The backend closed its connection on a call of this client, which is to see that.
     Backend,

@@ -21,6 +21,8 @@ pub(crate) struct Client {
     /// Calls that it has unanswered at one time.
     pub(crate) width: usize,
     pub(crate) manner: Manner,
+    /// Who it says that it is, at the beginning of each connection; 0 if nothing.
+    pub(crate) who: i64,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -104,10 +106,32 @@ pub(crate) fn draw(
         let call = (number * CALLS_APART + steps.len()) as u64;
         steps.push(step(&mut random, think, call, keys, effects, odd));
     }
-    Client { number, gateway: random.random_range(0..gateways), wire, numbering, width, manner, steps }
+    Client {
+        number,
+        gateway: random.random_range(0..gateways),
+        wire,
+        numbering,
+        width,
+        manner,
+        who: 0,
+        steps,
+    }
 }
 
 impl Client {
+    /// Has it say who it is.
+    pub(crate) fn says_who(&mut self, seed: u64) {
+        self.who = stream(seed, "who", self.number as u64).random_range(0..3);
+        self.steps.iter_mut().for_each(|step| step.asked.who = self.who);
+    }
+
+    /// How it says so at the beginning of the connection of this number.
+    fn introduction(&self, connection: usize) -> Step {
+        let call = (self.number * CALLS_APART + CALLS_APART / 2 + connection) as u64;
+        let asked = Asked { method: Method::Ugi, prefixed: false, key: self.who, call, other: 0, who: 0 };
+        Step { think: 0, asked, kind: Kind::Call }
+    }
+
     /// Has some of its calls change something in place of what they ask.
     pub(crate) fn write_more(&mut self, seed: u64) {
         let mut random = stream(seed, "writer", self.number as u64);
@@ -155,7 +179,7 @@ fn step(random: &mut StdRng, think: Ms, call: u64, keys: i64, effects: bool, odd
     };
     let other = if method == Method::Find { random.random_range(0..2) } else { 0 };
     let (key, prefixed) = (random.random_range(0..keys), random.random_bool(0.15));
-    let asked = Asked { method, prefixed, key, call, other };
+    let asked = Asked { method, prefixed, key, call, other, who: 0 };
     let kind = match (method, odd && random.random_bool(0.3)) {
         (Method::Tell, false) => Kind::Oneway,
         (Method::Tell, true) => Kind::Call,

@@ -69,6 +69,8 @@ pub(crate) enum Feature {
     Skew,
     /// Rules that name what they keep, and calls that change what has such a name.
     Writes,
+    /// Clients that say who they are, and are answered what is for them.
+    Identities,
     /// People who declare wrong what is kept.
     Purges,
     /// A shared tier that loses the last marks that it was told.

@@ -31,6 +31,8 @@ pub(crate) struct Terms {
     pub(crate) backup: bool,
     /// Whether calls change what is kept.
     pub(crate) writes: bool,
+    /// Whether clients say who they are.
+    pub(crate) identities: bool,
 }
 
 /// All that come one after another.
@@ -43,6 +45,9 @@ pub(crate) fn draw(seed: u64, length: Ms, terms: &Terms) -> Vec<Generation> {
     }
     if terms.writes {
         name(&mut stream(seed, "writes", 0), &mut generations, terms);
+    }
+    if terms.identities {
+        generations.iter_mut().for_each(|generation| generation.rules.push(identity(terms)));
     }
     move_endpoints(&mut stream(seed, "moves", 0), &mut generations, terms.endpoints);
     generations
@@ -86,6 +91,12 @@ fn rules(random: &mut StdRng, terms: &Terms) -> Vec<Rule> {
         all.push(Rule { oneway: true, ..Rule::of(Method::Tell) });
     }
     all
+}
+
+/// What is said of the call by which a client says who it is: its answer opens a session in any outage.
+fn identity(terms: &Terms) -> Rule {
+    let tiers = if terms.shared { Tiers::Both } else { Tiers::Local };
+    Rule { ttl: Some(0), error: 3_600_000, tiers, ..Rule::of(Method::Ugi) }
 }
 
 fn cached(random: &mut StdRng, method: Method, terms: &Terms) -> Rule {

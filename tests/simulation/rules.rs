@@ -184,6 +184,9 @@ impl Rule {
         let mut put = |option: &str, value: String| {
             let _ = writeln!(out, "{option} = {value}");
         };
+        if self.method == Method::Ugi {
+            put("session", "\"identity\"".to_owned());
+        }
         if let Some(ttl) = self.ttl {
             put("ttl", ms(ttl));
             put("ttl_jitter", format!("{:?}", self.jitter as f64 / 100.0));

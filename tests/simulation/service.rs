@@ -14,6 +14,7 @@ service Sim {
   Item again(1: i64 key, 2: i64 call, 3: i64 other) throws (1: Missing missing, 2: Overloaded overloaded)
   i64 add(1: i64 key, 2: i64 call, 3: i64 other)
   void put(1: i64 key, 2: i64 call, 3: i64 other)
+  i64 ugi(1: i64 key, 2: i64 call, 3: i64 other)
   oneway void tell(1: i64 key, 2: i64 call, 3: i64 other)
 }
 ";
@@ -35,6 +36,8 @@ pub(crate) enum Method {
     Add,
     /// The same, without a result.
     Put,
+    /// Says who its client is, by its key: he alone is answered on its connection from then on.
+    Ugi,
     /// Oneway.
     Tell,
     /// A method that the service does not have.
@@ -51,8 +54,17 @@ pub(crate) enum Returns {
 }
 
 impl Method {
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Get, Self::Find, Self::Look, Self::Again, Self::Add, Self::Put, Self::Tell, Self::Unknown];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Get,
+        Self::Find,
+        Self::Look,
+        Self::Again,
+        Self::Add,
+        Self::Put,
+        Self::Ugi,
+        Self::Tell,
+        Self::Unknown,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -62,6 +74,7 @@ impl Method {
             Self::Again => "again",
             Self::Add => "add",
             Self::Put => "put",
+            Self::Ugi => "ugi",
             Self::Tell => "tell",
             Self::Unknown => "unknown",
         }
@@ -70,7 +83,7 @@ impl Method {
     pub(crate) fn returns(self) -> Returns {
         match self {
             Self::Get | Self::Find | Self::Look | Self::Again => Returns::Item,
-            Self::Add | Self::Unknown => Returns::Number,
+            Self::Add | Self::Ugi | Self::Unknown => Returns::Number,
             Self::Put => Returns::Void,
             Self::Tell => Returns::Nothing,
         }
@@ -90,6 +103,8 @@ pub(crate) struct Asked {
     pub(crate) key: i64,
     pub(crate) call: u64,
     pub(crate) other: i64,
+    /// As whom it is asked, which its connection alone tells; 0 as nobody.
+    pub(crate) who: i64,
 }
 
 impl Asked {
@@ -110,8 +125,8 @@ impl Asked {
         Self { call: 0, ..*self } == Self { call: 0, ..*other }
     }
 
-    /// The call that a backend received.
-    pub(crate) fn of(message: &Message) -> Option<Self> {
+    /// The call that a backend received on a connection of `who`.
+    pub(crate) fn of(message: &Message, who: i64) -> Option<Self> {
         let name = message.name.rsplit(':').next()?;
         let number = |id| match message.field(id) {
             Some(Value::I64(number)) => Some(*number),
@@ -123,6 +138,7 @@ impl Asked {
             key: number(1)?,
             call: number(2)?.cast_unsigned(),
             other: number(3)?,
+            who,
         })
     }
 }

@@ -129,7 +129,8 @@ impl World {
         let disputed = has(&mut random, Feature::Disputes, 12);
         let mut others = stream(seed, "backup", 0);
         let backup = has(&mut others, Feature::Backups, 35);
-        let terms = Terms { idl, shared, disputed, endpoints: endpoint_count, backup, writes };
+        let identities = has(&mut stream(seed, "identities", 0), Feature::Identities, 30);
+        let terms = Terms { idl, shared, disputed, endpoints: endpoint_count, backup, writes, identities };
         let keys = if disputed { 2 } else { 5 };
         let temper = match (calm, disputed) {
             (true, _) => Temper::Calm,
@@ -146,6 +147,9 @@ impl World {
             (0..count).map(|n| clients::draw(seed, n, length, wire, gateways, keys)).collect();
         if writes {
             clients.iter_mut().for_each(|client| client.write_more(seed));
+        }
+        if identities {
+            clients.iter_mut().for_each(|client| client.says_who(seed));
         }
         let mut tier = shared.then(|| tier::draw(&mut stream(seed, "tier", 0), length, gateways));
         if let Some(tier) = tier.as_mut().filter(|_| writes || purges) {

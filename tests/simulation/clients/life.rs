@@ -21,7 +21,7 @@ use crate::wire::Incoming;
 /// Asks what its steps say, and waits for what its manner says.
 pub(crate) async fn live(stage: Arc<Stage>, plan: Client) {
     let network = stage.network.host(host(1, plan.number));
-    let mut life = Life { stage, network, plan, line: None, calls: 0 };
+    let mut life = Life { stage, network, plan, line: None, calls: 0, opened: 0 };
     for (index, step) in life.plan.steps.clone().into_iter().enumerate() {
         sleep(Duration::from_millis(step.think)).await;
         life.step(index, &step).await;
@@ -35,6 +35,7 @@ struct Life {
     plan: Client,
     line: Option<Line>,
     calls: usize,
+    opened: usize,
 }
 
 /// A connection to the gateway.
@@ -70,6 +71,7 @@ impl Life {
         self.room().await;
         let Some(mut line) = self.line.take() else {
             self.line = self.open().await;
+            self.introduce().await;
             if self.line.is_some() {
                 Box::pin(self.step(index, step)).await;
             }
@@ -100,6 +102,18 @@ impl Life {
             return;
         }
         self.line = Some(line);
+    }
+
+    /// Says who it is on a connection that was opened now. Where that fails, the connection is given up.
+    async fn introduce(&mut self) {
+        let Some(mut line) = self.line.take() else { return };
+        if self.plan.who != 0 {
+            self.opened += 1;
+            let step = self.plan.introduction(self.opened);
+            self.send(&mut line, &step).await;
+        }
+        self.line = Some(line);
+        self.room().await;
     }
 
     /// Waits until another call may be sent, for as long as its manner says.

@@ -87,6 +87,7 @@ impl Handling<'_> {
                         gateway: number_of(socket.route().from),
                         speaks: self.stage.world.wire,
                         written: 0,
+                        owner: 0,
                         socket,
                     };
                     self.served.spawn(talk.run());
@@ -107,6 +108,8 @@ struct Talk {
     speaks: Wire,
     socket: Socket,
     written: usize,
+    /// Who has said on it that he calls.
+    owner: i64,
 }
 
 /// What becomes of a call.
@@ -142,7 +145,7 @@ impl Talk {
         if message.name == CHECK {
             return self.handle_check(message).await;
         }
-        let Some(asked) = Asked::of(message) else { return ControlFlow::Break(()) };
+        let Some(asked) = Asked::of(message, self.owner) else { return ControlFlow::Break(()) };
         let serial = self.stage.serial();
         self.stage.note(What::Began {
             endpoint: self.number,
@@ -259,6 +262,13 @@ impl Talk {
             Deed::Twice => (right, true),
             Deed::WrongSeqid | Deed::WrongName | Deed::Garbage | Deed::Half => (right, false),
         };
+        if asked.method == Method::Ugi && honest && matches!(content, Content::Result { .. }) {
+            if self.owner != 0 {
+                // As a metastore does that is told again.
+                return ControlFlow::Break(());
+            }
+            self.owner = asked.key;
+        }
         // thriftpy2's name in a reply is the method's, without the service of a multiplexed call.
         let name = if deed == Deed::WrongName { "otherMethod" } else { asked.method.name() };
         let seqid = message.seqid.wrapping_add(i32::from(deed == Deed::WrongSeqid));

@@ -7,6 +7,7 @@ use super::replies::{alone, is_silent};
 use super::{Complaint, Sentence};
 use crate::history::Moment;
 use crate::rules::{Backup, Ms, Rule};
+use crate::service::Method;
 use crate::thrift::Kind;
 
 pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
@@ -22,7 +23,9 @@ pub(super) fn judge(record: &Record<'_>, say: &mut impl FnMut(Complaint)) {
             }
         }
     }
-    for attempt in record.attempts.values().filter(|one| record.is_backup(one)) {
+    // Who is asked there is told first who calls.
+    let asked = |one: &&Attempt| record.is_backup(one) && one.asked.method != Method::Ugi;
+    for attempt in record.attempts.values().filter(asked) {
         if let Some(why) = needless(record, attempt) {
             let why = format!("the backup is asked for call {}{why}", attempt.asked.call);
             let (wires, key) = (vec![attempt.wire], Some(attempt.asked.key));

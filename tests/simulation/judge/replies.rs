@@ -153,6 +153,11 @@ fn foreign(
         return Some((Sentence::RightReply, "was given by nobody".to_owned()));
     };
     let answer = attempt.answer.as_ref()?;
+    // Where what was said is not taken any more, whoever has said it is told so.
+    let is_who = attempt.asked.method == Method::Ugi && attempt.asked.key == call.asked.who;
+    if is_who && matches!(reply.content, Content::Exception { .. }) {
+        return None;
+    }
     if !attempt.asked.asks_as(&call.asked) {
         return Some((Sentence::RightReply, format!("was given to another key: {:?}", attempt.asked)));
     }
@@ -287,6 +292,14 @@ fn ending(record: &Record<'_>, line: &Line, complain: &mut Complain<'_>) {
     }
     let pairs = line.pairs(|call| is_silent(record, call));
     let unanswered = pairs.iter().find(|(_, reply)| reply.is_none());
+    // Whose word is not taken, nobody knows who he is.
+    let is_refused = |(call, reply): &(&Call, Option<&Reply>)| {
+        let refused = reply.is_some_and(|reply| !matches!(reply.content, Content::Result { .. }));
+        call.asked.method == Method::Ugi && refused
+    };
+    if pairs.iter().any(is_refused) {
+        return;
+    }
     let late = |bound: Moment| {
         unanswered
             .is_some_and(|(call, _)| call.arriving.is_some_and(|arriving| at >= arriving + bound * 1000))

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::record::{Attempt, Record};
 use super::{Complaint, Sentence};
 use crate::history::Moment;
+use crate::service::Method;
 
 /// What changes a budget.
 enum Change<'a> {
@@ -57,8 +58,11 @@ fn changes<'a>(record: &'a Record<'_>) -> BTreeMap<usize, Vec<(Moment, Change<'a
         all.entry(line.gateway).or_default().extend(arrived.map(|at| (at, Change::Call)));
     }
     // The backup has a budget of its own; and beside what it answers, or has answered, one call may find out whether its backend is back.
-    let mut attempts: Vec<&Attempt> =
-        record.attempts.values().filter(|attempt| !record.is_backup(attempt)).collect();
+    let mut attempts: Vec<&Attempt> = record
+        .attempts
+        .values()
+        .filter(|attempt| !record.is_backup(attempt) && !is_replayed(attempt))
+        .collect();
     let backed_up = |attempt: &&Attempt| {
         let rules = record.rules(attempt.asked.method, 0, attempt.sent);
         record.world.has_backup && rules.into_iter().flatten().any(|rule| rule.backed_up().is_some())
@@ -77,6 +81,11 @@ fn changes<'a>(record: &'a Record<'_>) -> BTreeMap<usize, Vec<(Moment, Change<'a
         changes.sort_by_key(|(at, _)| *at);
     }
     all
+}
+
+/// Whether it may be made again for whoever has made it before: on each new connection that is his.
+fn is_replayed(attempt: &Attempt) -> bool {
+    attempt.asked.method == Method::Ugi
 }
 
 /// How long a retry may wait, paid for, until it is sent: for its pause, and in the line for a connection.

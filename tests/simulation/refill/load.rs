@@ -130,7 +130,7 @@ impl Load {
             None => self.network.dial_socket(GATEWAY.parse().unwrap()).await.ok()?,
         };
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        let asked = Asked { method, prefixed: false, key, call, other: 0 };
+        let asked = Asked { method, prefixed: false, key, call, other: 0, who: 0 };
         socket.write_all(&asked.message(Kind::Call, 1).bytes(Wire::framed())).await.ok()?;
         let mut incoming = Incoming::new(Wire::framed());
         let (message, _) = incoming.next(&mut socket).await.ok()??;

@@ -62,14 +62,14 @@ impl Workers {
 async fn converse(shared: Arc<Shared>, mut socket: Socket) {
     let mut incoming = Incoming::new(Wire::framed());
     while let Ok(Some((message, _))) = incoming.next(&mut socket).await {
-        let reply = match Asked::of(&message) {
+        let reply = match Asked::of(&message, 0) {
             None => Message::exception(&message.name, message.seqid, 1, "no such method"),
             Some(asked) => shared.work(&message, &asked).await,
         };
         if socket.write_all(&reply.bytes(Wire::framed())).await.is_err() {
             return;
         }
-        if Asked::of(&message).is_some() {
+        if Asked::of(&message, 0).is_some() {
             shared.note();
         }
     }
