@@ -204,6 +204,11 @@ impl Backend {
         &self.means.methods
     }
 
+    /// Uses no connection any more that is open by now, but for what is under way there: what was said on it may mean something else from here on.
+    pub(crate) fn renew(&self) {
+        self.endpoints.all().iter().for_each(|endpoint| endpoint.pool.renew());
+    }
+
     /// Whether every endpoint is known to fail. A call may still be let through to find out whether one is back: who has
     /// something else to answer with need not wait for it.
     pub(crate) fn is_down(&self) -> bool {

@@ -80,6 +80,9 @@ pub(crate) struct Kept {
     pub born: String,
     /// The arguments of the call.
     pub call: Said,
+    /// As whom it was made, where its client has said who it is: a digest, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// What is kept; nothing of what was proved wrong.
     pub reply: Option<KeptReply>,
 }

@@ -1,7 +1,8 @@
 //! Keys: equal calls have equal keys, and two different calls never share one.
 //!
 //! A key is compared in full, never by a hash alone. It is: backend, service, method and its spelling, the protocol of the backend, the recipe
-//! (the rule's revision and the argument fields left out), and the arguments in canonical form. What the client speaks is no part of it.
+//! (the rule's revision and the argument fields left out), the arguments in canonical form, and a digest of who makes the call where its
+//! client has said so. What the client speaks is no part of it.
 
 pub mod canonical;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::mark::Cover;
+use crate::wire::walk::{Walk, Walked};
 use crate::wire::{Bounds, Protocol};
 
 /// Argument fields that a rule leaves out of its keys, nested through structs.
@@ -216,9 +218,25 @@ impl<'a> Parts<'a> {
 impl<'a> Parts<'a> {
     /// The arguments in canonical form, which is the binary protocol's; none if it is no key.
     pub fn arguments(&self) -> Option<&'a [u8]> {
+        Some(self.called()?.0)
+    }
+
+    /// As whom the call was made: nothing of one that was made as nobody; none if it is no key.
+    pub fn identity(&self) -> Option<&'a [u8]> {
+        Some(self.called()?.1)
+    }
+
+    /// What is behind the recipe: the arguments, and what is behind those.
+    fn called(&self) -> Option<(&'a [u8], &'a [u8])> {
         let [_, behind] = self.rest;
         let (_revision, recipe) = behind.split_first_chunk::<4>()?;
-        Ignored::skip(recipe, Bounds::default().depth)
+        let depth = Bounds::default().depth;
+        let called = Ignored::skip(recipe, depth)?;
+        let mut walk = Walk::new(Protocol::Binary, 0, called.len(), depth);
+        match walk.advance(called, usize::MAX) {
+            Ok(Walked::Done(end)) => called.split_at_checked(end),
+            Ok(Walked::Needs(_) | Walked::Unfinished) | Err(_) => Some((called, &[])),
+        }
     }
 }
 
@@ -299,6 +317,18 @@ mod tests {
             for end in 0..key.len() - b"arguments".len() {
                 assert_eq!(Parts::of(&key[..end]).arguments(), None, "{end}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_tells_as_whom_its_call_was_made() {
+        let prefix = key(Protocol::Binary);
+        let prefix = prefix.strip_suffix(b"arguments").unwrap();
+        for identity in [&[][..], &[7; 32]] {
+            let key = [prefix, &[8, 0, 1, 0, 0, 0, 9, 0], identity].concat();
+            let parts = Parts::of(&key);
+            assert_eq!(parts.arguments(), Some(&[8, 0, 1, 0, 0, 0, 9, 0][..]));
+            assert_eq!(parts.identity(), Some(identity));
         }
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Pool {
 #[derive(Debug)]
 struct Stock {
     all: Idlers,
+    /// What was opened before is not kept.
+    since: Instant,
     keep: Keep,
     idling: Idling,
     aging: Aging,
@@ -111,7 +113,7 @@ impl Pool {
         let Sizes { permits, kept, lanes } = Sizes::of(keep.most);
         let (idling, aging) = (Idling::new(), Aging::new(settings.max_age));
         Self {
-            idle: Mutex::new(Stock { all: Vec::new(), keep, idling, aging }),
+            idle: Mutex::new(Stock { all: Vec::new(), since: Instant::now(), keep, idling, aging }),
             permits: Line::new(permits, settings.max_waiting),
             kept: Line::new(kept, 0),
             lanes: Line::new(lanes, settings.max_waiting),
@@ -131,6 +133,13 @@ impl Pool {
         self.lanes.resize(lanes, settings.max_waiting);
         self.lock().aging.obey(settings.max_age);
         self.keep(keep);
+    }
+
+    /// Keeps no connection any more that is open by now.
+    pub(super) fn renew(&self) {
+        let mut idle = self.lock();
+        idle.since = Instant::now();
+        idle.all.clear();
     }
 
     /// Keeps no connection any more, and gives none. Calls under way end on those that they have.
@@ -355,7 +364,7 @@ impl Stock {
         let ends = connection.last == Last::Exception && self.idling.closes_after_exceptions(now);
         let is_old =
             self.aging.oldest(now).is_some_and(|oldest| now.duration_since(connection.opened) >= oldest);
-        self.keep.wants(connection) && !ends && !is_old
+        self.keep.wants(connection) && connection.opened >= self.since && !ends && !is_old
     }
 
     /// Whether a call may have a connection.

@@ -111,10 +111,13 @@ fn message_told(message: &Message) -> String {
 }
 
 fn kept_told(kept: &Kept) -> String {
-    let Kept { backend, method, born, call, reply } = kept;
+    let Kept { backend, method, born, call, identity, reply } = kept;
     let mut text =
         format!("{} of backend {}, asked at {born}\n", method.escape_debug(), backend.escape_debug());
     let _ = writeln!(text, "call: {}", said(call));
+    if let Some(identity) = identity {
+        let _ = writeln!(text, "made as: {identity}");
+    }
     match reply {
         None => text.push_str("removed: nothing that was asked before may come back\n"),
         Some(KeptReply { protocol, bytes, version, says, .. }) => {

@@ -28,6 +28,7 @@ pub(super) fn read(envelope: &Bytes, names: &Names) -> Result<Kept, Unreadable> 
         Some(arguments) => names::arguments(named, Protocol::Binary, arguments),
         None => Said::Unreadable("its key tells no arguments".to_owned()),
     };
+    let identity = parts.identity().filter(|identity| !identity.is_empty()).map(hexadecimal);
     let [backend, service, method] =
         [parts.backend, parts.service, parts.method].map(|name| String::from_utf8_lossy(name));
     let born = std::time::UNIX_EPOCH.checked_add(Duration::from_millis(slot.born().0));
@@ -37,7 +38,11 @@ pub(super) fn read(envelope: &Bytes, names: &Names) -> Result<Kept, Unreadable> 
     );
     let method = format!("{service}.{method}");
     let reply = slot.entry().map(|entry| reply(&entry, |body| names::reply(named, entry.protocol, body)));
-    Ok(Kept { backend: backend.into_owned(), method, born, call, reply })
+    Ok(Kept { backend: backend.into_owned(), method, born, call, identity, reply })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn reply(entry: &Entry, says: impl FnOnce(&[u8]) -> Said) -> KeptReply {

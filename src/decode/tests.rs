@@ -133,6 +133,7 @@ fn what_is_kept_is_read_with_the_call_that_it_answers() {
     };
     let arguments = value::arguments(&schema, get, &json!({"id": 5}), Protocol::Binary).unwrap();
     let key = [Prefix::new(&scope).as_bytes(), &arguments].concat();
+    let somebody = [&key[..], &[0xab; 32]].concat();
     let body = value::result(&schema, get, &json!(3), Protocol::Compact).unwrap();
     let entry = Entry::new(Millis(1_000), Ending::Result, Protocol::Compact, body.into());
     for (slot, reply) in [
@@ -154,4 +155,11 @@ fn what_is_kept_is_read_with_the_call_that_it_answers() {
             }}])
         );
     }
+    let bytes = Codec::default().encode(&somebody, &Slot::Tombstone(Millis(1_000))).unwrap();
+    let (found, _) = decode(&bytes.into(), &names());
+    let kept = &serde_json::to_value(&found).unwrap()[0]["kept"];
+    assert_eq!(
+        (&kept["call"], &kept["identity"]),
+        (&json!({"arguments": {"id": 5}}), &json!("ab".repeat(32)))
+    );
 }

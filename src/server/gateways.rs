@@ -79,7 +79,8 @@ impl Gateways {
             let gateway = known.get(name).map_or_else(
                 || Arc::new(self.build(name, listener, backends)),
                 |known| {
-                    known.routes.store(Arc::new(routes(listener, backends, &known.counts)));
+                    let before = known.routes.swap(Arc::new(routes(listener, backends, &known.counts)));
+                    known.routes.load().renew(&before);
                     Arc::clone(known)
                 },
             );

@@ -9,6 +9,7 @@ use crate::idl::{self, Schema};
 use crate::key::canonical::{Canonical, Unkeyable};
 use crate::mark::{Kind, Marks, Standing};
 use crate::rule::method::Ruled;
+use crate::rule::sessions::Leaves;
 use crate::wire::Protocol;
 
 impl Routes {
@@ -50,6 +51,16 @@ impl Routes {
         let plain = (service == self.service).then(|| method.to_owned());
         let names = plain.into_iter().chain([format!("{service}:{method}")]);
         names.filter_map(|name| self.names.get(name.as_bytes()).map(|route| (name, route))).collect()
+    }
+
+    /// Has backends forget what was said on their connections, where some of it makes a session by these routes and made none by `before`.
+    pub(crate) fn renew(&self, before: &Self) {
+        let made_none = |name: &[u8]| before.find(name).leaves == Leaves::Nothing;
+        for (name, route) in &self.names {
+            if route.leaves != Leaves::Nothing && made_none(name) {
+                route.backend().renew();
+            }
+        }
     }
 
     /// Where calls may go.

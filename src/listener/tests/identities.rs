@@ -3,9 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::world::*;
+use crate::accept::Asker;
 use crate::cache::shared::{Counts, Memory};
 use crate::clock::{Clock, Millis};
+use crate::mark::Kind as Hardness;
+use crate::purge::Orderer;
+use crate::purge::order::{Order, What};
 use crate::wire::message::Kind;
 
 const RULES: &str =
@@ -125,7 +131,7 @@ async fn in_an_outage_who_is_known_opens_a_session_and_goes_on() {
     unknown.call(&[("ugi", 9), ("mine", 0)]).await;
     assert_eq!(unknown.reply().await.map(|reply| reply.1), Some(Kind::Exception));
     assert_eq!(unknown.reply().await, None);
-    assert_eq!(world.closed("session"), 1);
+    eventually(|| world.closed("session") == 1).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,6 +178,36 @@ async fn gateways_of_one_tier_know_each_others_identities() {
         assert_eq!(asks(&mut client, "mine", 0).await, who);
     }
     assert_eq!(heard(&other, "mine"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purged_call_is_purged_for_everybody() {
+    let idl = Some("service S { i32 ugi(1: i32 n), i32 mine(1: i32 n) }");
+    let world = World::new(Given { rules: RULES, idl, ..Given::default() }).await;
+    let mut clients = [client(&world, 7).await, client(&world, 8).await];
+    for round in 1..3 {
+        for value in [0, 1] {
+            for (client, who) in clients.iter_mut().zip([7, 8]) {
+                assert_eq!(asks(client, "mine", value).await, who);
+            }
+        }
+        // The one call is asked anew by both, the other by nobody.
+        assert_eq!(heard(&world, "mine"), 2 + 2 * round);
+        let what = What::Call { method: "S.mine".to_owned(), arguments: json!({"n": 0}) };
+        let order = Order { what, kind: Hardness::Hard, why: String::new(), force: false };
+        let from = Asker::Address("10.0.0.8:1".parse().unwrap());
+        world.gateway.purges().purge(&order, Orderer { by: "test", from }).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_when_it_made_nobody_anybody_is_forgotten_once_it_does() {
+    let mut world = World::new(Given { rules: "[rules.'S.mine']", ..Given::default() }).await;
+    let mut before = world.client().await;
+    assert_eq!(asks(&mut before, "ugi", 7).await, 7);
+    assert_eq!(asks(&mut world.client().await, "mine", 0).await, 7);
+    world.reload(|text| text.replace("[rules.'S.mine']", RULES));
+    assert_eq!(asks(&mut world.client().await, "mine", 0).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
