@@ -184,9 +184,7 @@ impl Rule {
         let mut put = |option: &str, value: String| {
             let _ = writeln!(out, "{option} = {value}");
         };
-        if self.method == Method::Ugi {
-            put("session", "\"identity\"".to_owned());
-        }
+        self.put_session(&mut put);
         if let Some(ttl) = self.ttl {
             put("ttl", ms(ttl));
             put("ttl_jitter", format!("{:?}", self.jitter as f64 / 100.0));
@@ -246,6 +244,12 @@ impl Rule {
 }
 
 impl Rule {
+    fn put_session(&self, put: &mut impl FnMut(&str, String)) {
+        if self.method == Method::Ugi {
+            put("session", "\"identity\"".to_owned());
+        }
+    }
+
     fn put_tags(&self, put: &mut impl FnMut(&str, String)) {
         if !self.tags.is_empty() {
             put("tags", templates(&self.tags));
