@@ -41,7 +41,7 @@ pub(crate) enum Sentence {
     AnsweredOnce,
     /// Replies come in the order of the calls, with their numbers and names.
     InOrder,
-    /// A reply is one that a backend gave for the same key, or the rule's fallback, or a named fault.
+    /// A reply is one that a backend gave for the same key to who has said that he is the same, or the rule's fallback, or a named fault.
     RightReply,
     /// A reply that no rule caches is that of a backend to this very call.
     PassedUntouched,
