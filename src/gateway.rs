@@ -132,7 +132,9 @@ impl Gateway {
         let cached = match &route.decision {
             Decision::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
             Decision::Cache(cached) if !own_way => cached,
-            Decision::Identify(cached) if !own_way => return self.identify(call, route, cached, caller),
+            Decision::Identify(cached) if !session.is_private() => {
+                return self.identify(call, route, cached, caller);
+            }
             Decision::Observe(keyed) if !own_way => {
                 let outcome = self.observe((call, session.identity()), keyed, now, scratch);
                 return self.pass(call, asking, (session, *place), outcome);

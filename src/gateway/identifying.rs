@@ -20,7 +20,7 @@ use crate::wire::Struct;
 impl Gateway {
     /// Answers a call that says who its client is, which is alone on its connection: by a backend, and while that fails by what was ever
     /// answered to who has said the same. Its client is that from here on; if it fails, the client's connection is to end, for nobody
-    /// knows who it is. Who cannot be told gets a backend connection of its own.
+    /// knows who it is. Who cannot be told, or wants no answer, gets a backend connection of its own.
     pub(super) fn identify(
         self: &Arc<Self>,
         call: &CallRef<'_>,
@@ -30,15 +30,15 @@ impl Gateway {
     ) -> Turn {
         let backend = cached.asking.backend();
         let prior = Arc::clone(caller.sessions.at(backend));
-        let Some(identity) = self.identity(call, cached, &prior, caller) else {
+        let asking = route.asking(call.header.kind);
+        let identity = match asking.is_silent() {
+            true => None,
+            false => self.identity(call, cached, &prior, caller),
+        };
+        let Some(identity) = identity else {
             caller.become_private_at(backend);
             let session = caller.sessions.at(backend);
-            return self.pass(
-                call,
-                route.asking(call.header.kind),
-                (session, caller.place),
-                Outcome::PassedUnkeyable,
-            );
+            return self.pass(call, asking, (session, caller.place), Outcome::PassedUnkeyable);
         };
         let session = Arc::new(Session::identified(Arc::clone(&identity)));
         caller.identify_at(backend, &session);

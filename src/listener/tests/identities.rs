@@ -228,6 +228,20 @@ async fn a_state_is_behind_who_he_is_and_nobody_elses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_no_answer_says_it_for_himself_alone() {
+    let world = world("").await;
+    let mut silent = world.client().await;
+    let mut said = call("ugi", 1, 7);
+    // The type of a strict message stands in its fourth byte, behind the length of its frame.
+    said[7] = 4;
+    silent.send(&said).await;
+    eventually(|| heard(&world, "ugi") == 1).await;
+    assert_eq!(asks(&mut world.client().await, "mine", 0).await, 0);
+    assert_eq!(asks(&mut silent, "mine", 0).await, 7);
+    assert_eq!(asks(&mut world.client().await, "mine", 1).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_says_more_than_can_be_said_again_has_a_connection_of_his_own() {
     let world = world("").await;
     let mut client = world.client().await;
