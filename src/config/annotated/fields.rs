@@ -19,14 +19,16 @@ pub(super) struct Words {
 
 /// What the fields of a method's calls and replies say.
 pub(super) fn words(schema: &Schema, method: &Method) -> Words {
-    let mut walk = Walk { schema, marked: marked(schema), words: Words::default(), open: Vec::new() };
+    let marked = holding(schema, |field| !field.annotations.is_empty());
+    let tagged = holding(schema, |field| field.annotations.iter().any(is_tag));
+    let mut walk = Walk { schema, marked, tagged, words: Words::default(), open: Vec::new() };
     for field in &method.arguments {
         // A path that begins with `reply` would lead into the reply.
         let step = if field.name == "reply" { field.id.to_string() } else { field.name.clone() };
         walk.field(field, &step, Side::Call);
     }
-    if let Some(id) = method.returns.as_ref().and_then(|ty| ty.innermost().structure()) {
-        walk.structure(id, "reply", Side::Reply);
+    if let Some(ty) = &method.returns {
+        walk.inside(ty, "reply", Side::Reply);
     }
     walk.words
 }
@@ -45,6 +47,8 @@ struct Walk<'a> {
     schema: &'a Schema,
     /// The structures that hold, at whatever depth, an annotated field.
     marked: BTreeSet<StructId>,
+    /// Those that hold one of which a tag is made.
+    tagged: BTreeSet<StructId>,
     words: Words,
     /// Those that lead to where the walk is.
     open: Vec<StructId>,
@@ -59,13 +63,17 @@ impl Walk<'_> {
                 (Ok(Word::Ignore(_)) | Err(_), _) => {}
             }
         }
-        if let Some(id) = field.ty.structure() {
-            self.structure(id, path, side);
-        } else if let Some(id) = field.ty.innermost().structure() {
-            self.structure(id, path, if side == Side::Reply { side } else { Side::Listed });
-        } else if let Type::Map(key, value) = field.ty.innermost() {
-            let held: Vec<_> = [key, value].into_iter().filter_map(|ty| ty.innermost().structure()).collect();
-            self.unreachable(&held, path);
+        self.inside(&field.ty, path, side);
+    }
+
+    /// What is in a value of this type.
+    fn inside(&mut self, ty: &Type, path: &str, side: Side) {
+        match (ty.structure(), ty.innermost().structure()) {
+            (Some(id), _) => self.structure(id, path, side),
+            (None, Some(id)) if side == Side::Reply => self.structure(id, path, side),
+            (None, Some(id)) => self.structure(id, path, Side::Listed),
+            // What is left is a map, or holds nothing.
+            (None, None) => self.unreachable(&ty.structures(), path),
         }
     }
 
@@ -86,11 +94,7 @@ impl Walk<'_> {
 
     /// Notes that tags would have to be made of these structures, if any would.
     fn unreachable(&mut self, structures: &[StructId], path: &str) {
-        let tagged = |id: &StructId| {
-            let mut fields = self.schema.structure(*id).fields.iter().flat_map(|field| &field.annotations);
-            fields.any(|annotation| matches!(Word::of(annotation), Ok(Word::Tag(_))))
-        };
-        if structures.iter().any(tagged) {
+        if structures.iter().any(|id| self.tagged.contains(id)) {
             let why = "no tags are made of what is in a map, or in a structure inside one of its kind";
             self.words.untold.push(format!("{path} holds a field with larder.tag: {why}"));
         }
@@ -173,22 +177,24 @@ fn problem(annotation: &Annotation, owner: &str, message: String, suggestion: Ne
     }
 }
 
-/// The structures that hold, at whatever depth, an annotated field.
-fn marked(schema: &Schema) -> BTreeSet<StructId> {
-    let mut marked = BTreeSet::new();
+fn is_tag(annotation: &Annotation) -> bool {
+    matches!(Word::of(annotation), Ok(Word::Tag(_)))
+}
+
+/// The structures that hold such a field, at whatever depth.
+fn holding(schema: &Schema, is_such: impl Fn(&Field) -> bool) -> BTreeSet<StructId> {
+    let mut holding = BTreeSet::new();
     loop {
-        let before = marked.len();
+        let before = holding.len();
         for (id, structure) in schema.structures() {
-            let is_marked = structure.fields.iter().any(|field| {
-                let inner = field.ty.structures();
-                !field.annotations.is_empty() || inner.iter().any(|id| marked.contains(id))
-            });
-            if is_marked {
-                marked.insert(id);
+            let holds =
+                |field: &Field| is_such(field) || field.ty.structures().iter().any(|id| holding.contains(id));
+            if structure.fields.iter().any(holds) {
+                holding.insert(id);
             }
         }
-        if marked.len() == before {
-            return marked;
+        if holding.len() == before {
+            return holding;
         }
     }
 }

@@ -164,14 +164,21 @@ fn what_fields_cannot_say_is_told() {
         ],
     );
     let user = "struct User { 1: i64 id (larder.tag = 'user') }";
-    let found = "struct Found { 1: map<i64, User> users }";
-    let methods = "Found getUser() (larder.ttl = '1s', larder.stale_if_error = '1s')\ni64 get(1: i64 id (larder.ignore))";
+    let found = "struct Kept { 1: User user } struct Found { 1: map<i64, list<Kept>> users }";
+    let methods = "Found getUser() (larder.ttl = '1s', larder.stale_if_error = '1s')\ni64 get(1: i64 id (larder.ignore))\n\
+        map<i64, User> getAll() (larder.ttl = '1s', larder.stale_if_error = '1s')";
+    let why = "no tags are made of what is in a map, or in a structure inside one of its kind";
+    let untold = |line: usize, method: &str, path: &str| {
+        format!(
+            "users.thrift:{line}: UserService.{method}: larder.tags: {path} holds a field with larder.tag: {why}"
+        )
+    };
     said(
         &annotated(&format!("{user} {found}"), methods, "").warnings,
         &[
-            "users.thrift:3: UserService.getUser: larder.tags: reply.users holds a field with larder.tag: no tags are made of \
-             what is in a map, or in a structure inside one of its kind",
+            &untold(3, "getUser", "reply.users"),
             "users.thrift:4: UserService.get: larder.ignore: without larder.ttl behind the method it says nothing",
+            &untold(5, "getAll", "reply"),
         ],
     );
 }
