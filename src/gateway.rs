@@ -22,6 +22,7 @@ pub(crate) mod studies;
 mod turn;
 pub(crate) mod unkept;
 pub(crate) mod verifying;
+pub(crate) mod vitals;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -57,6 +58,7 @@ use seeker::{Found, Instead, Seeker};
 use studies::Studies;
 use unkept::Unkept;
 use verifying::Verification;
+use vitals::Vitals;
 
 /// What stands between the clients of one listener and their backends.
 #[derive(Debug)]
@@ -71,6 +73,8 @@ pub(crate) struct Gateway {
     pub studies: Studies,
     /// The keys whose last reply was not kept.
     pub unkept: Unkept,
+    /// What all gateways of the process say of it.
+    pub vitals: Arc<Vitals>,
     /// What is verified of hits.
     pub verification: Verification,
     /// The only clock.
@@ -130,6 +134,10 @@ impl Gateway {
         let session = sessions.at(asking.backend());
         let own_way = session.is_private() || asking.is_silent();
         let cached = match &route.decision {
+            Decision::Own(question) => {
+                let said = self.vitals.answer(*question, call, &self.counts);
+                return Turn::Now(Reply::own(call.protocol, said));
+            }
             Decision::Refuse => return Turn::Now(Reply::unknown_method(call.protocol)),
             Decision::Cache(cached) if !own_way => cached,
             Decision::Identify(cached) if !session.is_private() => {

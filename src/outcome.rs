@@ -32,6 +32,8 @@ pub enum Outcome {
     ObservedHit,
     /// The call went to a backend; an observed rule would have asked one too.
     ObservedMiss,
+    /// The gateway itself answered, asked about itself.
+    Own,
     /// The call has no reply.
     Oneway,
     /// A fault answered.
@@ -40,7 +42,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All there are, in their order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::HitLocal,
         Self::HitShared,
         Self::Stale,
@@ -55,6 +57,7 @@ impl Outcome {
         Self::PassedRamp,
         Self::ObservedHit,
         Self::ObservedMiss,
+        Self::Own,
         Self::Oneway,
         Self::Failed,
     ];
@@ -75,6 +78,7 @@ impl Outcome {
             | Self::PassedRamp
             | Self::ObservedHit
             | Self::ObservedMiss
+            | Self::Own
             | Self::Oneway
             | Self::Failed => false,
         }
@@ -97,6 +101,7 @@ impl Outcome {
             Self::PassedRamp => "passed_ramp",
             Self::ObservedHit => "observed_hit",
             Self::ObservedMiss => "observed_miss",
+            Self::Own => "own",
             Self::Oneway => "oneway",
             Self::Failed => "failed",
         }

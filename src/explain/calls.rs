@@ -72,6 +72,7 @@ fn outcomes(asked: &Asked, judged: Option<(Judge<'_>, &Inspected)>, now: Millis)
     }
     match (key, &route.decision, judged) {
         (_, Decision::Refuse, _) => [Outcome::Failed; 2],
+        (_, Decision::Own(_), _) => [Outcome::Own; 2],
         (Err(_), _, _) => passed(Outcome::PassedUnkeyable),
         (_, Decision::Cache(cached), Some((judge, _))) if !cached.keyed.caching.ramp.takes(judge.key) => {
             passed(Outcome::PassedRamp)

@@ -205,6 +205,7 @@ fn outcome(word: &str) -> String {
         Outcome::Passed | Outcome::PassedUnkeyable | Outcome::PassedRamp => "it is passed to the backend",
         Outcome::ObservedHit => "it is passed to the backend; on, the rule would answer it",
         Outcome::ObservedMiss => "it is passed to the backend; on, the rule would ask too",
+        Outcome::Own => "the gateway answers about itself",
         Outcome::Oneway => "it is passed to the backend, and has no reply",
         Outcome::Failed => "an exception answers",
     };

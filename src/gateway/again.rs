@@ -35,6 +35,7 @@ impl Gateway {
             | Outcome::PassedRamp
             | Outcome::ObservedHit
             | Outcome::ObservedMiss
+            | Outcome::Own
             | Outcome::Oneway
             | Outcome::Failed => return true,
         };

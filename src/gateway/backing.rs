@@ -19,7 +19,7 @@ impl Route {
                 self.counts.backed(backing(reply, entry, cached, now), now);
             }
             // Nobody waits for a reply, or none is the backend's.
-            (_, Body::Silence) | (Decision::Refuse, _) => {}
+            (_, Body::Silence) | (Decision::Refuse | Decision::Own(_), _) => {}
             (
                 Decision::Cache(_) | Decision::Identify(_) | Decision::Pass | Decision::Observe(_),
                 Body::Kept(_) | Body::Struct(..),
@@ -53,6 +53,7 @@ fn backing(reply: &Reply, entry: &Entry, cached: &Cached, now: Millis) -> Backin
         | Outcome::PassedRamp
         | Outcome::ObservedHit
         | Outcome::ObservedMiss
+        | Outcome::Own
         | Outcome::Oneway
         | Outcome::Failed => Backing::Nothing,
     }

@@ -92,6 +92,14 @@ impl Reply {
         Self::of(Body::Struct(Kind::Reply, answer.protocol, answer.body), outcome)
     }
 
+    /// What the gateway says of itself, or why the question cannot be read.
+    pub(crate) fn own(protocol: Protocol, said: Result<Vec<u8>, String>) -> Self {
+        match said {
+            Ok(body) => Self::of(Body::Struct(Kind::Reply, protocol, body.into()), Outcome::Own),
+            Err(why) => Self::refusal(protocol, ApplicationErrorKind::ProtocolError, &why),
+        }
+    }
+
     /// The rule's last answer.
     pub(crate) fn fallback(fallback: &Fallback, protocol: Protocol) -> Self {
         Self::of(Body::Struct(Kind::Reply, protocol, fallback.body(protocol)), Outcome::Fallback)
@@ -178,7 +186,7 @@ impl Reply {
             | Outcome::StaleIfError
             | Outcome::StaleIfSlow
             | Outcome::Backup) => kept,
-            none @ (Outcome::Fallback | Outcome::Oneway | Outcome::Failed) => none,
+            none @ (Outcome::Fallback | Outcome::Own | Outcome::Oneway | Outcome::Failed) => none,
         };
         Self { outcome, by: By::Backup, ..self }
     }

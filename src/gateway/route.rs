@@ -11,6 +11,7 @@ use super::asking::Asking;
 use super::caller::Scratch;
 use super::destination::{Destination, Destinations};
 use super::leak::Leak;
+use super::vitals::{Question, SERVICE};
 use crate::backend::{Backend, Methods};
 use crate::call::identity::Identity;
 use crate::call::{Answering, CallRef, Repeat, Terms};
@@ -53,6 +54,8 @@ pub(crate) enum Decision {
     Observe(Box<Keyed>),
     /// They say who their client is, and are answered from what is kept while a backend fails.
     Identify(Arc<Cached>),
+    /// They ask about the gateway, which answers itself.
+    Own(Question),
     /// They are no calls for a backend.
     Refuse,
 }
@@ -152,11 +155,30 @@ impl Routes {
         }
     }
 
+    /// The same, where the gateway answers itself what is asked about it in the words of fb303, whoever else would.
+    pub(crate) fn asked_about_itself(mut self, to: Destinations<'_>, listener: &ListenerCounts) -> Self {
+        let other = self.governed.other();
+        let traffic = &to.of(&other.rule).traffic;
+        for question in Question::ALL {
+            let method = question.method();
+            let label = format!("{SERVICE}.{method}");
+            let counts = Arc::new(listener.method(label.into(), FallsBack::default(), traffic));
+            let asking = Asking::new(to, other, Methods::unnamed, &counts);
+            let (decision, declaration) = (Decision::Own(question), Declaration::Declared);
+            let route = Arc::new(Route::new(decision, asking, declaration, Leaves::Nothing));
+            let multiplexed = [SERVICE, &self.service].map(|service| format!("{service}:{method}"));
+            for name in multiplexed.into_iter().chain([method.to_owned()]) {
+                self.names.insert(name.as_bytes().into(), Arc::clone(&route));
+            }
+        }
+        self
+    }
+
     /// Whatever keeps replies of a method.
     pub(crate) fn cached(&self) -> impl Iterator<Item = &Arc<Cached>> {
         let cached = self.names.values().filter_map(|route| match &route.decision {
             Decision::Cache(cached) | Decision::Identify(cached) => Some(cached),
-            Decision::Pass | Decision::Observe(_) | Decision::Refuse => None,
+            Decision::Pass | Decision::Observe(_) | Decision::Own(_) | Decision::Refuse => None,
         });
         cached.flat_map(|cached| std::iter::once(cached).chain(&cached.backup))
     }

@@ -352,7 +352,7 @@ impl Desk {
     fn hands_on(&self, reply: &Reply, route: &Route) -> bool {
         let passes = match &route.decision {
             Decision::Pass | Decision::Observe(_) => true,
-            Decision::Cache(_) | Decision::Identify(_) | Decision::Refuse => false,
+            Decision::Cache(_) | Decision::Identify(_) | Decision::Own(_) | Decision::Refuse => false,
         };
         passes && self.front.settings.on_close == OnClose::Close && reply.stands_for_a_close()
     }

@@ -270,7 +270,7 @@ fn weight(call: &Call, decision: &Decision) -> usize {
     let own = call.name.len() + call.body.len();
     match decision {
         Decision::Cache(_) | Decision::Identify(_) => OVERHEAD + 2 * own,
-        Decision::Pass | Decision::Observe(_) | Decision::Refuse => OVERHEAD + own,
+        Decision::Pass | Decision::Observe(_) | Decision::Own(_) | Decision::Refuse => OVERHEAD + own,
     }
 }
 

@@ -53,6 +53,9 @@ pub(crate) struct Options {
     /// `authenticate`. `own`: its connection gets a backend connection of its own from then on, and nothing of it is
     /// answered from the cache, kept or shared. `shared`: nothing; for services that remember nothing for a connection.
     pub sessions: Sessions,
+    /// Whether the gateway itself answers fb303's `getStatus`, `getStatusDetails`, `getName`, `getVersion`, `aliveSince`, `getCounters` and
+    /// `getCounter`: about itself, and not about the service behind it. A backend that has such methods is not asked them any more.
+    pub fb303: bool,
     /// TLS 1.2 or 1.3 to clients, and nothing else there. Its files are looked at each second: connections that begin later have what they hold
     /// then.
     pub tls: Option<ServerOptions>,
@@ -117,6 +120,8 @@ pub(crate) struct Settings {
     pub on_close: OnClose,
     /// What a call of a method means that is known to make a session.
     pub sessions: Sessions,
+    /// Whether the gateway itself answers what fb303 asks.
+    pub fb303: bool,
     /// How clients speak TLS; without it they speak none.
     pub tls: Option<Server>,
     /// Bounds on messages.
@@ -151,6 +156,7 @@ impl Options {
             duplicate_seqid: self.duplicate_seqid,
             on_close: self.on_close,
             sessions: self.sessions,
+            fb303: self.fb303,
             tls,
             bounds: limits.bounds,
             calls_max: limits.calls_per_connection,
@@ -176,6 +182,7 @@ impl Default for Options {
             duplicate_seqid: DuplicateSeqid::Close,
             on_close: OnClose::Exception,
             sessions: Sessions::Own,
+            fb303: false,
             tls: None,
         }
     }

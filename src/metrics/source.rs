@@ -46,7 +46,7 @@ impl Source {
         }
     }
 
-    /// What answers a call of which this has become; nothing where no answer is expected.
+    /// What answers a call of which this has become; nothing where no answer is expected, or it is about the gateway itself.
     pub(crate) fn of(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::HitLocal => Some(Self::Fresh),
@@ -62,7 +62,7 @@ impl Source {
             Outcome::Backup => Some(Self::Backup),
             Outcome::Fallback => Some(Self::Fallback),
             Outcome::Failed => Some(Self::Failed),
-            Outcome::Oneway => None,
+            Outcome::Own | Outcome::Oneway => None,
         }
     }
 
@@ -83,9 +83,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_outcome_of_a_call_with_a_reply_has_a_source() {
+    fn each_outcome_of_a_call_for_a_backend_with_a_reply_has_a_source() {
         let without: Vec<_> = Outcome::ALL.into_iter().filter(|one| Source::of(*one).is_none()).collect();
-        assert_eq!(without, [Outcome::Oneway]);
+        assert_eq!(without, [Outcome::Own, Outcome::Oneway]);
         for (index, source) in Source::ALL.into_iter().enumerate() {
             assert_eq!(source as usize, index);
         }

@@ -21,6 +21,7 @@ use crate::gateway::route::Routes;
 use crate::gateway::studies::Studies;
 use crate::gateway::unkept::Unkept;
 use crate::gateway::verifying::Verification;
+use crate::gateway::vitals::Vitals;
 use crate::log::Lines;
 use crate::metrics::{ListenerCounts, Metrics};
 use crate::seed::Seed;
@@ -33,6 +34,8 @@ pub(super) struct Gateways {
     directory: Directory,
     common: Common,
     clients: Arc<AtomicU64>,
+    /// What they say of the process.
+    pub(super) vitals: Arc<Vitals>,
 }
 
 /// What they have in common.
@@ -59,7 +62,13 @@ type Backends = BTreeMap<String, Arc<Destination>>;
 impl Gateways {
     /// None yet.
     pub(super) fn new(common: Common) -> Self {
-        Self { directory: Directory::default(), common, clients: Arc::new(AtomicU64::new(CLIENTS_FROM)) }
+        let vitals = Arc::new(Vitals::new(common.clock.now()));
+        Self {
+            directory: Directory::default(),
+            common,
+            clients: Arc::new(AtomicU64::new(CLIENTS_FROM)),
+            vitals,
+        }
     }
 
     /// By which people name what they serve.
@@ -105,6 +114,7 @@ impl Gateways {
             lines: Lines::new(0),
             taps: Arc::clone(taps),
             secret: secret.clone(),
+            vitals: Arc::clone(&self.vitals),
             clients: Arc::clone(&self.clients),
             clock: clock.clone(),
         }
@@ -113,7 +123,8 @@ impl Gateways {
 
 fn routes(listener: &Listener, all: &Backends, counts: &ListenerCounts) -> Routes {
     let to = Destinations { all, usual: &listener.backend, sessions: listener.settings.sessions };
-    Routes::new(to, &listener.service, &listener.methods, counts)
+    let routes = Routes::new(to, &listener.service, &listener.methods, counts);
+    if listener.settings.fb303 { routes.asked_about_itself(to, counts) } else { routes }
 }
 
 fn verification(seed: Seed, trust: &Arc<Trust>) -> Verification {

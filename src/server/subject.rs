@@ -1,6 +1,5 @@
 //! What the admin endpoint shows of the running gateway.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::build::Parts;
@@ -31,7 +30,6 @@ pub(super) struct Overview {
     parts: Arc<Parts>,
     clock: Clock,
     started: Millis,
-    draining: AtomicBool,
     gauges: Gauges,
     /// What befell the configuration.
     pub(super) reloads: Reloads,
@@ -45,11 +43,11 @@ impl Overview {
             let reloads = Reloads::new(config, clock.clone(), registry);
             (clock.now(), Gauges::register(registry), reloads)
         };
-        Self { parts, clock, started, draining: AtomicBool::new(false), gauges, reloads }
+        Self { parts, clock, started, gauges, reloads }
     }
 
     pub(super) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.parts.gateways.vitals.stop();
     }
 
     fn backend(&self, name: &str, destination: &Destination) -> BackendStatus {
@@ -159,7 +157,7 @@ impl Subject for Overview {
     }
 
     fn is_ready(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed)
+        !self.parts.gateways.vitals.is_stopping()
     }
 }
 

@@ -80,7 +80,7 @@ impl Route {
         match &self.decision {
             Decision::Cache(cached) | Decision::Identify(cached) => Some(&cached.keyed),
             Decision::Observe(keyed) => Some(keyed),
-            Decision::Pass | Decision::Refuse => None,
+            Decision::Pass | Decision::Own(_) | Decision::Refuse => None,
         }
     }
 }

@@ -58,7 +58,7 @@ fn cached() -> Options {
 fn prefix(routes: &Routes, name: &str) -> Option<Vec<u8>> {
     match &routes.find(name.as_bytes()).decision {
         Decision::Cache(cached) | Decision::Identify(cached) => Some(cached.keyed.prefix.as_bytes().to_vec()),
-        Decision::Pass | Decision::Observe(_) | Decision::Refuse => None,
+        Decision::Pass | Decision::Observe(_) | Decision::Own(_) | Decision::Refuse => None,
     }
 }
 
