@@ -7,25 +7,37 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::*;
 
-/// The example of a metastore, at free addresses, in front of this one.
-pub(crate) fn metastore(backend: SocketAddr, redis: &Redis) -> Gateway {
+/// An example, with these texts in place of those.
+fn example(name: &str, replaced: &[(&str, &str)]) -> Gateway {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let example = std::fs::read_to_string(folder.join("config/examples/metastore.toml")).unwrap();
-    let idl = folder.join("idl/metastore.thrift").display().to_string();
-    let text = [
-        ("127.0.0.1:9083", "127.0.0.1:0"),
-        ("127.0.0.1:9084", &backend.to_string()),
-        ("127.0.0.1:9098", "127.0.0.1:0"),
-        ("../../idl/metastore.thrift", &idl),
-        ("# [cache.shared]", "[cache.shared]"),
-        ("# url = \"redis://127.0.0.1:6379/0\"", &format!("url = '{}'", redis.url())),
-    ];
-    let text = text.into_iter().fold(example, |text, (from, to)| {
+    let example = std::fs::read_to_string(folder.join("config/examples").join(name)).unwrap();
+    let example = example.replace("../../idl/", &format!("{}/", folder.join("idl").display()));
+    let example = replaced.iter().fold(example, |text, (from, to)| {
         assert!(text.contains(from), "{from}");
         text.replace(from, to)
     });
-    let base = "[admin]\nbind = '127.0.0.1:0'\n[log]\nformat = 'json'\n[runtime]\nthreads = 2\n";
-    let gateway = Gateway::start(&format!("{base}{text}"));
+    // What an example does not say, tests must.
+    let mut base = String::new();
+    for (section, option) in
+        [("[admin]", "bind = '127.0.0.1:0'"), ("[log]", "format = 'json'"), ("[runtime]", "threads = 2")]
+    {
+        if !example.contains(section) {
+            base += &format!("{section}\n{option}\n");
+        }
+    }
+    Gateway::start(&format!("{base}{example}"))
+}
+
+/// The example of a metastore, at free addresses, in front of this one.
+pub(crate) fn metastore(backend: SocketAddr, redis: &Redis) -> Gateway {
+    let replaced = [
+        ("127.0.0.1:9083", "127.0.0.1:0"),
+        ("127.0.0.1:9084", &backend.to_string()),
+        ("127.0.0.1:9098", "127.0.0.1:0"),
+        ("# [cache.shared]", "[cache.shared]"),
+        ("# url = \"redis://127.0.0.1:6379/0\"", &format!("url = '{}'", redis.url())),
+    ];
+    let gateway = example("metastore.toml", &replaced);
     gateway.finds_redis();
     eventually(|| gateway.metric("larder_coherence_lease", &[]) == 1);
     gateway
@@ -70,10 +82,82 @@ fn who_changes_a_table_finds_it_changed_through_any_gateway_and_who_reads_it_in_
     eventually(|| gone(get("orders")));
 }
 
+/// The id of the user that a client is told of.
+#[track_caller]
+fn user(client: &mut PythonClient, id: i64, trace: &str) -> Json {
+    client.call("getUser", json!([id, trace]))["value"]["email"].clone()
+}
+
+const FREE: (&str, &str) = ("127.0.0.1:9090", "127.0.0.1:0");
+
 #[test]
-fn the_example_is_right_as_it_stands() {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples/metastore.toml");
-    let checked = larder().arg("check").arg(example).output().unwrap();
-    let said = String::from_utf8_lossy(&[&checked.stdout[..], &checked.stderr].concat()).into_owned();
-    assert!(checked.status.success() && said.contains("no warnings"), "{said}");
+fn a_thriftpy2_service_with_its_defaults_is_answered_for_while_it_is_away() {
+    let wire = Wire { transport: Transport::Unframed, protocol: Protocol::Binary };
+    let mut backend = python_backend(Library::Thriftpy2, wire);
+    let gateway = example("quickstart.toml", &[FREE, ("127.0.0.1:9191", &backend.address().to_string())]);
+    let mut client = PythonClient::connect(gateway.address(), Library::Thriftpy2, wire);
+    let first = user(&mut client, 7, "a");
+    assert_eq!(user(&mut client, 7, "b"), first);
+    backend.kill();
+    assert_eq!(user(&mut client, 7, "c"), first);
+    assert_eq!(client.call("getUser", json!([8, "a"]))["exception"], "TApplicationException");
+}
+
+#[test]
+fn a_multiplexed_server_is_read_through_a_cache_that_its_writes_keep_true() {
+    let wire = Wire { transport: Transport::Framed, protocol: Protocol::Compact };
+    let backend = multiplexed_python_backend(Library::Apache, wire);
+    let endpoints = "\"10.0.0.1:9191\", \"10.0.0.2:9191\"";
+    let here = format!("\"{}\"", backend.address());
+    let gateway = example("multiplexed.toml", &[("0.0.0.0:9090", "127.0.0.1:0"), (endpoints, &here)]);
+    let mut client = PythonClient::connect_with(gateway.address(), Library::Apache, wire, &["--multiplexed"]);
+    let first = user(&mut client, 7, "a");
+    assert_eq!(user(&mut client, 7, "b"), first);
+    assert_eq!(client.call("renameUser", json!([7, "new"])), json!({"value": null}));
+    let read = client.call("getUser", json!([7, "c"]));
+    assert_eq!(read["value"]["name"], "new");
+}
+
+#[test]
+fn a_sidecar_answers_for_its_services_within_its_applications_time() {
+    let mut backend = backend();
+    let gateway = example(
+        "sidecar.toml",
+        &[
+            FREE,
+            ("127.0.0.1:9191", &backend.address().to_string()),
+            ("127.0.0.1:9099", "127.0.0.1:0"),
+            ("[limits]", "[log]\nformat = 'json'\n[limits]"),
+        ],
+    );
+    let mut client = gateway.client();
+    assert_eq!(client.get_user(5).user_id(), 5);
+    assert_eq!(client.get_user(5).user_id(), 5);
+    assert_eq!(gateway.outcomes("hit_local"), 1);
+    backend.kill();
+    assert_eq!(client.get_user(5).user_id(), 5);
+}
+
+#[test]
+fn gateways_behind_gateways_tell_each_other_how_they_are() {
+    let service = backend();
+    let inner = gateway().endpoint(service.address()).listener("fb303 = true").start();
+    let outer = example("fb303.toml", &[FREE, ("127.0.0.1:9191", &inner.address().to_string())]);
+    let mut client = outer.client();
+    assert_eq!(client.get_user(5).user_id(), 5);
+    // After an endpoint's first answer it is asked how it is.
+    eventually(|| inner.outcomes("own") > 0);
+    assert_eq!(client.get_user(6).user_id(), 6);
+    assert_eq!(outer.outcomes("miss"), 2);
+}
+
+#[test]
+fn the_examples_are_right_as_they_stand() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    for example in std::fs::read_dir(folder).unwrap() {
+        let example = example.unwrap().path();
+        let checked = larder().arg("check").arg(&example).output().unwrap();
+        let said = String::from_utf8_lossy(&[&checked.stdout[..], &checked.stderr].concat()).into_owned();
+        assert!(checked.status.success() && said.contains("no warnings"), "{said}");
+    }
 }

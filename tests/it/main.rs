@@ -33,6 +33,7 @@ mod access_log;
 mod administering;
 mod configuring;
 mod connecting;
+mod fb303;
 mod hints;
 mod manual;
 mod page;
