@@ -48,7 +48,7 @@ pub(super) struct Happened {
 /// Where an answer came from, in words for people who do not know the gateway's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// `hit_local`
+    /// `hit_local`, and what the gateway says of itself.
     Fresh,
     /// `hit_shared`
     Shared,
@@ -84,7 +84,7 @@ impl Source {
 
     fn outcomes(self) -> &'static [Outcome] {
         match self {
-            Self::Fresh => &[Outcome::HitLocal],
+            Self::Fresh => &[Outcome::HitLocal, Outcome::Own],
             Self::Shared => &[Outcome::HitShared],
             Self::Stale => &[Outcome::Stale, Outcome::StaleIfSlow],
             Self::Backend => &[

@@ -23,12 +23,19 @@ pub(crate) struct Vitals {
 /// A question that a gateway answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
+    /// Who it is.
     Name,
+    /// Which version of it.
     Version,
+    /// How it is.
     Status,
+    /// The same in words.
     StatusDetails,
+    /// All that was counted.
     Counters,
+    /// One of these.
     Counter,
+    /// When it was started.
     AliveSince,
 }
 
@@ -137,14 +144,16 @@ pub(crate) const SERVICE: &str = "FacebookService";
 
 #[cfg(test)]
 mod tests {
+    use prometheus_client::registry::Registry;
+
     use super::*;
+    use crate::metrics::Metrics;
     use crate::wire::Protocol;
 
     #[test]
     fn each_question_has_a_method_that_can_say_its_answer() {
         let vitals = Vitals::new(Millis(1_700_000_000_000));
-        let metrics = crate::metrics::Metrics::new(&mut prometheus_client::registry::Registry::default());
-        let counts = metrics.listener("users".into());
+        let counts = Metrics::register(&mut Registry::default()).listener("users".into());
         for question in Question::ALL {
             let said = vitals.said(question, None, &counts);
             for protocol in [Protocol::Binary, Protocol::Compact] {

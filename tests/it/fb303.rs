@@ -34,8 +34,11 @@ fn a_listener_says_how_it_is_and_what_it_has_counted_whatever_its_backend_does()
     }
     assert_eq!(ask("getVersion", &[]), Ok(json!(env!("CARGO_PKG_VERSION"))));
     let counters = ask("getCounters", &[]).unwrap();
-    assert_eq!(counters["UserService.getUser.hit_local"], json!(1), "{counters}");
-    assert_eq!((&counters["calls.miss"], &counters["calls.own"]), (&json!(1), &json!(5)), "{counters}");
+    for counted in
+        [json!(["UserService.getUser.hit_local", 1]), json!(["calls.miss", 1]), json!(["calls.own", 5])]
+    {
+        assert!(counters.as_array().unwrap().contains(&counted), "{counters}");
+    }
     assert_eq!(ask("getCounter", &[r#"{"key": "calls.hit_local"}"#]), Ok(json!(1)));
     assert_eq!(ask("getCounter", &[r#"{"key": "of nothing"}"#]), Ok(json!(0)));
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
@@ -48,7 +51,6 @@ fn without_the_option_the_backend_is_asked() {
     let backend = backend();
     let gateway = gateway().endpoint(backend.address()).start();
     let said = asked(gateway.address(), "getStatus", &[]).unwrap_err();
-    assert!(said.contains("TApplicationException") && !said.contains("larder:  "), "{said}");
-    assert_eq!(gateway.outcomes("own"), 0);
-    assert!(gateway.outcomes("passed") > 0);
+    assert!(said.contains("TApplicationException UnknownMethod"), "{said}");
+    assert_eq!((gateway.outcomes("own"), gateway.outcomes("failed"), backend.calls()), (0, 1, 1));
 }
