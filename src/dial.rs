@@ -1,5 +1,6 @@
 //! The only way out: every connection Larder opens, and every name it looks up, goes through here.
 
+mod address;
 mod end;
 mod local;
 mod refusal;
@@ -13,6 +14,8 @@ use std::net::SocketAddr;
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use address::Address;
+pub(crate) use address::UNIX;
 pub use end::End;
 pub(crate) use local::local;
 pub use refusal::Refusal;

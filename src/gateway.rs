@@ -203,7 +203,7 @@ impl Gateway {
             // 5. Nobody who has an old entry waits for a backend that turns out to be down, or longer than the rule says.
             Err(Instead::Reply(reply)) => reply,
             Err(Instead::Failed(failed)) => {
-                let endpoint = failed.endpoint;
+                let endpoint = failed.endpoint.clone();
                 Box::pin(self.instead(&seeker, failed)).await.asked_at(endpoint)
             }
         }

@@ -1,6 +1,6 @@
 //! How much an answer is needed: where there is not enough for all, those give way first who need it least. And where it was sought last.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +23,7 @@ pub(crate) enum Need {
 pub(crate) struct Demand {
     need: AtomicU8,
     grown: Notify,
-    endpoint: Mutex<Option<SocketAddr>>,
+    endpoint: Mutex<Option<Address>>,
 }
 
 impl Demand {
@@ -54,13 +54,13 @@ impl Demand {
     }
 
     /// It is sought at this endpoint from here on.
-    pub(crate) fn goes_to(&self, endpoint: SocketAddr) {
-        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint);
+    pub(crate) fn goes_to(&self, endpoint: &Address) {
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint.clone());
     }
 
     /// The endpoint where it was sought last, if at any.
-    pub(crate) fn endpoint(&self) -> Option<SocketAddr> {
-        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn endpoint(&self) -> Option<Address> {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until it is more than `need`.

@@ -7,8 +7,8 @@ pub(crate) mod effect;
 pub(crate) mod order;
 pub(crate) mod table;
 
+use crate::dial::Address;
 use std::fmt;
-use std::net::SocketAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub(crate) enum Switch {
         backend: String,
         /// Its address.
         #[schemars(with = "String")]
-        endpoint: SocketAddr,
+        endpoint: Address,
         /// How it stands.
         state: Ordered,
     },
@@ -69,7 +69,7 @@ pub(crate) enum Switch {
         backend: String,
         /// Its address.
         #[schemars(with = "String")]
-        endpoint: SocketAddr,
+        endpoint: Address,
         /// How many times the calls of an ordinary endpoint it is to have.
         #[schemars(range(min = 1, max = 1000))]
         weight: u32,

@@ -52,7 +52,7 @@ impl Backend {
         loop {
             let deadline = self.try_deadline(tries.whole);
             let endpoint = Arc::clone(&attempt.endpoint);
-            question.demand.goes_to(endpoint.address);
+            question.demand.goes_to(&endpoint.address);
             let (asked, again) = self.ask_over_one(&mut attempt, question, (want, deadline), &tries).await;
             self.note_deaths(question, &attempt, asked.as_ref());
             attempt.settle(asked.as_ref());
@@ -100,7 +100,7 @@ impl Backend {
     /// Takes into account what a try tells of whether endpoints die of its call.
     fn note_deaths(&self, question: Question<'_>, attempt: &Attempt, asked: Result<&Answer, &Fault>) {
         let (Some(key), Some(sent)) = (question.key, attempt.sent_at()) else { return };
-        let (method, endpoint) = (question.method, attempt.endpoint.address);
+        let (method, endpoint) = (question.method, &attempt.endpoint.address);
         let quarantine = &self.means.quarantine;
         match asked {
             Err(Fault::Closed { end: End::Closed | End::Cut, .. }) => {
@@ -158,12 +158,12 @@ impl Backend {
         let mut tried = Vec::new();
         let mut attempt = self.first_attempt(question, deadline).await?;
         loop {
-            question.demand.goes_to(attempt.endpoint.address);
+            question.demand.goes_to(&attempt.endpoint.address);
             let fault = match Loan::take(&mut attempt, question, want, deadline).await {
                 Ok(loan) => return Ok((loan, attempt)),
                 Err(fault) => fault,
             };
-            tried.push(attempt.endpoint.address);
+            tried.push(attempt.endpoint.address.clone());
             attempt.failed(&fault);
             if tried.len() > REDIALS_MOST as usize {
                 return Err(fault);

@@ -1,6 +1,6 @@
 //! Which endpoints a call may go to: those that take its method, and where there are none, those that let it pass.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::need::Need;
 /// Who finds out whether a method, or an endpoint, is back is a refresh if there is one: nobody waits for it.
 pub(super) fn choose(
     endpoints: &[Arc<Endpoint>],
-    tried: &[SocketAddr],
+    tried: &[Address],
     question: Question<'_>,
     chance: &Chance,
 ) -> Option<Attempt> {
@@ -67,7 +67,7 @@ fn finds_out(
 /// The attempt of a call that has nothing else to answer with.
 fn passes(
     endpoints: &[Arc<Endpoint>],
-    tried: &[SocketAddr],
+    tried: &[Address],
     question: Question<'_>,
     now: Instant,
     chance: &Chance,

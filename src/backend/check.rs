@@ -39,9 +39,9 @@ impl Endpoint {
     fn note_death(&self, finding: Finding, began: Instant) {
         let quarantine = &self.means.quarantine;
         match finding {
-            Finding::Refused => self.means.refused(self.address, Instant::now()),
+            Finding::Refused => self.means.refused(&self.address, Instant::now()),
             Finding::Alive | Finding::Warning | Finding::Draining | Finding::Unwell => {
-                quarantine.lives(self.address, began);
+                quarantine.lives(&self.address, began);
             }
             Finding::Untrusted | Finding::Closed | Finding::Late | Finding::Nothing => {}
         }

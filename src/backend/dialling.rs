@@ -4,13 +4,16 @@ use std::io;
 use std::sync::Arc;
 
 use super::endpoint::Endpoint;
-use crate::dial::{Refusal, Stream};
+use crate::dial::{self, Address, Refusal, Stream};
 use crate::tls::{Flaw, Name};
 
 impl Endpoint {
     /// Opens a connection. It is not bounded in time: the caller brings the deadline.
     pub(super) async fn dial(&self) -> io::Result<Box<dyn Stream>> {
-        let stream = self.means.dial.dial(self.address).await?;
+        let stream = match &self.address {
+            Address::Network(address) => self.means.dial.dial(*address).await?,
+            Address::Socket(path) => Box::new(dial::local(path).await?),
+        };
         match &self.proves {
             None => Ok(stream),
             Some(name) => self.encrypt(name.clone(), stream).await,

@@ -1,6 +1,6 @@
 //! Keeps a backend's endpoints what its settings, its file and its host names say they are.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -108,7 +108,7 @@ impl Backend {
     }
 
     /// Takes over what a name stands for, if it still is one of the backend's.
-    pub(super) fn resolved(&self, name: &str, port: u16, addresses: Vec<SocketAddr>) {
+    pub(super) fn resolved(&self, name: &str, port: u16, addresses: Vec<Address>) {
         let mut roster = self.discovery.roster();
         roster.resolve(name, port, addresses);
         self.hold(&mut roster);
@@ -129,16 +129,15 @@ impl Backend {
     /// Leaves those alone that are held and answer no more.
     pub(super) fn release_lost(&self) {
         let mut roster = self.discovery.roster();
-        let held: Vec<SocketAddr> = roster.held().collect();
+        let held: Vec<Address> = roster.held().collect();
         if held.is_empty() {
             return;
         }
         let endpoints = self.endpoints.all();
-        let lost = |address: &SocketAddr| {
-            endpoints.iter().any(|one| one.address == *address && !one.answers_checks())
-        };
-        let lost: Vec<SocketAddr> = held.into_iter().filter(lost).collect();
-        for address in lost.iter().copied().filter(|address| roster.release(*address)) {
+        let lost =
+            |address: &Address| endpoints.iter().any(|one| one.address == *address && !one.answers_checks());
+        let lost: Vec<Address> = held.into_iter().filter(lost).collect();
+        for address in lost.iter().filter(|address| roster.release(address)) {
             info!(backend = %self.name(), endpoint = %address, "endpoint was held, answers no more, and is gone");
         }
         if !lost.is_empty() {

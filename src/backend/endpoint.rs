@@ -2,7 +2,7 @@
 
 mod status;
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(super) type Proves = Option<Result<Name, Flaw>>;
 /// One address of a backend.
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    pub(super) address: SocketAddr,
+    pub(super) address: Address,
     /// What it speaks: at the same address, what speaks otherwise is another.
     pub(super) speech: Speech,
     /// What it must prove to be.
@@ -63,7 +63,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(address: SocketAddr, proves: Proves, means: &Arc<Means>) -> Self {
+    pub(super) fn new(address: Address, proves: Proves, means: &Arc<Means>) -> Self {
         let (now, settings) = (Instant::now(), means.settings());
         let new = Self {
             address,
@@ -112,8 +112,8 @@ impl Endpoint {
     /// Does as an operator says.
     fn be_steered(&self, settings: &Settings) {
         let steer = &settings.steer;
-        self.share.order(steer.weight(self.address));
-        self.note(self.position.order(steer.of(self.address), Instant::now()), None);
+        self.share.order(steer.weight(&self.address));
+        self.note(self.position.order(steer.of(&self.address), Instant::now()), None);
     }
 
     /// Whether it is held although it is gone: then it is checked all the time.
@@ -188,7 +188,7 @@ impl Endpoint {
             self.position.suspect(now);
             self.means.alarm.notify_one();
         }
-        let (backend, endpoint) = (self.means.name(), self.address);
+        let (backend, endpoint) = (self.means.name(), &self.address);
         if let Some(age) = age {
             tracing::info!(%backend, %endpoint, kept_ms = age.as_millis(), "endpoint closes connections at an age");
         }
@@ -248,7 +248,7 @@ impl Endpoint {
             | Finding::Nothing => return,
         };
         if self.share.halve(warns) {
-            let (backend, endpoint) = (self.means.name(), self.address);
+            let (backend, endpoint) = (self.means.name(), &self.address);
             tracing::info!(%backend, %endpoint, warns, "endpoint's status changed");
         }
     }

@@ -1,6 +1,6 @@
 //! The endpoints of a backend: which of them there are, which is asked next, and whether any takes calls.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ impl Endpoints {
     }
 
     /// Holds these, and none else.
-    pub(super) fn hold(&self, held: &[SocketAddr]) {
+    pub(super) fn hold(&self, held: &[Address]) {
         let settings = self.means.settings();
         self.all.load().iter().for_each(|one| one.hold(held.contains(&one.address), &settings));
         self.means.alarm.notify_one();
@@ -75,14 +75,14 @@ impl Endpoints {
     }
 
     /// An attempt at the endpoint that fits best, none of `tried`; `None` if there is none to ask at this moment.
-    pub(super) fn choose(&self, tried: &[SocketAddr], question: Question<'_>) -> Option<Attempt> {
+    pub(super) fn choose(&self, tried: &[Address], question: Question<'_>) -> Option<Attempt> {
         let chosen = candidates::choose(&self.all.load(), tried, question, &self.means.chance);
         // What it speaks may have changed since the call was let in.
         chosen.filter(|attempt| attempt.endpoint.speech.protocol == question.call.protocol)
     }
 
     /// Whether any that is not among `tried` is in rotation.
-    pub(super) fn any_but(&self, tried: &[SocketAddr]) -> bool {
+    pub(super) fn any_but(&self, tried: &[Address]) -> bool {
         self.all.load().iter().any(|one| one.position.is_rotating() && !tried.contains(&one.address))
     }
 
@@ -103,7 +103,7 @@ impl Endpoints {
     }
 
     /// Whether any that is not among `tried` takes the calls of a method.
-    pub(super) fn any_takes_but(&self, tried: &[SocketAddr], method: &Method) -> bool {
+    pub(super) fn any_takes_but(&self, tried: &[Address], method: &Method) -> bool {
         self.all.load().iter().any(|one| one.takes(method) && !tried.contains(&one.address))
     }
 

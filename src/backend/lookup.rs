@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Backend;
 use super::deadline::{Deadline, within};
-use crate::dial::Refusal;
+use crate::dial::{Address, Refusal};
 use crate::fault::Fault;
 
 /// What came of looking host names up.
@@ -73,7 +73,10 @@ impl Backend {
         let mut failing: Vec<Failure> = Vec::new();
         while let Some((name, port, found)) = lookups.next().await {
             match found {
-                Ok(addresses) => self.resolved(name, port, addresses),
+                Ok(addresses) => {
+                    let addresses = addresses.into_iter().map(Address::from).collect();
+                    self.resolved(name, port, addresses);
+                }
                 Err(why) => {
                     let failure = (name.clone(), port, why);
                     if !before.contains(&failure) {

@@ -1,6 +1,6 @@
 //! What every endpoint of a backend works with.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
@@ -46,7 +46,7 @@ impl Means {
     }
 
     /// An endpoint refuses connections: calls that it broke off at may be what it died of.
-    pub(super) fn refused(&self, endpoint: SocketAddr, now: Instant) {
+    pub(super) fn refused(&self, endpoint: &Address, now: Instant) {
         self.tally.quarantined(self.quarantine.died(self.name(), endpoint, now));
     }
 

@@ -29,8 +29,8 @@ use crate::wire::{Bounds, Protocol, Speech, Transport};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Options {
-    /// Where the service listens: addresses or host names, each with its port. A host name stands for all
-    /// addresses it has. Must be given, unless `endpoints_file` is.
+    /// Where the service listens: addresses or host names, each with its port, or sockets in the file system, such as
+    /// `unix:/run/users.sock`. A host name stands for all addresses it has. Must be given, unless `endpoints_file` is.
     #[schemars(with = "Vec<String>", length(min = 1, max = 1024), extend(
         "x-accepts" = "a list of hosts with ports such as [\"10.0.0.1:9191\", \"db.example:9191\"]"))]
     pub endpoints: Vec<Endpoint>,

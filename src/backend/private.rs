@@ -61,7 +61,7 @@ impl Private {
             },
         };
         if let Some(attempt) = &mut attempt {
-            question.demand.goes_to(attempt.endpoint.address);
+            question.demand.goes_to(&attempt.endpoint.address);
             attempt.sends(deadline);
         }
         let asked = match terms.answer {

@@ -13,9 +13,9 @@
 //! that were under way when the endpoint that another call was sent to died: a power cut ends all of them. Until it is known whether two
 //! endpoints that broke off at a key are dead, it is sent nowhere either.
 
+use crate::dial::Address;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,9 +50,9 @@ struct Suspect {
 }
 
 /// A connection that ended on a call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Cut {
-    endpoint: SocketAddr,
+    endpoint: Address,
     at: Instant,
     proof: Proof,
 }
@@ -70,7 +70,7 @@ pub(super) struct Broke<'a> {
     /// The key of its call.
     pub(super) key: &'a [u8],
     pub(super) method: &'a Arc<Method>,
-    pub(super) endpoint: SocketAddr,
+    pub(super) endpoint: &'a Address,
     /// When it was sent.
     pub(super) sent: Instant,
 }
@@ -128,8 +128,8 @@ impl Quarantine {
                 return;
             }
             suspect.seen = now;
-            suspect.cuts.retain(|cut| cut.endpoint != endpoint || cut.proof == Proof::Died);
-            suspect.cuts.push(Cut { endpoint, at: now, proof: Proof::Open });
+            suspect.cuts.retain(|cut| cut.endpoint != *endpoint || cut.proof == Proof::Died);
+            suspect.cuts.push(Cut { endpoint: endpoint.clone(), at: now, proof: Proof::Open });
         });
     }
 
@@ -142,7 +142,7 @@ impl Quarantine {
     }
 
     /// An endpoint has answered what it was asked at `asked`: it did not die of what broke off before.
-    pub(super) fn lives(&self, endpoint: SocketAddr, asked: Instant) {
+    pub(super) fn lives(&self, endpoint: &Address, asked: Instant) {
         if !self.open.load(Ordering::Acquire) {
             return;
         }
@@ -150,7 +150,7 @@ impl Quarantine {
             for suspect in suspects.values_mut() {
                 suspect
                     .cuts
-                    .retain(|cut| cut.proof == Proof::Died || cut.endpoint != endpoint || asked < cut.at);
+                    .retain(|cut| cut.proof == Proof::Died || cut.endpoint != *endpoint || asked < cut.at);
             }
         });
     }
@@ -166,7 +166,7 @@ impl Quarantine {
 
     /// An endpoint refuses connections: whatever it broke off at just before may be what it died of. Returns how many keys are sent nowhere
     /// from now on.
-    pub(super) fn died(&self, backend: &str, endpoint: SocketAddr, now: Instant) -> u64 {
+    pub(super) fn died(&self, backend: &str, endpoint: &Address, now: Instant) -> u64 {
         if !self.open.load(Ordering::Acquire) {
             return 0;
         }
@@ -219,9 +219,9 @@ impl Suspect {
     }
 
     /// Whether this says for the first time that an endpoint died of it.
-    fn died_at(&mut self, endpoint: SocketAddr, now: Instant) -> bool {
+    fn died_at(&mut self, endpoint: &Address, now: Instant) -> bool {
         let mut open =
-            self.cuts.iter_mut().filter(|cut| cut.proof == Proof::Open && cut.endpoint == endpoint);
+            self.cuts.iter_mut().filter(|cut| cut.proof == Proof::Open && cut.endpoint == *endpoint);
         let Some(cut) = open.find(|cut| cut.counts(now)) else { return false };
         cut.proof = Proof::Died;
         true

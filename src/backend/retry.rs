@@ -1,6 +1,6 @@
 //! Whether a call that met a fault is tried again, and after which pause.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::fault::{Fault, Retry};
 pub(super) struct Tries {
     pub(super) whole: Option<Deadline>,
     /// Endpoints that were asked. Allocates with the first fault only.
-    tried: Vec<SocketAddr>,
+    tried: Vec<Address>,
     /// Further tries of what was never sent.
     redials: u32,
     /// Further tries of what may have run.
@@ -99,7 +99,7 @@ impl Backend {
     ) -> Option<(Attempt, Want)> {
         let (method, repeat) = (question.method, question.terms.repeat);
         let further = tries.further(fault, again, repeat, self.means.settings().retries)?;
-        tries.tried.push(endpoint.address);
+        tries.tried.push(endpoint.address.clone());
         if again != Again::Same && !self.endpoints.any_but(&tries.tried) {
             return None;
         }

@@ -7,19 +7,21 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dial::{Address, UNIX};
+
 /// A host and the addresses it stood for when it last had any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Host {
     pub(super) name: String,
     pub(super) port: u16,
     pub(super) weight: u32,
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) addresses: Vec<Address>,
 }
 
 /// An address, its weight, and the host that stands for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Member {
-    pub(super) address: SocketAddr,
+    pub(super) address: Address,
     pub(super) weight: u32,
     pub(super) host: Arc<str>,
 }
@@ -39,13 +41,16 @@ pub(super) struct Roster {
 }
 
 impl Host {
-    /// Whether it stands for the one address that it is.
+    /// Whether it stands for the one address that it is: a socket in the file system does.
     pub(super) fn is_literal(&self) -> bool {
         self.literal().is_some()
     }
 
-    fn literal(&self) -> Option<SocketAddr> {
-        self.name.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, self.port))
+    fn literal(&self) -> Option<Address> {
+        if self.name.starts_with(UNIX) {
+            return self.name.parse().ok();
+        }
+        self.name.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, self.port).into())
     }
 }
 
@@ -62,8 +67,8 @@ impl Roster {
     }
 
     /// The addresses that are held.
-    pub(super) fn held(&self) -> impl Iterator<Item = SocketAddr> {
-        self.held.iter().map(|member| member.address)
+    pub(super) fn held(&self) -> impl Iterator<Item = Address> {
+        self.held.iter().map(|member| member.address.clone())
     }
 
     /// Makes these the hosts. A name that stays is what it was.
@@ -86,7 +91,7 @@ impl Roster {
     }
 
     /// Makes a name stand for other addresses, if it is one of the hosts.
-    pub(super) fn resolve(&mut self, name: &str, port: u16, addresses: Vec<SocketAddr>) {
+    pub(super) fn resolve(&mut self, name: &str, port: u16, addresses: Vec<Address>) {
         let host = self.hosts.iter_mut().find(|host| host.name == name && host.port == port);
         if let Some(host) = host {
             host.addresses = addresses;
@@ -105,13 +110,13 @@ impl Roster {
         }
         self.held.retain(|held| now.iter().all(|member| member.address != held.address));
         self.held.sort_unstable();
-        self.held.dedup_by_key(|member| member.address);
+        self.held.dedup_by(|one, other| one.address == other.address);
     }
 
     /// Holds an address no more. Whether it was held.
-    pub(super) fn release(&mut self, gone: SocketAddr) -> bool {
+    pub(super) fn release(&mut self, gone: &Address) -> bool {
         let held = self.held.len();
-        self.held.retain(|member| member.address != gone);
+        self.held.retain(|member| member.address != *gone);
         self.held.len() < held
     }
 
@@ -156,9 +161,10 @@ impl Roster {
         let mut named: Vec<Member> = Vec::new();
         for host in &self.hosts {
             let name: Arc<str> = host.name.as_str().into();
-            for &address in &host.addresses {
-                if named.iter().all(|one| one.address != address) {
-                    named.push(Member { address, weight: host.weight, host: Arc::clone(&name) });
+            for address in &host.addresses {
+                if named.iter().all(|one| one.address != *address) {
+                    let (address, host_name) = (address.clone(), Arc::clone(&name));
+                    named.push(Member { address, weight: host.weight, host: host_name });
                 }
             }
         }

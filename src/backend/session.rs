@@ -267,7 +267,7 @@ async fn ask_behind(
 ) -> Result<Answer, Fault> {
     let means = &backend.means;
     let call = means.spelled_in(lane.endpoint.speech.protocol, question.call)?;
-    question.demand.goes_to(attempt.endpoint.address);
+    question.demand.goes_to(&attempt.endpoint.address);
     attempt.sends(deadline);
     attempt.is_not_timed();
     let asked = match lane.exchange(&call, backend.try_deadline(deadline)).await {
@@ -300,7 +300,7 @@ async fn follow(
         if let Some(mut attempt) = attempt
             && let Some(following) = current.follow(question.call, longest).await
         {
-            question.demand.goes_to(attempt.endpoint.address);
+            question.demand.goes_to(&attempt.endpoint.address);
             attempt.follows();
             if place == Place::First {
                 attempt.stands_behind_others();

@@ -1,7 +1,7 @@
 //! What an operator says of a backend for a while, in place of what is configured or was seen.
 
+use crate::dial::Address;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,9 @@ pub(crate) struct Steer {
     /// Of all endpoints of which nothing else is said.
     pub declared: Option<Ordered>,
     /// Of some endpoints.
-    pub endpoints: BTreeMap<SocketAddr, Ordered>,
+    pub endpoints: BTreeMap<Address, Ordered>,
     /// The weights of some endpoints.
-    pub weights: BTreeMap<SocketAddr, u32>,
+    pub weights: BTreeMap<Address, u32>,
     /// Whether calls that endpoints died of are sent all the same.
     pub tries_deadly: bool,
 }
@@ -35,13 +35,13 @@ pub(crate) enum Ordered {
 
 impl Steer {
     /// What is said of an endpoint.
-    pub(super) fn of(&self, endpoint: SocketAddr) -> Option<Ordered> {
-        self.endpoints.get(&endpoint).copied().or(self.declared)
+    pub(super) fn of(&self, endpoint: &Address) -> Option<Ordered> {
+        self.endpoints.get(endpoint).copied().or(self.declared)
     }
 
     /// The weight that an endpoint is given.
-    pub(super) fn weight(&self, endpoint: SocketAddr) -> Option<u32> {
-        self.weights.get(&endpoint).copied()
+    pub(super) fn weight(&self, endpoint: &Address) -> Option<u32> {
+        self.weights.get(endpoint).copied()
     }
 }
 

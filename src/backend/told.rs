@@ -14,7 +14,7 @@ use crate::fault::Fault;
 impl Endpoint {
     /// Tells that it has left the rotation.
     pub(super) fn tell_ejected(&self, why: Why, fault: Option<&Fault>) {
-        let (backend, endpoint) = (self.means.name(), self.address);
+        let (backend, endpoint) = (self.means.name(), &self.address);
         match why {
             Why::Draining => info!(%backend, %endpoint, "endpoint asks for no calls"),
             Why::Drained | Why::Ordered => {
@@ -41,7 +41,7 @@ impl Endpoint {
             return;
         }
         let (backend, endpoint, transport) =
-            (self.means.name(), self.address, self.speech.transport.as_str());
+            (self.means.name(), &self.address, self.speech.transport.as_str());
         let tls = match self.proves {
             // With TLS 1.3 a certificate is refused when the handshake is over.
             Some(_) => ", and does it take this gateway's certificate, or ask for one?",
@@ -63,14 +63,14 @@ impl Endpoint {
 
     /// Tells that it is back.
     pub(super) fn tell_returned(&self, why: Why, out: Duration) {
-        let (backend, endpoint) = (self.means.name(), self.address);
+        let (backend, endpoint) = (self.means.name(), &self.address);
         info!(%backend, %endpoint, why = why.as_str(), out_ms = out.as_millis(), "endpoint is back");
     }
 
     /// Tells what became of one of its methods. That who was to find out has failed is no news.
     pub(super) fn tell_method(&self, turned: Turned, method: &str, fault: Option<&Fault>) {
         let (backend, endpoint, fault) =
-            (self.means.name(), self.address, fault.map(tracing::field::display));
+            (self.means.name(), &self.address, fault.map(tracing::field::display));
         match turned {
             Turned::No => {}
             Turned::Out { time, failures } => {

@@ -49,7 +49,7 @@ impl Endpoint {
         }
         let proven = self.pool.proven.count();
         self.pool.permits.full(proven, Instant::now());
-        let (backend, endpoint) = (self.means.name(), self.address);
+        let (backend, endpoint) = (self.means.name(), &self.address);
         tracing::info!(%backend, %endpoint, connections = proven, "endpoint reads no further connections");
     }
 }

@@ -20,7 +20,7 @@ use crate::wire::{Protocol, Speech, Transport, exception};
 /// Whom to ask, and what.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// Who is asked: the host and port of a gateway's listener, or of a backend.
+    /// Who is asked: the host and port of a gateway's listener, or of a backend, or unix: and the path of its socket.
     #[arg(value_name = "ADDR")]
     pub(super) address: Endpoint,
     /// The method, such as `UserService.getUser`.

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::backend::options::Endpoint;
-use crate::dial::{Dial, Stream};
+use crate::dial::{self, Dial, Stream};
 use crate::tls::Client;
 use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Header, Kind, put_message};
@@ -139,6 +139,10 @@ impl Exchange<'_> {
     pub(super) async fn connect(&self, dial: &dyn Dial) -> Result<Box<dyn Stream>, ExchangeError> {
         let Endpoint { host, port } = self.endpoint;
         let unreachable = |why| ExchangeError::Unreachable { endpoint: self.endpoint.clone(), why };
+        if let Some(path) = self.endpoint.socket() {
+            let stream = dial::local(path).await.map_err(unreachable)?;
+            return self.encrypted(Box::new(stream)).await.map_err(unreachable);
+        }
         let mut refused = io::ErrorKind::NotFound.into();
         for address in dial.resolve(host, *port).await.map_err(unreachable)? {
             match dial.dial(address).await {

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::draft::{Draft, Placed, State};
 use super::outside::Outside;
 use super::problem::Problem;
+use crate::backend::options::Endpoint;
 use crate::setting::Finding;
 use crate::tls::options::ServerOptions;
 use crate::tls::{Client, Flaw, Papers, Server};
@@ -34,11 +35,18 @@ pub(super) fn read(
     for (name, section) in &draft.backends {
         let options = section.options.tls.as_ref();
         let made = options.map(|options| options.client(|option, path| outside.pem(option, path, file)));
+        let made = made.map(|made| made.and_then(|client| proven(&section.options.endpoints, client)));
         let client = made.and_then(|made| reading.sound(section, made));
         encrypted.backends.extend(client.map(|client| (name.clone(), client)));
     }
     encrypted.admin = reading.server(&draft.admin, draft.admin.options.tls.as_ref(), Server::http);
     encrypted
+}
+
+/// The client, if each of the endpoints can prove to be what it should.
+fn proven(endpoints: &[Endpoint], client: Client) -> Result<Client, Finding> {
+    let flaw = endpoints.iter().find_map(|endpoint| client.proves(&endpoint.host).err());
+    flaw.map_or(Ok(client), |flaw| Err(Finding::new("tls.server_name", format!("must be given: {flaw}"))))
 }
 
 struct Reading<'a, 'o> {

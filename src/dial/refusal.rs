@@ -53,8 +53,10 @@ impl Refusal {
 }
 
 /// What proves something of the endpoint. A network that is unreachable is not among them: this host has no route to it.
-const PROOFS: [(io::ErrorKind, Refusal); 7] = [
+const PROOFS: [(io::ErrorKind, Refusal); 8] = [
     (io::ErrorKind::ConnectionRefused, Refusal::Refused),
+    // A socket in the file system goes with whoever listened there.
+    (io::ErrorKind::NotFound, Refusal::Refused),
     (io::ErrorKind::ConnectionReset, Refusal::Cut),
     (io::ErrorKind::ConnectionAborted, Refusal::Cut),
     (io::ErrorKind::BrokenPipe, Refusal::Cut),
@@ -76,7 +78,7 @@ mod tests {
                 assert_eq!(Refusal::of(&error), refusal, "{error}");
             }
         };
-        check(Refusal::Refused, &[Errno::CONNREFUSED]);
+        check(Refusal::Refused, &[Errno::CONNREFUSED, Errno::NOENT]);
         check(Refusal::Cut, &[Errno::CONNRESET, Errno::CONNABORTED, Errno::PIPE]);
         check(Refusal::NoRoute, &[Errno::HOSTUNREACH, Errno::HOSTDOWN]);
         check(Refusal::Silent, &[Errno::TIMEDOUT]);

@@ -1,7 +1,7 @@
 //! What a flight tells, and those who wait for it.
 
+use crate::dial::Address;
 use std::fmt::Debug;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -132,7 +132,7 @@ impl<T: Landing> Drop for Waiter<T> {
 
 impl<T: Landing> Waiter<T> {
     /// The endpoint that the flight has asked last, if any.
-    pub(crate) fn endpoint(&self) -> Option<SocketAddr> {
+    pub(crate) fn endpoint(&self) -> Option<Address> {
         self.flight.demand().endpoint()
     }
 }

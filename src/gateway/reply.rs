@@ -1,6 +1,6 @@
 //! A reply, and what became of its call.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) struct Reply {
     /// The old entry that was at hand, where a backend answered.
     pub spare: Option<Arc<Entry>>,
     /// The endpoint that was asked last, where one was.
-    pub endpoint: Option<SocketAddr>,
+    pub endpoint: Option<Address>,
 }
 
 /// Who has said what a client is told.
@@ -199,7 +199,7 @@ impl Reply {
 
     /// The same reply, after this endpoint was asked, unless another was asked later.
     #[must_use]
-    pub(crate) fn asked_at(self, endpoint: Option<SocketAddr>) -> Self {
+    pub(crate) fn asked_at(self, endpoint: Option<Address>) -> Self {
         Self { endpoint: self.endpoint.or(endpoint), ..self }
     }
 

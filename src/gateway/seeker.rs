@@ -1,7 +1,7 @@
 //! A call that no entry answers at once: how it comes by a flight, how long it waits for it, and what answers instead.
 
+use crate::dial::Address;
 use std::future::pending;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) struct Failed {
     /// The old entry that it found.
     found: Option<Arc<Entry>>,
     /// The endpoint that it asked last.
-    pub(super) endpoint: Option<SocketAddr>,
+    pub(super) endpoint: Option<Address>,
 }
 
 /// A flight that a call waits for, and its course if it leads it.
@@ -61,7 +61,7 @@ pub(super) struct Found {
     /// The old entry that would have answered, had the flight failed.
     pub(super) spare: Option<Arc<Entry>>,
     /// The endpoint that was asked last.
-    pub(super) endpoint: Option<SocketAddr>,
+    pub(super) endpoint: Option<Address>,
 }
 
 /// Why an old entry answers before the flight has landed.

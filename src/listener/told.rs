@@ -70,7 +70,7 @@ impl Told<'_> {
             service: service.unwrap_or_else(|| routes.service().as_bytes()),
             method,
             backend: route.backend().name(),
-            endpoint: reply.endpoint,
+            endpoint: reply.endpoint.as_ref(),
             outcome: reply.outcome,
             why: reply.fault.as_ref().map(Fault::as_str),
             age: reply.age,

@@ -1,7 +1,7 @@
 //! The ledger of outages: when no endpoint of a backend was in rotation, why, and what its callers got meanwhile.
 
+use crate::dial::Address;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// Takes down how an outage goes on, if one lasts: what became of calls so far, and which endpoints are out and why.
-    pub(super) fn note(&self, backend: &str, sums: OutageSums, out: &[(SocketAddr, Why)], now: Millis) {
+    pub(super) fn note(&self, backend: &str, sums: OutageSums, out: &[(Address, Why)], now: Millis) {
         let mut book = self.book();
         let Some(outage) = book.lasting.get_mut(backend) else { return };
         // In whole milliseconds, as both moments are.
@@ -174,14 +174,14 @@ mod tests {
     #[test]
     fn an_outage_is_told_with_its_sums_and_every_reason() {
         let ledger = ledger(&Memory::default());
-        let address: SocketAddr = "10.0.0.1:9090".parse().unwrap();
+        let address: Address = "10.0.0.1:9090".parse().unwrap();
         ledger.begin("users", Some(90.0), at(100));
         ledger.note("users", OutageSums::default(), &[], Millis(100_097));
         assert_eq!(ledger.lasting("users").unwrap().seconds, 0.097);
         let sums =
             OutageSums { stale: 3, failed: 1, oldest: Duration::from_secs(7), ..OutageSums::default() };
         for why in [Why::Silent, Why::Silent, Why::Refused] {
-            ledger.note("users", sums, &[(address, why)], at(110));
+            ledger.note("users", sums, &[(address.clone(), why)], at(110));
         }
         ledger.note("teams", sums, &[(address, Why::Silent)], at(110));
         let lasting = ledger.lasting("users").unwrap();

@@ -1,6 +1,6 @@
 //! Watches for outages: notes in the ledger when a backend is down and when it is back, logs both, and keeps the ledger for the next start.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ impl Parts {
 }
 
 /// The endpoints that are out of rotation, and why.
-fn out(backend: &Backend) -> Vec<(SocketAddr, Why)> {
+fn out(backend: &Backend) -> Vec<(Address, Why)> {
     let endpoints = backend.endpoints().into_iter();
     endpoints.filter_map(|one| Some((one.address, one.standing.why()?))).collect()
 }

@@ -66,11 +66,11 @@ impl Table {
     pub(crate) fn steer(&self, name: &str) -> Steer {
         let mut steer = Steer::default();
         for held in self.held().iter().filter(|held| held.switch.backend() == Some(name)) {
-            if let Switch::Endpoint { endpoint, state, .. } = held.switch {
-                steer.endpoints.insert(endpoint, state);
+            if let Switch::Endpoint { endpoint, state, .. } = &held.switch {
+                steer.endpoints.insert(endpoint.clone(), *state);
             }
-            if let Switch::Weight { endpoint, weight, .. } = held.switch {
-                steer.weights.insert(endpoint, weight);
+            if let Switch::Weight { endpoint, weight, .. } = &held.switch {
+                steer.weights.insert(endpoint.clone(), *weight);
             }
             if let Switch::Backend { state, .. } = held.switch {
                 steer.declared = Some(match state {

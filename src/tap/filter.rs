@@ -1,6 +1,6 @@
 //! Which calls somebody wants to see.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::str;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) struct Filter {
     /// For this backend.
     pub backend: Option<String>,
     /// That were sent to this endpoint.
-    pub endpoint: Option<SocketAddr>,
+    pub endpoint: Option<Address>,
     /// That took at least so long.
     pub slower_than: Duration,
 }
@@ -33,7 +33,7 @@ impl Filter {
             && (outcomes.is_empty() || outcomes.contains(&seen.outcome))
             && listener.as_ref().is_none_or(|listener| listener == seen.listener)
             && backend.as_ref().is_none_or(|backend| backend == seen.backend)
-            && endpoint.is_none_or(|endpoint| seen.endpoint == Some(endpoint))
+            && endpoint.as_ref().is_none_or(|endpoint| seen.endpoint == Some(endpoint))
             && method.as_ref().is_none_or(|pattern| is_of(pattern, seen))
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
+use crate::dial::Address;
 use crate::outcome::Outcome;
 
 /// A call whose reply goes out.
@@ -25,7 +26,7 @@ pub(crate) struct Seen<'a> {
     /// The backend that its method is for.
     pub backend: &'a str,
     /// The endpoint that was asked last, where one was.
-    pub endpoint: Option<SocketAddr>,
+    pub endpoint: Option<&'a Address>,
     /// What became of it.
     pub outcome: Outcome,
     /// The fault that was met, also where something else answered.

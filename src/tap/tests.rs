@@ -17,7 +17,7 @@ fn call() -> Seen<'static> {
         service: b"UserService",
         method: b"getUser",
         backend: "users",
-        endpoint: Some("10.0.0.1:9191".parse().unwrap()),
+        endpoint: Some(Box::leak(Box::new("10.0.0.1:9191".parse().unwrap()))),
         outcome: Outcome::Miss,
         why: None,
         age: None,

@@ -42,7 +42,8 @@ mod steering;
 mod wires;
 // Clients of one protocol before a backend of another.
 mod translating;
-// The same inside TLS.
+// The same inside TLS, and through the file system.
+mod sockets;
 mod tls;
 // Which calls share a reply.
 mod keys;

@@ -87,12 +87,12 @@ def thriftpy2_server(options, library, users):
     if options.tls_certificate:
         socket = TSSLServerSocket(host=options.host, port=options.port, certfile=options.tls_certificate)
     else:
-        socket = TServerSocket(host=options.host, port=options.port)
+        socket = TServerSocket(host=options.host, port=options.port, unix_socket=options.unix)
     bind_now(socket)
     server = TThreadedServer(
         processor, socket, iprot_factory=library.protocols, itrans_factory=library.transports, daemon=True
     )
-    return server, socket.sock.getsockname()[1]
+    return server, port(options, socket.sock)
 
 
 class Awaited:
@@ -146,13 +146,18 @@ def apache_server(options, library, users):
         papers = {"certfile": options.tls_certificate, "ca_certs": options.tls_ca, "ssl_version": ssl.PROTOCOL_TLS_SERVER}
         socket = TSSLServerSocket(host=options.host, port=options.port, **papers, **asks)
     else:
-        socket = TServerSocket(host=options.host, port=options.port)
+        socket = TServerSocket(host=options.host, port=options.port, unix_socket=options.unix)
     bind_now(socket)
     if options.single:
         server = TSimpleServer(processor, socket, library.transports, library.protocols)
     else:
         server = TThreadedServer(processor, socket, library.transports, library.protocols, daemon=True)
-    return server, socket.handle.getsockname()[1]
+    return server, port(options, socket.handle)
+
+
+def port(options, socket):
+    """A socket in the file system has none."""
+    return 0 if options.unix else socket.getsockname()[1]
 
 
 def bind_now(socket):

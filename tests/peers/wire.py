@@ -17,6 +17,7 @@ def arguments(parser):
     parser.add_argument("--service", default="UserService")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--unix", help="a socket in the file system, in place of host and port")
     parser.add_argument("--tls-ca", help="a PEM file: who signs the other end's certificate; a server asks for one with it")
     parser.add_argument("--tls-certificate", help="a PEM file with the certificate that is shown, and its key")
 

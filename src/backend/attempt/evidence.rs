@@ -17,7 +17,7 @@ impl Attempt {
     /// Tells what it came to, where that is asked for.
     pub(super) fn tell_end(&self, fault: Option<&Fault>, now: Instant) {
         let (backend, endpoint, method) =
-            (self.endpoint.means.name(), self.endpoint.address, &*self.method.name);
+            (self.endpoint.means.name(), &self.endpoint.address, &*self.method.name);
         let took_ms = self.sent.map(|sent| now.saturating_duration_since(sent).as_millis());
         debug!(%backend, %endpoint, method, took_ms, fault = fault.map(display), "endpoint was asked");
     }
@@ -42,7 +42,7 @@ impl Attempt {
         let Endpoint { position, pool, pulse, means, .. } = &*self.endpoint;
         match refusal {
             Refusal::Refused | Refusal::NoRoute => {
-                means.refused(self.endpoint.address, now);
+                means.refused(&self.endpoint.address, now);
                 position.unreached(Why::Refused, now)
             }
             Refusal::Untrusted => position.unreached(Why::Untrusted, now),
@@ -65,7 +65,7 @@ impl Attempt {
 
     pub(super) fn endpoint_answered(&self, sent: Instant, now: Instant) -> Effect {
         let Endpoint { address, position, means, .. } = &*self.endpoint;
-        means.quarantine.lives(*address, sent);
+        means.quarantine.lives(address, sent);
         position.answered(sent, now)
     }
 

@@ -1,6 +1,6 @@
 //! An endpoint as an operator sees it.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::backend::standing::Standing;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EndpointStatus {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Whether it takes calls.
     pub standing: Standing,
     /// Why the last TLS handshake with it failed, if it did.
@@ -72,7 +72,7 @@ impl Endpoint {
         let (miss_limit, misses) = self.pool.permits.misses();
         let (answered, failed) = self.ends.counts();
         EndpointStatus {
-            address: self.address,
+            address: self.address.clone(),
             standing: self.position.standing(),
             untrusted: self.untrusted.load_full(),
             heard: self.pulse.was_heard(),

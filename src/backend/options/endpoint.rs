@@ -1,24 +1,38 @@
 //! An endpoint as the config names it.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A host and its port.
+use crate::dial::UNIX;
+
+/// A host and its port, or a socket in the file system.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Endpoint {
-    /// An address (an IPv6 one without brackets) or a host name.
+    /// An address (an IPv6 one without brackets) or a host name; or `unix:` and the socket's path.
     pub host: String,
-    /// Never 0.
+    /// Never 0, but for a socket.
     pub port: u16,
+}
+
+impl Endpoint {
+    /// Where the socket is, if it is one.
+    pub fn socket(&self) -> Option<&Path> {
+        self.host.strip_prefix(UNIX).map(Path::new)
+    }
 }
 
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
+        if let Some(path) = text.strip_prefix(UNIX) {
+            let is_one = path.starts_with('/') && path.len() <= SOCKET_PATH_MAX;
+            return is_one.then(|| Self { host: text.to_owned(), port: 0 }).ok_or(EndpointError::Socket);
+        }
         let (host, port) = text.rsplit_once(':').ok_or(EndpointError::Port)?;
         let port = port.parse().ok().filter(|port| *port != 0).ok_or(EndpointError::Port)?;
         let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -35,6 +49,9 @@ impl FromStr for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.socket().is_some() {
+            return f.write_str(&self.host);
+        }
         match self.host.contains(':') {
             true => write!(f, "[{}]:{}", self.host, self.port),
             false => write!(f, "{}:{}", self.host, self.port),
@@ -65,7 +82,13 @@ pub enum EndpointError {
     /// What goes before the port is no host.
     #[error("the host is neither an address nor a name")]
     Host,
+    /// What follows `unix:` is no path of a socket.
+    #[error("a socket's path begins with / and has at most {SOCKET_PATH_MAX} bytes")]
+    Socket,
 }
+
+/// Bytes of a socket's path that Linux takes.
+const SOCKET_PATH_MAX: usize = 107;
 
 #[cfg(test)]
 mod tests {
@@ -88,6 +111,9 @@ mod tests {
         check("db.example", Err(EndpointError::Port));
         check("db.example:0", Err(EndpointError::Port));
         check("db.example:http", Err(EndpointError::Port));
+        check("unix:/run/users.sock", Ok(("unix:/run/users.sock", 0)));
+        check("unix:users.sock", Err(EndpointError::Socket));
+        check(&format!("unix:/{}", "x".repeat(107)), Err(EndpointError::Socket));
         check(":9191", Err(EndpointError::Host));
         check("http://db:9191", Err(EndpointError::Host));
         check("::1:9191", Err(EndpointError::Host));

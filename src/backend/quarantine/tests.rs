@@ -3,11 +3,12 @@
 use super::*;
 use crate::backend::Methods;
 
-const FIRST: SocketAddr = endpoint(1);
-const SECOND: SocketAddr = endpoint(2);
+const FIRST: Address = endpoint(1);
+const SECOND: Address = endpoint(2);
 
-const fn endpoint(n: u8) -> SocketAddr {
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, n)), 9090)
+const fn endpoint(n: u8) -> Address {
+    let host = std::net::Ipv4Addr::new(10, 0, 0, n);
+    Address::Network(std::net::SocketAddr::new(std::net::IpAddr::V4(host), 9090))
 }
 
 fn ms(count: u64) -> Duration {
@@ -32,18 +33,18 @@ impl Scene {
     }
 
     /// A call of `key` that was sent at one time and ended at another.
-    fn breaks(&self, key: &[u8], endpoint: SocketAddr, (sent, ended): (u64, u64)) {
-        let broke = Broke { key, method: &self.method, endpoint, sent: self.at(sent) };
+    fn breaks(&self, key: &[u8], endpoint: Address, (sent, ended): (u64, u64)) {
+        let broke = Broke { key, method: &self.method, endpoint: &endpoint, sent: self.at(sent) };
         self.quarantine.broke(broke, self.at(ended));
     }
 
     /// How many keys are sent nowhere from then on.
-    fn dies(&self, endpoint: SocketAddr, time: u64) -> u64 {
-        self.quarantine.died("users", endpoint, self.at(time))
+    fn dies(&self, endpoint: Address, time: u64) -> u64 {
+        self.quarantine.died("users", &endpoint, self.at(time))
     }
 
-    fn lives(&self, endpoint: SocketAddr, asked: u64) {
-        self.quarantine.lives(endpoint, self.at(asked));
+    fn lives(&self, endpoint: Address, asked: u64) {
+        self.quarantine.lives(&endpoint, self.at(asked));
     }
 
     /// For how many milliseconds a key is sent nowhere.

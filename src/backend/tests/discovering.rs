@@ -8,7 +8,8 @@ const FILE: &str = "/endpoints.toml";
 
 /// The addresses of the endpoints; of those that are held, with a star.
 fn endpoints(backend: &Backend) -> String {
-    let name = |one: &EndpointStatus| format!("{}{}", one.address.ip(), if one.held { "*" } else { "" });
+    let host = |one: &EndpointStatus| one.address.network().unwrap().ip();
+    let name = |one: &EndpointStatus| format!("{}{}", host(one), if one.held { "*" } else { "" });
     backend.endpoints().iter().map(name).collect::<Vec<_>>().join(" ")
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::{Ordered, Steer};
 use super::world::*;
+use crate::dial::Address;
 
 /// How many of so many calls each server gets.
 async fn spread(world: &World, backend: &Backend, calls: usize) -> Vec<usize> {
@@ -21,7 +22,7 @@ fn of(endpoints: &[(u8, Ordered)]) -> Steer {
     Steer { endpoints: endpoints.collect(), ..Steer::default() }
 }
 
-fn address(n: u8) -> SocketAddr {
+fn address(n: u8) -> Address {
     format!("10.0.0.{n}:9090").parse().unwrap()
 }
 

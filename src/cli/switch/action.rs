@@ -1,6 +1,6 @@
 //! What `larder switch` can do, in the words of a command line.
 
-use std::net::SocketAddr;
+use crate::dial::Address;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -151,7 +151,7 @@ pub(super) struct At {
 #[derive(Clone, Debug)]
 struct Endpoint {
     backend: String,
-    address: SocketAddr,
+    address: Address,
 }
 
 /// For how long, and why.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Millis;
+use crate::dial::Address;
 use crate::idl::Schema;
 use crate::rule::Rule;
 use crate::rule::method::Governed;
@@ -94,17 +95,17 @@ fn a_rule_has_the_mode_and_the_ramp_that_are_said() {
 
 #[test]
 fn a_backend_is_told_what_is_said_of_it_and_its_endpoints() {
-    let (backend, endpoint) = ("users".to_owned(), "10.0.0.1:9191".parse().unwrap());
+    let (backend, endpoint) = ("users".to_owned(), "10.0.0.1:9191".parse::<Address>().unwrap());
     let table = table(&[
-        Switch::Endpoint { backend: backend.clone(), endpoint, state: Ordered::Drained },
-        Switch::Weight { backend: backend.clone(), endpoint, weight: 3 },
+        Switch::Endpoint { backend: backend.clone(), endpoint: endpoint.clone(), state: Ordered::Drained },
+        Switch::Weight { backend: backend.clone(), endpoint: endpoint.clone(), weight: 3 },
         Switch::Backend { backend: backend.clone(), state: Declared::Down },
         Switch::TryAnyway { backend },
         Switch::Log { level: "debug".to_owned() },
     ]);
     let said = Steer {
         declared: Some(Ordered::Out),
-        endpoints: [(endpoint, Ordered::Drained)].into(),
+        endpoints: [(endpoint.clone(), Ordered::Drained)].into(),
         weights: [(endpoint, 3)].into(),
         tries_deadly: true,
     };

@@ -53,6 +53,12 @@ impl Builder {
         self
     }
 
+    /// Adds an endpoint that is a socket in the file system.
+    pub(crate) fn local_endpoint(mut self, socket: &Path) -> Self {
+        self.endpoints.push(format!("unix:{}", socket.display()));
+        self
+    }
+
     /// How the backend is spoken to; framed binary if nothing is said.
     pub(crate) fn backend_speaks(mut self, wire: Wire) -> Self {
         self.backend_wire = wire;

@@ -28,6 +28,11 @@ pub(crate) fn multiplexed_python_backend(library: Library, wire: Wire) -> Python
     PythonBackend::start(library, wire, &["--multiplexed"])
 }
 
+/// A server that is reached by a socket in the file system.
+pub(crate) fn local_python_backend(library: Library, wire: Wire, socket: &Path) -> PythonBackend {
+    PythonBackend::start(library, wire, &["--unix", &socket.display().to_string()])
+}
+
 /// A server that speaks TLS, with further options such as `--tls-certificate`.
 pub(crate) fn encrypted_python_backend(library: Library, wire: Wire, more: &[&str]) -> PythonBackend {
     PythonBackend::start(library, wire, more)
