@@ -152,6 +152,45 @@ fn gateways_behind_gateways_tell_each_other_how_they_are() {
 }
 
 #[test]
+fn where_nobody_trusts_the_network_clients_backends_and_operators_show_who_they_are() {
+    let papers = Papers::new();
+    ["gateway", "backend", "client", "operator"].iter().for_each(|name| papers.issue(name));
+    let wire = Wire { transport: Transport::Framed, protocol: Protocol::Binary };
+    let (ca, shown) = (papers.path("ca.pem"), |name: &str| papers.path(&format!("{name}.both")));
+    let backend = encrypted_python_backend(
+        Library::Apache,
+        wire,
+        &["--tls-certificate", &shown("backend"), "--tls-ca", &ca],
+    );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = std::fs::read_to_string(folder.join("config/examples/encrypted.toml")).unwrap();
+    let idl = folder.join("idl/users.thrift").display().to_string();
+    let text = [
+        ("127.0.0.1:9099\"\n#", "127.0.0.1:0\"\n#"),
+        ("127.0.0.1:9090", "127.0.0.1:0"),
+        ("127.0.0.1:9191", &backend.address().to_string()),
+        ("../../idl/users.thrift", &idl),
+    ];
+    let text = text.into_iter().fold(example, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+    let files = [("authority.pem", "ca.pem"), ("gateway.pem", "gateway.pem"), ("gateway.key", "gateway.key")];
+    let text = files.into_iter().fold(text, |text, (from, to)| {
+        text.replace(&format!("\"{from}\""), &format!("'{}'", papers.path(to)))
+    });
+    let gateway = Gateway::start(&format!("[log]\nformat = 'json'\n[runtime]\nthreads = 2\n{text}"));
+    let known = ["--tls-ca", &ca, "--tls-certificate", &shown("client")];
+    let mut client = PythonClient::connect_with(gateway.address(), Library::Apache, wire, &known);
+    assert_eq!(client.email(7), client.email(7));
+    let (admin, certificate, key) =
+        (format!("https://{}", gateway.admin()), papers.path("operator.pem"), papers.path("operator.key"));
+    let asked = ["nagios", &admin, "--ca", &ca, "--client-cert", &certificate, "--client-key", &key];
+    let told = larder().args(asked).output().unwrap();
+    assert!(String::from_utf8_lossy(&told.stdout).contains("expires in"), "{told:?}");
+}
+
+#[test]
 fn the_examples_are_right_as_they_stand() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
     for example in std::fs::read_dir(folder).unwrap() {
