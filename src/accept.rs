@@ -24,34 +24,42 @@ pub(crate) use sockets::Sockets;
 /// same network.
 pub trait Bind: Clone + Debug + Send + Sync + 'static {
     /// What is bound.
-    type Socket: Accept;
+    type Socket: Bound;
 
     /// Listens on `address`, whose port may be 0 for any that is free, or on a socket that was given under `name`.
     ///
     /// # Errors
     /// What the system says of it: taken, not this machine's, not permitted.
     fn bind(&self, name: &str, address: SocketAddr) -> io::Result<Self::Socket>;
+
+    /// Whether a gateway that runs still is to be relieved, so that what it listens on may be taken from it.
+    fn relieves(&self) -> bool {
+        false
+    }
 }
 
-/// A bound address that clients connect to.
-pub trait Accept: Debug + Send + Sync + 'static {
-    /// A client's connection.
-    type Stream: Client + 'static;
-
+/// What is bound to an address of a network.
+pub trait Bound: Accept {
     /// Where it is bound.
     ///
     /// # Errors
     /// What the system says.
     fn address(&self) -> io::Result<SocketAddr>;
+}
 
-    /// The next connection, and where it comes from. Nothing is lost if the future is dropped.
+/// What clients connect to.
+pub trait Accept: Debug + Send + Sync + 'static {
+    /// A client's connection.
+    type Stream: Client + 'static;
+
+    /// The next connection, and whose it is. Nothing is lost if the future is dropped.
     ///
     /// # Errors
     /// What the system says; most often that no file descriptor is left.
-    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Asker)>> + Send;
 
     /// A connection that has come already, if nobody else would ever accept it. To be asked for when no others are to be accepted.
-    fn waiting(&self) -> Option<(Self::Stream, SocketAddr)>;
+    fn waiting(&self) -> Option<(Self::Stream, Asker)>;
 
     /// Makes a connection fit to carry calls. Apart from [`accept`](Self::accept), so that its own task does it.
     fn prepare(stream: &Self::Stream);

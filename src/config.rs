@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +35,7 @@ pub use changes::{Change, Changes};
 pub use problem::Problem;
 pub(crate) use watch::Watch;
 
+use crate::dial::Address;
 use crate::files::Files;
 use crate::idl::Place;
 use crate::rule::method::{Governed, Stated};
@@ -139,8 +139,10 @@ impl Config {
 /// A listener.
 #[derive(Debug, Clone)]
 pub(crate) struct Listener {
-    /// The address to listen on.
-    pub(crate) bind: SocketAddr,
+    /// Where to listen.
+    pub(crate) bind: Address,
+    /// Who may connect where that is a socket in the file system, as the mode of its file.
+    pub(crate) socket_mode: u32,
     /// The service that a method name without prefix belongs to.
     pub(crate) service: String,
     /// The backend that answers; it exists.

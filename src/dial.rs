@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use address::Address;
 pub(crate) use address::UNIX;
 pub use end::End;
-pub(crate) use local::local;
+pub(crate) use local::{is_heard, local};
 pub use refusal::Refusal;
 pub(crate) use refusal::Unproven;
 pub use simulated::Simulated;

@@ -22,7 +22,6 @@ mod tests;
 mod told;
 
 use std::iter;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::accept::Accept;
+use crate::accept::{Accept, Asker};
 use crate::gateway::Gateway;
 use crate::log::Lines;
 
@@ -123,9 +122,9 @@ pub(crate) async fn accept<A: Accept>(socket: A, listener: Arc<Listener>, common
     }
 }
 
-fn admit<A: Accept>(stream: A::Stream, peer: SocketAddr, listener: &Listener, commons: &Commons) {
+fn admit<A: Accept>(stream: A::Stream, peer: Asker, listener: &Listener, commons: &Commons) {
     let front = listener.front.load_full();
-    let place = match commons.places.take(peer.ip()) {
+    let place = match commons.places.take(peer.host()) {
         Ok(place) => place,
         Err(full) => {
             front.gateway.counts.limit(full.limit());

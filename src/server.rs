@@ -45,7 +45,7 @@ use crate::admin::steering::Steering;
 use crate::cache::shared::Store;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::dial::{Dial, Tcp};
+use crate::dial::{Address, Dial, Tcp};
 #[cfg(test)]
 use crate::explain::Explainer;
 use crate::files::{Disk, Files};
@@ -65,7 +65,7 @@ use subject::Overview;
 /// A gateway that answers calls.
 #[derive(Debug)]
 pub struct Running {
-    /// Where each listener is bound. A reload may change it.
+    /// Where each listener is bound that is bound to an address of a network. A reload may change it.
     pub listeners: BTreeMap<String, SocketAddr>,
     /// Where the admin endpoint is bound.
     pub admin: SocketAddr,
@@ -148,7 +148,7 @@ pub enum StartError {
         /// The listener, or the admin endpoint.
         what: String,
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// What the system said.
         #[source]
         source: io::Error,

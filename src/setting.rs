@@ -7,11 +7,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+mod mode;
 mod nearest;
 pub(crate) mod quantity;
 pub(crate) mod secret;
 mod share;
 
+pub(crate) use mode::Mode;
 pub(crate) use nearest::Nearest;
 pub(crate) use quantity::{Period, Size};
 pub(crate) use secret::{Keeper, Secret};

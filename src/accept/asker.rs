@@ -1,11 +1,11 @@
-//! Who stands at the other end of a connection that orders come through.
+//! Who stands at the other end of a connection that comes in.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Whoever asks, as far as the system tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asker {
+pub enum Asker {
     /// Somebody at this address.
     Address(SocketAddr),
     /// A process of this machine.
@@ -17,6 +17,22 @@ pub(crate) enum Asker {
     },
     /// A process of this machine of which the system tells nothing.
     Unknown,
+}
+
+impl Asker {
+    /// The host that it asks from; a process of this machine does so from here.
+    pub(crate) fn host(self) -> IpAddr {
+        match self {
+            Self::Address(address) => address.ip(),
+            Self::Process { .. } | Self::Unknown => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        }
+    }
+}
+
+impl From<SocketAddr> for Asker {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
 }
 
 impl fmt::Display for Asker {

@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
     use crate::accept::sockets::Listening;
-    use crate::accept::{Accept, Bind};
+    use crate::accept::{Accept, Bind, Bound};
     use futures_util::FutureExt;
 
     const ANY: &str = "127.0.0.1:0";

@@ -1,4 +1,4 @@
-//! Sockets in the file system, at which only processes of the gateway's own user ask.
+//! Sockets in the file system, at which processes of this machine ask.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -6,10 +6,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::Asker;
+use super::{Accept, Asker};
+use crate::dial;
 
 /// A socket in the file system. Its file goes with it, unless another gateway has put its own there.
 #[derive(Debug)]
@@ -23,26 +24,54 @@ pub(crate) struct Local {
 type File = (u64, u64);
 
 impl Local {
-    /// Listens at `path`. What another gateway has left there is replaced, and nothing else.
+    /// Listens at `path`, where only the gateway's own user may ask. What another gateway has left there is replaced, and nothing else.
     ///
     /// # Errors
     /// What the system says.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        let listener = UnixListener::from_std(listen(path)?)?;
-        Ok(Self { listener, path: path.to_owned(), file: file(path) })
+        Self::of(path, listen(path)?)
     }
 
-    /// The next connection, and whose it is. Nothing is lost if the future is dropped.
+    /// Listens at `path`, where those may ask whom `mode` lets write. What is left there of one that has ended is replaced; and so, if it
+    /// `relieves` another gateway, is where that one listens.
     ///
     /// # Errors
-    /// What the system says; most often that no file descriptor is left.
-    pub(crate) async fn accept(&self) -> io::Result<(UnixStream, Asker)> {
+    /// What the system says; where somebody listens already, [`io::ErrorKind::AddrInUse`].
+    pub(crate) fn open(path: &Path, mode: u32, relieves: bool) -> io::Result<Self> {
+        if !relieves && dial::is_heard(path) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        Self::of(path, listen_as(path, mode, CLIENTS_WAITING_MAX)?)
+    }
+
+    fn of(path: &Path, socket: net::UnixListener) -> io::Result<Self> {
+        Ok(Self { listener: UnixListener::from_std(socket)?, path: path.to_owned(), file: file(path) })
+    }
+}
+
+impl Accept for Local {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<(UnixStream, Asker)> {
         let (stream, _) = self.listener.accept().await?;
-        let asker = stream
-            .peer_cred()
-            .map_or(Asker::Unknown, |known| Asker::Process { user: known.uid(), process: known.pid() });
+        let asker = asker(&stream);
         Ok((stream, asker))
     }
+
+    fn waiting(&self) -> Option<(UnixStream, Asker)> {
+        let (stream, _) = SockRef::from(&self.listener).accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        let stream = UnixStream::from_std(stream.into()).ok()?;
+        let asker = asker(&stream);
+        Some((stream, asker))
+    }
+
+    fn prepare(_: &UnixStream) {}
+}
+
+fn asker(stream: &UnixStream) -> Asker {
+    let known = stream.peer_cred();
+    known.map_or(Asker::Unknown, |known| Asker::Process { user: known.uid(), process: known.pid() })
 }
 
 impl Drop for Local {
@@ -60,6 +89,10 @@ impl Drop for Local {
 /// # Errors
 /// What the system says.
 pub(super) fn listen(path: &Path) -> io::Result<net::UnixListener> {
+    listen_as(path, OWN_USER, WAITING_MAX)
+}
+
+fn listen_as(path: &Path, mode: u32, waiting: i32) -> io::Result<net::UnixListener> {
     if fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
     }
@@ -70,8 +103,8 @@ pub(super) fn listen(path: &Path) -> io::Result<net::UnixListener> {
     let _ = fs::remove_file(beside);
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(beside)?)?;
-    fs::set_permissions(beside, Permissions::from_mode(0o600))?;
-    socket.listen(WAITING_MAX)?;
+    fs::set_permissions(beside, Permissions::from_mode(mode))?;
+    socket.listen(waiting)?;
     fs::rename(beside, path)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
@@ -83,11 +116,14 @@ fn file(path: &Path) -> Option<File> {
 
 /// Connections that the system holds until they are accepted.
 const WAITING_MAX: i32 = 16;
+/// The same where clients call.
+const CLIENTS_WAITING_MAX: i32 = 1024;
+/// The mode of a socket that no other user may use.
+const OWN_USER: u32 = 0o600;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dial;
 
     #[tokio::test]
     async fn its_own_user_alone_may_ask_and_is_named() {
@@ -101,6 +137,31 @@ mod tests {
         assert_eq!(asker, Asker::Process { user, process: Some(std::process::id() as i32) });
         drop(local);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn where_somebody_listens_nobody_else_does_who_does_not_relieve_him() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let one = Local::open(&path, 0o660, false).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+        assert_eq!(Local::open(&path, 0o660, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let other = Local::open(&path, 0o660, true).unwrap();
+        let _client = net::UnixStream::connect(&path).unwrap();
+        assert!(one.waiting().is_none() && other.waiting().is_some());
+        std::mem::forget(other);
+        drop(one);
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_one_that_has_ended_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        drop(net::UnixListener::bind(&path).unwrap());
+        let local = Local::open(&path, 0o600, false).unwrap();
+        let (dialled, accepted) = tokio::join!(dial::local(&path), local.accept());
+        assert!(dialled.is_ok() && accepted.is_ok());
     }
 
     #[tokio::test]

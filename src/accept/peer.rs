@@ -1,11 +1,12 @@
 //! What can be known of a client besides its bytes.
 
+use std::io;
 use std::mem::MaybeUninit;
 
 use futures_util::FutureExt;
 use socket2::SockRef;
-use tokio::io::{DuplexStream, Interest};
-use tokio::net::TcpStream;
+use tokio::io::{DuplexStream, Interest, Ready};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::unconstrained;
 
 use crate::dial::Stream;
@@ -32,18 +33,33 @@ pub enum Peer {
 
 impl Client for TcpStream {
     fn peer(&self) -> Peer {
-        if !matches!(self.take_error(), Ok(None)) {
-            return Peer::Gone;
-        }
-        match unconstrained(self.ready(Interest::READABLE)).now_or_never() {
-            Some(Ok(ready)) if ready.is_read_closed() => Peer::Finished,
-            Some(Err(_)) => Peer::Gone,
-            Some(Ok(_)) | None => Peer::Open,
-        }
+        seen(self.take_error(), unconstrained(self.ready(Interest::READABLE)).now_or_never())
     }
 
     fn has_unread(&self) -> bool {
         SockRef::from(self).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
+    }
+}
+
+impl Client for UnixStream {
+    fn peer(&self) -> Peer {
+        seen(self.take_error(), unconstrained(self.ready(Interest::READABLE)).now_or_never())
+    }
+
+    fn has_unread(&self) -> bool {
+        SockRef::from(self).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
+    }
+}
+
+/// What the system's words say of a peer: its error, and what a socket is ready for, if for anything.
+fn seen(error: io::Result<Option<io::Error>>, ready: Option<io::Result<Ready>>) -> Peer {
+    if !matches!(error, Ok(None)) {
+        return Peer::Gone;
+    }
+    match ready {
+        Some(Ok(ready)) if ready.is_read_closed() => Peer::Finished,
+        Some(Err(_)) => Peer::Gone,
+        Some(Ok(_)) | None => Peer::Open,
     }
 }
 
@@ -61,7 +77,7 @@ impl Client for DuplexStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accept::{Accept, Bind, Sockets};
+    use crate::accept::{Accept, Bind, Bound, Sockets};
     use crate::dial::Tcp;
     use std::time::Duration;
     use tokio::io::AsyncWriteExt;

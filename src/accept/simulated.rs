@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::{Accept, Bind, Client, Peer};
+use super::{Accept, Asker, Bind, Bound, Client, Peer};
 use crate::dial::Simulated;
 use crate::dial::simulated::Socket;
 
@@ -25,28 +25,30 @@ impl Bind for Simulated {
     }
 }
 
-impl Accept for Door {
-    type Stream = Socket;
-
+impl Bound for Door {
     fn address(&self) -> io::Result<SocketAddr> {
         Ok(self.address)
     }
+}
 
-    async fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
+impl Accept for Door {
+    type Stream = Socket;
+
+    async fn accept(&self) -> io::Result<(Socket, Asker)> {
         match self.arrivals.lock().await.recv().await {
             Some(socket) => {
                 let from = socket.route().from;
-                Ok((socket, from))
+                Ok((socket, from.into()))
             }
             // Another listens here now.
             None => std::future::pending().await,
         }
     }
 
-    fn waiting(&self) -> Option<(Socket, SocketAddr)> {
+    fn waiting(&self) -> Option<(Socket, Asker)> {
         let socket = self.arrivals.try_lock().ok()?.try_recv().ok()?;
         let from = socket.route().from;
-        Some((socket, from))
+        Some((socket, from.into()))
     }
 
     fn prepare(_: &Socket) {}
@@ -83,7 +85,7 @@ mod tests {
         assert_ne!(address.port(), 0);
         let mut client = network.host("10.0.0.7".parse().unwrap()).dial_socket(address).await.unwrap();
         let (mut stream, peer) = door.accept().await.unwrap();
-        assert_eq!(peer.ip().to_string(), "10.0.0.7");
+        assert_eq!(peer.host().to_string(), "10.0.0.7");
         client.write_all(b"hello").await.unwrap();
         let mut heard = [0; 5];
         stream.read_exact(&mut heard).await.unwrap();

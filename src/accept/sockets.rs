@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -11,13 +12,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Accept, Bind};
+use super::{Accept, Asker, Bind, Bound};
 
 /// Binds over TCP. What was given is used first, and bound is what is missing. Clones have the same sockets.
 #[derive(Clone, Debug, Default)]
 pub struct Sockets {
     given: Arc<Mutex<Vec<Given>>>,
     bound: Arc<Mutex<Vec<Weak<Open>>>>,
+    /// Another gateway has handed its sockets over, and ends when this one serves.
+    relieves: Arc<AtomicBool>,
 }
 
 /// A listening socket that the process was given.
@@ -48,11 +51,12 @@ pub(super) struct Open {
 impl Sockets {
     /// With sockets that the process was given.
     pub(super) fn having(given: Vec<Given>) -> Self {
-        Self { given: Arc::new(Mutex::new(given)), bound: Arc::default() }
+        Self { given: Arc::new(Mutex::new(given)), ..Self::default() }
     }
 
     /// Adds sockets that another gateway has handed over.
     pub(super) fn add(&self, given: Vec<Given>) {
+        self.relieves.store(true, Ordering::Release);
         self.given().extend(given);
     }
 
@@ -122,6 +126,10 @@ impl Bind for Sockets {
         self.bound().push(Arc::downgrade(&open));
         Ok(Listening(open))
     }
+
+    fn relieves(&self) -> bool {
+        self.relieves.load(Ordering::Acquire)
+    }
 }
 
 impl Open {
@@ -153,22 +161,24 @@ fn bind(address: SocketAddr) -> io::Result<net::TcpListener> {
     Ok(socket.into())
 }
 
-impl Accept for Listening {
-    type Stream = TcpStream;
-
+impl Bound for Listening {
     fn address(&self) -> io::Result<SocketAddr> {
         self.0.address()
     }
+}
 
-    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+impl Accept for Listening {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, Asker)> {
         let Open { socket, passed_on, .. } = &*self.0;
         match passed_on.run_until_cancelled(socket.accept()).await {
-            Some(accepted) => accepted,
+            Some(accepted) => accepted.map(|(stream, from)| (stream, from.into())),
             None => std::future::pending().await,
         }
     }
 
-    fn waiting(&self) -> Option<(TcpStream, SocketAddr)> {
+    fn waiting(&self) -> Option<(TcpStream, Asker)> {
         let Open { socket, is_kept, passed_on } = &*self.0;
         let is_shared = Arc::strong_count(&self.0) > 1;
         if *is_kept || is_shared || passed_on.is_cancelled() {
@@ -177,7 +187,7 @@ impl Accept for Listening {
         // The runtime may not have heard of them yet.
         let (stream, from) = SockRef::from(socket).accept().ok()?;
         stream.set_nonblocking(true).ok()?;
-        Some((TcpStream::from_std(stream.into()).ok()?, from.as_socket()?))
+        Some((TcpStream::from_std(stream.into()).ok()?, from.as_socket()?.into()))
     }
 
     fn prepare(stream: &TcpStream) {
@@ -240,7 +250,7 @@ mod tests {
         let new = sockets.bind("people", address).unwrap();
         assert!(old.waiting().is_none(), "who waits is left to the new one");
         drop(old);
-        assert_eq!(new.accept().await.unwrap().1, client.local_addr().unwrap());
+        assert_eq!(new.accept().await.unwrap().1, client.local_addr().unwrap().into());
         assert_eq!(sockets.open().len(), 1);
     }
 
@@ -262,7 +272,7 @@ mod tests {
             let waiting = socket.waiting();
             assert_eq!(waiting.is_some(), waits);
             if let Some((mut stream, from)) = waiting {
-                assert_eq!(from, client.local_addr().unwrap());
+                assert_eq!(from, client.local_addr().unwrap().into());
                 stream.read_exact(&mut [0; 5]).await.unwrap();
                 assert!(socket.waiting().is_none());
             }

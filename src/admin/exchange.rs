@@ -12,13 +12,12 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accept::{Accept, Asker, Local};
+use crate::accept::{Accept, Asker};
 use crate::log::Lines;
 use crate::tls::{Failed, Server};
 
@@ -38,17 +37,9 @@ impl<A: Accept> Door for A {
     type Stream = A::Stream;
 
     async fn next(&self) -> io::Result<(Self::Stream, Asker)> {
-        let (stream, from) = self.accept().await?;
+        let (stream, asker) = self.accept().await?;
         A::prepare(&stream);
-        Ok((stream, Asker::Address(from)))
-    }
-}
-
-impl Door for Local {
-    type Stream = UnixStream;
-
-    async fn next(&self) -> io::Result<(UnixStream, Asker)> {
-        self.accept().await
+        Ok((stream, asker))
     }
 }
 

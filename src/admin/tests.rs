@@ -16,7 +16,7 @@ use super::status::{ConfigStatus, LocalStatus, SharedStatus};
 use super::*;
 use futures_util::future::BoxFuture;
 
-use crate::accept::{Accept, Asker, Bind, Sockets};
+use crate::accept::{Asker, Bind, Bound, Sockets};
 use crate::advice::Adviser;
 use crate::cache::Cache;
 use crate::cache::local::Local;

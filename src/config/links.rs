@@ -1,12 +1,12 @@
 //! What the sections say of each other: names that must exist, addresses that must differ, bounds that must agree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::Path;
 
 use super::draft::{Draft, Placed, RuleDraft, State};
 use super::problem::{Location, Problem};
 use crate::backend::Sharing;
+use crate::dial::Address;
 use crate::listener;
 use crate::rule::options::{SOFT_NEVER, Tier};
 use crate::setting::{Finding, Nearest};
@@ -51,21 +51,23 @@ impl Sides<'_> {
 
 /// No two sockets can listen on one address.
 fn addresses(draft: &Draft, sides: &mut Sides<'_>) {
-    let mut taken: Vec<(SocketAddr, &str)> = vec![(draft.admin.options.bind, "admin")];
+    let mut taken: Vec<(Address, &str)> = vec![(draft.admin.options.bind.into(), "admin")];
     let mut listeners: Vec<_> =
         draft.listeners.values().filter(|listener| listener.place.gives("bind")).collect();
     listeners.sort_by_key(|listener| listener.place.line);
-    let invalidation = draft.invalidation.iter().map(|section| (&section.place, section.options.bind));
-    let listeners = listeners.into_iter().map(|listener| (&listener.place, listener.options.bind));
+    let invalidation = draft.invalidation.iter();
+    let invalidation = invalidation.map(|section| (&section.place, section.options.bind.into()));
+    let listeners = listeners.into_iter().map(|listener| (&listener.place, listener.options.bind.clone()));
     for (place, bind) in invalidation.chain(listeners) {
-        if let Some((_, other)) = taken.iter().find(|(other, _)| overlap(*other, bind)) {
+        if let Some((_, other)) = taken.iter().find(|(other, _)| overlap(other, &bind)) {
             sides.problem(place, Finding::new("bind", format!("{bind} is already taken by {other}")));
         }
         taken.push((bind, &place.path));
     }
 }
 
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+fn overlap(one: &Address, other: &Address) -> bool {
+    let (Some(one), Some(other)) = (one.network(), other.network()) else { return one == other };
     let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
     let meet = one.ip() == other.ip() || (everywhere && one.is_ipv4() == other.is_ipv4());
     one.port() != 0 && one.port() == other.port() && meet

@@ -187,7 +187,8 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, found: Found) -> Confi
         let options = section.options;
         let schema = schemas.get(&name).map(|read| &read.schema);
         let listener = Listener {
-            bind: options.bind,
+            socket_mode: options.socket_mode.bits(),
+            bind: options.bind.clone(),
             settings: options.settings(&limits, encrypted.listeners.remove(&name)),
             methods: Governed::new(rules.iter().map(|rule| rule.saying(&rule.options)), schema),
             rules: Arc::clone(&rules),

@@ -22,7 +22,7 @@ pub(crate) const UNIX: &str = "unix:";
 
 /// Why a text is no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected an address and port such as 10.0.0.1:9191, or unix:/PATH")]
+#[error("invalid address: expected one with a port such as 10.0.0.1:9191, or unix:/PATH")]
 pub struct AddressError;
 
 impl Address {
@@ -31,6 +31,14 @@ impl Address {
         match self {
             Self::Network(address) => Some(*address),
             Self::Socket(_) => None,
+        }
+    }
+
+    /// The socket's path, if it is one.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        match self {
+            Self::Network(_) => None,
+            Self::Socket(path) => Some(path),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! One connection of the invalidation service: its calls one after the other, each bounded in size and time.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::service::Service;
-use crate::accept::Client;
+use crate::accept::{Asker, Client};
 use crate::limits;
 use crate::wire::inbound::{Inbound, Look, Taken};
 use crate::wire::message::{Header, Kind, put_message};
@@ -19,7 +18,7 @@ use crate::wire::{Bounds, Speech};
 /// A connection.
 pub(super) struct Exchange<S> {
     stream: S,
-    peer: SocketAddr,
+    peer: Asker,
     service: Arc<Service>,
     inbound: Inbound,
     message_time: Duration,
@@ -32,7 +31,7 @@ struct Over;
 
 impl<S: Client> Exchange<S> {
     /// A connection on which nothing has happened. Of `limits`, those on one message hold.
-    pub(super) fn new(stream: S, peer: SocketAddr, service: Arc<Service>, limits: &limits::Settings) -> Self {
+    pub(super) fn new(stream: S, peer: Asker, service: Arc<Service>, limits: &limits::Settings) -> Self {
         let Bounds { frame, message, depth } = limits.bounds;
         let bounds = Bounds { frame: frame.min(ORDER_MAX), message: message.min(ORDER_MAX), depth };
         let inbound = Inbound::detecting(None, None, bounds);

@@ -1,6 +1,5 @@
 //! What the invalidation service says to a call: orders and answers as the IDL spells them.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +43,7 @@ impl Service {
     }
 
     /// The answer to a message: what it is, and its struct.
-    pub(super) async fn answer(&self, call: &Taken, protocol: Protocol, from: SocketAddr) -> (Kind, Vec<u8>) {
+    pub(super) async fn answer(&self, call: &Taken, protocol: Protocol, from: Asker) -> (Kind, Vec<u8>) {
         let trouble = match self.purged(call, protocol, from).await {
             Ok(reply) => return (Kind::Reply, reply),
             Err(trouble) => trouble,
@@ -59,7 +58,7 @@ impl Service {
         (Kind::Exception, exception::encode(protocol, kind, &said))
     }
 
-    async fn purged(&self, call: &Taken, protocol: Protocol, from: SocketAddr) -> Result<Vec<u8>, Trouble> {
+    async fn purged(&self, call: &Taken, protocol: Protocol, from: Asker) -> Result<Vec<u8>, Trouble> {
         let method = self.method(call)?;
         let unread = |why| Trouble::Undeclared(ApplicationErrorKind::ProtocolError, why);
         if let Some(flaw) = &call.flaw {
@@ -73,7 +72,7 @@ impl Service {
         let order = order_of(order).map_err(|why| Trouble::Declared(BAD_ORDER, why))?;
         let purged = self
             .purges
-            .purge(&order, Orderer { by: "thrift", from: Asker::Address(from) })
+            .purge(&order, Orderer { by: "thrift", from })
             .await
             .map_err(|refusal| refused(&refusal))?;
         let result = value::result(&self.schema, method, &spelled(&purged), protocol);

@@ -5,7 +5,6 @@
 //! one write. A call not known to be idempotent starts when all before it have ended, and those after it start when it has.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -23,7 +22,7 @@ use super::end::End;
 use super::held::{Allowed, Share};
 use super::parting;
 use super::stop::Stop;
-use crate::accept::{Client, Peer};
+use crate::accept::{Asker, Client, Peer};
 use crate::gateway::Batch;
 use crate::wire::inbound::{Inbound, Look};
 
@@ -62,7 +61,7 @@ enum Reading {
 
 impl<S: Client> Connection<S> {
     /// A connection from `client` on which nothing has happened.
-    pub(super) fn new(stream: S, client: SocketAddr, front: Arc<Front>, share: Share) -> Self {
+    pub(super) fn new(stream: S, client: Asker, front: Arc<Front>, share: Share) -> Self {
         let settings = &front.settings;
         Self {
             inbound: Inbound::detecting(settings.transport, settings.protocol, settings.bounds),

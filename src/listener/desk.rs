@@ -1,6 +1,5 @@
 //! Where a client's messages become calls under way, and their replies bytes to be written: the part of a connection that does no I/O.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::line::{Asked, Line, Stage};
 use super::outbox::{Echo, Outbox};
 use super::told::Told;
 use super::{DuplicateSeqid, Front, OnClose};
+use crate::accept::Asker;
 use crate::backend::Place;
 use crate::call::CallRef;
 use crate::clock::Millis;
@@ -33,7 +33,7 @@ pub(super) struct Desk {
     pub(super) outbox: Outbox,
     front: Arc<Front>,
     /// Where the client is.
-    client: SocketAddr,
+    client: Asker,
     line: Line,
     fence: Fence,
     caller: Caller,
@@ -77,7 +77,7 @@ pub(super) struct Arrived<'a> {
 
 impl Desk {
     /// A desk with no calls under way, for the client at this address.
-    pub(super) fn new(front: Arc<Front>, client: SocketAddr) -> Self {
+    pub(super) fn new(front: Arc<Front>, client: Asker) -> Self {
         Self {
             outbox: Outbox::default(),
             line: Line::default(),

@@ -1,6 +1,5 @@
 //! A client that is to speak TLS: its handshake, bounded in time, and then its connection like any other.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +10,14 @@ use super::Front;
 use super::connection::Connection;
 use super::end::End;
 use super::held::Share;
-use crate::accept::Client;
+use crate::accept::{Asker, Client};
 use crate::tls::{Accepted, Failed, Server};
 
 /// Serves a client that speaks TLS, or tells why it does not.
 pub(super) async fn serve<S: Client>(
     tls: &Server,
     stream: S,
-    (peer, front, share): (SocketAddr, &Arc<Front>, Share),
+    (peer, front, share): (Asker, &Arc<Front>, Share),
     stop: &CancellationToken,
 ) -> End {
     match greet(tls, stream, front.settings.message_time, stop).await {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::dial::Address;
 use crate::limits;
 use crate::rule::sessions::Sessions;
-use crate::setting::{Finding, Period, Section};
+use crate::setting::{Finding, Mode, Period, Section};
 use crate::tls::Server;
 use crate::tls::options::ServerOptions;
 use crate::wire::{self, Bounds};
@@ -19,9 +20,14 @@ use crate::wire::{self, Bounds};
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["bind", "service", "backend"]))]
 pub(crate) struct Options {
-    /// The address to listen on; port 0 takes a free one, which the log names.
-    #[schemars(with = "String", extend("x-accepts" = "an address and port such as \"0.0.0.0:9090\""))]
-    pub bind: SocketAddr,
+    /// The address to listen on; port 0 takes a free one, which the log names. Or a socket in the file system, at a path that begins with / and
+    /// has at most 100 bytes.
+    #[schemars(with = "String", extend("x-accepts" =
+        "an address and port such as \"0.0.0.0:9090\", or a socket such as \"unix:/run/larder/users.sock\""))]
+    pub bind: Address,
+    /// Who may connect where `bind` is a socket: the mode of its file, in octal. Whoever may write it may.
+    #[schemars(with = "String", extend("x-accepts" = "an octal mode such as \"0660\""))]
+    pub socket_mode: Mode,
     /// The Thrift service that a method name without a `Service:` prefix belongs to.
     pub service: String,
     /// The backend that answers its calls, but for those whose rule names another, by its name in `[backends.NAME]`.
@@ -171,7 +177,8 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
+            socket_mode: Mode::OWN_USER,
             service: String::new(),
             backend: String::new(),
             idl: None,
@@ -190,11 +197,13 @@ impl Default for Options {
 
 impl Section for Options {
     fn problems(&self) -> Vec<Finding> {
+        let socket = self.bind.socket().and_then(|path| match path.is_absolute() {
+            true => Finding::of_socket("bind", path),
+            false => Some(Finding::new("bind", format!("{} does not begin with /", path.display()))),
+        });
         let named = self.service.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-        if named && !self.service.is_empty() {
-            return Vec::new();
-        }
         let message = format!("{:?} is no service name: expected letters, digits, `_` and `.`", self.service);
-        vec![Finding::new("service", message)]
+        let unnamed = !named || self.service.is_empty();
+        socket.into_iter().chain(unnamed.then(|| Finding::new("service", message))).collect()
     }
 }

@@ -28,7 +28,7 @@ const LINGER: Duration = Duration::from_millis(250);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accept::{Accept, Bind};
+    use crate::accept::{Accept, Bind, Bound};
     use crate::dial::Simulated;
     use crate::dial::simulated::{Path, Socket};
     use tokio::time::Instant;

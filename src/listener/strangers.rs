@@ -1,12 +1,12 @@
 //! Clients whose bytes cannot be read, or who speak no TLS where they should: the log names each kind once in a while, and counts the others.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::accept::Asker;
 use crate::tls::Failed;
 use crate::wire::WireError;
 use crate::wire::detect::Foreign;
@@ -27,7 +27,7 @@ struct Kind {
 
 impl Strangers {
     /// Tells of a client whose bytes cannot be read, unless one of its kind was told of in the last minute.
-    pub(super) fn tell(&self, listener: &str, client: SocketAddr, error: &WireError) {
+    pub(super) fn tell(&self, listener: &str, client: Asker, error: &WireError) {
         let hint = hint(error);
         if let Some(dropped) = self.admit(error.reason()) {
             tracing::warn!(listener, %client, %error, hint, dropped, "a client's bytes cannot be read");
@@ -37,7 +37,7 @@ impl Strangers {
     }
 
     /// Tells of a client whose TLS handshake came to nothing, in the same way. One that leaves in it is most often a probe.
-    pub(super) fn tell_failed(&self, listener: &str, client: SocketAddr, failed: &Failed) {
+    pub(super) fn tell_failed(&self, listener: &str, client: Asker, failed: &Failed) {
         let hint = failed.hint();
         match self.admit(failed.reason()).filter(|_| *failed != Failed::Left) {
             Some(dropped) => {
@@ -96,7 +96,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_kind_is_named_once_a_minute_and_the_others_are_counted() {
         let captured = Captured::by("info");
-        let (strangers, client) = (Strangers::default(), "10.0.0.7:5000".parse().unwrap());
+        let (strangers, client) = (Strangers::default(), Asker::Address("10.0.0.7:5000".parse().unwrap()));
         for _ in 0..3 {
             strangers.tell("users", client, &WireError::Foreign(Foreign::Tls));
             strangers.tell("users", client, &WireError::Foreign(Foreign::Redis));

@@ -1,10 +1,9 @@
 //! What the log and those who watch are told of a call when its reply goes out. It never holds argument or result values.
 
-use std::net::SocketAddr;
-
 use tokio::time::Instant;
 use tracing::{Level, debug, enabled, field, warn};
 
+use crate::accept::Asker;
 use crate::call::CallRef;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
@@ -26,7 +25,7 @@ pub(super) struct Told<'a> {
     pub(super) name: &'a [u8],
     /// When its first byte arrived.
     pub(super) arrived: Instant,
-    pub(super) client: SocketAddr,
+    pub(super) client: Asker,
     /// The call itself, where a rule caches it.
     pub(super) call: Option<CallRef<'a>>,
 }

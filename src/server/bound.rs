@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::StartError;
 use super::watch::{Doors, Runtime};
-use crate::accept::{Accept, Bind, Local};
+use crate::accept::{Accept, Bind, Bound as _, Local};
 use crate::config::Config;
 
 /// Every address of a gateway but its listeners', before anything starts.
@@ -41,7 +41,7 @@ pub(super) fn bind<B: Bind>(
     name: &str,
     address: SocketAddr,
 ) -> Result<(SocketAddr, B::Socket), StartError> {
-    let error = |source| StartError::Bind { what: what.to_owned(), address, source };
+    let error = |source| StartError::Bind { what: what.to_owned(), address: address.into(), source };
     let socket = network.bind(name, address).map_err(error)?;
     let address = socket.address().map_err(error)?;
     Ok((address, socket))

@@ -11,8 +11,9 @@ use tracing::info;
 
 use super::StartError;
 use super::bound::bind;
-use crate::accept::{Accept, Bind};
-use crate::config::Config;
+use crate::accept::{Accept, Bind, Local};
+use crate::config::{self, Config};
+use crate::dial::Address;
 use crate::gateway::Gateway;
 use crate::listener::{self, Commons, Listener};
 
@@ -27,8 +28,8 @@ pub(super) struct Listeners {
 #[derive(Debug)]
 struct Open {
     /// What the configuration says; its port may be 0.
-    bind: SocketAddr,
-    address: SocketAddr,
+    bind: Address,
+    address: Address,
     listener: Arc<Listener>,
     /// Told when it is to end.
     stop: CancellationToken,
@@ -39,26 +40,37 @@ pub(super) type Doors = BTreeMap<String, Box<dyn Door>>;
 
 /// Binds addresses, of whatever type.
 trait Network: Debug + Send + Sync {
-    fn bind(&self, name: &str, address: SocketAddr) -> Result<Box<dyn Door>, StartError>;
+    fn bind(&self, name: &str, listener: &config::Listener) -> Result<Box<dyn Door>, StartError>;
 }
 
 /// A bound address, of whatever type.
 pub(super) trait Door: Send {
     /// Where it is.
-    fn address(&self) -> SocketAddr;
+    fn address(&self) -> Address;
     /// Serves who connects there, until told to stop.
     fn serve(self: Box<Self>, listener: Arc<Listener>, commons: Commons) -> BoxFuture<'static, ()>;
 }
 
 impl<B: Bind> Network for B {
-    fn bind(&self, name: &str, address: SocketAddr) -> Result<Box<dyn Door>, StartError> {
-        Ok(Box::new(bind(self, &format!("listener {name}"), name, address)?))
+    fn bind(&self, name: &str, listener: &config::Listener) -> Result<Box<dyn Door>, StartError> {
+        let what = format!("listener {name}");
+        match &listener.bind {
+            Address::Network(address) => {
+                let (address, socket) = bind(self, &what, name, *address)?;
+                Ok(Box::new((Address::from(address), socket)))
+            }
+            Address::Socket(path) => {
+                let socket = Local::open(path, listener.socket_mode, self.relieves());
+                let error = |source| StartError::Bind { what, address: listener.bind.clone(), source };
+                Ok(Box::new((listener.bind.clone(), socket.map_err(error)?)))
+            }
+        }
     }
 }
 
-impl<A: Accept> Door for (SocketAddr, A) {
-    fn address(&self) -> SocketAddr {
-        self.0
+impl<A: Accept> Door for (Address, A) {
+    fn address(&self) -> Address {
+        self.0.clone()
     }
 
     fn serve(self: Box<Self>, listener: Arc<Listener>, commons: Commons) -> BoxFuture<'static, ()> {
@@ -77,9 +89,9 @@ impl Listeners {
     /// # Errors
     /// If an address cannot be bound; then none is.
     pub(super) fn bind(&self, config: &Config) -> Result<Doors, StartError> {
-        let stays = |name: &str, bind: SocketAddr| self.open.get(name).is_some_and(|open| open.bind == bind);
-        let others = config.listeners.iter().filter(|(name, listener)| !stays(name, listener.bind));
-        others.map(|(name, listener)| Ok((name.clone(), self.network.bind(name, listener.bind)?))).collect()
+        let stays = |name: &str, bind: &Address| self.open.get(name).is_some_and(|open| open.bind == *bind);
+        let others = config.listeners.iter().filter(|(name, listener)| !stays(name, &listener.bind));
+        others.map(|(name, listener)| Ok((name.clone(), self.network.bind(name, listener)?))).collect()
     }
 
     /// Serves what `config` has, at the `doors` that were bound for it, and has the others end as at a stop.
@@ -95,7 +107,7 @@ impl Listeners {
             if let (Some(door), Some(gateway)) = (door, gateways.get(name)) {
                 let address = door.address();
                 info!(listener = %name, %address, "listening");
-                let (stop, bind) = (commons.stop.child_token(), listener.bind);
+                let (stop, bind) = (commons.stop.child_token(), listener.bind.clone());
                 let listener = Arc::new(Listener::new(settings, Arc::clone(gateway)));
                 let commons = Commons { stop: stop.clone(), ..commons.clone() };
                 commons.tasks.spawn(door.serve(Arc::clone(&listener), commons.clone()));
@@ -110,9 +122,9 @@ impl Listeners {
         }
     }
 
-    /// Where each is bound.
+    /// Where each is bound that is bound to an address of a network.
     pub(super) fn addresses(&self) -> BTreeMap<String, SocketAddr> {
-        self.open.iter().map(|(name, open)| (name.clone(), open.address)).collect()
+        self.open.iter().filter_map(|(name, open)| Some((name.clone(), open.address.network()?))).collect()
     }
 }
 

@@ -133,6 +133,7 @@ const TOLD_EACH: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accept::Asker;
 
     use std::path::PathBuf;
 
@@ -144,7 +145,7 @@ mod tests {
         Seen {
             at: Millis(1_000),
             listener: "users",
-            client: "10.0.0.1:5000".parse().unwrap(),
+            client: Asker::Address("10.0.0.1:5000".parse().unwrap()),
             service: b"UserService",
             method: b"getUser",
             backend: "users",

@@ -1,11 +1,11 @@
 //! A call as those who watch see it. It never holds argument or result values.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::accept::Asker;
 use crate::clock::Millis;
 use crate::dial::Address;
 use crate::outcome::Outcome;
@@ -18,7 +18,7 @@ pub(crate) struct Seen<'a> {
     /// The listener that it came to.
     pub listener: &'a str,
     /// Where its client is.
-    pub client: SocketAddr,
+    pub client: Asker,
     /// The service that it is for, as far as its name tells.
     pub service: &'a [u8],
     /// The method, without prefix.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::wanted::{Wanted, WantedError};
 use super::*;
+use crate::accept::Asker;
 use crate::clock::Millis;
 use crate::outcome::Outcome;
 use crate::setting::Period;
@@ -13,7 +14,7 @@ fn call() -> Seen<'static> {
     Seen {
         at: Millis(1_500),
         listener: "users",
-        client: "10.0.0.7:4000".parse().unwrap(),
+        client: Asker::Address("10.0.0.7:4000".parse().unwrap()),
         service: b"UserService",
         method: b"getUser",
         backend: "users",

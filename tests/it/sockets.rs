@@ -1,4 +1,8 @@
-//! Backends that are reached by sockets in the file system.
+//! Listeners and backends at sockets in the file system.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use crate::harness::*;
 
@@ -34,6 +38,42 @@ fn servers_of_both_libraries_are_reached_by_their_sockets_and_named_by_them() {
         eventually(|| gateway.metric("larder_endpoint_state", &[("state", "rotating")]) == 1);
         eventually(|| client.call("getUser", serde_json::json!([8, "new"]))["value"]["id"] == 8);
     }
+}
+
+#[test]
+fn clients_of_both_libraries_call_through_a_socket_whose_file_says_who_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, backend) = (folder.path().join("users.sock"), backend());
+    // What one that was killed has left.
+    drop(UnixListener::bind(&socket).unwrap());
+    let local = format!(
+        "bind = 'unix:{}'\nsocket_mode = '0660'\nservice = 'UserService'\nbackend = 'users'",
+        socket.display()
+    );
+    let config =
+        gateway().endpoint(backend.address()).section("listeners.local", &local).get_user("ttl = '1m'");
+    let mut gateway = config.start();
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
+    let through = ["--unix", &socket.display().to_string()];
+    for library in [Library::Thriftpy2, Library::Apache] {
+        let mut client = PythonClient::connect_with(gateway.address(), library, WIRE, &through);
+        assert_eq!(client.email(7), client.email(7));
+    }
+    let labels = [("listener", "local"), ("outcome", "hit_local")];
+    assert_eq!(gateway.metric("larder_calls_total", &labels), 3);
+    let other =
+        larder().args(["serve", "--config"]).arg(write(folder.path(), &config.text())).output().unwrap();
+    let said = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(!other.status.success() && said.contains("listener local cannot be bound to unix:"), "{said}");
+    gateway.terminate();
+    assert_eq!(gateway.exit_code(), Some(0));
+    assert!(!socket.exists(), "it goes with its gateway");
+}
+
+fn write(folder: &Path, config: &str) -> PathBuf {
+    let path = folder.join("larder.toml");
+    std::fs::write(&path, config).unwrap();
+    path
 }
 
 #[test]

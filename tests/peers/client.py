@@ -26,7 +26,8 @@ def thriftpy2_client(options, library):
         papers = {"cafile": options.tls_ca, "certfile": options.tls_certificate}
         socket = TSSLSocket(options.host, options.port, socket_timeout=options.timeout_ms, **papers)
     else:
-        socket = TSocket(options.host, options.port, socket_timeout=options.timeout_ms)
+        where = {"unix_socket": options.unix} if options.unix else {"host": options.host, "port": options.port}
+        socket = TSocket(socket_timeout=options.timeout_ms, **where)
     transport = library.transports.get_transport(socket)
     protocol = library.protocols.get_protocol(transport)
     transport.open()
@@ -56,7 +57,7 @@ def apache_client(options, library):
         papers = {"ca_certs": options.tls_ca, "certfile": options.tls_certificate}
         socket = TSSLSocket(options.host, options.port, **papers)
     else:
-        socket = TSocket(options.host, options.port)
+        socket = TSocket(options.host, options.port, unix_socket=options.unix)
     socket.setTimeout(options.timeout_ms)
     transport = library.transports.getTransport(socket)
     protocol = library.protocols.getProtocol(transport)
