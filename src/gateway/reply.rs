@@ -150,7 +150,7 @@ impl Reply {
     pub(crate) fn untranslatable(&self, why: Untranslatable, protocol: Protocol, route: &Route) -> Self {
         let backend = Arc::clone(route.backend().name());
         let fault = Fault::Untranslatable { backend, message: Translated::Reply, protocol, why };
-        Self::fault(route.counts.met(fault), protocol).asked_at(self.endpoint)
+        Self::fault(route.counts.met(fault), protocol).asked_at(self.endpoint.clone())
     }
 
     /// The answer to a method that no backend may be asked.
