@@ -88,6 +88,10 @@ fn user(client: &mut PythonClient, id: i64, trace: &str) -> Json {
     client.call("getUser", json!([id, trace]))["value"]["email"].clone()
 }
 
+/// The files that an example shows certificates by, and those of the tests.
+const FILES: [(&str, &str); 3] =
+    [("authority.pem", "ca.pem"), ("gateway.pem", "gateway.pem"), ("gateway.key", "gateway.key")];
+
 const FREE: (&str, &str) = ("127.0.0.1:9090", "127.0.0.1:0");
 
 #[test]
@@ -175,8 +179,7 @@ fn where_nobody_trusts_the_network_clients_backends_and_operators_show_who_they_
         assert!(text.contains(from), "{from}");
         text.replace(from, to)
     });
-    let files = [("authority.pem", "ca.pem"), ("gateway.pem", "gateway.pem"), ("gateway.key", "gateway.key")];
-    let text = files.into_iter().fold(text, |text, (from, to)| {
+    let text = FILES.into_iter().fold(text, |text, (from, to)| {
         text.replace(&format!("\"{from}\""), &format!("'{}'", papers.path(to)))
     });
     let gateway = Gateway::start(&format!("[log]\nformat = 'json'\n[runtime]\nthreads = 2\n{text}"));
@@ -190,13 +193,30 @@ fn where_nobody_trusts_the_network_clients_backends_and_operators_show_who_they_
     assert!(String::from_utf8_lossy(&told.stdout).contains("expires in"), "{told:?}");
 }
 
+/// Beside the IDL that they name, and with papers of the tests' own, which nobody has as they stand.
 #[test]
 fn the_examples_are_right_as_they_stand() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
-    for example in std::fs::read_dir(folder).unwrap() {
-        let example = example.unwrap().path();
+    let (papers, folder) = (Papers::new(), tempfile::tempdir().unwrap());
+    papers.issue("gateway");
+    let examples = folder.path().join("config/examples");
+    copy("config/examples", &examples);
+    copy("idl", &folder.path().join("idl"));
+    for (from, to) in FILES {
+        std::fs::copy(papers.path(to), examples.join(from)).unwrap();
+    }
+    let all = std::fs::read_dir(&examples).unwrap().map(|example| example.unwrap().path());
+    for example in all.filter(|path| path.extension().is_some_and(|is| is == "toml")) {
         let checked = larder().arg("check").arg(&example).output().unwrap();
         let said = String::from_utf8_lossy(&[&checked.stdout[..], &checked.stderr].concat()).into_owned();
         assert!(checked.status.success() && said.contains("no warnings"), "{said}");
+    }
+}
+
+/// Copies the files of a folder of the repository.
+fn copy(from: &str, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(from)).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
     }
 }
