@@ -54,6 +54,7 @@ mod run;
 mod session;
 mod share;
 mod sounding;
+mod speaking;
 mod spelled;
 mod standing;
 mod steer;

@@ -3,10 +3,12 @@
 pub(crate) mod identity;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::wire::cursor::Cursor;
+use crate::wire::header::info::Info;
 use crate::wire::message::{Header, Kind};
 use crate::wire::{Protocol, Struct, WireError};
 use identity::Identity;
@@ -30,6 +32,8 @@ pub(crate) struct Call {
     pub body: Bytes,
     /// As whom it is made, where its client has said who it is.
     pub identity: Option<Arc<Identity>>,
+    /// The info headers that go with it.
+    pub info: Option<Arc<Info>>,
 }
 
 /// One call where it lies in its client's buffer.
@@ -45,6 +49,8 @@ pub(crate) struct CallRef<'a> {
     pub body: &'a [u8],
     /// The bytes that both lie in, where they can be shared: a large call is not copied to be kept.
     pub shared: Option<&'a Bytes>,
+    /// The info headers that came with it.
+    pub info: Option<&'a Arc<Info>>,
 }
 
 /// What is known of a method, as far as a backend's answer must be understood.
@@ -125,6 +131,8 @@ pub(crate) struct Answer {
     pub protocol: Protocol,
     /// The struct of the reply, as the backend sent it.
     pub body: Bytes,
+    /// The info headers that came with it.
+    pub info: Option<Arc<Info>>,
 }
 
 impl Call {
@@ -142,17 +150,53 @@ impl Answer {
 }
 
 impl CallRef<'_> {
+    /// How long its caller waits for a reply, where it says so in a header: in milliseconds, under the name that Facebook's libraries use.
+    /// A tenth of it is left for the way back.
+    #[inline]
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        let info = self.info?;
+        let told = info.get(b"client_timeout").or_else(|| info.get(b"client-timeout"))?;
+        let told: u64 = std::str::from_utf8(told).ok()?.parse().ok()?;
+        (1..=PATIENCE_MAX).contains(&told).then(|| Duration::from_millis(told) * 9 / 10)
+    }
+
     /// The call as something to keep, made as whom its client has said it is.
     pub(crate) fn to_call(self, identity: Option<&Arc<Identity>>) -> Call {
         let Self { client, protocol, header: Header { kind, .. }, .. } = self;
-        let identity = identity.cloned();
+        let (identity, info) = (identity.cloned(), self.info.cloned());
         if let Some(shared) = self.shared {
             let (name, body) = (shared.slice_ref(self.header.name), shared.slice_ref(self.body));
-            return Call { client, protocol, name, kind, body, identity };
+            return Call { client, protocol, name, kind, body, identity, info };
         }
         let whole = [self.header.name, self.body].concat();
         let mut name = Bytes::from(whole);
         let body = name.split_off(self.header.name.len());
-        Call { client, protocol, name, kind, body, identity }
+        Call { client, protocol, name, kind, body, identity, info }
+    }
+}
+
+/// The longest time that a caller may say it waits, in milliseconds: an hour, as of other times. Beyond, it is taken to say nothing.
+const PATIENCE_MAX: u64 = 3_600_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::message::Form;
+
+    #[test]
+    fn a_caller_says_how_long_it_waits() {
+        let patience = |name: &[u8], value: &[u8]| {
+            let mut info = Info::default();
+            info.push(name, value);
+            let header = Header { kind: Kind::Call, name: b"get", seqid: 0, form: Form::Strict };
+            let (client, protocol, body) = (ClientId::default(), Protocol::Binary, &[0][..]);
+            let info = Arc::new(info);
+            CallRef { client, protocol, header, body, shared: None, info: Some(&info) }.patience()
+        };
+        assert_eq!(patience(b"client_timeout", b"200"), Some(Duration::from_millis(180)));
+        assert_eq!(patience(b"Client-Timeout", b"1"), Some(Duration::from_micros(900)));
+        for nothing in [&b"0"[..], b"-5", b"soon", b"3600001", b"99999999999999999999"] {
+            assert_eq!(patience(b"client_timeout", nothing), None);
+        }
     }
 }

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
+use tokio::time::timeout;
 
 use crate::backend::{Place, Session};
 use crate::cache::Cache;
@@ -167,7 +168,7 @@ impl Gateway {
             Some(entry) => match cached.keyed.judge(&entry, key, now, self.cache.marks()) {
                 // 2.
                 Freshness::Fresh => {
-                    self.verify(|| call.to_call(identity), cached, key, &entry);
+                    self.verify(|| cached.keyed.shared((call, identity)), cached, key, &entry);
                     return Turn::Now(Reply::kept(entry, Outcome::HitLocal, now));
                 }
                 // 3. The refresh is a flight like any other, so a thousand callers start one.
@@ -186,7 +187,8 @@ impl Gateway {
                 Freshness::Expired => None,
             },
         };
-        let seeker = Seeker::new(call.to_call(identity), cached, key, spare);
+        let mut seeker = Seeker::new(cached.keyed.shared((call, identity)), cached, key, spare);
+        seeker.waits = call.patience();
         Turn::Later(seeker.call.clone(), Box::pin(Arc::clone(self).seek(seeker)))
     }
 
@@ -226,8 +228,8 @@ impl Gateway {
             return;
         }
         let tick = self.cache.marks().latest();
-        self.flights
-            .refresh(key, tick, |key, flight| self.flight(call.to_call(identity), cached, key, flight));
+        let shared = || cached.keyed.shared((call, identity));
+        self.flights.refresh(key, tick, |key, flight| self.flight(shared(), cached, key, flight));
     }
 
     /// Has an entry that is to answer a client of another protocol kept in that too: so it is translated once, and not for each.
@@ -267,6 +269,7 @@ impl Gateway {
         outcome: Outcome,
     ) -> Turn {
         let (asking, session) = (Arc::clone(asking), Arc::clone(session));
+        let patience = call.patience().filter(|_| !asking.is_silent());
         let call = call.to_call(session.identity());
         let taken = call.clone();
         let lesson = self.studies.begin(&asking, &call, &self.clock);
@@ -277,7 +280,14 @@ impl Gateway {
             // Pinned where it lies: whoever takes it copies a pointer.
             let demand = Demand::new(Need::Bare);
             let asked = pin!(asking.ask(&session, (&call, &demand), place));
-            let asked = guarded(counts, asked).await;
+            let asked = guarded(counts, asked);
+            let asked = match patience {
+                None => asked.await,
+                // A caller that has given up tells nothing of the endpoint.
+                Some(patience) => {
+                    timeout(patience, asked).await.unwrap_or_else(|_| Err(counts.met(asking.late(patience))))
+                }
+            };
             let asked = asked.and_then(|asked| asked.map_err(|fault| counts.met(fault)));
             let answer = asked.as_ref().map(|asked| asked.answer.as_ref());
             if let Some(lesson) = lesson {

@@ -56,6 +56,7 @@ pub mod mark;
 mod metrics;
 mod need;
 pub mod outcome;
+mod post;
 mod purge;
 mod rule;
 mod runtime;

@@ -2,6 +2,8 @@
 
 mod alarm;
 mod arrivals;
+mod arrived;
+mod client;
 mod clocks;
 mod connection;
 mod desk;
@@ -9,12 +11,14 @@ mod end;
 mod fence;
 mod handshake;
 pub(crate) mod held;
+mod http;
 mod line;
 pub(crate) mod options;
 mod outbox;
 mod parting;
 mod patience;
 pub(crate) mod places;
+mod provenance;
 mod stop;
 mod strangers;
 #[cfg(test)]
@@ -34,7 +38,6 @@ use crate::accept::{Accept, Asker};
 use crate::gateway::Gateway;
 use crate::log::Lines;
 
-use connection::Connection;
 use held::Held;
 pub(crate) use options::{DuplicateSeqid, OnClose, Settings};
 use patience::Patience;
@@ -137,10 +140,11 @@ fn admit<A: Accept>(stream: A::Stream, peer: Asker, listener: &Listener, commons
         let _place = place;
         A::prepare(&stream);
         front.gateway.counts.open.inc();
+        let client = (peer, &front, share);
         let end = match &front.settings.tls {
-            None => Connection::new(stream, peer, Arc::clone(&front), share).serve(&stop).await,
+            None => client::serve(stream, client, &stop).await,
             // In a box, so that connections without TLS need no memory for it.
-            Some(tls) => Box::pin(handshake::serve(tls, stream, (peer, &front, share), &stop)).await,
+            Some(tls) => Box::pin(handshake::serve(tls, stream, client, &stop)).await,
         };
         front.gateway.counts.open.dec();
         end.count(&front.gateway.counts);

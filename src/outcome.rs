@@ -84,6 +84,47 @@ impl Outcome {
         }
     }
 
+    /// Who has answered, in the word for it that goes with a reply.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::HitLocal | Self::HitShared => "hit",
+            Self::Stale => "stale",
+            Self::StaleIfError => "stale_if_error",
+            Self::StaleIfSlow => "stale_if_slow",
+            Self::Miss
+            | Self::Coalesced
+            | Self::Passed
+            | Self::PassedUnkeyable
+            | Self::PassedRamp
+            | Self::ObservedHit
+            | Self::ObservedMiss => "backend",
+            Self::Backup => "backup",
+            Self::Fallback => "fallback",
+            Self::Own => "gateway",
+            Self::Oneway | Self::Failed => "none",
+        }
+    }
+
+    /// What the cache had to do with it, as the value of `Cache-Status` (RFC 9211).
+    pub fn cache_status(self) -> &'static str {
+        match self {
+            Self::HitLocal => "larder; hit",
+            Self::HitShared => "larder; hit; detail=shared",
+            Self::Stale => "larder; hit; detail=stale",
+            Self::StaleIfError => "larder; fwd=stale; detail=stale_if_error",
+            Self::StaleIfSlow => "larder; fwd=stale; detail=stale_if_slow",
+            Self::Miss => "larder; fwd=miss",
+            Self::Coalesced => "larder; fwd=miss; collapsed",
+            Self::Backup => "larder; fwd=miss; detail=backup",
+            Self::Fallback => "larder; fwd=miss; detail=fallback",
+            Self::Passed | Self::ObservedHit | Self::ObservedMiss => "larder; fwd=bypass",
+            Self::PassedUnkeyable => "larder; fwd=bypass; detail=unkeyable",
+            Self::PassedRamp => "larder; fwd=bypass; detail=ramp",
+            Self::Own => "larder; detail=own",
+            Self::Oneway | Self::Failed => "larder; fwd=miss; detail=failed",
+        }
+    }
+
     /// The word for it in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {

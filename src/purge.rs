@@ -212,7 +212,7 @@ fn shortfall(reached: Reach) -> Option<&'static str> {
 
 /// A call in all the ways in which it may be asked: each is kept under a key of its own.
 fn call(method: &str, asked: Vec<Asked>) -> Result<Target, Refusal> {
-    let keys: Result<Vec<_>, _> = asked.into_iter().map(|asked| asked.key).collect();
+    let keys: Result<Vec<_>, _> = asked.into_iter().map(Asked::anybodys_key).collect();
     let keys: BTreeSet<Vec<u8>> = keys.map_err(Unknown::from)?.into_iter().flatten().collect();
     if keys.is_empty() {
         return Err(Refusal::NotKept(method.to_owned()));

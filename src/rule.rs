@@ -1,6 +1,7 @@
 //! A rule in force for one method: what its calls may be answered with, and how old that may be.
 
 mod fallback;
+pub(crate) mod headers;
 pub(crate) mod method;
 pub(crate) mod options;
 pub(crate) mod pattern;
@@ -22,6 +23,7 @@ use crate::mark::Standing;
 use crate::setting::Share;
 
 pub(crate) use fallback::{Backup, Fallback};
+use headers::Headers;
 pub(crate) use ramp::Ramp;
 use sessions::Session;
 use tagging::{Invalidation, Tagging};
@@ -122,6 +124,8 @@ pub(crate) struct Caching {
     pub soft_timeout: Option<Duration>,
     /// Argument fields that are not in the key.
     pub ignored: Ignored,
+    /// Info headers that are in the key, and those that go to a backend.
+    pub headers: Headers,
     /// A number in the key.
     pub revision: u32,
     /// Where replies are kept.

@@ -3,10 +3,12 @@
 pub mod cursor;
 pub mod detect;
 pub(crate) mod exception;
+pub mod header;
 pub mod inbound;
 pub mod message;
 pub mod pick;
 pub mod translate;
+mod varint;
 pub mod walk;
 
 use schemars::JsonSchema;
@@ -41,6 +43,8 @@ pub enum Transport {
     Framed,
     /// Messages follow each other; only walking one finds its end.
     Unframed,
+    /// Each message in a frame with headers of its own, for this message and others: Thrift's header transport.
+    Header,
 }
 
 impl Transport {
@@ -49,6 +53,7 @@ impl Transport {
         match self {
             Self::Framed => "framed",
             Self::Unframed => "unframed",
+            Self::Header => "header",
         }
     }
 }
@@ -267,6 +272,38 @@ pub enum WireError {
         /// The length as sent.
         length: usize,
     },
+    /// What stands before the message in a frame of the header transport makes no sense.
+    #[error("the header of a frame of the header transport is malformed")]
+    Preamble,
+    /// More info headers than are read.
+    #[error("{count} info headers are over the limit of {}", header::info::COUNT_MAX)]
+    InfoHeaders {
+        /// How many there are.
+        count: usize,
+    },
+    /// A protocol id of the header transport that is not spoken here, or not on this connection.
+    #[error(
+        "protocol id {id} of the header transport is not the one that is spoken here; 0 is binary, 2 compact"
+    )]
+    HeaderProtocol {
+        /// The id as sent.
+        id: u32,
+    },
+    /// A transform of the header transport that is not known here.
+    #[error("transform {id} ({}) of the header transport is not known here; 1 (zlib) is", header::transform(*.id))]
+    Transform {
+        /// The id as sent.
+        id: u32,
+    },
+    /// A message is packed, and cannot be unpacked.
+    #[error("the message is said to be a zlib stream, and is none")]
+    Zlib,
+    /// A message is longer than it may be once it is unpacked.
+    #[error("unpacked, the message is over the limit of {bound} bytes")]
+    Inflated {
+        /// The limit in bytes.
+        bound: usize,
+    },
     /// The first bytes belong to something that is not Thrift.
     #[error("{0}")]
     Foreign(detect::Foreign),
@@ -287,6 +324,12 @@ impl WireError {
             Self::FieldId => "field_id",
             Self::Header { .. } => "header",
             Self::Name { .. } => "name_length",
+            Self::Preamble => "header_transport",
+            Self::InfoHeaders { .. } => "info_headers",
+            Self::HeaderProtocol { .. } => "header_protocol",
+            Self::Transform { .. } => "transform",
+            Self::Zlib => "zlib",
+            Self::Inflated { .. } => "inflated_length",
             Self::Foreign(foreign) => foreign.reason(),
         }
     }
@@ -302,6 +345,7 @@ impl WireError {
     pub fn limit(&self) -> Option<&'static str> {
         match self {
             Self::Frame { length, .. } if *length > 0 => Some("frame"),
+            Self::Inflated { .. } => Some("frame"),
             Self::TooLong { .. } => Some("message"),
             Self::Depth { .. } => Some("depth"),
             Self::Frame { .. }
@@ -313,6 +357,11 @@ impl WireError {
             | Self::FieldId
             | Self::Header { .. }
             | Self::Name { .. }
+            | Self::Preamble
+            | Self::InfoHeaders { .. }
+            | Self::HeaderProtocol { .. }
+            | Self::Transform { .. }
+            | Self::Zlib
             | Self::Foreign(_) => None,
         }
     }

@@ -3,6 +3,9 @@
 #[path = "thrift/read.rs"]
 mod read;
 
+#[allow(unused_imports, reason = "not all who speak with these words speak of headers")]
+pub(crate) use read::unwrapped;
+
 /// How messages stand on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wire {
@@ -14,6 +17,8 @@ pub(crate) struct Wire {
 pub(crate) enum Transport {
     Framed,
     Unframed,
+    /// Thrift's header transport.
+    Header,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +30,17 @@ pub(crate) enum Protocol {
 }
 
 impl Wire {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::of(Transport::Framed, Protocol::Binary),
         Self::of(Transport::Unframed, Protocol::Binary),
         Self::of(Transport::Framed, Protocol::Compact),
         Self::of(Transport::Unframed, Protocol::Compact),
+        Self::of(Transport::Header, Protocol::Binary),
+        Self::of(Transport::Header, Protocol::Compact),
     ];
+
+    /// Those that every library speaks.
+    pub(crate) const EVERYBODYS: &[Self] = Self::ALL.split_at(4).0;
 
     pub(crate) const fn of(transport: Transport, protocol: Protocol) -> Self {
         Self { transport, protocol }
@@ -49,6 +59,7 @@ impl Wire {
         match self.transport {
             Transport::Framed => "framed",
             Transport::Unframed => "unframed",
+            Transport::Header => "header",
         }
     }
 
@@ -123,6 +134,7 @@ impl Message {
         match wire.transport {
             Transport::Framed => frame(&body),
             Transport::Unframed => body,
+            Transport::Header => wrap(self.seqid, wire.protocol, &[], &body),
         }
     }
 
@@ -164,6 +176,21 @@ pub(crate) fn frame(body: &[u8]) -> Vec<u8> {
     let mut out = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
     out.extend(body);
     out
+}
+
+/// A message in a frame of the header transport, with these info headers.
+pub(crate) fn wrap(seqid: i32, protocol: Protocol, info: &[(&str, &str)], message: &[u8]) -> Vec<u8> {
+    let mut header = vec![if protocol == Protocol::Compact { 2 } else { 0 }, 0];
+    if !info.is_empty() {
+        header.extend([1, info.len() as u8]);
+        for text in info.iter().flat_map(|(name, value)| [name, value]) {
+            put_compact_text(&mut header, text);
+        }
+    }
+    header.resize(header.len().next_multiple_of(4), 0);
+    let words = u16::try_from(header.len() / 4).unwrap();
+    let fixed = [&[0x0f, 0xff, 0, 0], &seqid.to_be_bytes()[..], &words.to_be_bytes()].concat();
+    frame(&[fixed, header, message.to_vec()].concat())
 }
 
 fn put_fields(out: &mut Vec<u8>, fields: &Fields, protocol: Protocol) {

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let (Some(&piece), Some(bytes)) = (bytes.first(), bytes.get(1..)) else { return };
     for protocol in [Protocol::Binary, Protocol::Compact] {
-        for transport in [Transport::Framed, Transport::Unframed] {
+        for transport in [Transport::Framed, Transport::Unframed, Transport::Header] {
             let mut inbound = Inbound::new(Speech { transport, protocol }, Bounds::default());
             for piece in bytes.chunks(usize::from(piece).max(1)) {
                 inbound.room().extend_from_slice(piece);

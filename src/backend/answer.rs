@@ -25,7 +25,7 @@ pub(super) enum Cut {
 impl Means {
     /// What a verified reply says.
     pub(super) fn classify(&self, reply: Verified, terms: &Terms) -> Result<Answer, Fault> {
-        let Verified { kind, protocol, body, .. } = reply;
+        let Verified { kind, protocol, body, info, .. } = reply;
         let backend = Arc::clone(self.name());
         if kind == Kind::Exception {
             let kind = exception::decode(protocol, &body).kind;
@@ -39,7 +39,7 @@ impl Means {
             Ok(Said::Declared(id)) if terms.failures.contains(&id) => {
                 Err(Fault::Failure { backend, id, protocol, body })
             }
-            Ok(said) => Ok(Answer { said, protocol, body }),
+            Ok(said) => Ok(Answer { said, protocol, body, info }),
         }
     }
 

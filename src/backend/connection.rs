@@ -25,8 +25,9 @@ use super::pulse::Pulse;
 use crate::call::Call;
 use crate::call::identity::{Digest, NOBODY};
 use crate::dial::{End, Stream};
+use crate::wire::header::info::Info;
 use crate::wire::inbound::{Inbound, LARGE};
-use crate::wire::message::{Form, Header, Kind, put_header, put_message};
+use crate::wire::message::{Form, Header, Kind, put_header, put_wrapped_header};
 use crate::wire::{Bounds, Protocol, Speech, Transport, WireError};
 
 /// A connection that has at most one call on it that is answered, behind any number of calls that are not.
@@ -69,6 +70,8 @@ pub(super) struct Verified {
     pub(super) protocol: Protocol,
     /// Its struct.
     pub(super) body: Bytes,
+    /// The info headers that came with it.
+    pub(super) info: Option<Arc<Info>>,
     /// What the connection is good for.
     pub(super) after: After,
 }
@@ -250,11 +253,18 @@ impl Connection {
     fn spell(&mut self, call: &Call) -> i32 {
         let seqid = self.draw();
         let header = Header { kind: call.kind, name: &call.name, seqid, form: Form::Strict };
-        if call.body.len() < LARGE {
-            put_message(&mut self.outbound, self.transport, self.protocol, &header, &call.body);
-        } else {
-            put_header(&mut self.outbound, self.transport, self.protocol, &header, call.body.len());
-            self.apart = call.body.clone();
+        match (self.transport, &call.info) {
+            (Transport::Header, Some(info)) => {
+                put_wrapped_header(&mut self.outbound, (self.protocol, info), &header, call.body.len());
+            }
+            // Info headers end where a transport has no place for them.
+            (transport, _) => {
+                put_header(&mut self.outbound, transport, self.protocol, &header, call.body.len());
+            }
+        }
+        match call.body.len() < LARGE {
+            true => self.outbound.extend_from_slice(&call.body),
+            false => self.apart = call.body.clone(),
         }
         seqid
     }

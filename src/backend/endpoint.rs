@@ -13,7 +13,6 @@ use tokio::time::Instant;
 use super::Settings;
 use super::cell;
 use super::cells::Cells;
-use super::connection::{Connection, Open};
 use super::ends::Ends;
 use super::finding::Finding;
 use super::load::Load;
@@ -24,7 +23,6 @@ use super::position::{Pace, Position};
 use super::pulse::Pulse;
 use super::share::Share;
 use crate::bounded::Bounded;
-use crate::dial::Stream;
 use crate::tls::{Flaw, Name};
 use crate::wire::Speech;
 
@@ -44,6 +42,8 @@ pub(super) struct Endpoint {
     pub(super) proves: Proves,
     /// Why the last TLS handshake with it failed, if it did.
     pub(super) untrusted: ArcSwapOption<String>,
+    /// The path that each frame is posted to, over HTTP.
+    pub(super) posts: Option<Arc<str>>,
     is_retired: AtomicBool,
     is_held: AtomicBool,
     /// Checks that found no sign of life, in a row.
@@ -70,6 +70,7 @@ impl Endpoint {
             speech: settings.speech(),
             proves,
             untrusted: ArcSwapOption::empty(),
+            posts: settings.posts.clone(),
             is_retired: AtomicBool::new(false),
             is_held: AtomicBool::new(false),
             missed: AtomicU32::new(0),
@@ -86,19 +87,6 @@ impl Endpoint {
         };
         new.be_steered(&settings);
         new
-    }
-
-    /// A connection that was opened.
-    pub(super) fn connection(&self, stream: Box<dyn Stream>, open: Open) -> Box<Connection> {
-        let Means { chance, tally, .. } = &*self.means;
-        tally.opened();
-        let terms = (self.speech, self.means.settings().bounds);
-        Box::new(Connection::new(
-            stream,
-            terms,
-            chance.seqids(),
-            (open, Arc::clone(&self.pulse), self.pool.proven.next()),
-        ))
     }
 
     /// Obeys other settings. What is known of it stays.

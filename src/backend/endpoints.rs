@@ -32,14 +32,14 @@ impl Endpoints {
         let known = self.all.load();
         let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
         let (now, settings) = (Instant::now(), self.means.settings().clone());
-        let speech = settings.speech();
         for Member { address, weight, host } in members {
             if endpoints.iter().any(|one| one.address == address) {
                 continue;
             }
             let proves = settings.tls.as_ref().map(|tls| tls.proves(&host));
-            let is_it =
-                |one: &&Arc<Endpoint>| one.address == address && one.speech == speech && one.proves == proves;
+            let is_it = |one: &&Arc<Endpoint>| {
+                one.address == address && one.speaks_as(&settings) && one.proves == proves
+            };
             let old = known.iter().find(is_it);
             let new = || Arc::new(Endpoint::new(address, proves.clone(), &self.means));
             let endpoint = old.map_or_else(new, Arc::clone);

@@ -125,6 +125,7 @@ impl Asked {
             kind: Message::Call,
             body: Bytes::from_static(&[0]),
             identity: None,
+            info: None,
         }
     }
 

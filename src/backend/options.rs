@@ -1,7 +1,9 @@
 //! What the config may say of a backend, and what the backend is told.
 
+mod checking;
 mod endpoint;
 mod listing;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,21 +11,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::doubling::Doubling;
-use super::finding::{self, Asked};
-use super::position::Pace;
+use super::finding;
 use super::steer::Steer;
 pub(crate) use endpoint::Endpoint;
 pub(super) use listing::Listing;
+use transport::Transport;
 
 use crate::setting::{Finding, Period, Section, Size};
 use crate::tls::Client;
 use crate::tls::options::ClientOptions;
-use crate::wire::{Bounds, Protocol, Speech, Transport};
+use crate::wire::{self, Bounds, Protocol, Speech};
 
 /// A service to ask: one or more endpoints that all give the same answers. The name is free.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +51,8 @@ pub(crate) struct Options {
     pub protocol: Protocol,
     /// How the service delimits messages; its clients may do otherwise.
     pub transport: Transport,
+    /// What messages are posted to, with `transport = "http"`.
+    pub path: String,
     /// Whether clients share connections. `per_client`: each client has its own, its calls go one after another
     /// and nothing is cached; for services that keep something in mind for a connection. Of such clients an endpoint
     /// then takes no more than `max_connections` at one time.
@@ -158,7 +160,9 @@ pub(crate) struct Settings {
     /// The protocol its endpoints speak.
     pub protocol: Protocol,
     /// The transport its endpoints speak.
-    pub transport: Transport,
+    pub transport: wire::Transport,
+    /// The path that each of its frames is posted to, over HTTP; without, they are sent as they are.
+    pub posts: Option<Arc<str>>,
     /// How its endpoints speak TLS; without it they speak none.
     pub tls: Option<Client>,
     /// Who uses a connection.
@@ -226,7 +230,8 @@ impl Options {
             weights,
             slow_start: self.slow_start.duration(),
             protocol: self.protocol,
-            transport: self.transport,
+            transport: self.transport.spoken(),
+            posts: self.transport.posts(&self.path),
             tls,
             connections: self.connections,
             timeout: self.timeout.map(Period::duration),
@@ -288,43 +293,9 @@ impl Settings {
         listing.map(|listing| listing.endpoints).map_err(unusable)
     }
 
-    /// The method that may be called, without arguments, to find out whether an endpoint speaks as told; none where nothing may be.
-    pub(crate) fn harmless_method(&self) -> Option<&str> {
-        match self.check {
-            finding::Kind::Call => Some(&self.check_method),
-            finding::Kind::Fb303 => Some(finding::STATUS),
-            finding::Kind::Tcp | finding::Kind::Off => None,
-        }
-    }
-
     /// What its endpoints speak.
     pub(crate) fn speech(&self) -> Speech {
         Speech { transport: self.transport, protocol: self.protocol }
-    }
-
-    /// What an endpoint is asked for a sign of life.
-    pub(super) fn check(&self) -> Asked {
-        Asked {
-            kind: self.check,
-            method: Bytes::copy_from_slice(self.check_method.as_bytes()),
-            expects: self.check_expects,
-            timeout: self.check_timeout,
-        }
-    }
-
-    /// How often an endpoint is checked.
-    pub(super) fn check_pace(&self) -> Pace {
-        Pace {
-            kind: self.check,
-            interval: self.check_interval,
-            always: self.check_always,
-            rest: self.ejection(),
-        }
-    }
-
-    /// How long what has failed is out.
-    pub(super) fn ejection(&self) -> Doubling {
-        Doubling { first: self.ejection_time, most: self.ejection_time_max }
     }
 }
 
@@ -337,6 +308,7 @@ impl Default for Options {
             slow_start: Period::from_secs(10),
             protocol: Protocol::Binary,
             transport: Transport::Framed,
+            path: "/".to_owned(),
             connections: Sharing::Shared,
             timeout: None,
             connect_timeout: Period::from_millis(250),
@@ -367,6 +339,7 @@ impl Default for Options {
 impl Section for Options {
     fn problems(&self) -> Vec<Finding> {
         let mut found = listing::problems(&self.endpoints, &self.weights);
+        found.extend(Transport::problem(&self.path));
         if self.ejection_time_max < self.ejection_time {
             let message =
                 format!("{} is less than ejection_time, {}", self.ejection_time_max, self.ejection_time);

@@ -40,8 +40,8 @@ impl Endpoint {
         if why != Why::Closed || self.pulse.was_heard() || self.hinted.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (backend, endpoint, transport) =
-            (self.means.name(), &self.address, self.speech.transport.as_str());
+        let (backend, endpoint) = (self.means.name(), &self.address);
+        let transport = if self.posts.is_some() { "http" } else { self.speech.transport.as_str() };
         let tls = match self.proves {
             // With TLS 1.3 a certificate is refused when the handshake is over.
             Some(_) => ", and does it take this gateway's certificate, or ask for one?",

@@ -189,6 +189,7 @@ mod tests {
             kind: Kind::Call,
             body,
             identity: None,
+            info: None,
         };
         SessionCall::new(&call, &Terms::default(), None)
     }

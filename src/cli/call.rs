@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     /// A folder in which files that the IDL includes are looked for; may be given several times.
     #[arg(short = 'I', long = "idl-path", value_name = "DIR")]
     pub(super) idl_paths: Vec<PathBuf>,
-    /// How messages are told apart. A gateway takes both; thriftpy2's servers are unframed unless told otherwise.
+    /// How messages are told apart. A gateway takes each; thriftpy2's servers are unframed unless told otherwise.
     #[arg(long, value_name = "TRANSPORT", default_value = "framed")]
     pub(super) transport: Told<Transport>,
     /// How values are spelled. A gateway's listener takes what its backend speaks.
@@ -90,6 +90,7 @@ pub(super) fn ask(arguments: &Arguments) -> Result<String, Unanswered> {
     let exchange = Exchange {
         endpoint: &arguments.address,
         speech: Speech { transport: *transport, protocol: *protocol },
+        posts: None,
         tls: arguments.tls.then(|| arguments.trust.client()).transpose().map_err(|(why, _)| usage(why))?,
         timeout: arguments.timeout,
     };
@@ -139,7 +140,7 @@ pub(super) struct Told<T>(pub(super) T);
 
 impl ValueEnum for Told<Transport> {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self(Transport::Framed), Self(Transport::Unframed)]
+        &[Self(Transport::Framed), Self(Transport::Unframed), Self(Transport::Header)]
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {

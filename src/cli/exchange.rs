@@ -1,6 +1,7 @@
 //! One call over a connection of its own.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,7 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::backend::options::Endpoint;
-use crate::dial::{self, Dial, Stream};
+use crate::dial::{self, Address, Dial, Stream};
+use crate::post::client::{Posting, Target};
 use crate::tls::Client;
 use crate::wire::inbound::{Inbound, Look};
 use crate::wire::message::{Header, Kind, put_message};
@@ -24,6 +26,8 @@ pub(super) struct Exchange<'a> {
     pub speech: Speech,
     /// How TLS is spoken around it; none is without.
     pub tls: Option<Client>,
+    /// The path that messages are posted to, over HTTP.
+    pub posts: Option<Arc<str>>,
     /// For everything together.
     pub timeout: Duration,
 }
@@ -141,12 +145,16 @@ impl Exchange<'_> {
         let unreachable = |why| ExchangeError::Unreachable { endpoint: self.endpoint.clone(), why };
         if let Some(path) = self.endpoint.socket() {
             let stream = dial::local(path).await.map_err(unreachable)?;
-            return self.encrypted(Box::new(stream)).await.map_err(unreachable);
+            let stream = self.encrypted(Box::new(stream)).await.map_err(unreachable)?;
+            return Ok(self.spoken(stream, Address::Socket(path.into())));
         }
         let mut refused = io::ErrorKind::NotFound.into();
         for address in dial.resolve(host, *port).await.map_err(unreachable)? {
             match dial.dial(address).await {
-                Ok(stream) => return self.encrypted(stream).await.map_err(unreachable),
+                Ok(stream) => {
+                    let stream = self.encrypted(stream).await.map_err(unreachable)?;
+                    return Ok(self.spoken(stream, address.into()));
+                }
                 Err(why) => refused = why,
             }
         }
@@ -157,6 +165,16 @@ impl Exchange<'_> {
         let Some(tls) = &self.tls else { return Ok(stream) };
         let name = tls.proves(&self.endpoint.host).map_err(io::Error::other)?;
         Ok(Box::new(tls.speak(name, stream).await?))
+    }
+
+    /// A connection as messages are written to it.
+    fn spoken(&self, stream: Box<dyn Stream>, server: Address) -> Box<dyn Stream> {
+        match self.posts.clone() {
+            None => stream,
+            Some(path) => {
+                Box::new(Posting::over(stream, Target { path, server, longest: Bounds::default().frame }))
+            }
+        }
     }
 
     async fn reply(&self, stream: &mut dyn Stream, seqid: i32) -> Result<Reply, ExchangeError> {

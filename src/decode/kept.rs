@@ -10,7 +10,8 @@ use crate::cache::envelope::{Codec, Unreadable};
 use crate::entry::{Ending, Entry};
 use crate::idl::value;
 use crate::key::Parts;
-use crate::wire::Protocol;
+use crate::wire::walk::{Walk, Walked};
+use crate::wire::{Bounds, Protocol};
 
 /// What an envelope holds. Whether somebody has signed it is not looked at.
 pub(super) fn read(envelope: &Bytes, names: &Names) -> Result<Kept, Unreadable> {
@@ -25,7 +26,7 @@ pub(super) fn read(envelope: &Bytes, names: &Names) -> Result<Kept, Unreadable> 
     let parts = Parts::of(&key);
     let named = names.method(Some(parts.service), parts.method);
     let call = match parts.arguments() {
-        Some(arguments) => names::arguments(named, Protocol::Binary, arguments),
+        Some(arguments) => names::arguments(named, Protocol::Binary, first_struct(arguments)),
         None => Said::Unreadable("its key tells no arguments".to_owned()),
     };
     let identity = parts.identity().filter(|identity| !identity.is_empty()).map(hexadecimal);
@@ -43,6 +44,15 @@ pub(super) fn read(envelope: &Bytes, names: &Names) -> Result<Kept, Unreadable> 
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The struct of arguments, without what headers say that are part of the key.
+fn first_struct(arguments: &[u8]) -> &[u8] {
+    let mut walk = Walk::new(Protocol::Binary, 0, arguments.len(), Bounds::default().depth);
+    match walk.advance(arguments, usize::MAX) {
+        Ok(Walked::Done(end)) => arguments.get(..end).unwrap_or(arguments),
+        Ok(Walked::Needs(_) | Walked::Unfinished) | Err(_) => arguments,
+    }
 }
 
 fn reply(entry: &Entry, says: impl FnOnce(&[u8]) -> Said) -> KeptReply {

@@ -149,6 +149,11 @@ impl Asking {
         }
     }
 
+    /// The fault of a call whose caller waits no longer.
+    pub(crate) fn late(&self, after: Duration) -> Fault {
+        Fault::Timeout { backend: Arc::clone(self.backend().name()), after }
+    }
+
     /// The fault of a call that the backend is not asked.
     pub(crate) fn down(&self) -> Fault {
         match self.is_spared {

@@ -79,12 +79,12 @@ impl Gateway {
     ) -> Result<Reply, Option<Arc<Entry>>> {
         self.find_out(seeker);
         let whole = backup.asking.timeout.map(|whole| seeker.since + whole);
-        let until = [whole, soft].into_iter().flatten().min();
+        let until = [whole, soft, seeker.given_up()].into_iter().flatten().min();
         let key = cached.keyed.key_like(&seeker.cached.keyed, &seeker.key);
         let near = self.cache.near(cached.keyed.caching.tiers, &key);
         let old = near.filter(|entry| self.freshness(cached, entry, &key) != Freshness::Expired);
         let mut there = Seeker::new(seeker.call.clone(), cached, &key, old);
-        there.since = seeker.since;
+        (there.since, there.waits) = (seeker.since, seeker.waits);
         let sought = pin!(self.fly(&there));
         match within(until, sought).await {
             Some(Ok(reply) | Err(Instead::Reply(reply))) => Ok(reply.by_backup()),

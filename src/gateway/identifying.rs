@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::reply::{Body, Reply};
 use super::route::{Cached, Keyed, Route};
 use super::seeker::Seeker;
-use super::{Gateway, Turn};
+use super::{Gateway, Made, Turn};
 use crate::backend::Session;
 use crate::call::identity::{Digest, Identity, SessionCall};
 use crate::call::{Call, CallRef};
@@ -45,7 +45,7 @@ impl Gateway {
         let key = cached.keyed.session_key(identity.digest());
         let old = self.cache.near(cached.keyed.caching.tiers, &key);
         let old = old.filter(|entry| self.freshness(cached, entry, &key) != Freshness::Expired);
-        let seeker = Seeker::new(call.to_call(Some(&identity)), cached, &key, old);
+        let seeker = Seeker::new(cached.keyed.shared((call, Some(&identity))), cached, &key, old);
         let this = Arc::clone(self);
         let taken = seeker.call.clone();
         let reply = Box::pin(async move {
@@ -79,26 +79,31 @@ impl Gateway {
         let mut arguments = Vec::new();
         let canonical = &mut caller.scratch.canonical;
         canonical.put(call.protocol, call.body, &caching.ignored, &mut arguments).ok()?;
-        let made = SessionCall::new(&call.to_call(None), &asking.terms, asking.timeout);
+        let made = SessionCall::new(&cached.keyed.shared((call, None)), &asking.terms, asking.timeout);
         Identity::after(prior.identity(), made, &arguments, &self.secret)
     }
 }
 
 impl Keyed {
+    /// The call as something to keep whose reply others get too: of its info headers it has those that the rule names.
+    pub(super) fn shared(&self, (call, identity): Made<'_>) -> Call {
+        let info = self.caching.headers.shared(call.info);
+        Call { info, ..CallRef { info: None, ..*call }.to_call(identity) }
+    }
+
     /// What the reply to a session call is kept under, behind which its client is known by this digest: that tells what the call said.
     pub(super) fn session_key(&self, digest: &Digest) -> Vec<u8> {
         [self.prefix.as_bytes(), &NO_ARGUMENTS, digest].concat()
     }
 
-    /// The tags of what is kept under `key` for a call that was answered so, if it was. One that was made as somebody is covered by what
-    /// covers the same call of anybody, too.
+    /// The tags of what is kept under `key` for a call that was answered so, if it was. One that was made as somebody, or that
+    /// headers tell apart, is covered by what covers the same call of anybody, too.
     pub(super) fn tags(&self, call: &Call, reply: Option<Struct<'_>>, key: &[u8]) -> Tags {
         let said = Said { call: call.arguments(), reply };
         let tags = self.caching.tagging.of(said);
-        match call.identity.as_ref().and_then(|identity| key.strip_suffix(identity.digest())) {
-            Some(anybody) => tags.and(Cover::key(anybody)),
-            None => tags,
-        }
+        let anybodys = call.identity.as_ref().and_then(|identity| key.strip_suffix(identity.digest()));
+        let bare = self.caching.headers.strip(call.info.as_ref(), anybodys.unwrap_or(key));
+        [anybodys, bare].into_iter().flatten().fold(tags, |tags, key| tags.and(Cover::key(key)))
     }
 }
 

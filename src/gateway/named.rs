@@ -184,13 +184,21 @@ impl Directory {
 }
 
 impl Asked {
+    /// The key that covers all that is kept for it, whatever the headers of its callers say.
+    pub(crate) fn anybodys_key(self) -> Result<Option<Vec<u8>>, Unkeyable> {
+        let Some(key) = self.key? else { return Ok(None) };
+        let headers = self.route.keyed().map(|keyed| &keyed.caching.headers);
+        let stripped = headers.and_then(|headers| headers.strip(None, &key)).map(<[u8]>::to_vec);
+        Ok(Some(stripped.unwrap_or(key)))
+    }
+
     /// The struct of arguments.
     pub(crate) fn arguments(&self) -> Struct<'_> {
         Struct { protocol: SPELLED, bytes: &self.arguments }
     }
 }
 
-/// What a call of this name is kept under, if it is kept, where nothing was said on its connection before.
+/// What a call of this name is kept under, if it is kept, where nothing was said on its connection before, or in headers.
 fn key(
     gateway: &Gateway,
     (name, route): (&str, &Route),
@@ -199,7 +207,7 @@ fn key(
     let Some(keyed) = route.keyed() else { return Ok(None) };
     let mut canonical = Canonical::new(Bounds::default().depth);
     if !matches!(route.decision, Decision::Identify(_)) {
-        return keyed.key_of(SPELLED, arguments, &mut canonical).map(Some);
+        return keyed.key_of(SPELLED, (arguments, None), &mut canonical).map(Some);
     }
     let mut said = Vec::new();
     canonical.put(SPELLED, arguments, &keyed.caching.ignored, &mut said)?;

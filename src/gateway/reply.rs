@@ -16,6 +16,7 @@ use crate::entry::Entry;
 use crate::fault::{Fault, Translated};
 use crate::outcome::Outcome;
 use crate::rule::Fallback;
+use crate::wire::header::info::Info;
 use crate::wire::message::Kind;
 use crate::wire::translate::{Untranslatable, translate};
 use crate::wire::{Protocol, exception};
@@ -37,6 +38,8 @@ pub(crate) struct Reply {
     pub spare: Option<Arc<Entry>>,
     /// The endpoint that was asked last, where one was.
     pub endpoint: Option<Address>,
+    /// The info headers that a backend sent along, where this is its reply to this very call.
+    pub info: Option<Arc<Info>>,
 }
 
 /// Who has said what a client is told.
@@ -89,7 +92,8 @@ impl Reply {
 
     /// A backend's reply that is not kept.
     pub(crate) fn passed(answer: Answer, outcome: Outcome) -> Self {
-        Self::of(Body::Struct(Kind::Reply, answer.protocol, answer.body), outcome)
+        let Answer { protocol, body, info, .. } = answer;
+        Self { info, ..Self::of(Body::Struct(Kind::Reply, protocol, body), outcome) }
     }
 
     /// What the gateway says of itself, or why the question cannot be read.
@@ -211,7 +215,7 @@ impl Reply {
 
     #[inline]
     fn of(body: Body, outcome: Outcome) -> Self {
-        Self { body, outcome, age: None, fault: None, by: By::Usual, spare: None, endpoint: None }
+        Self { body, outcome, age: None, fault: None, by: By::Usual, spare: None, endpoint: None, info: None }
     }
 }
 

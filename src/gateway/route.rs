@@ -200,7 +200,7 @@ impl Routes {
     /// Nobody wrote the name down: all that can be for it is a pattern.
     fn unnamed(&self, name: &[u8]) -> &Arc<Route> {
         let (service, method) = split_name(name);
-        if method == TRACKING.as_bytes() {
+        if [TRACKING, TTWITTER].iter().any(|handshake| method == handshake.as_bytes()) {
             return &self.refused;
         }
         let service = service.map_or(Ok(self.service.as_str()), std::str::from_utf8);
@@ -375,6 +375,7 @@ impl Keyed {
         scratch.key.clear();
         scratch.key.extend_from_slice(self.prefix.as_bytes());
         scratch.canonical.put(call.protocol, call.body, &self.caching.ignored, &mut scratch.key)?;
+        self.caching.headers.put(call.info, &mut scratch.key)?;
         if let Some(identity) = identity {
             scratch.key.extend_from_slice(identity.digest());
         }
@@ -391,6 +392,8 @@ impl Keyed {
 /// thriftpy2's tracking handshake. A backend that accepted it would expect a header before each later message of that connection,
 /// and would not find it on a pooled one; told that the method is unknown, the client does without.
 const TRACKING: &str = "__thriftpy_tracing_method_name__v2";
+/// The same of Finagle's clients (TTwitter).
+const TTWITTER: &str = "__can__finagle__trace__v3__";
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,8 @@ pub(super) struct Seeker {
     /// An old entry of the local tier.
     spare: Option<Arc<Entry>>,
     pub(super) since: Instant,
+    /// How long its caller waits, where it has said so. The flight goes on.
+    pub(super) waits: Option<Duration>,
 }
 
 /// What becomes of a call without its flight.
@@ -76,7 +78,8 @@ enum Early {
 impl Seeker {
     /// A call that has come now.
     pub(super) fn new(call: Call, cached: &Arc<Cached>, key: &[u8], spare: Option<Arc<Entry>>) -> Self {
-        Self { call, cached: Arc::clone(cached), key: key.into(), spare, since: Instant::now() }
+        let (cached, since) = (Arc::clone(cached), Instant::now());
+        Self { call, cached, key: key.into(), spare, since, waits: None }
     }
 
     /// Whether its old entry may answer before the flight has looked for a younger one.
@@ -93,6 +96,19 @@ impl Seeker {
     fn patience(&self) -> Option<Instant> {
         let Self { call, cached, since, .. } = self;
         self.soft().or_else(|| cached.asking.far_longer(&call.name).map(|far| *since + far))
+    }
+
+    /// When its caller waits no longer.
+    pub(super) fn given_up(&self) -> Option<Instant> {
+        self.waits.map(|waits| self.since + waits)
+    }
+
+    /// Why it is not answered by a flight that its caller waits for no longer.
+    fn late(&self, flight: Option<&Waiter<Landed>>) -> Failed {
+        let asking = &self.cached.asking;
+        let fault = asking.counts.met(asking.late(self.waits.unwrap_or_default()));
+        let (found, endpoint) = flight.map(|flight| (flight.spare(), flight.endpoint())).unzip();
+        Failed { fault, found: found.flatten(), endpoint: endpoint.flatten() }
     }
 
     /// The last mark that covers what it asks for, as far as the call tells.
@@ -151,6 +167,9 @@ impl Gateway {
             if let Some(reply) = Box::pin(self.wait_behind(seeker, older)).await {
                 return Err(Instead::Reply(reply));
             }
+            if seeker.given_up().is_some_and(|until| until <= Instant::now()) {
+                return Err(Instead::Failed(seeker.late(None)));
+            }
             waited = seeker.since.elapsed();
         }
     }
@@ -166,6 +185,7 @@ impl Gateway {
             }
             // What would have answered was proved wrong meanwhile.
             () = until(seeker.soft()) => None,
+            () = until(seeker.given_up()) => None,
         }
     }
 
@@ -187,6 +207,11 @@ impl Gateway {
                 let (fault, found, endpoint) = (seeker.cached.asking.down(), flight.spare(), flight.endpoint());
                 flight.leave();
                 return Err(Instead::Failed(Failed { fault, found, endpoint }));
+            }
+            () = until(seeker.given_up()) => {
+                let late = seeker.late(Some(&flight));
+                flight.leave();
+                return Err(Instead::Failed(late));
             }
         };
         let landed = landed.unwrap_or_else(|| Err(seeker.cached.asking.counts.met(Fault::Stopped)));

@@ -43,6 +43,9 @@ pub enum Unkeyable {
     /// The arguments have more than [`PARTS_MAX`] fields, set elements and map entries at once.
     #[error("the arguments have more than {PARTS_MAX} fields, set elements and map entries")]
     Parts,
+    /// The info headers that are part of the key are longer than 16 KiB.
+    #[error("the headers of the key take more than 16 KiB")]
+    Headers,
     /// The arguments are no whole struct.
     #[error(transparent)]
     Wire(#[from] WireError),

@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,15 +17,18 @@ use tokio_util::sync::CancellationToken;
 use super::Front;
 use super::alarm::Alarm;
 use super::arrivals::Arrivals;
+use super::arrived::Arrived;
 use super::clocks::{Clocks, Due};
-use super::desk::{Arrived, Desk, Step};
+use super::desk::{Desk, Step};
 use super::end::End;
 use super::held::{Allowed, Share};
 use super::parting;
 use super::stop::Stop;
 use crate::accept::{Asker, Client, Peer};
 use crate::gateway::Batch;
+use crate::wire::detect::Foreign;
 use crate::wire::inbound::{Inbound, Look};
+use crate::wire::{Transport, WireError};
 
 /// A connection and what it has under way.
 pub(super) struct Connection<S> {
@@ -62,9 +66,20 @@ enum Reading {
 impl<S: Client> Connection<S> {
     /// A connection from `client` on which nothing has happened.
     pub(super) fn new(stream: S, client: Asker, front: Arc<Front>, share: Share) -> Self {
+        let transport = front.settings.transport;
+        Self::speaking(transport, stream, client, (front, share))
+    }
+
+    /// The same of one that speaks this transport, where it is not told from the first bytes.
+    pub(super) fn speaking(
+        transport: Option<Transport>,
+        stream: S,
+        client: Asker,
+        (front, share): (Arc<Front>, Share),
+    ) -> Self {
         let settings = &front.settings;
         Self {
-            inbound: Inbound::detecting(settings.transport, settings.protocol, settings.bounds),
+            inbound: Inbound::detecting(transport, settings.protocol, settings.bounds),
             arrivals: Arrivals::default(),
             unnoted: None,
             desk: Desk::new(Arc::clone(&front), client),
@@ -81,8 +96,13 @@ impl<S: Client> Connection<S> {
         }
     }
 
+    /// The stream, what was read of it and not taken, and what is held.
+    pub(super) fn into_parts(self) -> (S, BytesMut, Share) {
+        (self.stream, self.inbound.into_bytes(), self.share)
+    }
+
     /// Answers calls until the client, the gateway or a fault ends it.
-    pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
+    pub(super) async fn serve(&mut self, stop: &CancellationToken) -> End {
         let mut stop = Stop::new(stop);
         let end = loop {
             if let Err(end) = self.answer_calls() {
@@ -157,6 +177,7 @@ impl<S: Client> Connection<S> {
             Ok(Look::Unfinished) => return Ok(Step::Unfinished),
             // What was asked before is answered first.
             Err(_) if !self.desk.is_empty() => return Ok(Step::Waits),
+            Err(WireError::Foreign(Foreign::Http)) if self.posts() => return Err(End::Posts),
             Err(error) => return Err(self.desk.lost(error)),
         }
         let at = self.arrivals.of(self.inbound.position()).unwrap_or(now);
@@ -170,6 +191,11 @@ impl<S: Client> Connection<S> {
             self.desk.taken();
         }
         Ok(step)
+    }
+
+    /// Whether it begins as Thrift over HTTP does, where transports are told by the first bytes.
+    fn posts(&self) -> bool {
+        self.front.settings.transport.is_none() && self.inbound.starts_with(b"POST")
     }
 
     /// Moves everything on that can be. Ready when there may be calls to answer.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use thrift::ApplicationErrorKind;
 use tokio::time::Instant;
 
+use super::arrived::Arrived;
 use super::end::End;
 use super::fence::Fence;
 use super::line::{Asked, Line, Stage};
@@ -62,19 +63,6 @@ pub(super) enum Step {
     Full,
 }
 
-/// A message and what is known of its arrival.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Arrived<'a> {
-    /// The message.
-    pub(super) whole: Whole<'a>,
-    /// How it was spelled.
-    pub(super) speech: Speech,
-    /// When its first byte arrived.
-    pub(super) at: Instant,
-    /// Whether bytes of another are here.
-    pub(super) followed: bool,
-}
-
 impl Desk {
     /// A desk with no calls under way, for the client at this address.
     pub(super) fn new(front: Arc<Front>, client: Asker) -> Self {
@@ -117,7 +105,7 @@ impl Desk {
         if self.outbox.is_full() {
             return Ok(Step::Full);
         }
-        let Whole { message: Message { header, body }, flaw, shared } = arrived.whole;
+        let Whole { message: Message { header, body }, flaw, shared, preamble } = arrived.whole;
         let flaw = flaw.filter(|flaw| !flaw.is_future_type());
         match (flaw, header.kind) {
             (None, Kind::Call | Kind::Oneway) => {
@@ -125,14 +113,15 @@ impl Desk {
                     self.repeats(header.seqid, now)?;
                 }
                 let (client, protocol) = (self.caller.client(), arrived.speech.protocol);
-                let call = CallRef { client, protocol, header, body, shared };
+                let info = preamble.and_then(|preamble| preamble.info.as_ref());
+                let call = CallRef { client, protocol, header, body, shared, info };
                 self.start(&call, arrived, batch, now)
             }
             // What was asked before is answered first.
             _ if !self.line.is_empty() => Ok(Step::Waits),
             (None, Kind::Reply | Kind::Exception) => {
                 let kind = ApplicationErrorKind::InvalidMessageType;
-                self.refuse(arrived.speech, &header, kind, "the message is no call");
+                self.refuse(arrived, &header, kind, "the message is no call");
                 Ok(Step::Taken)
             }
             (Some(error), _) => {
@@ -140,7 +129,7 @@ impl Desk {
                     self.front.gateway.counts.limit(limit);
                 }
                 let kind = ApplicationErrorKind::ProtocolError;
-                self.refuse(arrived.speech, &header, kind, &error.to_string());
+                self.refuse(arrived, &header, kind, &error.to_string());
                 Ok(Step::Taken)
             }
         }
@@ -245,7 +234,8 @@ impl Desk {
             Turn::Now(mut reply) if self.line.is_empty() => {
                 let CallRef { header, .. } = call;
                 let Header { seqid, form, .. } = *header;
-                let echo = Echo { speech: arrived.speech, method: header.method(), seqid, form };
+                let (speech, packing, method) = (arrived.speech, arrived.packing(), header.method());
+                let echo = Echo { speech, packing, method, seqid, form };
                 self.outbox.answer(&mut reply, &echo, route);
                 route.count(&reply, batch.now);
                 let Reply { outcome, age, .. } = reply;
@@ -258,7 +248,7 @@ impl Desk {
                 if let Some(leak) = &route.leak {
                     leak.tell(gateway, route.counts.method(), route.backend());
                 }
-                self.line.push(turn, call, (route, place), arrived.at);
+                self.line.push(turn, call, (route, place), (arrived.at, arrived.packing()));
             }
         }
         Ok(Step::Taken)
@@ -321,7 +311,8 @@ impl Desk {
         let route = &asked.route;
         let ends = self.hands_on(&reply, route);
         if !ends {
-            let echo = Echo { speech, method: asked.method(), seqid: asked.seqid, form: asked.form };
+            let Asked { seqid, form, packing, .. } = *asked;
+            let echo = Echo { speech, packing, method: asked.method(), seqid, form };
             self.outbox.answer(&mut reply, &echo, route);
         }
         let gateway = &self.front.gateway;
@@ -373,9 +364,11 @@ impl Desk {
         End::DuplicateSeqid
     }
 
-    fn refuse(&mut self, speech: Speech, header: &Header<'_>, kind: ApplicationErrorKind, why: &str) {
+    fn refuse(&mut self, arrived: &Arrived<'_>, header: &Header<'_>, kind: ApplicationErrorKind, why: &str) {
+        let (speech, packing) = (arrived.speech, arrived.packing());
         let reply = Reply::refusal(speech.protocol, kind, why);
-        let echo = Echo { speech, method: header.method(), seqid: header.seqid, form: header.form };
+        let Header { seqid, form, .. } = *header;
+        let echo = Echo { speech, packing, method: header.method(), seqid, form };
         self.outbox.say(&reply, &echo);
     }
 }

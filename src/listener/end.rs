@@ -13,6 +13,8 @@ pub(super) enum End {
     Drained,
     /// It broke, or the client closed it in the middle of a message.
     Broken,
+    /// The client speaks HTTP, which is served otherwise.
+    Posts,
     /// What the client sent is not Thrift, or exceeds a limit after which its messages cannot be told apart.
     Wire(WireError),
     /// The client was to speak TLS, and its handshake came to nothing.
@@ -44,6 +46,7 @@ impl End {
             Self::Client => "client",
             Self::Drained => "drained",
             Self::Broken => "broken",
+            Self::Posts => "http",
             Self::Wire(error) => error.reason(),
             Self::Handshake(failed) => failed.reason(),
             Self::DuplicateSeqid => "duplicate_seqid",
@@ -70,6 +73,7 @@ impl End {
             | Self::Drained
             | Self::Broken
             | Self::Handshake(_)
+            | Self::Posts
             | Self::DuplicateSeqid
             | Self::LateReply
             | Self::Session

@@ -6,10 +6,9 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Front;
-use super::connection::Connection;
 use super::end::End;
 use super::held::Share;
+use super::{Front, client};
 use crate::accept::{Asker, Client};
 use crate::tls::{Accepted, Failed, Server};
 
@@ -21,7 +20,7 @@ pub(super) async fn serve<S: Client>(
     stop: &CancellationToken,
 ) -> End {
     match greet(tls, stream, front.settings.message_time, stop).await {
-        Ok(stream) => Connection::new(stream, peer, Arc::clone(front), share).serve(stop).await,
+        Ok(stream) => client::serve(stream, (peer, front, share), stop).await,
         Err(failed) => {
             front.strangers.tell_failed(front.gateway.counts.listener(), peer, &failed);
             End::Handshake(failed)

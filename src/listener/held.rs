@@ -150,6 +150,11 @@ impl Holder {
 }
 
 impl Share {
+    /// One beside it, empty so far.
+    pub(crate) fn another(&self) -> Self {
+        self.held.share()
+    }
+
     /// Notes that the connection holds `bytes`, and since when its client takes none of them.
     ///
     /// What fits the buffers that every connection has anyway is not counted: it is bounded by their number.

@@ -16,6 +16,7 @@ use crate::call::{Call, CallRef};
 use crate::gateway::Turn;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::{Decision, Route};
+use crate::wire::header::Packing;
 use crate::wire::message::{Form, Header, split_name};
 
 /// Calls under way.
@@ -74,6 +75,8 @@ pub(super) struct Asked {
     pub(super) seqid: i32,
     /// How its header was written.
     pub(super) form: Form,
+    /// How it was packed.
+    pub(super) packing: Packing,
     name: Bytes,
     /// Whether its client waits for a reply.
     awaited: bool,
@@ -147,7 +150,7 @@ impl Line {
         turn: Turn,
         call: &CallRef<'_>,
         (route, place): (&Arc<Route>, Place),
-        arrived: Instant,
+        (arrived, packing): (Instant, Packing),
     ) {
         self.company = match (route.keeps_place(), place) {
             (false, _) => Company::Welcome,
@@ -170,6 +173,7 @@ impl Line {
             route: Arc::clone(route),
             seqid: header.seqid,
             form: header.form,
+            packing,
             // A client that expects no reply may use the number again at once.
             awaited: !route.asking(header.kind).is_silent(),
             // A slice of a large call would hold all of it.
@@ -261,7 +265,9 @@ impl Asked {
     pub(super) fn again(&self) -> Option<CallRef<'_>> {
         let call = self.call.as_ref()?;
         let header = Header { kind: call.kind, name: &call.name, seqid: self.seqid, form: self.form };
-        Some(CallRef { client: call.client, protocol: call.protocol, header, body: &call.body, shared: None })
+        let Call { client, protocol, body, info, .. } = call;
+        let (client, protocol, info) = (*client, *protocol, info.as_ref());
+        Some(CallRef { client, protocol, header, body, shared: None, info })
     }
 }
 

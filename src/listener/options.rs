@@ -77,6 +77,8 @@ pub(crate) enum Transport {
     Framed,
     /// A message ends where its last field does.
     Unframed,
+    /// Thrift's header transport (`THeader`): a frame for each message, with headers of its own.
+    Header,
 }
 
 /// How clients encode messages.
@@ -152,6 +154,7 @@ impl Options {
                 Transport::Detect => None,
                 Transport::Framed => Some(wire::Transport::Framed),
                 Transport::Unframed => Some(wire::Transport::Unframed),
+                Transport::Header => Some(wire::Transport::Header),
             },
             protocol: match self.protocol {
                 Protocol::Detect => None,

@@ -9,11 +9,13 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
+use super::provenance;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::Route;
-use crate::wire::Speech;
-use crate::wire::message::{Form, Header, Kind, put_header, put_message};
+use crate::wire::header::Packing;
+use crate::wire::message::{Form, Header, Kind, put_header, put_message, put_wrapped, put_wrapped_header};
 use crate::wire::translate::Untranslatable;
+use crate::wire::{Speech, Transport};
 
 /// Bytes to be written, in order.
 #[derive(Debug, Default)]
@@ -40,6 +42,8 @@ pub(super) struct Echo<'a> {
     pub(super) speech: Speech,
     /// The method, without the prefix of a multiplexed call.
     pub(super) method: &'a [u8],
+    /// How the call was packed.
+    pub(super) packing: Packing,
     /// The call's number.
     pub(super) seqid: i32,
     /// How its header was written.
@@ -74,23 +78,43 @@ impl Outbox {
             Body::Silence => return Ok(()),
         };
         if protocol == echo.speech.protocol {
-            self.put_struct(kind, body, echo);
+            self.put_struct(reply, (kind, body), echo);
         } else {
-            self.put_struct(kind, &reply.body.in_protocol(echo.speech.protocol)?, echo);
+            self.put_struct(reply, (kind, &reply.body.in_protocol(echo.speech.protocol)?), echo);
         }
         Ok(())
     }
 
     #[inline]
-    fn put_struct(&mut self, kind: Kind, body: &Bytes, echo: &Echo<'_>) {
+    fn put_struct(&mut self, reply: &Reply, (kind, body): (Kind, &Bytes), echo: &Echo<'_>) {
         let Speech { transport, protocol } = echo.speech;
         let header = Header { kind, name: echo.method, seqid: echo.seqid, form: echo.form };
         self.last = echo.seqid;
+        if transport == Transport::Header {
+            return self.put_wrapped((reply, body), echo, &header);
+        }
         if body.len() < SHARED_LEAST {
             put_message(&mut self.tail, transport, protocol, &header, body);
             return;
         }
         put_header(&mut self.tail, transport, protocol, &header, body.len());
+        self.share(body);
+    }
+
+    /// The same in a frame of the header transport, packed as the call was, unless packing it would hold up others.
+    fn put_wrapped(&mut self, (reply, body): (&Reply, &Bytes), echo: &Echo<'_>, header: &Header<'_>) {
+        let (info, protocol) = (provenance::info(reply), echo.speech.protocol);
+        let packing = if body.len() <= PACKED_MAX { echo.packing } else { Packing::Plain };
+        if packing == Packing::Zlib || body.len() < SHARED_LEAST {
+            put_wrapped(&mut self.tail, (protocol, packing, &info), header, body);
+            return;
+        }
+        put_wrapped_header(&mut self.tail, (protocol, &info), header, body.len());
+        self.share(body);
+    }
+
+    /// Puts a body behind what is spelled, without copying it.
+    fn share(&mut self, body: &Bytes) {
         self.parts_length += self.tail.len() + body.len();
         self.parts.push_back(self.tail.split().freeze());
         self.parts.push_back(body.clone());
@@ -200,6 +224,8 @@ impl Outbox {
 
 /// From this length on, a body is shared with whoever else has it instead of being copied.
 const SHARED_LEAST: usize = 16 << 10;
+/// The longest body that is packed: about two milliseconds' work.
+const PACKED_MAX: usize = 256 << 10;
 /// Bytes from which on no further call is answered: one reply more may be here. Small, because a reply is judged when it is put here.
 const FULL: usize = 64 << 10;
 /// Capacity that an empty outbox keeps.
@@ -212,14 +238,15 @@ mod tests {
     use super::*;
     use crate::call::{Answer, Said};
     use crate::outcome::Outcome;
-    use crate::wire::{Protocol, Transport};
+    use crate::wire::Protocol;
     use std::future::poll_fn;
     use tokio::io::AsyncReadExt;
 
     const SPEECH: Speech = Speech { transport: Transport::Framed, protocol: Protocol::Binary };
 
     fn passed(body: &Bytes) -> Reply {
-        let answer = Answer { said: Said::Result, protocol: Protocol::Binary, body: body.clone() };
+        let (protocol, body) = (Protocol::Binary, body.clone());
+        let answer = Answer { said: Said::Result, protocol, body, info: None };
         Reply::passed(answer, Outcome::Passed)
     }
 
@@ -230,7 +257,8 @@ mod tests {
         let mut expected = BytesMut::new();
         for (seqid, length) in [(1, 10), (2, 20_000), (3, 30), (4, 100_000), (5, 50_000), (6, 1)] {
             let body = Bytes::from(vec![seqid as u8; length]);
-            let echo = Echo { speech: SPEECH, method: b"get", seqid, form: Form::Strict };
+            let echo =
+                Echo { speech: SPEECH, packing: Packing::Plain, method: b"get", seqid, form: Form::Strict };
             let header = Header { kind: Kind::Reply, name: b"get", seqid, form: Form::Strict };
             put_message(&mut expected, SPEECH.transport, SPEECH.protocol, &header, &body);
             outbox.put(&passed(&body), &echo).unwrap();
@@ -248,7 +276,8 @@ mod tests {
     #[tokio::test]
     async fn a_large_body_is_not_copied() {
         let (body, mut outbox) = (Bytes::from(vec![0; 1 << 20]), Outbox::default());
-        let echo = Echo { speech: SPEECH, method: b"get", seqid: 1, form: Form::Strict };
+        let echo =
+            Echo { speech: SPEECH, packing: Packing::Plain, method: b"get", seqid: 1, form: Form::Strict };
         outbox.put(&passed(&body), &echo).unwrap();
         assert!(outbox.parts.iter().any(|part| part.as_ptr() == body.as_ptr()));
         assert!(outbox.is_full());

@@ -76,7 +76,7 @@ fn hint(error: &WireError) -> Option<&'static str> {
         Foreign::Tls => {
             Some("this listener speaks no tls: give it a table tls, or have the client speak none")
         }
-        Foreign::HeaderTransport => Some("have the client speak framed"),
+        Foreign::TtHeader => Some("have the client speak framed, or thrift's own header transport"),
         Foreign::Json => Some("have the client speak binary or compact"),
         Foreign::Other(..) => {
             Some("the listener's transport or protocol is fixed: without it, each client's first bytes tell")

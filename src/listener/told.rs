@@ -81,9 +81,9 @@ impl Told<'_> {
     /// The hash of its key, where it has one, as `larder explain` and `larder purge --key` know it.
     fn key(self) -> Option<u128> {
         let Decision::Cache(cached) = &self.route.decision else { return None };
-        let CallRef { protocol, body, .. } = self.call?;
+        let CallRef { protocol, body, info, .. } = self.call?;
         let mut canonical = Canonical::new(Bounds::default().depth);
-        let key = cached.keyed.key_of(protocol, body, &mut canonical).ok()?;
+        let key = cached.keyed.key_of(protocol, (body, info), &mut canonical).ok()?;
         let Cover(hash) = Cover::key(&key);
         Some(hash)
     }

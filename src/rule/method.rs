@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::headers::Headers;
 use super::options::{Mode, Options, Tier};
 use super::pattern::{Methods, Pattern};
 use super::resolve::{Replies, Resolved, resolve_known};
@@ -329,6 +330,7 @@ fn caching(ttl: Duration, options: &Options, resolved: &Resolved) -> Caching {
         verify: options.verify,
         soft_timeout: options.soft_timeout.map(Period::duration),
         ignored: ignored(resolved),
+        headers: Headers::new(&options.key_headers, &options.forward_headers),
         revision: options.revision,
         tiers: match (options.tiers.contains(&Tier::Local), options.tiers.contains(&Tier::Shared)) {
             (true, false) => Tiers::Local,

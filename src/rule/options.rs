@@ -1,9 +1,13 @@
 //! What the config may say of a method: the place where an option is added.
 
+mod mode;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sessions::Makes;
+pub(crate) use mode::Mode;
+
 use crate::mark::{Reach, Standing};
 use crate::setting::{Finding, Period, Section, Share, Size};
 
@@ -36,6 +40,14 @@ pub(crate) struct Options {
     /// the listener's `idl`) or ids, nested with dots. All others do.
     #[schemars(length(max = 256))]
     pub ignore: Vec<String>,
+    /// Info headers that tell two calls apart besides their arguments, such as `["x-tenant"]`. They go to the backend with the call that is
+    /// made for all who ask the same; other headers do not. Upper and lower case are the same. For the header transport.
+    #[schemars(length(max = 16))]
+    pub key_headers: Vec<String>,
+    /// Info headers that go to the backend with such a call too, as its first caller sent them: those that change nothing of the reply,
+    /// such as `["traceparent"]`.
+    #[schemars(length(max = 64))]
+    pub forward_headers: Vec<String>,
     /// Part of every key: another number, and what was kept before answers no more.
     pub revision: u32,
     /// `on`: as this rule says. `observe`: passes calls as without this rule, counts what would have been hits, and learns from them
@@ -119,18 +131,6 @@ pub(crate) struct Options {
     pub fallback: Option<String>,
 }
 
-/// Whether a rule is in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Mode {
-    /// It is.
-    On,
-    /// Keys are computed and would-be hits counted; calls pass.
-    Observe,
-    /// Calls pass.
-    Off,
-}
-
 /// When a backup is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -151,17 +151,6 @@ pub(crate) enum HoldUntil {
     Redis,
     /// All gateways of the shared tier.
     Fleet,
-}
-
-impl Mode {
-    /// The word for it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Observe => "observe",
-            Self::Off => "off",
-        }
-    }
 }
 
 impl HoldUntil {
@@ -234,6 +223,8 @@ impl Default for Options {
             stale_if_error: Period::ZERO,
             soft_timeout: None,
             ignore: Vec::new(),
+            key_headers: Vec::new(),
+            forward_headers: Vec::new(),
             revision: 0,
             mode: Mode::On,
             ramp: 100,
@@ -363,6 +354,17 @@ impl Section for Options {
             (!cached && self.cache_void, "cache_void", "without ttl nothing is cached"),
             (!cached && exceptions, "cache_exceptions", "without ttl nothing is cached"),
             (!cached && !self.ignore.is_empty(), "ignore", "without ttl there are no keys"),
+            (!cached && !self.key_headers.is_empty(), "key_headers", "without ttl there are no keys"),
+            (
+                !cached && !self.forward_headers.is_empty(),
+                "forward_headers",
+                "without ttl all headers go to the backend",
+            ),
+            (
+                self.forward_headers.iter().any(|name| is_of_caller(name)),
+                "forward_headers",
+                "what the first caller may see answers all who ask the same: it belongs in key_headers",
+            ),
             (
                 self.exception_ttl.is_some() && !exceptions,
                 "exception_ttl",
@@ -381,6 +383,11 @@ impl Section for Options {
         ])
         .collect()
     }
+}
+
+/// Whether a header with this name says who calls.
+fn is_of_caller(name: &str) -> bool {
+    ["authorization", "cookie", "proxy-authorization"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn chosen<const N: usize>(checks: [(bool, &'static str, &'static str); N]) -> impl Iterator<Item = Finding> {

@@ -16,6 +16,7 @@ fn caching() -> Caching {
         verify: None,
         soft_timeout: None,
         ignored: Ignored::default(),
+        headers: Headers::default(),
         revision: 0,
         tiers: Tiers::Both,
         exceptions: Arc::new([1]),

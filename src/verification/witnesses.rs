@@ -80,6 +80,7 @@ mod tests {
             kind: Kind::Call,
             body: body.into(),
             identity: None,
+            info: None,
         }
     }
 

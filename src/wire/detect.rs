@@ -1,5 +1,6 @@
 //! Which transport and protocol a peer speaks, from its first bytes.
 
+use super::header::protocol_ahead;
 use super::message::NAME_MAX;
 use super::{Protocol, Speech, Transport, WireError};
 
@@ -21,9 +22,9 @@ pub enum Foreign {
     /// How a client of PostgreSQL begins.
     #[error("the protocol of postgresql instead of thrift")]
     Postgres,
-    /// A frame of Thrift's header transport.
-    #[error("a frame of the header transport, which is not spoken here")]
-    HeaderTransport,
+    /// A frame of Kitex's TTHeader.
+    #[error("a frame of kitex's ttheader, which is not spoken here")]
+    TtHeader,
     /// One of Thrift's JSON protocols.
     #[error("a json message, which is not spoken here")]
     Json,
@@ -44,7 +45,7 @@ impl Foreign {
             Self::Ssh => "ssh",
             Self::Redis => "redis",
             Self::Postgres => "postgres",
-            Self::HeaderTransport => "header_transport",
+            Self::TtHeader => "ttheader",
             Self::Json => "json",
             Self::Other(..) => "other_thrift",
             Self::Garbage => "garbage",
@@ -70,7 +71,9 @@ pub fn detect(bytes: &[u8]) -> Result<Option<(Transport, Protocol)>, WireError> 
             Some(0x80) => Ok(Some((Transport::Framed, Protocol::Binary))),
             Some(0x82) => Ok(Some((Transport::Framed, Protocol::Compact))),
             Some(0) => framed_lenient(bytes),
-            Some(0x0f) => Err(WireError::Foreign(Foreign::HeaderTransport)),
+            Some(0x0f) => Ok(protocol_ahead(bytes)?.map(|protocol| (Transport::Header, protocol))),
+            Some(0x10) if bytes.get(5) == Some(&0) => Err(WireError::Foreign(Foreign::TtHeader)),
+            Some(0x10) if bytes.len() == 5 => Ok(None),
             Some(b'{' | b'[') => Err(WireError::Foreign(Foreign::Json)),
             Some(letter) if letter.is_ascii_alphabetic() || *letter == b'_' => lenient(bytes),
             Some(_) => Err(WireError::Foreign(named(bytes))),
@@ -161,6 +164,11 @@ mod tests {
         check(&[0, 0, 0, 17, 0x82], Some((Transport::Framed, Protocol::Compact)));
         check(&[0, 0, 0, 17, 0, 0, 0, 4], Some((Transport::Framed, Protocol::Binary)));
         check(&[0, 0, 0, 4, b'p', b'i'], Some((Transport::Unframed, Protocol::Binary)));
+        let header = |id| [0, 0, 0, 40, 0x0f, 0xff, 0, 0, 0, 0, 0, 1, 0, 1, id];
+        check(&header(0)[..14], None);
+        check(&header(0), Some((Transport::Header, Protocol::Binary)));
+        check(&header(2), Some((Transport::Header, Protocol::Compact)));
+        assert_eq!(detect(&header(1)), Err(WireError::HeaderProtocol { id: 1 }));
     }
 
     #[test]
@@ -169,7 +177,7 @@ mod tests {
             (&b"GET / HTTP/1.1\r\n"[..], Foreign::Http),
             (&[0x16, 3, 1, 2, 0, 1], Foreign::Tls),
             (b"SSH-2.0", Foreign::Ssh),
-            (&[0, 0, 0, 40, 0x0f, 0xff], Foreign::HeaderTransport),
+            (&[0, 0, 0, 40, 0x10, 0, 0, 0, 0, 0, 0, 1], Foreign::TtHeader),
             (b"[1,\"ping\"", Foreign::Json),
             (&[0xff, 0xfe], Foreign::Garbage),
             (&[0, 0x10, 0, 0, b'x'], Foreign::Garbage),

@@ -1,21 +1,26 @@
-//! Takes the bytes of one side of a connection as they come and gives whole, walked messages: the one place that knows framed from unframed.
+//! Takes the bytes of one side of a connection as they come and gives whole, walked messages: the one place that knows the transports apart.
 //!
-//! Whoever reads messages here sees headers and structs, never where they lie: a transport whose messages are no ranges of what was read
-//! (compressed, or in the body of an HTTP request) needs a case in this file and none elsewhere.
+//! Whoever reads messages here sees headers and structs, never where they lie: in what was read, or in what was unpacked of it.
 
+mod found;
 mod headers;
 mod taken;
+mod wrapped;
 
 use std::collections::VecDeque;
+use std::task::Poll;
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::detect::{detect, other_than};
+use super::header::Preamble;
 use super::message::{Head, Message};
 use super::walk::{Walk, Walked};
 use super::{Bounds, Protocol, Speech, Transport, WireError};
 
+use found::{Found, Progress, Wrap, flaw, frame_length};
 pub use taken::Taken;
+use wrapped::Wrapped;
 
 /// Bytes received, and the messages found in them.
 #[derive(Debug)]
@@ -36,6 +41,8 @@ pub struct Inbound {
     walk: Walk,
     /// Headers that [`Self::next_header`] has given.
     seen: usize,
+    /// What frames of the header transport bring along.
+    wrapped: Wrapped,
 }
 
 /// What came of looking for a message.
@@ -58,21 +65,8 @@ pub struct Whole<'a> {
     pub flaw: Option<&'a WireError>,
     /// All its bytes, where they are shared rather than copied.
     pub shared: Option<&'a Bytes>,
-}
-
-#[derive(Clone, Debug)]
-struct Found {
-    head: Head,
-    /// Where it begins, counted from the connection's first byte.
-    start: u64,
-    length: usize,
-    flaw: Option<WireError>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Progress {
-    Header { needs: usize },
-    Struct { head: Head, needs: usize },
+    /// What its frame says of it, in the header transport.
+    pub preamble: Option<&'a Preamble>,
 }
 
 impl Inbound {
@@ -97,6 +91,7 @@ impl Inbound {
             progress: Progress::Header { needs: 1 },
             walk: Walk::new(Protocol::Binary, 0, 0, bounds.depth),
             seen: 0,
+            wrapped: Wrapped::default(),
         }
     }
 
@@ -128,6 +123,16 @@ impl Inbound {
         &mut self.bytes
     }
 
+    /// Whether the bytes that were received and not taken begin so.
+    pub fn starts_with(&self, bytes: &[u8]) -> bool {
+        self.bytes.starts_with(bytes)
+    }
+
+    /// The bytes that were received and not taken.
+    pub fn into_bytes(self) -> BytesMut {
+        self.bytes
+    }
+
     /// Bytes received and not taken.
     pub fn len(&self) -> usize {
         self.apart.as_ref().map_or(0, Bytes::len) + self.bytes.len()
@@ -143,6 +148,7 @@ impl Inbound {
         self.apart.as_ref().map_or(0, Bytes::len)
             + self.bytes.capacity()
             + self.whole.len() * size_of::<Found>()
+            + self.wrapped.held
     }
 
     /// Bytes behind the first message, if it was found to be whole.
@@ -193,6 +199,7 @@ impl Inbound {
         match speech.transport {
             Transport::Framed => self.framed(speech.protocol),
             Transport::Unframed => self.unframed(speech.protocol),
+            Transport::Header => self.wrapped(speech.protocol),
         }
     }
 
@@ -208,14 +215,16 @@ impl Inbound {
     #[inline]
     pub fn message(&self) -> Option<Whole<'_>> {
         let found = self.whole.front()?;
-        let bytes = match &self.apart {
-            Some(apart) => apart,
+        let shared = found.unpacked().or(self.apart.as_ref());
+        let bytes = match shared {
+            Some(shared) => shared,
             None => self.bytes.get(..found.length)?,
         };
         Some(Whole {
             message: found.head.message(bytes),
             flaw: found.flaw.as_ref(),
-            shared: self.apart.as_ref(),
+            shared,
+            preamble: found.wrap.as_ref().map(|wrap| &wrap.preamble),
         })
     }
 
@@ -224,6 +233,7 @@ impl Inbound {
     pub fn skip(&mut self) {
         let Some(found) = self.whole.pop_front() else { return };
         self.seen = self.seen.saturating_sub(1);
+        self.wrapped.held -= found.wrap.as_ref().map_or(0, |wrap| wrap.held());
         if self.apart.take().is_none() {
             self.forget(found.length);
             self.bytes.advance(found.length);
@@ -237,6 +247,7 @@ impl Inbound {
     pub fn take(&mut self) -> Option<Taken> {
         let found = self.whole.pop_front()?;
         self.seen = self.seen.saturating_sub(1);
+        self.wrapped.held -= found.wrap.as_ref().map_or(0, |wrap| wrap.held());
         let bytes = match self.apart.take() {
             Some(apart) => apart,
             None => {
@@ -244,7 +255,9 @@ impl Inbound {
                 self.bytes.split_to(found.length).freeze()
             }
         };
-        Some(Taken::new(bytes, found.head, found.flaw))
+        let Found { head, flaw, wrap, .. } = found;
+        let (unpacked, preamble) = wrap.map(|wrap| (wrap.unpacked, wrap.preamble)).unzip();
+        Some(Taken::new(unpacked.flatten().unwrap_or(bytes), head, flaw, preamble))
     }
 
     /// The transport and protocol, once the first bytes tell.
@@ -284,17 +297,13 @@ impl Inbound {
             self.progress = Progress::Struct { head, needs: end };
             return Ok(Look::Needs(end));
         };
-        let flaw = match self.walk.advance(frame, TOKENS) {
-            Ok(Walked::Done(at)) if at == end => None,
-            Ok(Walked::Done(at)) => Some(WireError::Trailing { left: end - at }),
-            Ok(Walked::Needs(_)) | Err(WireError::TooLong { .. }) => Some(WireError::Short),
-            Ok(Walked::Unfinished) => {
+        match flaw(self.walk.advance(frame, TOKENS), end) {
+            Poll::Ready(flaw) => Ok(self.found(head, end, (flaw, None))),
+            Poll::Pending => {
                 self.progress = Progress::Struct { head, needs: end };
-                return Ok(Look::Unfinished);
+                Ok(Look::Unfinished)
             }
-            Err(error) => Some(error),
-        };
-        Ok(self.found(head, end, flaw))
+        }
     }
 
     #[inline]
@@ -312,7 +321,7 @@ impl Inbound {
             },
         };
         let (look, needs) = match self.walk.advance(bytes, TOKENS)? {
-            Walked::Done(end) => return Ok(self.found(head, end, None)),
+            Walked::Done(end) => return Ok(self.found(head, end, (None, None))),
             Walked::Needs(needs) => (Look::Needs(needs), needs),
             Walked::Unfinished => (Look::Unfinished, 0),
         };
@@ -326,9 +335,14 @@ impl Inbound {
     }
 
     #[inline]
-    fn found(&mut self, head: Head, length: usize, flaw: Option<WireError>) -> Look {
+    fn found(
+        &mut self,
+        head: Head,
+        length: usize,
+        (flaw, wrap): (Option<WireError>, Option<Box<Wrap>>),
+    ) -> Look {
         let start = self.origin + self.start as u64;
-        self.whole.push_back(Found { head, start, length, flaw });
+        self.whole.push_back(Found { head, start, length, flaw, wrap });
         self.start += length;
         self.progress = Progress::Header { needs: 1 };
         Look::Whole
@@ -349,12 +363,6 @@ impl Inbound {
         self.origin += length as u64;
         self.start -= length;
     }
-}
-
-fn frame_length(length: [u8; FRAME_HEAD], bound: usize) -> Result<usize, WireError> {
-    let length = i32::from_be_bytes(length);
-    let size = usize::try_from(length).ok().filter(|&size| size > 0 && size <= bound);
-    size.ok_or(WireError::Frame { length, bound })
 }
 
 /// Bytes of a frame's length.

@@ -3,6 +3,9 @@
 use bytes::{BufMut, BytesMut};
 
 use super::cursor::{Cursor, U32_VARINT};
+use super::header::info::Info;
+use super::header::{Packing, put_preamble, zlib};
+use super::varint::{put_varint, varint_length};
 use super::walk::Walk;
 use super::{Protocol, Transport, WireError};
 
@@ -177,7 +180,8 @@ pub fn put_message(
     out.put_slice(body);
 }
 
-/// Appends what goes before a struct of `body_length` bytes: its frame's length where the transport has one, and `header`.
+/// Appends what goes before a struct of `body_length` bytes: what its frame begins with where the transport has one, and `header`. In a
+/// frame of the header transport it has no info headers.
 pub fn put_header(
     out: &mut BytesMut,
     transport: Transport,
@@ -185,11 +189,47 @@ pub fn put_header(
     header: &Header<'_>,
     body_length: usize,
 ) {
-    let length = header.length(protocol) + body_length;
     match transport {
-        Transport::Framed => out.put_u32(length as u32),
+        Transport::Framed => out.put_u32((header.length(protocol) + body_length) as u32),
         Transport::Unframed => {}
+        Transport::Header => {
+            return put_wrapped_header(out, (protocol, &Info::default()), header, body_length);
+        }
     }
+    header.put(protocol, out);
+}
+
+/// Appends a message in a frame of the header transport, with `info` before it.
+pub fn put_wrapped(
+    out: &mut BytesMut,
+    (protocol, packing, info): (Protocol, Packing, &Info),
+    header: &Header<'_>,
+    body: &[u8],
+) {
+    match packing {
+        Packing::Plain => {
+            put_wrapped_header(out, (protocol, info), header, body.len());
+            out.put_slice(body);
+        }
+        Packing::Zlib => {
+            let mut message = BytesMut::new();
+            put_message(&mut message, Transport::Unframed, protocol, header, body);
+            let packed = zlib::deflate(&message);
+            put_preamble(out, (protocol, packing, info), header.seqid, packed.len());
+            out.put_slice(&packed);
+        }
+    }
+}
+
+/// Appends what goes before a struct of `body_length` bytes in a frame of the header transport: a preamble with `info`, and `header`.
+pub fn put_wrapped_header(
+    out: &mut BytesMut,
+    (protocol, info): (Protocol, &Info),
+    header: &Header<'_>,
+    body_length: usize,
+) {
+    let length = header.length(protocol) + body_length;
+    put_preamble(out, (protocol, Packing::Plain, info), header.seqid, length);
     header.put(protocol, out);
 }
 
@@ -256,18 +296,6 @@ fn kind(code: u8, header: u32) -> Result<Kind, WireError> {
     }
 }
 
-fn varint_length(value: u32) -> usize {
-    (38 - (value | 1).leading_zeros() as usize) / 7
-}
-
-fn put_varint(mut value: u32, out: &mut BytesMut) {
-    while value >= 0x80 {
-        out.put_u8(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.put_u8(value as u8);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,15 +320,6 @@ mod tests {
             returns(Protocol::Binary, Form::Strict, seqid);
             returns(Protocol::Binary, Form::Lenient, seqid);
             returns(Protocol::Compact, Form::Strict, seqid);
-        }
-    }
-
-    #[test]
-    fn varints_are_as_long_as_they_say() {
-        for value in [0, 1, 127, 128, 16383, 16384, u32::MAX] {
-            let mut out = BytesMut::new();
-            put_varint(value, &mut out);
-            assert_eq!(out.len(), varint_length(value), "{value}");
         }
     }
 }

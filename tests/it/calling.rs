@@ -11,10 +11,7 @@ use crate::harness::*;
 const IDL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/idl/users.thrift");
 
 fn call(address: SocketAddr, wire: Wire, method: &str, words: &[&str]) -> Output {
-    let transport = match wire.transport {
-        Transport::Framed => "framed",
-        Transport::Unframed => "unframed",
-    };
+    let transport = wire.transport_name();
     let protocol = match wire.protocol {
         Protocol::Binary | Protocol::Lenient => "binary",
         Protocol::Compact => "compact",
@@ -49,8 +46,8 @@ fn decode(words: &[&str], input: &[u8]) -> Output {
 
 #[test]
 fn one_call_is_made_straight_to_servers_of_both_libraries_in_all_their_wires() {
-    for library in [Library::Thriftpy2, Library::Apache] {
-        for wire in Wire::ALL {
+    for library in Library::ALL {
+        for &wire in library.wires() {
             let backend = python_backend(library, wire);
             let ask = |method: &str, words: &[&str]| call(backend.address(), wire, method, words);
             let user = result(&ask("UserService.getUser", &[r#"{"id": 7}"#]));

@@ -40,13 +40,16 @@ pub(crate) use operator::{metrics_at, purge_at, readiness, readiness_through};
 pub(crate) use papers::Papers;
 pub(crate) use python::{
     Library, PythonBackend, PythonClient, RestlessClient, asyncio_python_backend, encrypted_python_backend,
-    late_replies, local_python_backend, multiplexed_python_backend, python_backend, python_backend_of,
+    late_replies, local_python_backend, multiplexed_python_backend, posted_python_backend, python_backend,
+    python_backend_of,
     python_metastore, single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
 pub(crate) use sentinel::{MASTER, Watch};
 pub(crate) use server::Server;
-pub(crate) use thrift::{Fields, Kind, Message, Protocol, Transport, Value, Wire, frame, string};
+pub(crate) use thrift::{
+    Fields, Kind, Message, Protocol, Transport, Value, Wire, frame, string, unwrapped, wrap,
+};
 pub(crate) use users::{
     get_user, get_user_traced, list_users, not_found, rename_user, touch, unavailable, user,
 };

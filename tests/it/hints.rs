@@ -9,7 +9,7 @@ const FOREIGN: [(&[u8], &str, &str); 6] = [
     (b"SSH-2.0-OpenSSH_9.2\r\n", "an ssh banner", "ssh"),
     (b"*1\r\n$4\r\nPING\r\n", "redis", "redis"),
     (&[0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f], "postgresql", "postgres"),
-    (&[0, 0, 0, 40, 0x0f, 0xff, 0, 0], "the header transport", "header_transport"),
+    (&[0, 0, 0, 40, 0x10, 0, 0, 0], "kitex's ttheader", "ttheader"),
 ];
 
 fn ends_by(gateway: &Gateway, reason: &str) -> u64 {

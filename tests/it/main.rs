@@ -39,6 +39,8 @@ mod manual;
 mod page;
 mod steering;
 // Real clients and servers, and the exact bytes between them and the gateway.
+mod headers;
+mod posting;
 mod wires;
 // Clients of one protocol before a backend of another.
 mod translating;

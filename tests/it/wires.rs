@@ -10,7 +10,7 @@ const CACHED: &str = "ttl = '60s'\ntimeout = '10s'";
 
 /// What every pair of a real client and a real server must see.
 #[track_caller]
-fn a_day_at_work(client: &mut PythonClient) {
+pub(crate) fn a_day_at_work(client: &mut PythonClient) {
     let email = client.email(7);
     assert_eq!(client.email(7), email, "the second answer comes from the cache");
     let known = client.call("getUser", json!([404, "t"]));
@@ -35,12 +35,12 @@ fn a_day_at_work(client: &mut PythonClient) {
     );
 }
 
-/// Both libraries' clients in both transports and both protocols, in front of one real server.
+/// Both libraries' clients in all their transports and protocols, in front of one real server.
 fn everyone_speaks_to(server: Library, wire: Wire) {
     let server = python_backend(server, wire);
     let caching = gateway().get_user(CACHED).rule("UserService.list*", CACHED);
-    for client in [Library::Thriftpy2, Library::Apache] {
-        for spoken in Wire::ALL {
+    for client in Library::ALL {
+        for &spoken in client.wires() {
             let gateway = caching.clone().endpoint(server.address()).backend_speaks(wire).start();
             a_day_at_work(&mut PythonClient::connect(gateway.address(), client, spoken));
         }
@@ -88,9 +88,19 @@ fn apache_server_unframed_compact() {
 }
 
 #[test]
+fn apache_server_header_binary() {
+    everyone_speaks_to(Library::Apache, Wire::of(Transport::Header, Protocol::Binary));
+}
+
+#[test]
+fn apache_server_header_compact() {
+    everyone_speaks_to(Library::Apache, Wire::of(Transport::Header, Protocol::Compact));
+}
+
+#[test]
 fn multiplexed_clients_reach_multiplexed_servers() {
-    for wire in Wire::ALL {
-        for library in [Library::Thriftpy2, Library::Apache] {
+    for library in Library::ALL {
+        for &wire in library.wires() {
             let server = multiplexed_python_backend(library, wire);
             let gateway = gateway().get_user(CACHED).endpoint(server.address()).backend_speaks(wire).start();
             let mut client = PythonClient::connect_with(gateway.address(), library, wire, &["--multiplexed"]);

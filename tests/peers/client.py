@@ -6,6 +6,7 @@ A line of input is one of
     {"recv": "getUser"}                         reads the reply of a call that was sent
     {"pass_ms": 250}                            lets time pass; prints nothing
 An argument {"struct": "Order", "fields": {...}} is a struct.
+A call may have {"headers": {...}}, which go beside it in the header transport and over HTTP; those of its reply stand in the answer.
 A line of output is {"value": ...} or {"exception": "NotFound", "message": "...", "type": 6}; `type` is null but for a
 TApplicationException, and the fields of a declared exception stand in "fields".
 """
@@ -18,6 +19,13 @@ import time
 import wire
 
 def thriftpy2_client(options, library):
+    if options.http:
+        from thriftpy2.http import make_client
+
+        return make_client(
+            library.service, options.host, options.port, path="/", proto_factory=library.protocols,
+            timeout=options.timeout_ms, keep_alive=True,
+        )
     from thriftpy2.protocol.multiplex import TMultiplexedProtocol
     from thriftpy2.thrift import TClient
     from thriftpy2.transport import TSocket, TSSLSocket
@@ -53,6 +61,11 @@ def apache_client(options, library):
     from thrift.transport.TSSLSocket import TSSLSocket
     from thrift.transport.TSocket import TSocket
 
+    if options.http:
+        from thrift.transport.THttpClient import THttpClient
+
+        transport = THttpClient("http://%s:%d/" % (options.host, options.port))
+        return library.service.Client(library.protocols.getProtocol(transport))
     if options.tls_ca:
         papers = {"ca_certs": options.tls_ca, "certfile": options.tls_certificate}
         socket = TSSLSocket(options.host, options.port, **papers)
@@ -62,6 +75,8 @@ def apache_client(options, library):
     transport = library.transports.getTransport(socket)
     protocol = library.protocols.getProtocol(transport)
     transport.open()
+    if options.zlib:
+        protocol.trans.add_transform(1)
     if options.multiplexed:
         protocol = TMultiplexedProtocol(protocol, options.service)
     return library.service.Client(protocol)
@@ -112,6 +127,11 @@ def built(types, value):
 
 
 def step(options, library, client, line):
+    if options.http and "headers" in line:
+        client._oprot.trans.setCustomHeaders(line["headers"])
+    elif "headers" in line:
+        for name, value in line["headers"].items():
+            client._oprot.trans.set_header(name.encode(), value.encode())
     args = [built(library.types, each) for each in line.get("args", [])]
     if "call" in line:
         return getattr(client, line["call"])(*args)
@@ -120,11 +140,19 @@ def step(options, library, client, line):
     return receive(options, client, line["recv"])
 
 
+def heard(options, transport):
+    """The headers of the reply that was read last."""
+    if options.http:
+        return {name.lower(): value for name, value in transport.headers.items()}
+    return {name.decode(): value.decode() for name, value in transport.get_headers().items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     wire.arguments(parser)
     parser.add_argument("--timeout-ms", type=int, default=10000)
     parser.add_argument("--tracking", action="store_true")
+    parser.add_argument("--zlib", action="store_true", help="packs what it sends in the header transport; Apache's alone")
     options = parser.parse_args()
 
     library = wire.library(options)
@@ -139,6 +167,8 @@ def main():
             answer = {"value": plain(step(options, library, client, line))}
         except Exception as error:  # whatever it is, the test wants to see it
             answer = exception(error)
+        if "headers" in line:
+            answer["headers"] = heard(options, client._iprot.trans)
         print(json.dumps(answer), flush=True)
 
 

@@ -15,9 +15,25 @@ import ssl
 import sys
 import threading
 import time
+from http.server import ThreadingHTTPServer
 
 import wire
 from metastore import Metastore
+
+
+# The transport that a call came on, in the thread that serves it.
+CALLED = threading.local()
+
+
+class Noted:
+    """A processor whose service knows what its calls came on."""
+
+    def __init__(self, processor):
+        self.processor = processor
+
+    def process(self, iprot, oprot):
+        CALLED.transport = iprot.trans
+        return self.processor.process(iprot, oprot)
 
 
 class Users:
@@ -68,11 +84,24 @@ class Users:
             self.renamed.wait()
         self.names[id] = "touched"
 
+    def heard(self):
+        """Which headers came with the call, in the header transport; a header of the reply tells so too."""
+        transport = getattr(CALLED, "transport", None)
+        if transport is None:
+            return ""
+        told = ["%s=%s" % (name.decode(), value.decode()) for name, value in transport.get_headers().items()]
+        told = ",".join(sorted(told))
+        transport.set_header(b"heard", told.encode())
+        return told
+
     def user(self, id, call):
         name = self.names.get(id, "user-%d" % id)
         email = "call-%d@backend-%d" % (call, self.port)
         address = self.types.Address(street="1 High Street", city="Ostend", country="Belgium")
-        return self.types.User(id=id, name=name, email=email, attributes={"shoe": "42", "hat": "58"}, address=address)
+        attributes, heard = {"shoe": "42", "hat": "58"}, self.heard()
+        if heard:
+            attributes["heard"] = heard
+        return self.types.User(id=id, name=name, email=email, attributes=attributes, address=address)
 
 
 def thriftpy2_server(options, library, users):
@@ -81,6 +110,13 @@ def thriftpy2_server(options, library, users):
     from thriftpy2.transport import TServerSocket, TSSLServerSocket
 
     processor = TProcessor(library.service, users)
+    if options.http:
+        from thriftpy2.http import THttpServer
+
+        server = THttpServer(
+            processor, (options.host, options.port), library.transports, library.protocols, ThreadingHTTPServer
+        )
+        return server, server.httpd.server_address[1]
     if options.multiplexed:
         plain, processor = processor, TMultiplexedProcessor()
         processor.register_processor(options.service, plain)
@@ -137,9 +173,17 @@ def apache_server(options, library, users):
     from thrift.transport.TSocket import TServerSocket
 
     processor = library.service.Processor(users)
+    if options.http:
+        from thrift.server.THttpServer import THttpServer
+
+        address = (options.host, options.port)
+        server = THttpServer(processor, address, library.protocols, server_class=ThreadingHTTPServer)
+        return server, server.httpd.server_address[1]
     if options.multiplexed:
         plain, processor = processor, TMultiplexedProcessor()
         processor.registerProcessor(options.service, plain)
+    if options.transport == "header":
+        processor = Noted(processor)
     if options.tls_certificate:
         asks = {"cert_reqs": ssl.CERT_REQUIRED, "validate_callback": lambda *_: None} if options.tls_ca else {}
         # The library's default is a version for clients alone.

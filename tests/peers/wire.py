@@ -10,9 +10,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def arguments(parser):
     """The options that a client and a server share."""
     parser.add_argument("--library", choices=["thriftpy2", "apache"], required=True)
-    parser.add_argument("--transport", choices=["framed", "unframed"], required=True)
+    parser.add_argument("--transport", choices=["framed", "unframed", "header"], required=True)
     parser.add_argument("--protocol", choices=["binary", "compact"], required=True)
     parser.add_argument("--multiplexed", action="store_true")
+    parser.add_argument("--http", action="store_true", help="each message by a POST, whatever the transport")
     parser.add_argument("--idl", choices=["users", "larder", "metastore"], default="users")
     parser.add_argument("--service", default="UserService")
     parser.add_argument("--host", default="127.0.0.1")
@@ -54,6 +55,17 @@ class Apache:
         self.transports = TFramedTransportFactory() if framed else TBufferedTransportFactory()
         binary = options.protocol == "binary"
         self.protocols = TBinaryProtocolFactory() if binary else TCompactProtocolFactory()
+        if options.transport == "header":
+            self.protocols = self.header_protocols(binary)
+
+    @staticmethod
+    def header_protocols(binary):
+        """The header transport, which this library takes for a protocol."""
+        from thrift.protocol.THeaderProtocol import THeaderProtocolFactory
+        from thrift.transport.THeaderTransport import THeaderClientType, THeaderSubprotocolID
+
+        inner = THeaderSubprotocolID.BINARY if binary else THeaderSubprotocolID.COMPACT
+        return THeaderProtocolFactory([THeaderClientType.HEADERS], inner)
 
 
 def library(options):

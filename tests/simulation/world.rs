@@ -300,7 +300,7 @@ fn incidents(random: &mut StdRng, length: Ms) -> Vec<Incident> {
 
 /// What a client of a world with this backend speaks.
 pub(crate) fn client_wire(random: &mut StdRng, backend: Wire) -> Wire {
-    let transport = *[Transport::Framed, Transport::Unframed].choose(random).unwrap();
+    let transport = *[Transport::Framed, Transport::Unframed, Transport::Header].choose(random).unwrap();
     let protocol = match backend.protocol {
         Protocol::Binary | Protocol::Lenient => {
             *[Protocol::Binary, Protocol::Binary, Protocol::Lenient].choose(random).unwrap()

@@ -14,11 +14,11 @@ impl Message {
         let mut rest = first.chain(from);
         match wire.transport {
             Transport::Unframed => Reader { from: &mut rest }.message(wire.protocol).map(Some),
-            Transport::Framed => {
+            Transport::Framed | Transport::Header => {
                 let length = u32::from_be_bytes(Reader { from: &mut rest }.array()?) as usize;
                 let mut body = vec![0; length];
                 rest.read_exact(&mut body)?;
-                let mut left = body.as_slice();
+                let mut left = if wire.transport == Transport::Header { unwrapped(&body)?.1 } else { &body };
                 let message = Reader { from: &mut left }.message(wire.protocol)?;
                 if left.is_empty() {
                     Ok(Some(message))
@@ -28,6 +28,28 @@ impl Message {
             }
         }
     }
+}
+
+/// Names and values of info headers.
+type Info = Vec<(String, String)>;
+
+/// The info headers of a frame of the header transport, and its message.
+pub(crate) fn unwrapped(frame: &[u8]) -> io::Result<(Info, &[u8])> {
+    let words = frame.get(8..10).ok_or_else(|| unreadable("a frame without a header"))?;
+    let message = 10 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
+    let mut header = frame.get(10..message).ok_or_else(|| unreadable("a header beyond its frame"))?;
+    let mut reader = Reader { from: &mut header };
+    let (_protocol, transforms) = (reader.varint()?, reader.varint()?);
+    if frame[..2] != [0x0f, 0xff] || transforms != 0 {
+        return Err(unreadable("a frame of another transport, or a packed one"));
+    }
+    let mut info = Vec::new();
+    if !reader.from.is_empty() && reader.varint()? == 1 {
+        for _ in 0..reader.varint()? {
+            info.push((reader.text(Protocol::Compact)?, reader.text(Protocol::Compact)?));
+        }
+    }
+    Ok((info, &frame[message..]))
 }
 
 struct Reader<'a, R> {

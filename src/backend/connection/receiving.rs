@@ -42,7 +42,9 @@ impl Connection {
             let after = if self.inbound.is_empty() { After::Clean } else { After::Unsolicited };
             let (kind, protocol) = (header.kind, self.protocol);
             self.last = if kind == Kind::Exception { Last::Exception } else { Last::Reply };
-            return Ok(Some(Verified { kind, protocol, body: message.body(), after }));
+            let body = message.body();
+            let info = message.preamble.and_then(|preamble| preamble.info);
+            return Ok(Some(Verified { kind, protocol, body, info, after }));
         }
     }
 

@@ -28,6 +28,7 @@ pub(super) fn call() -> Call {
         kind: Kind::Call,
         body: Bytes::from_static(&[0]),
         identity: None,
+        info: None,
     }
 }
 

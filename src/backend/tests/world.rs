@@ -246,6 +246,7 @@ impl World {
             protocol: Protocol::Binary,
             tls: None,
             transport: Transport::Framed,
+            posts: None,
             connections: Sharing::Shared,
             timeout: None,
             connect_timeout: Duration::from_millis(250),

@@ -98,7 +98,7 @@ impl Probe<'_> {
             | ExchangeError::Garbage { .. } => {}
         }
         let told = self.settings.speech();
-        for transport in [Transport::Framed, Transport::Unframed] {
+        for transport in [Transport::Framed, Transport::Unframed, Transport::Header] {
             for protocol in [Protocol::Binary, Protocol::Compact] {
                 let other = Speech { transport, protocol };
                 if other != told && self.call(dial, other, method).await.is_ok() {
@@ -119,7 +119,9 @@ impl Probe<'_> {
 
     fn exchange(&self, speech: Speech) -> Exchange<'_> {
         let timeout = self.settings.connect_timeout + self.settings.check_timeout;
-        Exchange { endpoint: self.endpoint, speech, tls: self.settings.tls.clone(), timeout }
+        // What it speaks in place of HTTP is no HTTP.
+        let posts = self.settings.posts.clone().filter(|_| speech == self.settings.speech());
+        Exchange { endpoint: self.endpoint, speech, posts, tls: self.settings.tls.clone(), timeout }
     }
 }
 

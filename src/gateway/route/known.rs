@@ -11,6 +11,7 @@ use crate::mark::{Kind, Marks, Standing};
 use crate::rule::method::Ruled;
 use crate::rule::sessions::Leaves;
 use crate::wire::Protocol;
+use crate::wire::header::info::Info;
 
 impl Routes {
     /// What is kept, or would be.
@@ -119,15 +120,16 @@ impl Keyed {
         marked.map(Restriction::Marked).into_iter().chain(retagged).chain(unheard).collect()
     }
 
-    /// The key of a call with these arguments, as `protocol` spells them.
+    /// The key of a call with these arguments, as `protocol` spells them, and info headers.
     pub(crate) fn key_of(
         &self,
         protocol: Protocol,
-        arguments: &[u8],
+        (arguments, info): (&[u8], Option<&Arc<Info>>),
         canonical: &mut Canonical,
     ) -> Result<Vec<u8>, Unkeyable> {
         let mut key = self.prefix.as_bytes().to_vec();
         canonical.put(protocol, arguments, &self.caching.ignored, &mut key)?;
+        self.caching.headers.put(info, &mut key)?;
         Ok(key)
     }
 }

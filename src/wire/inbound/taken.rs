@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::wire::WireError;
+use crate::wire::header::Preamble;
 use crate::wire::message::{Head, Header};
 
 /// A whole message taken out.
@@ -12,11 +13,13 @@ pub struct Taken {
     head: Head,
     /// What is wrong with its struct, if anything is.
     pub flaw: Option<WireError>,
+    /// What its frame says of it, in the header transport.
+    pub preamble: Option<Preamble>,
 }
 
 impl Taken {
-    pub(super) fn new(bytes: Bytes, head: Head, flaw: Option<WireError>) -> Self {
-        Self { bytes, head, flaw }
+    pub(super) fn new(bytes: Bytes, head: Head, flaw: Option<WireError>, preamble: Option<Preamble>) -> Self {
+        Self { bytes, head, flaw, preamble }
     }
 
     /// Its header.

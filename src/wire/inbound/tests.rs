@@ -1,16 +1,21 @@
 //! Messages of both transports, both protocols and both forms, whole, in pieces, large, and with flaws.
 
 use super::*;
-use crate::wire::message::Header;
-use crate::wire::message::{Form, Kind, put_message};
+use crate::wire::detect::Foreign;
+use crate::wire::header::Packing;
+use crate::wire::header::info::Info;
+use crate::wire::message::{Form, Header, Kind, put_message, put_wrapped};
 
-const WAYS: [(Transport, Protocol, Form); 6] = [
+const WAYS: [(Transport, Protocol, Form); 9] = [
     (Transport::Framed, Protocol::Binary, Form::Strict),
     (Transport::Framed, Protocol::Binary, Form::Lenient),
     (Transport::Framed, Protocol::Compact, Form::Strict),
     (Transport::Unframed, Protocol::Binary, Form::Strict),
     (Transport::Unframed, Protocol::Binary, Form::Lenient),
     (Transport::Unframed, Protocol::Compact, Form::Strict),
+    (Transport::Header, Protocol::Binary, Form::Strict),
+    (Transport::Header, Protocol::Binary, Form::Lenient),
+    (Transport::Header, Protocol::Compact, Form::Strict),
 ];
 
 fn message(way: (Transport, Protocol, Form), seqid: i32, body: &[u8]) -> BytesMut {
@@ -80,7 +85,8 @@ fn messages_that_arrive_byte_by_byte_end_where_they_end() {
 
 #[test]
 fn a_number_is_known_as_soon_as_its_header_is_here() {
-    for way in WAYS {
+    // In a frame that has headers, once that is whole.
+    for way in WAYS.into_iter().filter(|way| way.0 != Transport::Header) {
         let first = message(way, 7, &text(way.1, 200_000));
         let second = message(way, 9, &text(way.1, 200_000));
         let header = second.len() - 200_000;
@@ -117,7 +123,7 @@ fn a_large_message_is_shared_and_keeps_nothing_else_alive() {
 
 #[test]
 fn a_message_of_very_many_values_is_walked_in_parts() {
-    for way in [WAYS[0], WAYS[3]] {
+    for way in [WAYS[0], WAYS[3], WAYS[6]] {
         let mut inbound = inbound(way, &message(way, 7, &empties(2_000_000)));
         let mut parts = 1;
         while inbound.first() == Ok(Look::Unfinished) {
@@ -148,4 +154,92 @@ fn an_empty_inbound_keeps_little_memory() {
     assert_eq!(inbound.first(), Ok(Look::Whole));
     inbound.skip();
     assert!(inbound.room().capacity() <= KEPT);
+}
+
+/// A message in a frame of the header transport.
+fn wrapped(packing: Packing, info: &Info, seqid: i32, body: &[u8]) -> BytesMut {
+    let header = Header { kind: Kind::Call, name: b"ping", seqid, form: Form::Strict };
+    let mut out = BytesMut::new();
+    put_wrapped(&mut out, (Protocol::Binary, packing, info), &header, body);
+    out
+}
+
+#[test]
+fn what_is_packed_is_unpacked_and_what_follows_is_found() {
+    let mut info = Info::default();
+    info.push(b"Trace", b"1");
+    let bodies = [text(Protocol::Binary, 300_000), text(Protocol::Binary, 70_000), vec![0]];
+    let stream =
+        bodies.iter().map(|body| wrapped(Packing::Zlib, &info, 7, body)).collect::<Vec<_>>().concat();
+    let mut inbound = inbound(WAYS[6], &stream);
+    for body in &bodies {
+        while matches!(inbound.look(), Ok(Look::Whole | Look::Unfinished)) {}
+        assert_eq!(inbound.first(), Ok(Look::Whole));
+        let held = inbound.held();
+        let Whole { message, flaw, shared, preamble } = inbound.message().unwrap();
+        assert_eq!((message.header.name, message.body, flaw), (&b"ping"[..], &body[..], None));
+        assert!(shared.is_some() && held >= body.len());
+        let preamble = preamble.unwrap();
+        assert_eq!(preamble.packing, Packing::Zlib);
+        assert_eq!(preamble.info.as_ref().unwrap().get(b"trace"), Some(&b"1"[..]));
+        assert_eq!(inbound.take().unwrap().body(), body);
+    }
+    assert!(inbound.is_empty() && inbound.held() <= KEPT);
+}
+
+#[test]
+fn of_what_waits_little_is_unpacked() {
+    let bomb = wrapped(Packing::Zlib, &Info::default(), 7, &text(Protocol::Binary, 1_000_000));
+    assert!(bomb.len() < 10_000);
+    let mut inbound = inbound(WAYS[6], &bomb.repeat(20));
+    while inbound.first() == Ok(Look::Unfinished) {}
+    for _ in 0..100 {
+        inbound.look().unwrap();
+    }
+    assert!(inbound.held() < 1_300_000, "{}", inbound.held());
+}
+
+#[test]
+fn what_unpacks_to_more_than_a_frame_is_an_error() {
+    let bomb = wrapped(Packing::Zlib, &Info::default(), 7, &text(Protocol::Binary, 2_000_000));
+    let speech = Speech { transport: Transport::Header, protocol: Protocol::Binary };
+    let mut inbound = Inbound::new(speech, Bounds { frame: 100_000, ..Bounds::default() });
+    inbound.room().extend_from_slice(&bomb);
+    while inbound.first() == Ok(Look::Unfinished) {}
+    assert_eq!(inbound.first(), Err(WireError::Inflated { bound: 100_000 }));
+    assert!(inbound.held() < 250_000);
+}
+
+#[test]
+fn a_frame_that_makes_no_sense_is_an_error() {
+    let good = wrapped(Packing::Zlib, &Info::default(), 7, &[0]);
+    let with = |at: usize, bytes: &[u8]| {
+        let mut frame = good.to_vec();
+        frame[at..at + bytes.len()].copy_from_slice(bytes);
+        inbound(WAYS[6], &frame).first()
+    };
+    assert_eq!(
+        with(4, &[0x80, 1]),
+        Err(WireError::Foreign(Foreign::Other(Transport::Framed, Protocol::Binary)))
+    );
+    assert_eq!(with(14, &[1]), Err(WireError::HeaderProtocol { id: 1 }));
+    assert_eq!(with(14, &[2]), Err(WireError::Foreign(Foreign::Other(Transport::Header, Protocol::Compact))));
+    assert_eq!(with(16, &[5]), Err(WireError::Transform { id: 5 }));
+    assert_eq!(with(15, &[2, 1, 1]), Err(WireError::Preamble));
+    assert_eq!(with(12, &[0xff, 0xff]), Err(WireError::Preamble));
+    assert_eq!(with(20, &[0xff]), Err(WireError::Zlib));
+    let (_, error) = (with(16, &[5]).unwrap_err(), with(16, &[5]).unwrap_err().to_string());
+    assert_eq!(error, "transform 5 (zstd) of the header transport is not known here; 1 (zlib) is");
+}
+
+#[test]
+fn info_headers_are_bounded() {
+    let mut info = Info::default();
+    for _ in 0..300 {
+        info.push(b"name", b"value");
+    }
+    assert_eq!(info.iter().count(), 256);
+    info = Info::default();
+    info.push(b"long", &[b'x'; 300_000]);
+    assert!(info.is_empty());
 }

@@ -10,13 +10,16 @@ use thrift::protocol::{TBinaryInputProtocol, TCompactInputProtocol, TInputProtoc
 
 use super::tree::{Value, arguments};
 
-const WAYS: [(Transport, Protocol, Form); 6] = [
+const WAYS: [(Transport, Protocol, Form); 9] = [
     (Transport::Framed, Protocol::Binary, Form::Strict),
     (Transport::Framed, Protocol::Binary, Form::Lenient),
     (Transport::Framed, Protocol::Compact, Form::Strict),
     (Transport::Unframed, Protocol::Binary, Form::Strict),
     (Transport::Unframed, Protocol::Binary, Form::Lenient),
     (Transport::Unframed, Protocol::Compact, Form::Strict),
+    (Transport::Header, Protocol::Binary, Form::Strict),
+    (Transport::Header, Protocol::Binary, Form::Lenient),
+    (Transport::Header, Protocol::Compact, Form::Strict),
 ];
 const KINDS: [(Kind, TMessageType); 4] = [
     (Kind::Call, TMessageType::Call),
@@ -53,7 +56,12 @@ proptest! {
     ) {
         for way in WAYS {
             let (bytes, _) = message(way, KINDS[which].0, &name, seqid, &body);
-            let inner = if way.0 == Transport::Framed { &bytes[4..] } else { &bytes[..] };
+            let inner = match way.0 {
+                Transport::Framed => &bytes[4..],
+                Transport::Unframed => &bytes[..],
+                // Without info headers, a header has one word.
+                Transport::Header => &bytes[18..],
+            };
             let mut left = inner;
             let (head, skipped) = match way.1 {
                 Protocol::Binary => read(TBinaryInputProtocol::new(&mut left, false)),
@@ -90,7 +98,11 @@ proptest! {
             let told: Vec<_> = (0..=bytes.len()).map(|end| detect(&bytes[..end])).collect();
             prop_assert!(told.iter().all(|told| matches!(told, Ok(None)) || *told == Ok(Some((way.0, way.1)))), "{told:?}");
             // In a frame, a lenient message begins with a length, which must be a plausible one.
-            let enough = if let (Transport::Framed, _, Form::Lenient) = way { 8 } else { 5 };
+            let enough = match way {
+                (Transport::Header, ..) => 15,
+                (Transport::Framed, _, Form::Lenient) => 8,
+                (Transport::Framed | Transport::Unframed, ..) => 5,
+            };
             prop_assert!(told[enough..].iter().all(|told| *told == Ok(Some((way.0, way.1)))), "{told:?}");
         }
     }

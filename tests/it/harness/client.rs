@@ -112,6 +112,16 @@ impl Client {
         Message::read(&mut self.stream, self.wire)
     }
 
+    /// The next frame, without its length.
+    #[track_caller]
+    pub(crate) fn frame(&mut self) -> Vec<u8> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length).unwrap();
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        self.stream.read_exact(&mut frame).unwrap();
+        frame
+    }
+
     /// Says that no more calls follow, while replies may.
     pub(crate) fn finish_sending(&mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();

@@ -21,6 +21,7 @@ pub(crate) fn gateway() -> Builder {
     Builder {
         endpoints: Vec::new(),
         backend_wire: Wire::framed(),
+        posts: false,
         options: Vec::new(),
         rules: Vec::new(),
         idl: true,
@@ -32,6 +33,7 @@ pub(crate) fn gateway() -> Builder {
 pub(crate) struct Builder {
     endpoints: Vec<String>,
     backend_wire: Wire,
+    posts: bool,
     options: Vec<(&'static str, String)>,
     rules: Vec<(String, String)>,
     idl: bool,
@@ -62,6 +64,12 @@ impl Builder {
     /// How the backend is spoken to; framed binary if nothing is said.
     pub(crate) fn backend_speaks(mut self, wire: Wire) -> Self {
         self.backend_wire = wire;
+        self
+    }
+
+    /// Has each message to the backend posted, over HTTP.
+    pub(crate) fn backend_is_posted_to(mut self) -> Self {
+        self.posts = true;
         self
     }
 
@@ -141,7 +149,8 @@ impl Builder {
             }
             "backends.users" => {
                 let wire = self.backend_wire;
-                let (transport, protocol) = (wire.transport_name(), wire.protocol_name());
+                let transport = if self.posts { "http" } else { wire.transport_name() };
+                let protocol = wire.protocol_name();
                 format!(
                     "endpoints = {:?}\ntransport = '{transport}'\nprotocol = '{protocol}'",
                     self.endpoints

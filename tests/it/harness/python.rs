@@ -18,6 +18,18 @@ pub(crate) enum Library {
     Apache,
 }
 
+impl Library {
+    pub(crate) const ALL: [Self; 2] = [Self::Thriftpy2, Self::Apache];
+
+    /// What it speaks.
+    pub(crate) fn wires(self) -> &'static [Wire] {
+        match self {
+            Self::Thriftpy2 => Wire::EVERYBODYS,
+            Self::Apache => &Wire::ALL,
+        }
+    }
+}
+
 /// Starts a server for `idl/users.thrift`.
 pub(crate) fn python_backend(library: Library, wire: Wire) -> PythonBackend {
     PythonBackend::start(library, wire, &[])
@@ -36,6 +48,11 @@ pub(crate) fn local_python_backend(library: Library, wire: Wire, socket: &Path) 
 /// A server that speaks TLS, with further options such as `--tls-certificate`.
 pub(crate) fn encrypted_python_backend(library: Library, wire: Wire, more: &[&str]) -> PythonBackend {
     PythonBackend::start(library, wire, more)
+}
+
+/// A server that answers POSTs, each on a connection that it closes.
+pub(crate) fn posted_python_backend(library: Library, protocol: Protocol) -> PythonBackend {
+    PythonBackend::start(library, Wire::of(Transport::Framed, protocol), &["--http"])
 }
 
 /// A server in which so many calls may take their time at once.
@@ -163,6 +180,13 @@ impl PythonClient {
         let answer = self.call("getUser", json!([id, "trace"]));
         let email = answer["value"]["email"].as_str();
         email.unwrap_or_else(|| panic!("not a user: {answer}")).to_owned()
+    }
+
+    /// Makes a call with info headers beside it.
+    #[track_caller]
+    pub(crate) fn call_beside(&mut self, headers: Json, method: &str, args: Json) -> Json {
+        self.say(json!({"call": method, "args": args, "headers": headers}));
+        self.answer()
     }
 
     fn say(&mut self, line: Json) {
