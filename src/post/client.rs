@@ -114,7 +114,9 @@ impl Target {
         *request.uri_mut() = self.path.parse::<Uri>().map_err(io::Error::other)?;
         let headers = request.headers_mut();
         let server = match &self.server {
-            Address::Network(address) => HeaderValue::from_str(&address.to_string()).map_err(io::Error::other)?,
+            Address::Network(address) => {
+                HeaderValue::from_str(&address.to_string()).map_err(io::Error::other)?
+            }
             Address::Socket(_) => HeaderValue::from_static("localhost"),
         };
         headers.extend([(HOST, server), (CONTENT_TYPE, super::THRIFT), (ACCEPT, super::THRIFT)]);

@@ -41,8 +41,7 @@ pub(crate) use papers::Papers;
 pub(crate) use python::{
     Library, PythonBackend, PythonClient, RestlessClient, asyncio_python_backend, encrypted_python_backend,
     late_replies, local_python_backend, multiplexed_python_backend, posted_python_backend, python_backend,
-    python_backend_of,
-    python_metastore, single_python_backend,
+    python_backend_of, python_metastore, single_python_backend,
 };
 pub(crate) use redis::{Redis, redis};
 pub(crate) use sentinel::{MASTER, Watch};
