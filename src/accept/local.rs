@@ -147,11 +147,12 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
         assert_eq!(Local::open(&path, 0o660, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         let other = Local::open(&path, 0o660, true).unwrap();
+        // Who looked whether somebody listens has come and gone.
+        assert!(one.waiting().is_some() && one.waiting().is_none());
         let _client = net::UnixStream::connect(&path).unwrap();
         assert!(one.waiting().is_none() && other.waiting().is_some());
-        std::mem::forget(other);
         drop(one);
-        assert!(path.exists());
+        assert!(path.exists(), "it is the other's");
     }
 
     #[tokio::test]
