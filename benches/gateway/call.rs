@@ -152,11 +152,14 @@ fn read_header<'a>(frame: &mut &'a [u8], kind: u32) -> Option<(&'a [u8], u32)> {
     Some((method, u32::from_be_bytes(take(frame)?)))
 }
 
+/// Seqid, id and size of a reply.
+type Parts = (u32, u64, usize);
+
 /// The reply to `method` that fills the frame at the head of `bytes`, None while that is incomplete.
 fn read_framed(
     bytes: &[u8],
     method: &str,
-    read: fn(&str, &[u8]) -> Option<(u32, u64, usize)>,
+    read: fn(&str, &[u8]) -> Option<Parts>,
 ) -> Fallible<Option<Reply>> {
     let Some(frame) = frame(bytes) else {
         return Ok(None);
@@ -167,7 +170,7 @@ fn read_framed(
 }
 
 /// Seqid, id and size of a reply whose every part is as it must be.
-fn read_thrift(method: &str, mut frame: &[u8]) -> Option<(u32, u64, usize)> {
+fn read_thrift(method: &str, mut frame: &[u8]) -> Option<Parts> {
     let (answered, seqid) = read_header(&mut frame, REPLY)?;
     let field = take::<3>(&mut frame)?;
     let size = u32::from_be_bytes(take(&mut frame)?) as usize;

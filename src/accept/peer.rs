@@ -33,7 +33,7 @@ pub enum Peer {
 
 impl Client for TcpStream {
     fn peer(&self) -> Peer {
-        seen(self.take_error(), unconstrained(self.ready(Interest::READABLE)).now_or_never())
+        seen(&self.take_error(), unconstrained(self.ready(Interest::READABLE)).now_or_never().as_ref())
     }
 
     fn has_unread(&self) -> bool {
@@ -43,7 +43,7 @@ impl Client for TcpStream {
 
 impl Client for UnixStream {
     fn peer(&self) -> Peer {
-        seen(self.take_error(), unconstrained(self.ready(Interest::READABLE)).now_or_never())
+        seen(&self.take_error(), unconstrained(self.ready(Interest::READABLE)).now_or_never().as_ref())
     }
 
     fn has_unread(&self) -> bool {
@@ -52,7 +52,7 @@ impl Client for UnixStream {
 }
 
 /// What the system's words say of a peer: its error, and what a socket is ready for, if for anything.
-fn seen(error: io::Result<Option<io::Error>>, ready: Option<io::Result<Ready>>) -> Peer {
+fn seen(error: &io::Result<Option<io::Error>>, ready: Option<&io::Result<Ready>>) -> Peer {
     if !matches!(error, Ok(None)) {
         return Peer::Gone;
     }
