@@ -107,14 +107,16 @@ class Users:
 def thriftpy2_server(options, library, users):
     from thriftpy2.server import TThreadedServer
     from thriftpy2.thrift import TMultiplexedProcessor, TProcessor
-    from thriftpy2.transport import TServerSocket, TSSLServerSocket
+    from thriftpy2.transport import TBufferedTransportFactory, TServerSocket, TSSLServerSocket
 
     processor = TProcessor(library.service, users)
     if options.http:
         from thriftpy2.http import THttpServer
 
+        # A body is a message and no frame.
+        transports = TBufferedTransportFactory()
         server = THttpServer(
-            processor, (options.host, options.port), library.transports, library.protocols, ThreadingHTTPServer
+            processor, (options.host, options.port), transports, library.protocols, ThreadingHTTPServer
         )
         return server, server.httpd.server_address[1]
     if options.multiplexed:
