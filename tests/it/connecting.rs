@@ -24,6 +24,19 @@ fn an_endpoint_and_redis_that_are_as_told_are_named_with_what_they_are() {
 }
 
 #[test]
+fn who_is_posted_to_answers_http_and_who_is_not_is_named_by_what_it_speaks() {
+    let server = posted_python_backend(Library::Thriftpy2, Protocol::Binary);
+    let posted = |to| gateway().endpoint(to).backend_is_posted_to().text();
+    says(&posted(server.address()), 0, &[&format!("{} answers http binary, in ", server.address())]);
+    let framed = backend();
+    says(
+        &posted(framed.address()),
+        1,
+        &[&format!("{} answers framed binary, and not http", framed.address())],
+    );
+}
+
+#[test]
 fn what_is_dead_is_named_beside_what_lives() {
     let (server, mut redis) = (backend(), redis());
     let (_reserved, dead) = reserve();

@@ -78,13 +78,22 @@ impl Probe<'_> {
         let error = match self.call(dial, told, method).await {
             Ok(()) => {
                 let took = began.elapsed().as_millis();
-                return Ok(format!("{endpoint} answers {}, in {took} ms", spelled(told)));
+                return Ok(format!("{endpoint} answers {}, in {took} ms", self.told()));
             }
             Err(error) => error,
         };
         match self.speaks_otherwise(dial, method, &error).await {
-            Some(other) => Err(format!("{endpoint} answers {}, and not {}", spelled(other), spelled(told))),
+            Some(other) => Err(format!("{endpoint} answers {}, and not {}", spelled(other), self.told())),
             None => Err(error.to_string()),
+        }
+    }
+
+    /// What it is told to speak.
+    fn told(self) -> String {
+        let speech = self.settings.speech();
+        match self.settings.posts {
+            Some(_) => format!("http {}", speech.protocol.as_str()),
+            None => spelled(speech),
         }
     }
 
