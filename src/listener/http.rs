@@ -15,7 +15,7 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, ORIGIN};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -115,14 +115,21 @@ async fn answer(
     answered(&exchange.into_written(), &end)
 }
 
+/// Whether a request may be a call. A browser may send one for any page that somebody looks at, to wherever he can reach: it always tells
+/// that page's origin, and sends none of these types to another host without asking first.
 fn check(request: &Request<Incoming>) -> Result<(), Refusal> {
+    let headers = request.headers();
     if request.method() != Method::POST {
         return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "a thrift message comes by POST"));
     }
-    let Some(kind) = request.headers().get(CONTENT_TYPE) else { return Ok(()) };
-    let is_known = KINDS.iter().any(|known| kind.as_bytes().starts_with(known));
-    let refusal = Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a message is application/x-thrift");
-    if is_known { Ok(()) } else { Err(refusal) }
+    if headers.contains_key(ORIGIN) {
+        return Err(Refusal(StatusCode::FORBIDDEN, "pages in a browser are not answered"));
+    }
+    let kind = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    if !KINDS.iter().any(|known| kind.starts_with(known)) {
+        return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a message is application/x-thrift"));
+    }
+    Ok(())
 }
 
 /// The body of a request, counted like all that is held of clients.

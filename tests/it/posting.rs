@@ -16,13 +16,17 @@ fn posting(address: std::net::SocketAddr, library: Library, protocol: Protocol) 
 
 /// A request for `/` with this body.
 fn post(more: &str, body: &[u8]) -> Vec<u8> {
+    post_as("Content-Type: application/x-thrift\r\n", more, body)
+}
+
+fn post_as(kind: &str, more: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let head = format!("POST / HTTP/1.1\r\nHost: x\r\n{more}Content-Length: {length}\r\n\r\n");
+    let head = format!("POST / HTTP/1.1\r\nHost: x\r\n{kind}{more}Content-Length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
 fn get_user_posted(id: i64) -> Vec<u8> {
-    post("Content-Type: application/x-thrift\r\n", &get_user(id).body(Protocol::Binary))
+    post("", &get_user(id).body(Protocol::Binary))
 }
 
 /// What comes back for these bytes until the connection ends.
@@ -93,8 +97,13 @@ fn what_is_no_message_has_a_clear_status() {
     let close = "Connection: close\r\n";
     let after = |request: &str| said(&gateway, &[&get_user_posted(7)[..], request.as_bytes()].concat());
     assert!(after("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").contains(" 405 "));
-    let json = said(&gateway, &post(&format!("{close}Content-Type: application/json\r\n"), b"{}"));
-    assert_eq!(status(&json), "415", "{json}");
+    let call = get_user(7).body(Protocol::Binary);
+    for kind in ["", "Content-Type: text/plain\r\n", "Content-Type: application/json\r\n"] {
+        assert_eq!(status(&said(&gateway, &post_as(kind, close, &call))), "415", "{kind}");
+    }
+    // A page in a browser that runs beside the gateway.
+    let page = format!("Origin: http://elsewhere.example\r\n{close}");
+    assert_eq!(status(&said(&gateway, &post(&page, &call))), "403");
     assert_eq!(status(&said(&gateway, &post(close, b"[1,\"getUser\",1,0,{}]"))), "400");
     assert_eq!(status(&said(&gateway, &post(close, &[0x80, 1, 0, 1, 0xff]))), "400");
     assert_eq!(status(&said(&gateway, &post(close, &[0x80; 70_000]))), "413");
