@@ -186,7 +186,7 @@ fn refused(Refusal(status, why): Refusal) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(format!("larder: {why}\n"))));
     *answer.status_mut() = status;
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        answer.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("POST"));
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }
     answer
 }

@@ -7,7 +7,7 @@ use super::replies::{alone, is_silent};
 use super::{Complaint, Sentence};
 use crate::history::Moment;
 use crate::rules::{Backup, Ms, Rule};
-use crate::service::Content;
+use crate::service::{Content, Method};
 use crate::thrift::Kind;
 use crate::tier::{LOOK, TierState};
 
@@ -50,9 +50,11 @@ fn held_up(record: &Record<'_>, line: &Line, call: &Call, reply: &Reply) -> Opti
 }
 
 /// How long a call waits at most where its rule does not say how long: ten times what the method's slowest answer took, and a second at
-/// least, once there were enough. None where a backup comes before old entries.
+/// least, once there were enough. None where a backup comes before old entries, and where what an answer took includes session calls that
+/// were said before on the same connection.
 fn far_longer(record: &Record<'_>, gateway: usize, call: &Call, rule: &Rule, arrived: Moment) -> Option<Ms> {
-    if rule.backed_up() == Some(Backup::BeforeStale) {
+    let says_who = record.attempts.values().any(|attempt| attempt.asked.method == Method::Ugi);
+    if says_who || rule.backed_up() == Some(Backup::BeforeStale) {
         return None;
     }
     let alike = record.attempts.values().filter(|attempt| {
