@@ -75,7 +75,7 @@ fn each_user_is_told_what_is_for_him_cold_in_a_hit_in_an_outage_and_after_a_relo
 
     // Those who are known need not come back: what they have said is said again for them.
     backend.revive();
-    eventually(|| reads(&mut all[0].1, "ida") == "NoSuchObjectException");
+    eventually(|| all.iter_mut().all(|(_, client)| reads(client, "ida") == "NoSuchObjectException"));
     for (user, client) in &mut all {
         make(client, user);
     }

@@ -61,7 +61,8 @@ fn stays_in_bounds(world: &World, clients: Vec<Client>) {
     }
     assert!(most < MOST, "{} MiB of {} MiB", most / MIB, MOST / MIB);
     drop((clients, polite));
-    eventually(|| world.gateway.memory() < CONFIGURED + 15 * MIB);
+    // What a process has without clients, and what its allocator keeps of a burst.
+    eventually(|| world.gateway.memory() < CONFIGURED + 20 * MIB);
 }
 
 #[test]

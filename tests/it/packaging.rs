@@ -22,12 +22,14 @@ fn metrics(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn alerts_and_the_board_ask_for_what_the_gateway_tells() {
-    let (backend, redis) = (backend(), redis());
-    let gateway = gateway().endpoint(backend.address()).get_user("ttl = '1s'").shared(&redis).start();
-    gateway.finds_redis();
-    gateway.client().get_user(1);
-    let (_, page) = gateway.page("/metrics").unwrap();
-    let told = metrics(&page);
+    let (backend, redis, papers) = (backend(), redis(), Papers::new());
+    papers.issue("gateway");
+    let whole = gateway().endpoint(backend.address()).get_user("ttl = '1s'").shared(&redis).start();
+    whole.finds_redis();
+    whole.client().get_user(1);
+    let encrypted = gateway().endpoint(backend.address()).listener(&papers.shown("gateway")).start();
+    let pages = [whole, encrypted].map(|gateway| gateway.page("/metrics").unwrap().1);
+    let told = metrics(&pages.concat());
     for file in ["prometheus/alerts.yml", "grafana/larder.json"] {
         let missing: Vec<_> = metrics(&text(file)).difference(&told).cloned().collect();
         assert!(missing.is_empty(), "{file}: {missing:?}");

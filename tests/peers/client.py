@@ -152,7 +152,6 @@ def main():
     wire.arguments(parser)
     parser.add_argument("--timeout-ms", type=int, default=10000)
     parser.add_argument("--tracking", action="store_true")
-    parser.add_argument("--zlib", action="store_true", help="packs what it sends in the header transport; Apache's alone")
     options = parser.parse_args()
 
     library = wire.library(options)

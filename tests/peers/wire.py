@@ -14,6 +14,7 @@ def arguments(parser):
     parser.add_argument("--protocol", choices=["binary", "compact"], required=True)
     parser.add_argument("--multiplexed", action="store_true")
     parser.add_argument("--http", action="store_true", help="each message by a POST, whatever the transport")
+    parser.add_argument("--zlib", action="store_true", help="packs what it sends in the header transport; Apache's alone")
     parser.add_argument("--idl", choices=["users", "larder", "metastore"], default="users")
     parser.add_argument("--service", default="UserService")
     parser.add_argument("--host", default="127.0.0.1")
