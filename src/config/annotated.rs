@@ -6,21 +6,20 @@ use std::path::Path;
 
 use super::draft::{Draft, Placed, RuleDraft, placed};
 use super::idls::Schemas;
-use super::problem::{Location, Problem, key};
+use super::problem::{Checked, Location, Problem, key};
 use super::schema::{OptionShape, Shape};
 use super::text::Text;
 use crate::idl::{Annotation, Method, Schema, Service};
 use crate::rule::options::{Mode, Options};
 use crate::rule::pattern::Pattern;
-use crate::setting::{Finding, Nearest};
+use crate::setting::Finding;
 use fields::Words;
 
 /// The rules that were found, and what is to be said of them.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) rules: Vec<RuleDraft>,
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
+    pub(super) checked: Checked,
 }
 
 /// The rules that the IDL states. The configuration wins whole: where one of its rules names the service of a method and is for the method,
@@ -28,7 +27,7 @@ pub(super) struct Found {
 pub(super) fn rules(draft: &Draft, schemas: &Schemas) -> Found {
     let mut found = Found::default();
     for schema in schemas.values().map(|idl| &idl.schema) {
-        found.problems.extend(fields::problems(schema));
+        found.checked.problems.extend(fields::problems(schema));
         for service in schema.services() {
             for method in service.methods.values() {
                 found.method(draft, schema, (service, method));
@@ -46,12 +45,14 @@ impl Found {
         });
         let Some(first) = method.annotations.first() else {
             let idle = method.arguments.iter().flat_map(|field| &field.annotations).next();
-            self.warnings
-                .extend(idle.filter(|_| !is_overridden).map(|annotation| idle_field(&pattern, annotation)));
+            self.checked.warnings.extend(
+                idle.filter(|_| !is_overridden)
+                    .map(|annotation| fields::idle(&pattern.to_string(), annotation)),
+            );
             return;
         };
         let (mut section, problems) = read(&pattern, &method.annotations);
-        self.problems.extend(problems);
+        self.checked.problems.extend(problems);
         if is_overridden {
             return;
         }
@@ -79,11 +80,11 @@ impl Found {
             if said.len() > most {
                 let message =
                     format!("has {} items with those of fields, over the limit of {most}", said.len());
-                self.problems.push(stated(place, Finding::new(option, message)));
+                self.checked.problems.push(stated(place, Finding::new(option, message)));
             }
         }
         let untold = untold.into_iter().map(|why| stated(place, Finding::new("tags", why)));
-        self.warnings.extend(untold);
+        self.checked.warnings.extend(untold);
     }
 
     /// Adds a rule, unless another IDL states one for the same method.
@@ -96,7 +97,7 @@ impl Found {
         {
             let message =
                 format!("another idl says something else of it in {place}: say it in the configuration");
-            self.problems.push(stated(&rule.section.place, Finding::new("", message)));
+            self.checked.problems.push(stated(&rule.section.place, Finding::new("", message)));
         }
     }
 }
@@ -104,17 +105,6 @@ impl Found {
 /// What a finding about a rule is in the file that states it.
 fn stated(place: &Location, finding: Finding) -> Problem {
     place.problem(Path::new(""), finding)
-}
-
-/// Of an argument whose annotation nothing comes of.
-fn idle_field(pattern: &Pattern, Annotation { name, place, .. }: &Annotation) -> Problem {
-    Problem {
-        file: place.file.to_path_buf(),
-        line: place.line as usize,
-        path: format!("{pattern}: larder.{name}"),
-        message: "without larder.ttl behind the method it says nothing".to_owned(),
-        suggestion: Nearest::default(),
-    }
 }
 
 /// The rule that annotations state: a section whose options they are, a line each.

@@ -4,20 +4,13 @@ use std::path::Path;
 
 use super::draft::{Draft, RuleDraft, State};
 use super::idls::Schemas;
-use super::problem::Problem;
+use super::problem::Checked;
 use super::unwise;
 use crate::idl::{Method, Schema, Service};
 use crate::rule::options::{Mode, Options};
 use crate::rule::pattern::Methods;
 use crate::rule::resolve::resolve;
 use crate::setting::{Finding, Nearest};
-
-/// What was found.
-#[derive(Debug, Default)]
-pub(super) struct Checked {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
-}
 
 /// Holds the rules against what the listeners' IDL declares.
 pub(super) fn check(draft: &Draft, file: &Path, schemas: &Schemas) -> Checked {

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::draft::{Draft, Placed};
 use super::outside::{Outside, beside};
-use super::problem::Problem;
+use super::problem::{Checked, Problem};
 use crate::idl::{self, Schema};
 use crate::listener::options::Options as Listener;
 use crate::setting::{Finding, Nearest};
@@ -26,8 +26,7 @@ pub(super) struct Idl {
 /// What was found, and what was read on the way.
 #[derive(Debug, Default)]
 pub(super) struct Read {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
+    pub(super) checked: Checked,
     pub(super) schemas: Schemas,
 }
 
@@ -44,11 +43,11 @@ pub(super) fn read(draft: &Draft, file: &Path, outside: &Outside<'_>) -> Read {
         match load(&beside(file, idl), &folders, outside) {
             Ok(idl) => {
                 let own = |finding| listener.place.problem(file, finding);
-                read.problems.extend(service_fault(listener, &idl.schema).map(own));
-                read.warnings.extend(idl.schema.warnings().iter().map(said));
+                read.checked.problems.extend(service_fault(listener, &idl.schema).map(own));
+                read.checked.warnings.extend(idl.schema.warnings().iter().map(said));
                 read.schemas.insert(name.clone(), idl);
             }
-            Err(problems) => read.problems.extend(problems.iter().map(said)),
+            Err(problems) => read.checked.problems.extend(problems.iter().map(said)),
         }
     }
     read

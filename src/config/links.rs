@@ -4,19 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::draft::{Draft, Placed, RuleDraft, State};
-use super::problem::{Location, Problem};
+use super::problem::{Checked, Location, Problem};
 use crate::backend::Sharing;
 use crate::dial::Address;
 use crate::listener;
 use crate::rule::options::{SOFT_NEVER, Tier};
 use crate::setting::{Finding, Nearest};
-
-/// What was found.
-#[derive(Debug, Default)]
-pub(super) struct Checked {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
-}
 
 /// Holds the sections against each other.
 pub(super) fn check(draft: &Draft, file: &Path) -> Checked {

@@ -27,6 +27,21 @@ impl Problem {
     }
 }
 
+/// What was found of a configuration: what is wrong, and what is unwise.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl Checked {
+    /// Adds what else was found.
+    pub(super) fn add(&mut self, more: Self) {
+        self.problems.extend(more.problems);
+        self.warnings.extend(more.warnings);
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::draft::{Draft, Placed, RuleDraft};
 use super::idls::Schemas;
-use super::problem::Problem;
+use super::problem::Checked;
 use crate::backend::Sharing;
 use crate::idl::Schema;
 use crate::listener::options::Options as Listener;
@@ -12,13 +12,6 @@ use crate::rule::options::Mode;
 use crate::rule::pattern::Methods;
 use crate::rule::sessions::{Makes, Sessions, is_secret, makes_session};
 use crate::setting::Finding;
-
-/// What was found.
-#[derive(Debug, Default)]
-pub(super) struct Checked {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
-}
 
 /// Holds what is said of session calls against their names, the listeners' IDL and the backends.
 pub(super) fn check(draft: &Draft, schemas: &Schemas, file: &Path) -> Checked {

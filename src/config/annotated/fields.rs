@@ -167,6 +167,11 @@ fn annotations<'a>(owner: &str, fields: &'a [Field]) -> Vec<(String, &'a Annotat
     fields.iter().flat_map(of).collect()
 }
 
+/// Of an argument of this method whose annotation nothing comes of.
+pub(super) fn idle(method: &str, annotation: &Annotation) -> Problem {
+    problem(annotation, method, IDLE.to_owned(), Nearest::default())
+}
+
 fn problem(annotation: &Annotation, owner: &str, message: String, suggestion: Nearest) -> Problem {
     Problem {
         file: annotation.place.file.to_path_buf(),
@@ -205,6 +210,9 @@ const NAMES: [&str; 2] = ["ignore", "tag"];
 /// What is said of an annotation of an exception.
 const THROWN: &str =
     "means nothing of an exception: cache_exceptions and failure_exceptions stand behind the method";
+
+/// What is said of an annotation of an argument, where its method has none.
+const IDLE: &str = "without larder.ttl behind the method it says nothing";
 
 /// The most tags and ignored fields that a rule may have.
 pub(super) const TAGS: usize = 16;
