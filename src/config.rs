@@ -41,6 +41,7 @@ use crate::idl::Place;
 use crate::rule::method::{Governed, Stated};
 use crate::rule::options::Options;
 use crate::rule::pattern::Pattern;
+use crate::setting::Mode;
 use crate::tls::Renewable;
 use crate::{admin, backend, cache, flight, invalidation, limits, listener, log, runtime};
 
@@ -142,7 +143,7 @@ pub(crate) struct Listener {
     /// Where to listen.
     pub(crate) bind: Address,
     /// Who may connect where that is a socket in the file system, as the mode of its file.
-    pub(crate) socket_mode: u32,
+    pub(crate) socket_mode: Mode,
     /// The service that a method name without prefix belongs to.
     pub(crate) service: String,
     /// The backend that answers; it exists.

@@ -11,6 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::{Accept, Asker};
 use crate::dial;
+use crate::setting::Mode;
 
 /// A socket in the file system. Its file goes with it, unless another gateway has put its own there.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Local {
     ///
     /// # Errors
     /// What the system says; where somebody listens already, [`io::ErrorKind::AddrInUse`].
-    pub(crate) fn open(path: &Path, mode: u32, relieves: bool) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, mode: Mode, relieves: bool) -> io::Result<Self> {
         if !relieves && dial::is_heard(path) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
@@ -89,10 +90,10 @@ impl Drop for Local {
 /// # Errors
 /// What the system says.
 pub(super) fn listen(path: &Path) -> io::Result<net::UnixListener> {
-    listen_as(path, OWN_USER, WAITING_MAX)
+    listen_as(path, Mode::OWN_USER, WAITING_MAX)
 }
 
-fn listen_as(path: &Path, mode: u32, waiting: i32) -> io::Result<net::UnixListener> {
+fn listen_as(path: &Path, mode: Mode, waiting: i32) -> io::Result<net::UnixListener> {
     if fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
     }
@@ -103,7 +104,7 @@ fn listen_as(path: &Path, mode: u32, waiting: i32) -> io::Result<net::UnixListen
     let _ = fs::remove_file(beside);
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(beside)?)?;
-    fs::set_permissions(beside, Permissions::from_mode(mode))?;
+    fs::set_permissions(beside, Permissions::from_mode(mode.bits()))?;
     socket.listen(waiting)?;
     fs::rename(beside, path)?;
     socket.set_nonblocking(true)?;
@@ -118,8 +119,6 @@ fn file(path: &Path) -> Option<File> {
 const WAITING_MAX: i32 = 16;
 /// The same where clients call.
 const CLIENTS_WAITING_MAX: i32 = 1024;
-/// The mode of a socket that no other user may use.
-const OWN_USER: u32 = 0o600;
 
 #[cfg(test)]
 mod tests {
@@ -143,10 +142,11 @@ mod tests {
     async fn where_somebody_listens_nobody_else_does_who_does_not_relieve_him() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let one = Local::open(&path, 0o660, false).unwrap();
+        let mode: Mode = "0660".parse().unwrap();
+        let one = Local::open(&path, mode, false).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
-        assert_eq!(Local::open(&path, 0o660, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        let other = Local::open(&path, 0o660, true).unwrap();
+        assert_eq!(Local::open(&path, mode, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let other = Local::open(&path, mode, true).unwrap();
         // Who looked whether somebody listens has come and gone.
         assert!(one.waiting().is_some() && one.waiting().is_none());
         let _client = net::UnixStream::connect(&path).unwrap();
@@ -160,7 +160,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         drop(net::UnixListener::bind(&path).unwrap());
-        let local = Local::open(&path, 0o600, false).unwrap();
+        let local = Local::open(&path, Mode::OWN_USER, false).unwrap();
         let (dialled, accepted) = tokio::join!(dial::local(&path), local.accept());
         assert!(dialled.is_ok() && accepted.is_ok());
     }

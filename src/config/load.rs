@@ -181,7 +181,7 @@ fn assemble(draft: Draft, file: &Path, schemas: &Schemas, found: Found) -> Confi
         let options = section.options;
         let schema = schemas.get(&name).map(|read| &read.schema);
         let listener = Listener {
-            socket_mode: options.socket_mode.bits(),
+            socket_mode: options.socket_mode,
             bind: options.bind.clone(),
             settings: options.settings(&limits, encrypted.listeners.remove(&name)),
             methods: Governed::new(rules.iter().map(|rule| rule.saying(&rule.options)), schema),
