@@ -228,12 +228,19 @@ impl Inbound {
         })
     }
 
+    /// What is known of the first message, which is to be taken.
+    #[inline]
+    fn next(&mut self) -> Option<Found> {
+        let found = self.whole.pop_front()?;
+        self.seen = self.seen.saturating_sub(1);
+        self.wrapped.held -= found.wrap.as_ref().map_or(0, |wrap| wrap.held());
+        Some(found)
+    }
+
     /// Takes the first message away, if it was found to be whole.
     #[inline]
     pub fn skip(&mut self) {
-        let Some(found) = self.whole.pop_front() else { return };
-        self.seen = self.seen.saturating_sub(1);
-        self.wrapped.held -= found.wrap.as_ref().map_or(0, |wrap| wrap.held());
+        let Some(found) = self.next() else { return };
         if self.apart.take().is_none() {
             self.forget(found.length);
             self.bytes.advance(found.length);
@@ -245,9 +252,7 @@ impl Inbound {
 
     /// Takes the first message out, if it was found to be whole.
     pub fn take(&mut self) -> Option<Taken> {
-        let found = self.whole.pop_front()?;
-        self.seen = self.seen.saturating_sub(1);
-        self.wrapped.held -= found.wrap.as_ref().map_or(0, |wrap| wrap.held());
+        let found = self.next()?;
         let bytes = match self.apart.take() {
             Some(apart) => apart,
             None => {

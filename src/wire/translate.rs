@@ -10,6 +10,7 @@
 use thiserror::Error;
 
 use super::cursor::{Cursor, Field, I64_VARINT, U32_VARINT};
+use super::varint::put_varint;
 use super::{Bounds, Protocol, Type, WireError};
 
 /// Why a struct has no spelling in another protocol, and where in it.
@@ -242,20 +243,12 @@ impl<'a> Translation<'a> {
     fn size(&mut self, size: usize) {
         match self.to {
             Protocol::Binary => self.out.extend_from_slice(&(size as u32).to_be_bytes()),
-            Protocol::Compact => self.varint(size as u64),
+            Protocol::Compact => put_varint(size as u64, &mut self.out),
         }
     }
 
     fn signed(&mut self, value: i64) {
-        self.varint((value << 1 ^ value >> 63) as u64);
-    }
-
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.out.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.out.push(value as u8);
+        put_varint((value << 1 ^ value >> 63) as u64, &mut self.out);
     }
 
     fn copy(&mut self, count: usize) -> Result<(), Flaw> {

@@ -8,7 +8,8 @@ pub(super) fn varint_length(value: u32) -> usize {
 }
 
 /// Appends `value`.
-pub(super) fn put_varint(mut value: u32, out: &mut impl BufMut) {
+pub(super) fn put_varint(value: impl Into<u64>, out: &mut impl BufMut) {
+    let mut value = value.into();
     while value >= 0x80 {
         out.put_u8(value as u8 | 0x80);
         value >>= 7;
