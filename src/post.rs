@@ -9,8 +9,9 @@ use hyper::header::{
     HeaderName, HeaderValue, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
-use crate::wire::Protocol;
+use crate::wire::detect::detect;
 use crate::wire::header::info::Info;
+use crate::wire::{Protocol, Transport};
 
 /// What a message is called, in either protocol.
 pub(crate) const THRIFT: HeaderValue = HeaderValue::from_static("application/x-thrift");
@@ -36,12 +37,11 @@ pub(crate) fn put_info(info: &Info, headers: &mut HeaderMap) {
     }
 }
 
-/// The protocol that a body is spelled in, by its first byte: that of a version, or of the length of a name.
+/// The protocol that a body is spelled in, as its first bytes tell: it is a message, and no frame.
 pub(crate) fn protocol(body: &[u8]) -> Option<Protocol> {
-    match body {
-        [0x80, ..] | [0, 0, ..] => Some(Protocol::Binary),
-        [0x82, ..] => Some(Protocol::Compact),
-        _ => None,
+    match detect(body) {
+        Ok(Some((Transport::Unframed, protocol))) => Some(protocol),
+        Ok(Some((Transport::Framed | Transport::Header, _)) | None) | Err(_) => None,
     }
 }
 
