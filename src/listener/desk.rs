@@ -11,7 +11,7 @@ use super::arrived::Arrived;
 use super::end::End;
 use super::fence::Fence;
 use super::line::{Asked, Line, Stage};
-use super::outbox::{Echo, Outbox};
+use super::outbox::Outbox;
 use super::told::Told;
 use super::{DuplicateSeqid, Front, OnClose};
 use crate::accept::Asker;
@@ -232,15 +232,11 @@ impl Desk {
         let turn = gateway.answer(call, route, batch.now, &mut self.caller);
         match turn {
             Turn::Now(mut reply) if self.line.is_empty() => {
-                let CallRef { header, .. } = call;
-                let Header { seqid, form, .. } = *header;
-                let (speech, packing, method) = (arrived.speech, arrived.packing(), header.method());
-                let echo = Echo { speech, packing, method, seqid, form };
-                self.outbox.answer(&mut reply, &echo, route);
+                self.outbox.answer(&mut reply, &arrived.echo(&call.header), route);
                 route.count(&reply, batch.now);
                 let Reply { outcome, age, .. } = reply;
                 self.at_once.push(AtOnce { outcome, age, arrived: arrived.at });
-                let (name, client) = (header.name, self.client);
+                let (name, client) = (call.header.name, self.client);
                 let call = Some(*call);
                 Told { reply: &reply, route, name, arrived: arrived.at, client, call }.tell(gateway);
             }
@@ -311,9 +307,7 @@ impl Desk {
         let route = &asked.route;
         let ends = self.hands_on(&reply, route);
         if !ends {
-            let Asked { seqid, form, packing, .. } = *asked;
-            let echo = Echo { speech, packing, method: asked.method(), seqid, form };
-            self.outbox.answer(&mut reply, &echo, route);
+            self.outbox.answer(&mut reply, &asked.echo(speech), route);
         }
         let gateway = &self.front.gateway;
         route.count(&reply, time);
@@ -365,11 +359,8 @@ impl Desk {
     }
 
     fn refuse(&mut self, arrived: &Arrived<'_>, header: &Header<'_>, kind: ApplicationErrorKind, why: &str) {
-        let (speech, packing) = (arrived.speech, arrived.packing());
-        let reply = Reply::refusal(speech.protocol, kind, why);
-        let Header { seqid, form, .. } = *header;
-        let echo = Echo { speech, packing, method: header.method(), seqid, form };
-        self.outbox.say(&reply, &echo);
+        let reply = Reply::refusal(arrived.speech.protocol, kind, why);
+        self.outbox.say(&reply, &arrived.echo(header));
     }
 }
 

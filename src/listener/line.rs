@@ -11,11 +11,13 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
+use super::outbox::Echo;
 use crate::backend::Place;
 use crate::call::{Call, CallRef};
 use crate::gateway::Turn;
 use crate::gateway::reply::{Body, Reply};
 use crate::gateway::route::{Decision, Route};
+use crate::wire::Speech;
 use crate::wire::header::Packing;
 use crate::wire::message::{Form, Header, split_name};
 
@@ -72,11 +74,11 @@ pub(super) struct Asked {
     /// Its rule and counters.
     pub(super) route: Arc<Route>,
     /// Its number.
-    pub(super) seqid: i32,
+    seqid: i32,
     /// How its header was written.
-    pub(super) form: Form,
+    form: Form,
     /// How it was packed.
-    pub(super) packing: Packing,
+    packing: Packing,
     name: Bytes,
     /// Whether its client waits for a reply.
     awaited: bool,
@@ -256,9 +258,10 @@ impl Asked {
         &self.name
     }
 
-    /// The method, without the prefix of a multiplexed call.
-    pub(super) fn method(&self) -> &[u8] {
-        split_name(&self.name).1
+    /// What a reply to it repeats.
+    pub(super) fn echo(&self, speech: Speech) -> Echo<'_> {
+        let Self { seqid, form, packing, .. } = *self;
+        Echo { speech, packing, method: split_name(&self.name).1, seqid, form }
     }
 
     /// The call, where it may have to be answered anew.
