@@ -19,7 +19,7 @@ use rustls::crypto::CryptoProvider;
 
 pub(crate) use client::{Client, Name};
 pub(crate) use handshake::Failed;
-pub(crate) use papers::{Expiry, Flaw, Papers, Part, Pem};
+pub(crate) use papers::{Flaw, Papers, Part, Pem};
 pub(crate) use renewal::Renewals;
 pub(crate) use renewing::Renewable;
 pub(crate) use server::{Accepted, Server};

@@ -13,7 +13,7 @@ use super::build::Parts;
 use crate::admin::status::CertificateStatus;
 use crate::clock::Millis;
 use crate::files::Files;
-use crate::tls::{Expiry, Renewals};
+use crate::tls::{Renewable, Renewals};
 
 /// What is set when the page of metrics is made.
 #[derive(Debug, Default)]
@@ -49,13 +49,13 @@ impl CertificateGauges {
         // What a reload took away must not be left behind.
         self.expiries.clear();
         self.unusable.clear();
-        for (section, expiry) in parts.certificates() {
-            let labels = Certificate { section, role: expiry.role.as_str() };
-            let at = i64::try_from(expiry.at.0 / 1_000).unwrap_or(i64::MAX);
-            self.expiries.get_or_create(&labels).set(at);
-        }
-        for (section, why) in parts.unrenewed() {
-            self.unusable.get_or_create(&Section { section }).set(why.is_some().into());
+        for (section, end) in parts.encrypted() {
+            for expiry in end.expiries() {
+                let labels = Certificate { section: section.clone(), role: expiry.role.as_str() };
+                let at = i64::try_from(expiry.at.0 / 1_000).unwrap_or(i64::MAX);
+                self.expiries.get_or_create(&labels).set(at);
+            }
+            self.unusable.get_or_create(&Section { section }).set(end.refused().is_some().into());
         }
     }
 }
@@ -66,40 +66,28 @@ impl Parts {
         let mut renewals = Renewals::new(files);
         loop {
             sleep(LOOKED_AT_EACH).await;
-            let ends = self.rudder.lock().config.encrypted();
-            renewals.look(ends).await;
+            renewals.look(self.encrypted()).await;
         }
     }
 
-    /// What is in use, by the sections that name its files.
-    pub(super) fn certificates(&self) -> Vec<(String, Expiry)> {
-        let ends = self.rudder.lock().config.encrypted().into_iter();
-        let all = ends.flat_map(|(section, end)| {
-            end.expiries().into_iter().map(move |expiry| (section.clone(), expiry))
-        });
-        all.collect()
-    }
-
-    /// The sections whose files cannot be used as they are now, and why.
-    pub(super) fn unrenewed(&self) -> Vec<(String, Option<Arc<String>>)> {
-        let ends = self.rudder.lock().config.encrypted().into_iter();
-        ends.map(|(section, end)| (section, end.refused())).collect()
+    /// Whatever speaks TLS by the configuration in force, by the sections that name its files.
+    fn encrypted(&self) -> Vec<(String, Arc<dyn Renewable>)> {
+        self.rudder.lock().config.encrypted()
     }
 
     /// How they stand.
     pub(super) fn certificate_statuses(&self, now: Millis) -> Vec<CertificateStatus> {
-        let unrenewed = self.unrenewed();
-        let all = self.certificates().into_iter().map(|(section, expiry)| {
-            let refused = unrenewed.iter().find(|(other, _)| *other == section);
-            CertificateStatus {
+        let of_end = |(section, end): (String, Arc<dyn Renewable>)| {
+            let refused = end.refused();
+            end.expiries().into_iter().map(move |expiry| CertificateStatus {
+                section: section.clone(),
                 role: expiry.role.as_str().to_owned(),
                 file: expiry.path.display().to_string(),
                 seconds_left: expiry.left(now),
-                unusable: refused.and_then(|(_, why)| why.as_ref()).map(|why| why.to_string()),
-                section,
-            }
-        });
-        all.collect()
+                unusable: refused.as_ref().map(|why| why.to_string()),
+            })
+        };
+        self.encrypted().into_iter().flat_map(of_end).collect()
     }
 }
 
