@@ -5,15 +5,20 @@ use crate::harness::*;
 /// Past the ttl of the rules here.
 const STALE: std::time::Duration = ms(120);
 
+/// A server that can be stopped, a gateway that keeps its answers by this rule, and a client.
+fn scene(rule: &str) -> (PythonBackend, Gateway, PythonClient) {
+    let server = python_backend(Library::Thriftpy2, Wire::unframed());
+    let gateway =
+        gateway().endpoint(server.address()).backend_speaks(Wire::unframed()).get_user(rule).start();
+    let client = PythonClient::connect(gateway.address(), Library::Thriftpy2, Wire::unframed());
+    (server, gateway, client)
+}
+
 /// A server that was only ever asked one call at a time may be one that handles one: that it says nothing proves nothing for ten seconds.
 /// Clients of thriftpy2 give up after three.
 #[test]
 fn a_hung_server_costs_a_client_a_second_where_no_rule_says_less() {
-    let server = python_backend(Library::Thriftpy2, Wire::unframed());
-    let rule = "ttl = '100ms'\nstale_if_error = '60s'";
-    let gateway =
-        gateway().endpoint(server.address()).backend_speaks(Wire::unframed()).get_user(rule).start();
-    let mut client = PythonClient::connect(gateway.address(), Library::Thriftpy2, Wire::unframed());
+    let (server, gateway, mut client) = scene("ttl = '100ms'\nstale_if_error = '60s'");
     let known = client.email(7);
     for id in 8..18 {
         client.email(id);
@@ -28,11 +33,8 @@ fn a_hung_server_costs_a_client_a_second_where_no_rule_says_less() {
 
 #[test]
 fn a_hung_server_costs_a_client_no_more_than_the_soft_timeout() {
-    let server = python_backend(Library::Thriftpy2, Wire::unframed());
-    let rule = "ttl = '100ms'\nstale_if_error = '60s'\nsoft_timeout = '50ms'\ntimeout = '30s'";
-    let gateway =
-        gateway().endpoint(server.address()).backend_speaks(Wire::unframed()).get_user(rule).start();
-    let mut client = PythonClient::connect(gateway.address(), Library::Thriftpy2, Wire::unframed());
+    let (server, gateway, mut client) =
+        scene("ttl = '100ms'\nstale_if_error = '60s'\nsoft_timeout = '50ms'\ntimeout = '30s'");
     let known = client.email(7);
     pass(STALE);
     // The kernel goes on accepting and acknowledging; nothing else tells that the process stands still.
