@@ -76,6 +76,9 @@ fn each_user_is_told_what_is_for_him_cold_in_a_hit_in_an_outage_and_after_a_relo
     // Those who are known need not come back: what they have said is said again for them.
     backend.revive();
     eventually(|| all.iter_mut().all(|(_, client)| reads(client, "ida") == "NoSuchObjectException"));
+    // What one of the gateways was told answers for the other too, which may not know yet that its backend is back.
+    let knows = |gateway: &Gateway| gateway.metric("larder_endpoint_state", &[("state", "rotating")]) == 1;
+    eventually(|| knows(&one) && knows(&other));
     for (user, client) in &mut all {
         make(client, user);
     }
